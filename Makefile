@@ -1,0 +1,49 @@
+# Environments are built once and again only when their requirements change.
+PYTHON ?= python3
+WORKERS ?= 2
+BIN := .venv/bin
+UV := $(BIN)/uv pip
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --no-header --no-annotate
+
+.DEFAULT_GOAL := help
+.PHONY: help train test lint lock clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+train: .venv/.runs  ## install what runs need, then train the embedded model
+	$(BIN)/python train.py reward=iou+acc
+
+test: lint  ## install the test tools too, then lint and test
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+lint: .venv/.tests  ## ruff, its formatter and pyright
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+lock: .venv/.uv  ## refresh the pinned requirements after an edit of pyproject.toml
+	$(LOCK) --quiet --output-file requirements.txt
+	grep -v '^-r' requirements-test.txt > .venv/tests.txt
+	$(LOCK) --quiet --extra test --constraints requirements.txt --output-file .venv/tests.txt
+	(echo "-r requirements.txt"; grep -vxFf requirements.txt .venv/tests.txt) > requirements-test.txt
+
+clean:  ## remove the environment and the tools' caches, never outputs/
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+
+# uv reads the requirements: plain pip may take a "+cpu" torch, which no torchvision matches.
+.venv/.uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "groundrl needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet uv
+	@touch $@
+
+.venv/.runs: .venv/.uv requirements.txt pyproject.toml
+	$(UV) install --python $(BIN)/python -r requirements.txt
+	$(UV) install --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.tests: .venv/.runs requirements-test.txt
+	$(UV) install --python $(BIN)/python -r requirements-test.txt
+	@touch $@
