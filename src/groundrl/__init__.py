@@ -1,0 +1,1 @@
+"""Train vision-language models that point at what they talk about."""

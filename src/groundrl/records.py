@@ -1,0 +1,134 @@
+"""The records that flow from data to report. Frozen; no half-filled states.
+
+Sample -> (rollout) -> Completion, RolloutGroup -> (rewards) -> Score
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from groundrl.boxes import Box, View
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grounding:
+    """A phrase and the box it points at."""
+
+    label: str
+    box: Box
+
+
+Segments = tuple["str | Grounding", ...]
+"""Text with groundings woven in, free of any grammar. Neighbouring strings are not allowed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What a grounded answer says: reasoning that points, then the answer."""
+
+    reasoning: Segments
+    answer: str
+
+
+@runtime_checkable
+class ImageSource(Protocol):
+    """An image that is loaded when it is needed. Equal ``key``, equal pixels."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    def load(self) -> "Image":
+        """Decoded RGB pixels."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFile:
+    """A picture on disk; its size was read when the data set was checked."""
+
+    path: Path
+    width: int
+    height: int
+
+    @property
+    def key(self) -> str:
+        """The resolved path."""
+        return str(self.path.resolve())
+
+    def load(self) -> "Image":
+        """Decoded RGB pixels."""
+        from PIL import Image
+
+        with Image.open(self.path) as image:
+            return image.convert("RGB")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where a sample comes from."""
+
+    dataset: str
+    split: str
+    licence: str = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One question about one image, with its truth. Boxes are in the PIXEL frame."""
+
+    id: str
+    """Unique within the data set and split."""
+    image: ImageSource
+    question: str
+    """Without options and without instructions: prompts.py adds those."""
+    options: tuple[str, ...] = ()
+    """Choices in the order shown; empty for an open question."""
+    answers: tuple[str, ...] = ()
+    """The right options (their words, never their letters), or the accepted words of an open
+    question; empty when the sample asks for boxes only."""
+    groundings: tuple[Grounding, ...] = ()
+    """Every object a good answer points at, each once."""
+    rationale: Segments | None = None
+    """Reasoning that points at each of ``groundings``, for the SFT warm-up."""
+    kind: str = "question"
+    """What is asked: "color", "relation", "count", "locate", …; metrics can be split by it."""
+    provenance: Provenance = field(kw_only=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """One sampled answer."""
+
+    text: str
+    """Decoded without special tokens."""
+    tokens: tuple[int, ...]
+    """Token ids, the end-of-turn token included when it was sampled."""
+    logprobs: tuple[float, ...]
+    """Natural-log probability of each token under the sampler, before top-p and top-k cuts."""
+    truncated: bool
+    """No end-of-turn token within the token limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutGroup:
+    """One sample with its G completions."""
+
+    sample: Sample
+    view: View
+    """Sizes of the sample's image, to turn what the model says into PIXEL boxes."""
+    completions: tuple[Completion, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """The reward of one completion: ``total = sum(weight * part)`` over the parts that apply."""
+
+    total: float
+    parts: dict[str, float | None]
+    """Unweighted value of each term; None where the term does not apply to this sample."""
