@@ -1,0 +1,118 @@
+"""What every grammar offers: render a response, parse any text."""
+
+import math
+import re
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+from groundrl.boxes import Box, Frame
+from groundrl.records import Grounding, Response, Segments
+
+MAX_COORDINATE = 1e6
+"""Largest coordinate that is read or written: beyond every image, and areas still fit a float."""
+
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_NON_FINITE = re.compile(r"[-+]?(?:nan|inf|infinity)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """What a model's text says, and what is wrong with it."""
+
+    reasoning: Segments
+    """Text and valid groundings inside ``<think>``; empty without a closed think block."""
+    groundings: tuple[Grounding, ...]
+    """All valid boxes anywhere in the text, in reading order, in the frame given to ``parse``."""
+    answer: str | None
+    """Stripped text of the first ``<answer>`` block; None when it is missing or never closed."""
+    failures: tuple[str, ...]
+    """Reasons why the text is not well-formed, each once, for people to read."""
+
+    @property
+    def well_formed(self) -> bool:
+        """One think block, one non-empty answer after it, nothing else, and no damaged box."""
+        return not self.failures
+
+
+@runtime_checkable
+class Grammar(Protocol):
+    """How a grounded answer is written and read. Grammars hold no state."""
+
+    @property
+    def name(self) -> str:
+        """Name of the option that selects it."""
+        ...
+
+    def render(self, response: Response) -> str:
+        """The response as text: whole coordinates, in the UNIT frame three decimals.
+
+        Raises ValueError when the text would not read back as the (rounded) response: neighbouring
+        or empty strings, boxes of two frames, an answer that is empty or padded with blanks,
+        coordinates beyond 1e6, or a label or text with the grammar's own delimiters in it.
+        """
+        ...
+
+    def render_segments(self, segments: Segments) -> str:
+        """Text and boxes without think and answer tags. Raises ValueError like ``render``."""
+        ...
+
+    def parse(self, text: str, frame: Frame) -> Parsed:
+        """Read any text, boxes as coordinates of ``frame``. Never raises; linear time."""
+        ...
+
+
+def round_box(box: Box) -> Box:
+    """The box as a grammar writes it: whole numbers, in the UNIT frame three decimals."""
+    x1, y1, x2, y2 = (float(written(value, box.frame)) for value in box.corners)
+    return replace(box, x1=x1, y1=y1, x2=x2, y2=y2)
+
+
+def round_segments(segments: Segments) -> Segments:
+    """The segments with every box rounded as a grammar writes it."""
+    return tuple(
+        part if isinstance(part, str) else replace(part, box=round_box(part.box))
+        for part in segments
+    )
+
+
+def written(value: float, frame: Frame) -> str:
+    """One coordinate as text. Raises ValueError beyond ``MAX_COORDINATE``."""
+    if abs(value) > MAX_COORDINATE:
+        raise ValueError(f"coordinate {value:g} is beyond {MAX_COORDINATE:g}")
+    digits = 3 if frame is Frame.UNIT else 0
+    # Adding zero turns the "-0" of a rounded tiny negative into "0".
+    return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def read_box(corners: list[str], frame: Frame) -> Box | str:
+    """Four written numbers as a box, or the reason why they are none."""
+    if len(corners) != 4:
+        return f"a box has 4 numbers, not {len(corners)}"
+    values = []
+    for corner in corners:
+        value = _read_number(corner.strip())
+        if isinstance(value, str):
+            return value
+        values.append(value)
+    x1, y1, x2, y2 = values
+    if x1 > x2 or y1 > y2:
+        return "box with swapped corners"
+    return Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=frame)
+
+
+def looks_numeric(word: str) -> bool:
+    """Whether somebody meant this word as a number, NaN and infinity included."""
+    return bool(_NUMBER.fullmatch(word) or _NON_FINITE.fullmatch(word))
+
+
+def _read_number(word: str) -> float | str:
+    if _NON_FINITE.fullmatch(word):
+        return "non-finite number in a box"
+    if not _NUMBER.fullmatch(word):
+        return "something that is not a number in a box"
+    value = float(word)
+    if not math.isfinite(value):
+        return "non-finite number in a box"
+    if abs(value) > MAX_COORDINATE:
+        return f"coordinate beyond {MAX_COORDINATE:g} in a box"
+    return value

@@ -1,0 +1,57 @@
+"""``[12,40,80,131 white vase]``: box and label in one pair of square brackets."""
+
+import re
+
+from groundrl.boxes import Frame
+from groundrl.grammar.base import looks_numeric, read_box, written
+from groundrl.grammar.tagged import Scan, Span, TaggedGrammar, check_apart
+from groundrl.records import Grounding, Segments
+
+# The body stops at any bracket, so that a run of "[" costs one step each. The closing bracket is
+# optional to notice boxes that were cut off.
+_BRACKETS = re.compile(r"\[([^\[\]]*+)(\]?)")
+
+
+class InlineBox(TaggedGrammar):
+    """Four numbers and a label between brackets; brackets around anything else are plain text.
+
+    A label is non-empty, has no blanks at its ends and holds no square brackets.
+    """
+
+    name = "inline_box"
+
+    def weave(self, segments: Segments) -> str:
+        """Text with the boxes written in."""
+        check_apart(segments)
+        return "".join(part if isinstance(part, str) else _write(part) for part in segments)
+
+    def scan(self, text: str, frame: Frame) -> Scan:
+        """All brackets that start with a number and a comma."""
+        spans: list[Span] = []
+        failures: list[str] = []
+        for brackets in _BRACKETS.finditer(text):
+            first, comma, _ = brackets[1].partition(",")
+            if not comma or not looks_numeric(first.strip()):
+                continue
+            grounding = _read(brackets[1], frame) if brackets[2] else "unclosed box"
+            if isinstance(grounding, str):
+                failures.append(grounding)
+            else:
+                spans.append(Span(start=brackets.start(), end=brackets.end(), grounding=grounding))
+        return Scan(spans=tuple(spans), failures=tuple(dict.fromkeys(failures)))
+
+
+def _write(grounding: Grounding) -> str:
+    corners = ",".join(written(value, grounding.box.frame) for value in grounding.box.corners)
+    return f"[{corners} {grounding.label}]"
+
+
+def _read(body: str, frame: Frame) -> Grounding | str:
+    *first_three, rest = body.split(",", maxsplit=3)
+    last, *label = rest.split(maxsplit=1)[:2] or [""]
+    box = read_box([*first_three, last], frame)
+    if isinstance(box, str):
+        return box
+    if not label:
+        return "empty label"
+    return Grounding(label=label[0].strip(), box=box)

@@ -1,0 +1,144 @@
+"""The frame that all grammars share: ``<think>reasoning</think><answer>answer</answer>``."""
+
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from itertools import pairwise
+
+from groundrl.boxes import Frame
+from groundrl.grammar.base import Parsed, round_segments
+from groundrl.records import Grounding, Response, Segments
+
+_TAG = re.compile(r"</?(?:think|answer)>")
+_EXPECTED = ("<think>", "</think>", "<answer>", "</answer>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Where a grounding stands in a text: ``text[start:end]``."""
+
+    start: int
+    end: int
+    grounding: Grounding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """The boxes found in a piece of text, in reading order and apart, and the damaged ones."""
+
+    spans: tuple[Span, ...]
+    failures: tuple[str, ...]
+
+    def segments(self, text: str) -> Segments:
+        """The scanned text with its groundings woven in."""
+        parts: list[str | Grounding] = []
+        position = 0
+        for span in self.spans:
+            parts += [text[position : span.start], span.grounding]
+            position = span.end
+        parts.append(text[position:])
+        return tuple(part for part in parts if part != "")
+
+
+class TaggedGrammar(ABC):
+    """Think and answer tags around a body whose boxes a subclass writes and finds."""
+
+    name: str
+
+    @abstractmethod
+    def weave(self, segments: Segments) -> str:
+        """Text with the boxes written in."""
+
+    @abstractmethod
+    def scan(self, text: str, frame: Frame) -> Scan:
+        """All boxes of a text. Must not raise and must take linear time."""
+
+    def render(self, response: Response) -> str:
+        """See ``Grammar.render``."""
+        body = self.weave(response.reasoning)
+        text = f"<think>{body}</think><answer>{response.answer}</answer>"
+        parsed = self.parse(text, _frame_of(response.reasoning))
+        readable = (parsed.reasoning, parsed.answer) == (
+            round_segments(response.reasoning),
+            response.answer,
+        )
+        if not readable or not parsed.well_formed:
+            raise ValueError(
+                f"the grammar {self.name} cannot express {response}: "
+                f"{'; '.join(parsed.failures) or 'it would not read back as it was'}"
+            )
+        return text
+
+    def render_segments(self, segments: Segments) -> str:
+        """See ``Grammar.render_segments``."""
+        text = self.weave(segments)
+        scan = self.scan(text, _frame_of(segments))
+        if scan.failures or scan.segments(text) != round_segments(segments):
+            raise ValueError(
+                f"the grammar {self.name} cannot express {segments}: "
+                f"{'; '.join(scan.failures) or 'it would not read back as it was'}"
+            )
+        return text
+
+    def parse(self, text: str, frame: Frame) -> Parsed:
+        """See ``Grammar.parse``."""
+        tags = list(_TAG.finditer(text))
+        failures = _tag_failures(text, tags)
+        think = _block(tags, "think")
+        answer = _block(tags, "answer")
+        if answer is not None and not text[slice(*answer)].strip():
+            failures.append("empty <answer>")
+        # Thinking is scanned on its own, so that no box reaches across its borders.
+        start, end = think or (0, 0)
+        scans = [self.scan(piece, frame) for piece in (text[:start], text[start:end], text[end:])]
+        return Parsed(
+            reasoning=scans[1].segments(text[start:end]),
+            groundings=tuple(span.grounding for scan in scans for span in scan.spans),
+            answer=None if answer is None else text[slice(*answer)].strip(),
+            failures=tuple(
+                dict.fromkeys([*failures, *(why for scan in scans for why in scan.failures)])
+            ),
+        )
+
+
+def _frame_of(segments: Segments) -> Frame:
+    frames = {part.box.frame for part in segments if isinstance(part, Grounding)}
+    if len(frames) > 1:
+        raise ValueError(f"boxes of several frames in one text: {sorted(frames)}")
+    return frames.pop() if frames else Frame.PIXEL
+
+
+def _block(tags: list[re.Match[str]], name: str) -> tuple[int, int] | None:
+    """Start and end of the text between the first opening tag and the next closing one."""
+    start = None
+    for tag in tags:
+        if start is None and tag[0] == f"<{name}>":
+            start = tag.end()
+        elif start is not None and tag[0] == f"</{name}>":
+            return start, tag.start()
+    return None
+
+
+def _tag_failures(text: str, tags: list[re.Match[str]]) -> list[str]:
+    found = [tag[0] for tag in tags]
+    failures = [f"missing {tag}" for tag in _EXPECTED if tag not in found]
+    failures += [f"more than one {tag}" for tag in _EXPECTED if found.count(tag) > 1]
+    if failures:
+        return failures
+    if tuple(found) != _EXPECTED:
+        return ["think and answer tags in the wrong order"]
+    if text[: tags[0].start()].strip():
+        failures.append("text before <think>")
+    if text[tags[1].end() : tags[2].start()].strip():
+        failures.append("text between </think> and <answer>")
+    if text[tags[3].end() :].strip():
+        failures.append("text after </answer>")
+    return failures
+
+
+def check_apart(segments: Segments) -> None:
+    """Raise ValueError for neighbouring or empty strings, which no text can tell apart."""
+    if "" in segments:
+        raise ValueError("empty string among the segments")
+    if any(isinstance(a, str) and isinstance(b, str) for a, b in pairwise(segments)):
+        raise ValueError("neighbouring strings among the segments: join them")
