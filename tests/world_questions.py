@@ -1,0 +1,16 @@
+"""Questions about the embedded world that many tests ask."""
+
+from groundrl.records import Sample
+from groundrl.scenes.graph import SceneSpec
+from groundrl.scenes.questions import ANSWER_KINDS, sample_question
+
+EVERYWHERE = [kind for kind in ANSWER_KINDS if kind not in ("category", "multi_color")]
+"""Kinds that every scene of three or more objects has a question of."""
+
+
+def world_samples(count: int, seed: int = 5) -> list[Sample]:
+    """Questions of different lengths about different scenes."""
+    return [
+        sample_question(SceneSpec(seed=seed, index=i), [EVERYWHERE[i % len(EVERYWHERE)], "count"])
+        for i in range(count)
+    ]
