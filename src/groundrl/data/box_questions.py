@@ -1,0 +1,234 @@
+"""Questions that the boxes of a picture answer beyond doubt, each with a boxed rationale.
+
+Only boxes are known, so nothing is asked that more than one reading could answer: a class with a
+tiny box or a crowd is not counted, "the dog" is said only where there is one, "leftmost" only
+where the lead is clear.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from groundrl.data.box_views import MAX_BOXES, View, extremes, is_beside, view
+from groundrl.data.detection import AnnotatedImage, DetectionSet
+from groundrl.data.words import be, indefinite, plural
+from groundrl.errors import UserError
+from groundrl.records import Grounding, Provenance, Sample, Segments
+
+SIDES: Final = {
+    "left": ("further left", "left of"),
+    "right": ("further right", "right of"),
+    "above": ("higher up", "above"),
+    "below": ("lower down", "below"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A question before it knows its picture. Its groundings are those of the rationale."""
+
+    question: str
+    rationale: Segments
+    options: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+
+
+def listing(items: Sequence[Grounding], before: str, after: str) -> Segments:
+    """ "before A, B and C after", with A, B and C pointed at."""
+    segments: list[str | Grounding] = [before]
+    for index, item in enumerate(items):
+        if index:
+            segments.append(" and " if index == len(items) - 1 else ", ")
+        segments.append(item)
+    return (*segments, after)
+
+
+def exists(view: View, rng: random.Random) -> Draft | None:
+    """Is there a dog? Yes as often as no, where both can be asked."""
+    yes = rng.random() < 0.5
+    pool = sorted(view.whole) if (yes and view.whole) or not view.absent else view.absent
+    if not pool:
+        return None
+    label = rng.choice(pool)
+    question = f"{be(label).capitalize()} there {indefinite(label)} in the picture?"
+    if label in view.whole:
+        rationale = listing(view.whole[label], "I see ", ".")
+    else:
+        rationale = (f"I look for {indefinite(label)} and find none.",)
+    answer = "yes" if label in view.whole else "no"
+    return Draft(question=question, rationale=rationale, options=("yes", "no"), answers=(answer,))
+
+
+def count(view: View, rng: random.Random) -> Draft | None:
+    """How many dogs? Four neighbouring numbers to choose from."""
+    if not view.whole:
+        return None
+    # By number first: else nearly every answer would be one.
+    number = rng.choice(sorted({len(items) for items in view.whole.values()}))
+    label = rng.choice(sorted(name for name, items in view.whole.items() if len(items) == number))
+    first = rng.randint(max(0, number - 3), number)
+    there = "There are " if number > 1 or be(label) == "are" else "There is "
+    return Draft(
+        question=f"How many {plural(label)} are in the picture?",
+        rationale=listing(view.whole[label], there, f": that makes {number}."),
+        options=tuple(str(first + offset) for offset in range(4)),
+        answers=(str(number),),
+    )
+
+
+def relation(view: View, rng: random.Random) -> Draft | None:
+    """Which of two is further left, right, higher or lower?"""
+    pairs = [
+        (side, a, b)
+        for side in SIDES
+        for a in view.unique
+        for b in view.unique
+        if is_beside(side, a, b, view)
+    ]
+    if not pairs:
+        return None
+    side, a, b = rng.choice(pairs)
+    first, second = rng.sample((a.label, b.label), 2)
+    return Draft(
+        question=f"Which is {SIDES[side][0]}, the {first} or the {second}?",
+        rationale=("The ", a, f" {be(a.label)} {SIDES[side][1]} the ", b, "."),
+        options=(first, second),
+        answers=(a.label,),
+    )
+
+
+def locate(view: View, rng: random.Random) -> Draft | None:
+    """Where is the dog, the leftmost dog, the largest dog?"""
+    drafts = [
+        Draft(
+            question=f"Where {be(item.label)} the {item.label}?",
+            rationale=("The only ", item, f" {be(item.label)} here."),
+        )
+        for item in view.unique
+    ]
+    for label, items in view.everything.items():
+        for word, item in extremes(items, view).items():
+            drafts.append(
+                Draft(
+                    question=f"Where {be(label)} the {word} {label}?",
+                    rationale=(
+                        f"Of the {len(items)} {plural(label)}, the {word} is this ",
+                        item,
+                        ".",
+                    ),
+                )
+            )
+    return rng.choice(drafts) if drafts else None
+
+
+def multi(view: View, rng: random.Random) -> Draft | None:
+    """Several answers: which of these are in the picture, or on one side of an object?"""
+    askers = [_multi_present, _multi_side]
+    rng.shuffle(askers)
+    return askers[0](view, rng) or askers[1](view, rng)
+
+
+def _multi_present(view: View, rng: random.Random) -> Draft | None:
+    """Four classes, one to three of them there."""
+    labels = rng.sample(sorted(view.whole), k=len(view.whole))
+    right: list[str] = []
+    for label in labels[: rng.randint(1, 3)]:
+        if sum(len(view.whole[other]) for other in (*right, label)) <= MAX_BOXES:
+            right.append(label)
+    wrong = rng.sample(view.absent, k=min(len(view.absent), 4 - len(right)))
+    if not right or not wrong:
+        return None
+    items = [item for label in right for item in view.whole[label]]
+    missing = " and no ".join(wrong)
+    return _several(
+        "Which of these are in the picture?",
+        right,
+        wrong,
+        listing(items, "I see ", f", but no {missing}."),
+        rng,
+    )
+
+
+def _multi_side(view: View, rng: random.Random) -> Draft | None:
+    """Two to four unique objects, each clearly on that side of an anchor or on the opposite."""
+    opposite = {"left": "right", "right": "left", "above": "below", "below": "above"}
+    choices = []
+    for anchor in view.unique:
+        for side, other_side in opposite.items():
+            right = [item for item in view.unique if is_beside(side, item, anchor, view)]
+            wrong = [item for item in view.unique if is_beside(other_side, item, anchor, view)]
+            if right and wrong:
+                choices.append((anchor, side, right, wrong))
+    if not choices:
+        return None
+    anchor, side, right, wrong = rng.choice(choices)
+    right = rng.sample(right, k=min(len(right), rng.randint(1, 3)))
+    wrong = rng.sample(wrong, k=min(len(wrong), 4 - len(right)))
+    where = f"{SIDES[side][1]} the "
+    verb = " are " if len(right) > 1 else f" {be(right[0].label)} "
+    found = listing(right, "The " if len(right) == 1 else "Of these, ", f"{verb}{where}")
+    return _several(
+        f"Which of these are {where}{anchor.label}?",
+        [item.label for item in right],
+        [item.label for item in wrong],
+        (*found, anchor, "."),
+        rng,
+    )
+
+
+def _several(
+    question: str, right: list[str], wrong: list[str], rationale: Segments, rng: random.Random
+) -> Draft:
+    options = tuple(rng.sample(right + wrong, k=len(right) + len(wrong)))
+    answers = tuple(option for option in options if option in right)
+    return Draft(question=question, rationale=rationale, options=options, answers=answers)
+
+
+ASKERS: Final[dict[str, Callable[[View, random.Random], Draft | None]]] = {
+    "exists": exists,
+    "count": count,
+    "relation": relation,
+    "locate": locate,
+    "multi": multi,
+}
+KINDS: Final = tuple(ASKERS)
+"""All kinds of question that boxes can answer."""
+
+
+def ask(image: AnnotatedImage, kind: str, detections: DetectionSet, seed: int) -> Sample | None:
+    """The question of one kind about one picture, a function of (seed, image id, kind); None where
+    the boxes leave none without a second reading."""
+    # Text seeds are digested by random.Random itself, equal in every process.
+    rng = random.Random(f"{seed}/{image.id}/{kind}")
+    draft = ASKERS[kind](view(image, detections.names), rng)
+    if draft is None:
+        return None
+    return Sample(
+        id=f"{image.id}:{kind}",
+        image=image.image,
+        question=draft.question,
+        options=draft.options,
+        answers=draft.answers,
+        groundings=tuple(part for part in draft.rationale if isinstance(part, Grounding)),
+        rationale=draft.rationale,
+        kind=kind,
+        provenance=Provenance(dataset=detections.name, split=detections.split),
+    )
+
+
+def ask_all(detections: DetectionSet, *, seed: int, kinds: Sequence[str] = KINDS) -> list[Sample]:
+    """At most one question of each kind about each picture. Raises UserError: unknown kind, none
+    found."""
+    unknown = [kind for kind in kinds if kind not in ASKERS]
+    if unknown or not kinds:
+        what = f"unknown kind of question: {', '.join(unknown)}" if unknown else "no kind given"
+        raise UserError(f"{what}; choose from {', '.join(KINDS)}")
+    drawn = [ask(image, kind, detections, seed) for image in detections.images for kind in kinds]
+    samples = [sample for sample in drawn if sample is not None]
+    if not samples:
+        raise UserError(
+            f"{detections.name}, split {detections.split}: the boxes answer no question of kind "
+            f"{', '.join(kinds)}; add a kind from {', '.join(KINDS)}"
+        )
+    return samples

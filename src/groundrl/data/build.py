@@ -1,0 +1,81 @@
+"""Datamodules, as the options of ``conf/data`` call them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from groundrl.data.box_questions import KINDS
+from groundrl.data.datasets import WorldDataset, detections, sample_file
+from groundrl.data.module import GroundingDataModule
+
+
+def world_module(
+    *,
+    train: WorldDataset,
+    heldout: Mapping[str, Callable[..., WorldDataset]],
+    heldout_size: int = 500,
+    prompts_per_step: int = 8,
+    seed: int = 0,
+    num_workers: int = 0,
+) -> GroundingDataModule:
+    """Questions about drawn scenes; each held-out set is given its ``size`` here."""
+    return GroundingDataModule(
+        train=train,
+        heldout={name: make(size=heldout_size) for name, make in heldout.items()},
+        prompts_per_step=prompts_per_step,
+        seed=seed,
+        num_workers=num_workers,
+    )
+
+
+def detection_module(
+    *,
+    layout: str,
+    root: str | Path,
+    train_split: str | None,
+    heldout_split: str | None,
+    kinds: Sequence[str] = KINDS,
+    heldout_size: int | None = 500,
+    prompts_per_step: int = 8,
+    seed: int = 0,
+    num_workers: int = 0,
+) -> GroundingDataModule:
+    """Questions about the boxes of a YOLO, COCO or Pascal VOC data set.
+
+    At most ``heldout_size`` questions of ``heldout_split`` are held out; None for the split means
+    no held-out set. Raises UserError that lists everything wrong with the data set.
+    """
+    train = detections(layout, root, train_split, kinds, seed)
+    heldout = {}
+    if heldout_split is not None:
+        # Seed 0 always: runs that differ in their seed are compared on the same questions.
+        questions = detections(layout, root, heldout_split, kinds, seed=0)
+        heldout[heldout_split] = questions.take(heldout_size, seed=0)
+    return GroundingDataModule(
+        train=train,
+        heldout=heldout,
+        prompts_per_step=prompts_per_step,
+        seed=seed,
+        num_workers=num_workers,
+    )
+
+
+def sample_file_module(
+    *,
+    path: str | Path,
+    heldout_path: str | Path | None = None,
+    heldout_size: int | None = 500,
+    prompts_per_step: int = 8,
+    seed: int = 0,
+    num_workers: int = 0,
+) -> GroundingDataModule:
+    """Samples of our own schema, JSONL or Parquet; the held-out set is called "heldout"."""
+    heldout = {}
+    if heldout_path is not None:
+        heldout["heldout"] = sample_file(heldout_path).take(heldout_size, seed=0)
+    return GroundingDataModule(
+        train=sample_file(path),
+        heldout=heldout,
+        prompts_per_step=prompts_per_step,
+        seed=seed,
+        num_workers=num_workers,
+    )

@@ -1,0 +1,165 @@
+"""COCO detection data sets: one JSON file of images, categories and boxes (x, y, width, height)."""
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, Final
+
+from groundrl.data.detection import (
+    AnnotatedImage,
+    Boxes,
+    DetectionSet,
+    check_images,
+    checked_set,
+    existing_folder,
+    pixel_box,
+)
+from groundrl.data.problems import Problems
+from groundrl.errors import UserError
+from groundrl.records import Grounding, ImageFile
+
+ANNOTATION_FILES: Final = (
+    "annotations/instances_{split}.json",
+    "annotations/{split}.json",
+    "{split}/_annotations.coco.json",
+    "{split}/instances.json",
+    "{split}.json",
+)
+IMAGE_FOLDERS: Final = ("images/{split}", "{split}", "images", ".")
+FIELDS: Final = {
+    "images": {"id": int, "file_name": str},
+    "categories": {"id": int, "name": str},
+    "annotations": {"image_id": int, "category_id": int, "bbox": list},
+}
+
+
+def read_coco_split(root: str | Path, split: str | None) -> DetectionSet:
+    """``read_coco`` for the annotation file and pictures of a split below ``root``."""
+    folder = existing_folder(root, "COCO data set (annotations/, images/)")
+    if split is None:
+        raise UserError(f"{folder}: name a split, such as train2017.")
+    files = [folder / pattern.format(split=split) for pattern in ANNOTATION_FILES]
+    annotations = next((path for path in files if path.is_file()), None)
+    if annotations is None:
+        looked = "\n  ".join(str(path) for path in files)
+        raise UserError(f"{folder}: no annotations for split {split!r}. Looked for\n  {looked}")
+    folders = [folder / pattern.format(split=split) for pattern in IMAGE_FOLDERS]
+    images = next(path for path in folders if path.is_dir())
+    return read_coco(annotations, images, split)
+
+
+def read_coco(annotations: str | Path, images: str | Path, split: str = "all") -> DetectionSet:
+    """Read one annotation file, pictures from ``images``. Raises UserError with all problems.
+
+    ``iscrowd`` boxes cover an unknown number of objects: they are left out and their class is
+    noted in ``uncounted`` of the picture.
+    """
+    path, folder = Path(annotations).expanduser(), existing_folder(images, "COCO data set's images")
+    problems = Problems(f"COCO data set {path}")
+    tables = _load(path, problems)
+    names = {row["id"]: row["name"] for row in tables["categories"]}
+    if len(set(names.values())) < len(tables["categories"]):
+        problems.add(path, "categories: two of them have the same id or name")
+    pictures = check_images(folder / row["file_name"] for row in tables["images"])
+    files = _image_files(tables["images"], folder, pictures, path, problems)
+    boxes: dict[int, Boxes] = defaultdict(lambda: Boxes(problems))
+    known = {row["id"] for row in tables["images"]}
+    for index, row in enumerate(tables["annotations"]):
+        where = f"{path}: annotations[{index}]"
+        if row["image_id"] not in known or row["category_id"] not in names:
+            key = "image_id" if row["image_id"] not in known else "category_id"
+            problems.add(where, f"{key} {row[key]} is not defined in this file")
+        elif row.get("iscrowd"):
+            boxes[row["image_id"]].uncounted.add(names[row["category_id"]])
+        elif row["image_id"] in files:
+            try:
+                boxes[row["image_id"]].add(_grounding(row, names, files[row["image_id"]]), where)
+            except ValueError as error:
+                problems.add(where, str(error))
+    return checked_set(
+        problems,
+        name=path.stem,
+        split=split,
+        names=names.values(),
+        images=(
+            AnnotatedImage(
+                id=Path(row["file_name"]).with_suffix("").as_posix(),
+                image=files[row["id"]],
+                groundings=boxes[row["id"]].groundings,
+                uncounted=frozenset(boxes[row["id"]].uncounted),
+            )
+            for row in tables["images"]
+            if row["id"] in files
+        ),
+    )
+
+
+def _load(path: Path, problems: Problems) -> dict[str, list[dict[str, Any]]]:
+    """The three tables with their well-formed rows; malformed rows become problems."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such annotation file.") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(content, dict) or not all(
+        isinstance(content.get(table), list) for table in FIELDS
+    ):
+        raise UserError(f"{path}: expected the lists {', '.join(FIELDS)} (COCO instances format).")
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for table, fields in FIELDS.items():
+        tables[table] = []
+        for index, row in enumerate(content[table]):
+            wrong = [
+                f"'{name}' must be {kind.__name__}"
+                for name, kind in fields.items()
+                if not isinstance(row, dict) or not isinstance(row.get(name), kind)
+            ]
+            if wrong:
+                problems.add(f"{path}: {table}[{index}]", ", ".join(wrong))
+            else:
+                tables[table].append(row)
+        if table != "annotations" and len({row["id"] for row in tables[table]}) < len(
+            tables[table]
+        ):
+            problems.add(path, f"{table}: two of them have the same id")
+    return tables
+
+
+def _image_files(
+    rows: list[dict[str, Any]],
+    folder: Path,
+    pictures: dict[Path, ImageFile | str],
+    path: Path,
+    problems: Problems,
+) -> dict[int, ImageFile]:
+    """Image id -> picture, where the picture decodes and has the size the annotators saw."""
+    files: dict[int, ImageFile] = {}
+    names: set[str] = set()
+    for index, row in enumerate(rows):
+        where = f"{path}: images[{index}]"
+        picture = pictures[folder / row["file_name"]]
+        if row["file_name"] in names:
+            problems.add(where, f"{row['file_name']} is listed twice")
+        names.add(row["file_name"])
+        if isinstance(picture, str):
+            problems.add(folder / row["file_name"], picture)
+            continue
+        said = (row.get("width", picture.width), row.get("height", picture.height))
+        if said != (picture.width, picture.height):
+            problems.add(
+                where,
+                f"says {said[0]} x {said[1]} pixels, {row['file_name']} has "
+                f"{picture.width} x {picture.height}",
+            )
+            continue
+        files[row["id"]] = picture
+    return files
+
+
+def _grounding(row: dict[str, Any], names: dict[int, str], image: ImageFile) -> Grounding:
+    if len(row["bbox"]) != 4 or not all(isinstance(value, int | float) for value in row["bbox"]):
+        raise ValueError(f"bbox must be [x, y, width, height], got {row['bbox']}")
+    x, y, width, height = map(float, row["bbox"])
+    box = pixel_box((x, y, x + width, y + height), image)
+    return Grounding(label=names[row["category_id"]], box=box)

@@ -1,0 +1,145 @@
+"""Map-style data sets of Samples: the embedded world, and lists read from files."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol, runtime_checkable
+
+import numpy as np
+
+from groundrl.data.box_questions import KINDS, ask_all
+from groundrl.data.coco import read_coco_split
+from groundrl.data.detection import DetectionSet
+from groundrl.data.schema import read_jsonl, read_parquet
+from groundrl.data.voc import read_voc
+from groundrl.data.yolo import read_yolo
+from groundrl.errors import UserError
+from groundrl.records import Sample
+from groundrl.scenes.graph import Look, SceneSpec, Subject
+from groundrl.scenes.questions import ANSWER_KINDS, sample_question
+
+LAYOUTS: Final[dict[str, Callable[[str | Path, str | None], DetectionSet]]] = {
+    "yolo": read_yolo,
+    "coco": read_coco_split,
+    "voc": read_voc,
+}
+"""How a detection data set lies on disk."""
+
+
+@runtime_checkable
+class SampleSource(Protocol):
+    """What a DataLoader needs: a length and an item for each index below it."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> Sample: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldDataset:
+    """Questions about the embedded world: sample i is a function of (seed, i)."""
+
+    seed: int
+    size: int
+    """Number of scenes, one question each."""
+    subject: Subject = Subject.TABLETOP
+    look: Look = Look.PLAIN
+    kinds: tuple[str, ...] = ANSWER_KINDS
+    min_objects: int = 3
+    max_objects: int = 5
+    image_size: int = 160
+    """Width and height of the picture, pixels."""
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> Sample:
+        """Raises IndexError outside 0 .. size - 1."""
+        if not 0 <= index < self.size:
+            raise IndexError(f"sample {index} of {self.size}")
+        return sample_question(self.spec(index), self.kinds)
+
+    def spec(self, index: int) -> SceneSpec:
+        """The scene of sample ``index``."""
+        return SceneSpec(
+            seed=self.seed,
+            index=index,
+            subject=self.subject,
+            look=self.look,
+            width=self.image_size,
+            height=self.image_size,
+            min_objects=self.min_objects,
+            max_objects=self.max_objects,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SampleList:
+    """Samples in memory; the pictures stay on disk until they are loaded."""
+
+    samples: tuple[Sample, ...]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.samples[index]
+
+    def take(self, size: int | None, seed: int) -> "SampleList":
+        """``size`` samples drawn by ``seed``, in their old order; all of them for None."""
+        if size is None or size >= len(self):
+            return self
+        chosen = np.random.default_rng(seed).choice(len(self), size=size, replace=False)
+        return SampleList(tuple(self.samples[int(index)] for index in sorted(chosen)))
+
+
+def world(
+    *,
+    seed: int,
+    size: int,
+    subject: str = "tabletop",
+    look: str = "plain",
+    kinds: Sequence[str] = ANSWER_KINDS,
+    min_objects: int = 3,
+    max_objects: int = 5,
+    image_size: int = 160,
+) -> WorldDataset:
+    """A WorldDataset from plain words. Raises UserError for an unknown subject or look."""
+    for option, value, choices in (("subject", subject, Subject), ("look", look, Look)):
+        if value not in set(choices):
+            raise UserError(f"{option}={value} is unknown; choose from {', '.join(choices)}")
+    return WorldDataset(
+        seed=seed,
+        size=size,
+        subject=Subject(subject),
+        look=Look(look),
+        kinds=tuple(kinds),
+        min_objects=min_objects,
+        max_objects=max_objects,
+        image_size=image_size,
+    )
+
+
+def detections(
+    layout: str,
+    root: str | Path,
+    split: str | None,
+    kinds: Sequence[str] = KINDS,
+    seed: int = 0,
+) -> SampleList:
+    """Questions about the boxes of a data set in one of ``LAYOUTS``, drawn by ``seed``.
+
+    ``split`` is a key of a YOLO config (train), part of a COCO annotation file's name (train2017)
+    or a list in VOC's ImageSets/Main; None takes everything (YOLO, VOC). Raises UserError.
+    """
+    if layout not in LAYOUTS:
+        raise UserError(f"layout={layout} is unknown; choose from {', '.join(LAYOUTS)}")
+    return SampleList(tuple(ask_all(LAYOUTS[layout](root, split), seed=seed, kinds=kinds)))
+
+
+def sample_file(path: str | Path) -> SampleList:
+    """Samples of our own schema, ``.jsonl`` or ``.parquet``. Raises UserError."""
+    readers = {".jsonl": read_jsonl, ".parquet": read_parquet}
+    suffix = Path(path).suffix
+    if suffix not in readers:
+        raise UserError(f"{path}: expected a file that ends in {' or '.join(readers)}.")
+    return SampleList(tuple(readers[suffix](path)))

@@ -1,0 +1,185 @@
+"""The Lightning datamodule: an endless, resumable order of training steps, and held-out sets."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
+
+import lightning as L
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from groundrl.data.datasets import SampleList, SampleSource, WorldDataset
+from groundrl.data.order import StepSampler
+from groundrl.errors import UserError
+from groundrl.records import Sample
+
+
+class GroundingDataModule(L.LightningDataModule):
+    """Lists of Samples; the batch of step s is a function of (seed, s) alone.
+
+    The training loader has no end: the Trainer's ``max_steps`` or ``limit_train_batches`` stops
+    it. Each rank gets its slice of a step, so ``prompts_per_step`` counts all ranks together.
+    """
+
+    def __init__(
+        self,
+        *,
+        train: SampleSource,
+        heldout: Mapping[str, SampleSource] | None = None,
+        prompts_per_step: int = 8,
+        seed: int = 0,
+        num_workers: int = 0,
+    ) -> None:
+        """Raises UserError when training and a held-out set share pictures."""
+        super().__init__()
+        self.train = train
+        self.heldout = dict(heldout or {})
+        self.prompts_per_step = prompts_per_step
+        self.seed = seed
+        self.num_workers = num_workers
+        self._resumed_at = 0
+        StepSampler(size=len(train), batch_size=prompts_per_step, seed=seed)
+        for name, source in self.heldout.items():
+            _check_apart(name, source, train)
+
+    @property
+    def step(self) -> int:
+        """Training batches that were fully processed, over all resumed parts of the run."""
+        if self.trainer is None:
+            return self._resumed_at
+        # Lightning's counter, because an own one would count the batch that a crash interrupts;
+        # it is restored later than this module, hence the maximum.
+        counter = cast(Any, self.trainer.fit_loop.epoch_loop.batch_progress.total)
+        return max(self._resumed_at, counter.processed)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint holds: the step, and everything the order depends on."""
+        return {"step": self.step, **self._order()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue after ``state_dict["step"]``. Raises UserError when the order would change."""
+        changed = [
+            f"{name} was {state_dict[name]} and is now {value}"
+            for name, value in self._order().items()
+            if state_dict[name] != value
+        ]
+        if changed:
+            raise UserError(
+                f"the checkpoint cannot be resumed in the same order: {', '.join(changed)}. "
+                "Restore the old values, or start a new run."
+            )
+        self._resumed_at = state_dict["step"]
+
+    def _order(self) -> dict[str, int]:
+        return {
+            "seed": self.seed,
+            "prompts_per_step": self.prompts_per_step,
+            "train_size": len(self.train),
+        }
+
+    def teardown(self, stage: str) -> None:
+        """The next ``fit`` with this module counts from its own start."""
+        if stage == "fit":
+            self._resumed_at = 0
+
+    def transfer_batch_to_device(
+        self, batch: list[Sample], device: torch.device, dataloader_idx: int
+    ) -> list[Sample]:
+        """Samples hold no tensors; Lightning would try to copy tensors into the frozen records."""
+        return batch
+
+    def train_dataloader(self) -> "TrainLoader":
+        """Endless batches of this rank from the current step on."""
+        return TrainLoader(self)
+
+    def val_dataloader(self) -> list["HeldoutLoader"]:
+        """A loader for each held-out set, in the order of ``heldout``."""
+        return [HeldoutLoader(source, self) for source in self.heldout.values()]
+
+
+class TrainLoader:
+    """A plain iterable: Lightning would put its own sampler into a DataLoader under DDP."""
+
+    def __init__(self, module: GroundingDataModule) -> None:
+        self.module = module
+
+    def __iter__(self) -> Iterator[list[Sample]]:
+        module = self.module
+        rank, world_size = _place(module)
+        sampler = StepSampler(
+            size=len(module.train),
+            batch_size=module.prompts_per_step,
+            seed=module.seed,
+            start_step=module.step,
+            rank=rank,
+            world_size=world_size,
+        )
+        return _batches_of(module.train, sampler, module.num_workers)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tells Lightning that this loader resumes within an epoch."""
+        return {"step": self.module.step}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Nothing to do: the module, restored before any loader exists, knows the step."""
+
+
+class HeldoutLoader:
+    """Every sample of a held-out set once, in order, shared among the ranks without padding."""
+
+    def __init__(self, source: SampleSource, module: GroundingDataModule) -> None:
+        self.source = source
+        self.module = module
+
+    def __len__(self) -> int:
+        return len(self._batches())
+
+    def __iter__(self) -> Iterator[list[Sample]]:
+        return _batches_of(self.source, self._batches(), self.module.num_workers)
+
+    def _batches(self) -> list[list[int]]:
+        rank, world_size = _place(self.module)
+        indices = range(rank, len(self.source), world_size)
+        size = self.module.prompts_per_step
+        return [list(indices[start : start + size]) for start in range(0, len(indices), size)]
+
+
+def _batches_of(
+    source: SampleSource, batches: Iterable[list[int]], num_workers: int
+) -> Iterator[list[Sample]]:
+    loader = DataLoader(
+        cast(Dataset[Sample], source),
+        batch_sampler=batches,
+        num_workers=num_workers,
+        collate_fn=list,
+        # Its own, because a loader draws a number when it starts: the global state would depend
+        # on how often a run was resumed or validated.
+        generator=torch.Generator().manual_seed(0),
+    )
+    return iter(loader)
+
+
+def _place(module: GroundingDataModule) -> tuple[int, int]:
+    """Rank and number of processes."""
+    trainer = module.trainer
+    return (0, 1) if trainer is None else (trainer.global_rank, trainer.world_size)
+
+
+def _check_apart(name: str, heldout: SampleSource, train: SampleSource) -> None:
+    """Raises UserError when a held-out set shows pictures that are trained on."""
+    if isinstance(heldout, SampleList) and isinstance(train, SampleList):
+        trained = {sample.image.key for sample in train.samples}
+        shared = sorted({sample.image.key for sample in heldout.samples} & trained)
+        if shared:
+            raise UserError(
+                f"held-out set {name!r} shares {len(shared)} pictures with the training set, for "
+                f"example {shared[0]}. Split the data set by picture."
+            )
+    elif (
+        isinstance(heldout, WorldDataset)
+        and isinstance(train, WorldDataset)
+        and heldout.spec(0) == train.spec(0)
+    ):
+        raise UserError(
+            f"held-out set {name!r} shows the scenes of the training set: give it another seed "
+            f"than {train.seed}."
+        )

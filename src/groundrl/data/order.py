@@ -1,0 +1,69 @@
+"""Which samples each step sees: a pure function of (seed, step)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
+
+import numpy as np
+from jaxtyping import Int64
+
+from groundrl.errors import UserError
+
+
+@lru_cache(maxsize=2)
+def permutation(size: int, seed: int, epoch: int) -> Int64[np.ndarray, " size"]:
+    """The order of one epoch: every index below ``size`` once."""
+    # Two epochs are kept because a step may straddle them.
+    return np.random.default_rng((seed, epoch)).permutation(size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSampler:
+    """Batches of indices for a DataLoader, drawn from the concatenated epoch permutations.
+
+    Step s takes places ``s * batch_size .. (s + 1) * batch_size - 1`` of that endless sequence, so
+    every epoch holds each sample once, and starting at step k gives exactly the tail.
+    """
+
+    size: int
+    """Samples in the data set."""
+    batch_size: int
+    """Samples of a step, over all ranks."""
+    seed: int
+    start_step: int = 0
+    num_steps: int | None = None
+    """Steps to give, from ``start_step`` on; None goes on forever."""
+    rank: int = 0
+    world_size: int = 1
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.batch_size < 1:
+            raise UserError(
+                f"a training set of {self.size} samples in steps of {self.batch_size} has no "
+                "steps: both must be at least 1"
+            )
+        if self.batch_size % self.world_size:
+            raise UserError(
+                f"a step of {self.batch_size} prompts cannot be shared by {self.world_size} "
+                f"processes: make prompts_per_step a multiple of {self.world_size}"
+            )
+
+    def batch(self, step: int) -> list[int]:
+        """Indices of one step, all ranks."""
+        places = range(step * self.batch_size, (step + 1) * self.batch_size)
+        return [
+            int(permutation(self.size, self.seed, place // self.size)[place % self.size])
+            for place in places
+        ]
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """This rank's slice of each step."""
+        share = self.batch_size // self.world_size
+        steps = (
+            count(self.start_step)
+            if self.num_steps is None
+            else range(self.start_step, self.start_step + self.num_steps)
+        )
+        for step in steps:
+            yield self.batch(step)[self.rank * share : (self.rank + 1) * share]

@@ -1,0 +1,186 @@
+"""Samples on disk: JSONL and Parquet with the same columns.
+
+Columns: id, image (path from the file's folder), question, options, answers, groundings
+(label, box = x1, y1, x2, y2 in pixels), rationale (pieces that are either text, or label and box),
+kind, provenance (dataset, split, licence).
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from groundrl.boxes import Frame
+from groundrl.data.detection import check_images
+from groundrl.data.problems import Problems
+from groundrl.data.rows import Row, from_row
+from groundrl.errors import UserError
+from groundrl.records import Grounding, ImageFile, ImageSource, Sample, Segments
+
+_BOX: Final = pa.list_(pa.float64(), 4)
+ARROW_SCHEMA: Final = pa.schema(
+    {
+        "id": pa.string(),
+        "image": pa.string(),
+        "question": pa.string(),
+        "options": pa.list_(pa.string()),
+        "answers": pa.list_(pa.string()),
+        "groundings": pa.list_(pa.struct({"label": pa.string(), "box": _BOX})),
+        "rationale": pa.list_(pa.struct({"text": pa.string(), "label": pa.string(), "box": _BOX})),
+        "kind": pa.string(),
+        "provenance": pa.struct(
+            {"dataset": pa.string(), "split": pa.string(), "licence": pa.string()}
+        ),
+    }
+)
+
+
+def write_jsonl(samples: Iterable[Sample], path: str | Path) -> None:
+    """One JSON object a line; pictures that are not files are saved to ``images/`` beside it."""
+    target = Path(path).expanduser()
+    rows = to_rows(samples, target.parent)
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    with _replacing(target) as temporary:
+        temporary.write_bytes(text.encode())
+
+
+def write_parquet(samples: Iterable[Sample], path: str | Path) -> None:
+    """The same rows in a Parquet file."""
+    target = Path(path).expanduser()
+    table = pa.Table.from_pylist(to_rows(samples, target.parent), schema=ARROW_SCHEMA)
+    with _replacing(target) as temporary:
+        pq.write_table(table, temporary)
+
+
+def read_jsonl(path: str | Path) -> list[Sample]:
+    """Read ``write_jsonl``'s format. Raises UserError that lists every broken line."""
+    source = Path(path).expanduser()
+    if not source.is_file():
+        raise UserError(f"{source}: no such file. Give a JSONL file of samples.")
+    numbered = (
+        (f"{source}:{number}", line)
+        for number, line in enumerate(source.read_bytes().split(b"\n"), start=1)
+        if line.strip()
+    )
+    return _read(source, numbered, json.loads)
+
+
+def read_parquet(path: str | Path) -> list[Sample]:
+    """Read ``write_parquet``'s format. Raises UserError that lists every broken row (from 1)."""
+    source = Path(path).expanduser()
+    if not source.is_file():
+        raise UserError(f"{source}: no such file. Give a Parquet file of samples.")
+    try:
+        rows = pq.read_table(source).to_pylist()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{source} is not a Parquet file: {error}") from error
+    numbered = ((f"{source}: row {number}", row) for number, row in enumerate(rows, start=1))
+    return _read(source, numbered, lambda row: row)
+
+
+def to_rows(samples: Iterable[Sample], folder: Path) -> list[dict[str, Any]]:
+    """Plain rows for a file in ``folder``. Raises ValueError for a box outside the PIXEL frame."""
+    folder.mkdir(parents=True, exist_ok=True)
+    saved: dict[str, str] = {}
+    return [to_row(sample, folder, saved) for sample in samples]
+
+
+def to_row(sample: Sample, folder: Path, saved: dict[str, str]) -> dict[str, Any]:
+    """One sample as plain values; ``saved`` remembers by key where its picture went."""
+    if sample.image.key not in saved:
+        saved[sample.image.key] = _place(sample.image, folder)
+    row: dict[str, Any] = {
+        "id": sample.id,
+        "image": saved[sample.image.key],
+        "question": sample.question,
+        "options": list(sample.options),
+        "answers": list(sample.answers),
+        "groundings": [_grounding_row(item) for item in sample.groundings],
+        "kind": sample.kind,
+        "provenance": {
+            "dataset": sample.provenance.dataset,
+            "split": sample.provenance.split,
+            "licence": sample.provenance.licence,
+        },
+    }
+    if sample.rationale is not None:
+        row["rationale"] = _rationale_row(sample.rationale)
+    return row
+
+
+def _rationale_row(rationale: Segments) -> list[dict[str, Any]]:
+    return [{"text": part} if isinstance(part, str) else _grounding_row(part) for part in rationale]
+
+
+def _grounding_row(item: Grounding) -> dict[str, Any]:
+    if item.box.frame is not Frame.PIXEL:
+        raise ValueError(f"files hold PIXEL boxes, {item.label!r} has a {item.box.frame} box")
+    return {"label": item.label, "box": list(item.box.corners)}
+
+
+def _place(image: ImageSource, folder: Path) -> str:
+    """The picture's path from ``folder``; one that is not a file yet becomes a PNG there."""
+    if isinstance(image, ImageFile):
+        return Path(os.path.relpath(image.path.resolve(), folder.resolve())).as_posix()
+    name = hashlib.blake2b(image.key.encode(), digest_size=10).hexdigest()
+    target = folder / "images" / f"{name}.png"
+    target.parent.mkdir(exist_ok=True)
+    with _replacing(target) as temporary:
+        image.load().save(temporary, format="PNG")
+    return f"images/{name}.png"
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[Path]:
+    """A path to write to; it becomes ``target`` when all went well, and is removed otherwise."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _read(
+    source: Path, numbered: Iterable[tuple[str, Any]], parse: Callable[[Any], object]
+) -> list[Sample]:
+    problems = Problems(str(source))
+    rows: list[tuple[str, Row]] = []
+    for where, raw in numbered:
+        try:
+            rows.append((where, Row.parse(parse(raw))))
+        except ValueError as error:
+            problems.add(where, str(error))
+    folder = source.parent.resolve()
+    paths = [Path(os.path.normpath(folder / row.image)) for _, row in rows]
+    pictures = check_images(paths)
+    samples = _samples(rows, [pictures[path] for path in paths], problems)
+    if not samples and not problems.found:
+        problems.add(source, "no samples")
+    problems.raise_if_any()
+    return samples
+
+
+def _samples(
+    rows: Sequence[tuple[str, Row]], pictures: Sequence[ImageFile | str], problems: Problems
+) -> list[Sample]:
+    first: dict[str, str] = {}
+    samples = []
+    for (where, row), picture in zip(rows, pictures, strict=True):
+        if row.id in first:
+            problems.add(where, f"id {row.id!r} is already used at {first[row.id]}")
+        first[row.id] = where
+        if isinstance(picture, str):
+            problems.add(where, f"image {row.image!r}: {picture}")
+            continue
+        try:
+            samples.append(from_row(row, picture))
+        except ValueError as error:
+            problems.add(where, str(error))
+    return samples

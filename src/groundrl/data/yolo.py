@@ -1,0 +1,99 @@
+"""YOLO detection data sets: a picture folder per split, beside it one text file per picture.
+
+Rows are ``class cx cy w h``: centre and size as shares of the picture, 0 to 1.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+
+from groundrl.data.detection import (
+    AnnotatedImage,
+    Boxes,
+    DetectionSet,
+    check_images,
+    checked_set,
+    existing_folder,
+    pixel_box,
+)
+from groundrl.data.problems import Problems
+from groundrl.data.yolo_layout import Entry, find_entries
+from groundrl.records import Grounding, ImageFile
+
+EXIF_ORIENTATION: Final = 0x0112
+
+
+def read_yolo(root: str | Path, split: str | None) -> DetectionSet:
+    """Read one split; None takes everything below ``images/``. Raises UserError with all problems.
+
+    A picture without a label file has no objects. Class names come from data.yaml, config.yaml or
+    dataset.yaml, or from classes.txt (one name a line).
+    """
+    folder = existing_folder(root, "YOLO data set (data.yaml, images/, labels/)")
+    problems = Problems(f"YOLO data set {folder}" + (f", split {split}" if split else ""))
+    names, entries = find_entries(folder, split, problems)
+    pictures = check_images(entry.picture for entry in entries)
+    images = [
+        _read_entry(entry, picture, names, problems)
+        if isinstance(picture := pictures[entry.picture], ImageFile)
+        else problems.add(entry.picture, picture)
+        for entry in entries
+    ]
+    return checked_set(
+        problems,
+        name=folder.resolve().name,
+        split=split or "all",
+        names=names.values(),
+        images=(image for image in images if image is not None),
+    )
+
+
+def _read_entry(
+    entry: Entry, image: ImageFile, names: dict[int, str], problems: Problems
+) -> AnnotatedImage:
+    with Image.open(image.path) as picture:
+        orientation = picture.getexif().get(EXIF_ORIENTATION, 1)
+    if orientation != 1:
+        # Tools disagree whether boxes belong to the stored or to the turned picture.
+        problems.add(
+            image.path, f"is stored turned (EXIF orientation {orientation}): save it upright"
+        )
+    boxes = Boxes(problems)
+    # Bytes that are no text become a malformed row.
+    label = entry.label.read_bytes() if entry.label.is_file() else b""
+    rows = label.decode(errors="replace").splitlines()
+    for number, row in enumerate(rows, start=1):
+        if not row.strip():
+            continue
+        where = f"{entry.label}:{number}"
+        try:
+            boxes.add(_read_row(row, image, names), where)
+        except ValueError as error:
+            problems.add(where, str(error))
+    return AnnotatedImage(
+        id=entry.id,
+        image=image,
+        groundings=boxes.groundings,
+        uncounted=frozenset(boxes.uncounted),
+    )
+
+
+def _read_row(row: str, image: ImageFile, names: dict[int, str]) -> Grounding:
+    fields = row.split()
+    if len(fields) != 5:
+        raise ValueError(f"expected 'class cx cy w h', got {len(fields)} fields: {row.strip()!r}")
+    try:
+        number, cx, cy, w, h = map(float, fields)
+    except ValueError:
+        raise ValueError(f"expected five numbers, got {row.strip()!r}") from None
+    if number not in names:
+        raise ValueError(f"class {fields[0]} is not in 'names' ({len(names)} classes)")
+    width, height = image.width, image.height
+    corners = (
+        (cx - w / 2) * width,
+        (cy - h / 2) * height,
+        (cx + w / 2) * width,
+        (cy + h / 2) * height,
+    )
+    return Grounding(label=names[int(number)], box=pixel_box(corners, image))

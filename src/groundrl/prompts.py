@@ -1,0 +1,93 @@
+"""Samples as chat messages, and as the answers that the warm-up teaches."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from groundrl.boxes import Frame, View, convert
+from groundrl.errors import UserError
+from groundrl.grammar.answers import LETTERS
+from groundrl.grammar.base import round_segments
+from groundrl.records import Grounding, Response, Sample, Segments
+
+
+@dataclass(frozen=True)
+class PromptTemplate:
+    """How a question is put: image, question, options, instruction."""
+
+    instruction: str = ""
+    """Said after the question and its options, on a line of its own."""
+    answer_style: Literal["words", "letters"] = "words"
+    """Whether options are named by their words or by the letters A, B, …"""
+
+    def messages(self, sample: Sample) -> list[dict[str, Any]]:
+        """One user turn of an image and a text, as ``transformers``' chat templates expect it."""
+        lines = [sample.question, self._options(sample), self.instruction]
+        text = "\n".join(line for line in lines if line)
+        content = [{"type": "image"}, {"type": "text", "text": text}]
+        return [{"role": "user", "content": content}]
+
+    def response(self, sample: Sample, view: View, frame: Frame) -> Response:
+        """The SFT target: the sample's rationale, boxes converted to ``frame`` and rounded.
+
+        Raises UserError when the sample has no rationale or nothing to answer.
+        """
+        if sample.rationale is None:
+            raise UserError(
+                f"sample {sample.id!r} of {sample.provenance.dataset} has no rationale, and the "
+                "SFT warm-up needs one for every sample: choose data with rationales, or skip the "
+                "warm-up with pipeline=[grpo]"
+            )
+        return Response(
+            reasoning=to_frame(sample.rationale, view, frame), answer=self._answer(sample)
+        )
+
+    def _options(self, sample: Sample) -> str:
+        if not sample.options:
+            return ""
+        if self.answer_style == "words":
+            return f"Options: {', '.join(sample.options)}."
+        marked = zip(_letters(sample), sample.options, strict=True)
+        return f"Options: {' '.join(f'({letter}) {option}' for letter, option in marked)}"
+
+    def _answer(self, sample: Sample) -> str:
+        if not sample.answers:
+            labels = [grounding.label for grounding in sample.groundings]
+            if not labels:
+                raise UserError(
+                    f"sample {sample.id!r} of {sample.provenance.dataset} has neither answers nor "
+                    "groundings: give it one of them"
+                )
+            return ", ".join(labels)
+        if not sample.options:
+            # The other answers of an open question are accepted synonyms.
+            return sample.answers[0]
+        strangers = [answer for answer in sample.answers if answer not in sample.options]
+        if strangers:
+            raise UserError(
+                f"sample {sample.id!r} of {sample.provenance.dataset}: the answers {strangers} are "
+                f"not among its options {list(sample.options)}: write them as the options are"
+            )
+        names = sample.options if self.answer_style == "words" else _letters(sample)
+        chosen = zip(names, sample.options, strict=True)
+        return ", ".join(name for name, option in chosen if option in sample.answers)
+
+
+def to_frame(segments: Segments, view: View, frame: Frame) -> Segments:
+    """The segments with every box converted to ``frame`` and rounded as grammars write it."""
+    return round_segments(
+        tuple(
+            replace(part, box=convert(part.box, frame, view))
+            if isinstance(part, Grounding)
+            else part
+            for part in segments
+        )
+    )
+
+
+def _letters(sample: Sample) -> str:
+    if len(sample.options) > len(LETTERS):
+        raise UserError(
+            f"sample {sample.id!r} of {sample.provenance.dataset} has {len(sample.options)} "
+            f"options, but only {len(LETTERS)} have letters: use answer_style=words"
+        )
+    return LETTERS[: len(sample.options)]

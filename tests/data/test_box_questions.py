@@ -1,0 +1,219 @@
+"""Questions from boxes: one reading each, checked against the boxes themselves."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from groundrl.boxes import Box, Frame
+from groundrl.data.box_questions import KINDS, ask, ask_all, count, exists, locate
+from groundrl.data.box_views import extremes, is_beside, view
+from groundrl.data.detection import AnnotatedImage, DetectionSet
+from groundrl.data.words import indefinite, plural
+from groundrl.errors import UserError
+from groundrl.records import Grounding, ImageFile, Sample
+
+NAMES = ("bus", "cat", "cup", "dog", "person", "skis")
+SIDE_WORDS = {
+    "further left": (0, 1),
+    "left of": (0, 1),
+    "further right": (0, -1),
+    "right of": (0, -1),
+    "higher up": (1, 1),
+    "above": (1, 1),
+    "lower down": (1, -1),
+    "below": (1, -1),
+}
+
+
+def annotated(*groundings: Grounding, uncounted: tuple[str, ...] = ()) -> AnnotatedImage:
+    return AnnotatedImage(
+        id="p",
+        image=ImageFile(path=Path("p.jpg"), width=200, height=100),
+        groundings=groundings,
+        uncounted=frozenset(uncounted),
+    )
+
+
+def detection_set(*images: AnnotatedImage) -> DetectionSet:
+    return DetectionSet(name="set", split="train", names=NAMES, images=images)
+
+
+@st.composite
+def pictures(draw: st.DrawFn) -> AnnotatedImage:
+    groundings = []
+    for label in draw(st.lists(st.sampled_from(NAMES), max_size=12)):
+        x, y = draw(st.integers(0, 190)), draw(st.integers(0, 90))
+        width, height = draw(st.integers(1, 200 - x)), draw(st.integers(1, 100 - y))
+        box = Box(
+            x1=float(x), y1=float(y), x2=float(x + width), y2=float(y + height), frame=Frame.PIXEL
+        )
+        groundings.append(Grounding(label=label, box=box))
+    crowds = draw(st.sets(st.sampled_from(NAMES), max_size=1))
+    return annotated(*dict.fromkeys(groundings), uncounted=tuple(crowds))
+
+
+def of(image: AnnotatedImage, label: str) -> list[Box]:
+    return [item.box for item in image.groundings if item.label == label]
+
+
+def check(sample: Sample, image: AnnotatedImage) -> None:
+    """Answer the question from the boxes alone, by reading its words."""
+    words = sample.question.rstrip("?")
+    pointed = tuple(part for part in sample.rationale or () if isinstance(part, Grounding))
+    assert pointed == sample.groundings
+    assert len(set(pointed)) == len(pointed)
+    assert set(pointed) <= set(image.groundings)
+    assert all(item.box.area >= 0.001 * 200 * 100 for item in pointed)
+    assert {item.label for item in pointed}.isdisjoint(image.uncounted)
+    assert set(sample.answers) <= set(sample.options)
+    assert len(set(sample.options)) == len(sample.options)
+    if sample.kind == "exists":
+        (label,) = [name for name in NAMES if f"there {indefinite(name)} in" in words]
+        assert label not in image.uncounted
+        assert sample.answers == (("yes",) if of(image, label) else ("no",))
+        assert len(pointed) == len(of(image, label)) <= 6
+    elif sample.kind == "count":
+        (label,) = [name for name in NAMES if f"many {plural(name)} are" in words]
+        assert label not in image.uncounted
+        assert sample.answers == (str(len(of(image, label))),)
+        assert len(pointed) == len(of(image, label)) <= 6
+    elif sample.kind == "locate":
+        check_locate(words, pointed, image)
+    else:
+        check_side_or_presence(sample, words, image)
+
+
+def check_locate(words: str, pointed: tuple[Grounding, ...], image: AnnotatedImage) -> None:
+    (item,) = pointed
+    boxes = of(image, item.label)
+    others = [box for box in boxes if box is not item.box]
+    assert words.endswith(item.label)
+    if "leftmost" in words:
+        assert all(item.box.center[0] < box.center[0] for box in others)
+    elif "rightmost" in words:
+        assert all(item.box.center[0] > box.center[0] for box in others)
+    elif "largest" in words:
+        assert all(item.box.area > box.area for box in others)
+    else:
+        assert boxes == [item.box]
+
+
+def check_side_or_presence(sample: Sample, words: str, image: AnnotatedImage) -> None:
+    if words == "Which of these are in the picture":
+        assert not image.uncounted & set(sample.options)
+        assert set(sample.answers) == {name for name in sample.options if of(image, name)}
+        assert 0 < len(sample.answers) < len(sample.options) <= 4
+        assert len(sample.groundings) == sum(len(of(image, name)) for name in sample.answers)
+        return
+    (axis, sign) = next(place for word, place in SIDE_WORDS.items() if word in words)
+    for name in sample.options:
+        assert len(of(image, name)) == 1
+    middle = {name: of(image, name)[0].center[axis] * sign for name in sample.options}
+    if sample.kind == "relation":
+        assert sample.answers == (min(middle, key=lambda name: middle[name]),)
+        assert len(sample.groundings) == 2
+    else:
+        anchor = words.rpartition(" the ")[2]
+        (box,) = of(image, anchor)
+        assert anchor not in sample.options
+        right = {name for name, place in middle.items() if place < box.center[axis] * sign}
+        assert set(sample.answers) == right
+        assert 0 < len(right) < len(sample.options) <= 4
+        assert {item.label for item in sample.groundings} == right | {anchor}
+
+
+@given(pictures(), st.integers(0, 2**31), st.sampled_from(KINDS))
+def test_every_answer_is_borne_out_by_the_boxes(
+    image: AnnotatedImage, seed: int, kind: str
+) -> None:
+    sample = ask(image, kind, detection_set(image), seed)
+    if sample is not None:
+        check(sample, image)
+        assert sample == ask(image, kind, detection_set(image), seed)
+
+
+Make = Callable[..., Grounding]
+
+
+def test_questions_depend_on_seed_and_picture_only(grounding: Make) -> None:
+    image = annotated(grounding("cat", 0, 0, 50, 50), grounding("dog", 100, 0, 150, 50))
+    alone = ask_all(detection_set(image), seed=1)
+    assert [sample.kind for sample in alone] == ["exists", "count", "relation", "locate", "multi"]
+    assert [sample.id for sample in alone][:2] == ["p:exists", "p:count"]
+    assert ask_all(detection_set(image), seed=1, kinds=["locate"]) == [alone[3]]
+    assert len({ask(image, "relation", detection_set(image), seed) for seed in range(20)}) > 1
+
+
+def test_a_tiny_box_is_not_asked_about_but_makes_its_class_ambiguous(grounding: Make) -> None:
+    seen = view(annotated(grounding("cat", 0, 0, 50, 50), grounding("cat", 190, 0, 194, 4)), NAMES)
+    assert count(seen, random.Random(0)) is None
+    questions = {
+        draft.question
+        for seed in range(20)
+        if (draft := locate(seen, random.Random(seed))) is not None
+    }
+    assert questions == {"Where is the leftmost cat?", "Where is the largest cat?"}
+
+
+def test_a_crowd_is_neither_counted_nor_denied(grounding: Make) -> None:
+    image = annotated(grounding("person", 0, 0, 50, 50), uncounted=("person",))
+    seen = view(image, ("person",))
+    assert [asker(seen, random.Random(0)) for asker in (count, exists, locate)] == [None] * 3
+
+
+def test_seven_of_a_class_are_too_many_to_point_at(grounding: Make) -> None:
+    cats = [grounding("cat", 20 * i, 0, 20 * i + 10, 50) for i in range(7)]
+    assert count(view(annotated(*cats), NAMES), random.Random(0)) is None
+    assert count(view(annotated(*cats[:6]), NAMES), random.Random(0)) is not None
+
+
+def test_sides_need_a_clear_gap(grounding: Make) -> None:
+    seen = view(annotated(), NAMES)
+    cat = grounding("cat", 0, 0, 50, 50)
+    assert is_beside("left", cat, grounding("dog", 50, 0, 100, 50), seen)
+    assert is_beside("right", grounding("dog", 50, 0, 100, 50), cat, seen)
+    assert not is_beside("left", cat, grounding("dog", 49, 0, 100, 50), seen)
+    assert not is_beside("left", grounding("cat", 0, 0, 4, 50), grounding("dog", 4, 0, 8, 50), seen)
+    assert is_beside("above", cat, grounding("dog", 0, 50, 100, 60), seen)
+    assert is_beside("below", grounding("dog", 0, 50, 100, 60), cat, seen)
+
+
+def test_extremes_need_a_clear_lead(grounding: Make) -> None:
+    seen = view(annotated(), NAMES)
+    near = [grounding("cat", 0, 0, 40, 40), grounding("cat", 8, 50, 48, 90)]
+    assert extremes(near, seen) == {}
+    small, big = grounding("cat", 0, 0, 40, 40), grounding("cat", 100, 0, 160, 80)
+    assert extremes([small, big], seen) == {"leftmost": small, "rightmost": big, "largest": big}
+
+
+def test_a_picture_without_boxes_is_only_asked_what_is_not_there() -> None:
+    (sample,) = ask_all(detection_set(annotated()), seed=0)
+    assert (sample.kind, sample.answers, sample.groundings) == ("exists", ("no",), ())
+
+
+def test_unknown_kinds_and_boxes_without_questions_are_user_errors() -> None:
+    with pytest.raises(UserError, match=r"color; choose from exists, count"):
+        ask_all(detection_set(annotated()), seed=0, kinds=["color"])
+    with pytest.raises(UserError, match="answer no question of kind count"):
+        ask_all(detection_set(annotated()), seed=0, kinds=["count"])
+
+
+@pytest.mark.parametrize(
+    ("name", "many", "one"),
+    [
+        ("dog", "dogs", "a dog"),
+        ("oven", "ovens", "an oven"),
+        ("wine glass", "wine glasses", "a wine glass"),
+        ("person", "people", "a person"),
+        ("toothbrush", "toothbrushes", "a toothbrush"),
+        ("butterfly", "butterflies", "a butterfly"),
+        ("toy", "toys", "a toy"),
+        ("skis", "skis", "skis"),
+    ],
+)
+def test_class_names_become_english(name: str, many: str, one: str) -> None:
+    assert (plural(name), indefinite(name)) == (many, one)

@@ -1,0 +1,225 @@
+"""A stopped and resumed run sees exactly the batches of an undisturbed one."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from groundrl.data.build import detection_module, sample_file_module
+from groundrl.data.datasets import SampleList, detections, world
+from groundrl.data.module import GroundingDataModule
+from groundrl.data.schema import write_jsonl, write_parquet
+from groundrl.errors import UserError
+from groundrl.records import ImageFile, Provenance, Sample
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*treespec.*",
+    "ignore:Checkpoint directory .* is not empty",
+)
+
+
+def numbered(size: int, prefix: str = "t") -> SampleList:
+    return SampleList(
+        tuple(
+            Sample(
+                id=f"{prefix}{index}",
+                image=ImageFile(path=Path(f"{prefix}{index}.jpg"), width=8, height=8),
+                question="?",
+                provenance=Provenance(dataset="d", split="train"),
+            )
+            for index in range(size)
+        )
+    )
+
+
+class Recorder(L.LightningModule):
+    """Notes the ids it is given; fails at ``fail_at``, like a machine that goes away."""
+
+    def __init__(self, fail_at: int | None = None, counts_steps_early: bool = False) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.fail_at = fail_at
+        self.counts_steps_early = counts_steps_early
+        self.seen: list[list[str]] = []
+        self.heldout: list[tuple[int, list[str]]] = []
+
+    def training_step(self, batch: list[Sample], batch_idx: int) -> torch.Tensor:
+        if batch_idx == self.fail_at:
+            raise RuntimeError("power cut")
+        self.seen.append([sample.id for sample in batch])
+        return self.weight * 1.0
+
+    def validation_step(self, batch: list[Sample], batch_idx: int, dataloader_idx: int = 0) -> None:
+        self.heldout.append((dataloader_idx, [sample.id for sample in batch]))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        if self.counts_steps_early:
+            assert self.trainer.estimated_stepping_batches > 0
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def trainer(folder: Path, **options: Any) -> L.Trainer:
+    saved = ModelCheckpoint(dirpath=folder, every_n_train_steps=3, save_top_k=-1, filename="{step}")
+    return L.Trainer(
+        accelerator="cpu",
+        callbacks=[saved],
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **options,
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_steps": 11},
+        {"limit_train_batches": 11, "max_epochs": 1},
+        {"limit_train_batches": 4, "max_epochs": 3, "num_sanity_val_steps": 0},
+    ],
+)
+@pytest.mark.parametrize("counts_steps_early", [False, True])
+def test_a_resumed_run_sees_the_batches_of_an_undisturbed_one(
+    tmp_path: Path, options: dict[str, int], counts_steps_early: bool
+) -> None:
+    def module() -> GroundingDataModule:
+        return GroundingDataModule(
+            train=numbered(7), heldout={"held": numbered(3, "h")}, prompts_per_step=2, seed=5
+        )
+
+    whole = Recorder(counts_steps_early=counts_steps_early)
+    trainer(tmp_path / "whole", **options).fit(whole, datamodule=module())
+    steps = 12 if options.get("max_epochs") == 3 else 11
+    assert len(whole.seen) == steps
+    assert whole.heldout[:2] == [(0, ["h0", "h1"]), (0, ["h2"])]
+    first = Recorder(fail_at=3 if steps == 12 else 4)
+    with pytest.raises(RuntimeError, match="power cut"):
+        trainer(tmp_path / "cut", **options).fit(first, datamodule=module())
+    second = Recorder(counts_steps_early=counts_steps_early)
+    again = trainer(tmp_path / "cut", **options)
+    again.fit(second, datamodule=module(), ckpt_path=tmp_path / "cut/step=3.ckpt")
+    assert second.seen == whole.seen[3:]
+    third = Recorder()
+    last = trainer(tmp_path / "cut", **options)
+    last.fit(third, datamodule=module(), ckpt_path=tmp_path / "cut/step=6.ckpt")
+    assert third.seen == whole.seen[6:]
+
+
+def test_every_epoch_of_the_trainer_goes_on_where_the_last_one_stopped(tmp_path: Path) -> None:
+    recorder = Recorder()
+    held = {"held": numbered(3, "h")}
+    module = GroundingDataModule(train=numbered(8), heldout=held, prompts_per_step=2)
+    trainer(tmp_path, limit_train_batches=2, max_epochs=4).fit(recorder, datamodule=module)
+    ids = [name for batch in recorder.seen for name in batch]
+    assert sorted(ids[:8]) == sorted(ids[8:]) == [f"t{index}" for index in range(8)]
+    assert module.step == 8
+
+
+def test_a_second_fit_of_the_same_module_starts_from_the_beginning(tmp_path: Path) -> None:
+    held = {"held": numbered(3, "h")}
+    module = GroundingDataModule(train=numbered(8), heldout=held, prompts_per_step=2)
+    runs = []
+    for stage in ("sft", "grpo"):
+        recorder = Recorder()
+        trainer(tmp_path / stage, max_steps=3).fit(recorder, datamodule=module)
+        runs.append(recorder.seen)
+    assert runs[0] == runs[1]
+
+
+def test_a_checkpoint_of_another_order_is_refused() -> None:
+    module = GroundingDataModule(train=numbered(8), prompts_per_step=2, seed=1)
+    state = module.state_dict()
+    assert state == {"step": 0, "seed": 1, "prompts_per_step": 2, "train_size": 8}
+    other = GroundingDataModule(train=numbered(8), prompts_per_step=4, seed=1)
+    with pytest.raises(UserError, match="prompts_per_step was 2 and is now 4"):
+        other.load_state_dict(state)
+
+
+def test_loading_leaves_the_global_random_state_alone() -> None:
+    module = GroundingDataModule(train=numbered(8), heldout={"h": numbered(2, "h")})
+    before = torch.get_rng_state()
+    next(iter(module.train_dataloader()))
+    next(iter(module.val_dataloader()[0]))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_worker_processes_do_not_change_the_order() -> None:
+    orders = []
+    for num_workers in (0, 1):
+        loader = GroundingDataModule(train=numbered(9), num_workers=num_workers).train_dataloader()
+        batches = iter(loader)
+        orders.append([next(batches) for _ in range(3)])
+    assert orders[0] == orders[1]
+
+
+def test_held_out_pictures_that_are_trained_on_are_a_user_error() -> None:
+    with pytest.raises(UserError, match="'val' shares 3 pictures"):
+        GroundingDataModule(train=numbered(5), heldout={"val": numbered(3)})
+    scenes = world(seed=0, size=5)
+    with pytest.raises(UserError, match="another seed than 0"):
+        GroundingDataModule(train=scenes, heldout={"val": world(seed=0, size=2)})
+
+
+def test_the_world_is_a_function_of_seed_and_index() -> None:
+    scenes = world(seed=4, size=3, subject="street", image_size=64, kinds=["count"])
+    assert len(scenes) == 3
+    assert scenes[1] == world(seed=4, size=9, subject="street", image_size=64, kinds=["count"])[1]
+    assert scenes[1].image.width == 64
+    with pytest.raises(IndexError):
+        scenes[3]
+    with pytest.raises(UserError, match="look=oil is unknown; choose from plain, photo"):
+        world(seed=0, size=1, look="oil")
+
+
+def test_detection_folders_become_modules(yolo_root: Path) -> None:
+    module = detection_module(
+        layout="yolo", root=yolo_root, train_split="train", heldout_split="val", heldout_size=2
+    )
+    assert len(module.heldout["val"]) == 2
+    assert {module.train[index].provenance.split for index in range(len(module.train))} == {"train"}
+    with pytest.raises(UserError, match="layout=csv is unknown"):
+        detections("csv", yolo_root, "train")
+
+
+def test_sample_files_become_modules(tmp_path: Path, yolo_root: Path) -> None:
+    written = {split: detections("yolo", yolo_root, split) for split in ("train", "val")}
+    write_jsonl(written["train"].samples, tmp_path / "a.jsonl")
+    write_parquet(written["val"].samples, tmp_path / "b.parquet")
+    module = sample_file_module(path=tmp_path / "a.jsonl", heldout_path=tmp_path / "b.parquet")
+    assert module.train == written["train"]
+    assert module.heldout == {"heldout": written["val"]}
+    with pytest.raises(UserError, match="shares"):
+        sample_file_module(path=tmp_path / "a.jsonl", heldout_path=tmp_path / "a.jsonl")
+    with pytest.raises(UserError, match=r"ends in \.jsonl or \.parquet"):
+        sample_file_module(path=tmp_path / "a.csv")
+
+
+def test_taking_some_samples_keeps_their_order() -> None:
+    taken = numbered(50).take(10, seed=0)
+    numbers = [int(sample.id[1:]) for sample in taken.samples]
+    assert len(numbers) == 10
+    assert numbers == sorted(numbers)
+    assert taken == numbered(50).take(10, seed=0)
+    assert numbered(5).take(None, seed=0) == numbered(5).take(9, seed=0) == numbered(5)
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 4])
+def test_the_processes_share_a_step_and_a_held_out_set(world_size: int) -> None:
+    shares, held = [], []
+    for rank in range(world_size):
+        module = GroundingDataModule(
+            train=numbered(8), heldout={"h": numbered(5, "h")}, prompts_per_step=4
+        )
+        whole = [sample.id for sample in next(iter(module.train_dataloader()))]
+        alone = L.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+        alone.strategy.global_rank, alone.strategy.world_size = rank, world_size
+        module.trainer = alone
+        shares += [sample.id for sample in next(iter(module.train_dataloader()))]
+        batches = list(module.val_dataloader()[0])
+        assert len(batches) == len(module.val_dataloader()[0])
+        held += [sample.id for batch in batches for sample in batch]
+    assert shares == whole
+    assert sorted(held) == ["h0", "h1", "h2", "h3", "h4"]

@@ -1,0 +1,58 @@
+"""Every option of conf/data builds the datamodule it promises."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from groundrl.data.datasets import detections
+from groundrl.data.module import GroundingDataModule
+from groundrl.data.schema import write_jsonl, write_parquet
+
+CONF = Path(__file__).parents[2] / "conf/data"
+
+
+def build(option: str, **values: Any) -> GroundingDataModule:
+    config = OmegaConf.merge(OmegaConf.load(CONF / f"{option}.yaml"), values)
+    return instantiate(config, _convert_="all")
+
+
+def test_the_world_holds_out_both_subjects() -> None:
+    module = build("world")
+    assert {name: len(source) for name, source in module.heldout.items()} == {
+        "tabletop": 500,
+        "street": 500,
+    }
+    for name, source in module.heldout.items():
+        assert source[0].provenance.split == f"{name}-plain"
+    assert module.train[0].provenance.split == "tabletop-plain"
+    assert module.train[0] != module.heldout["tabletop"][0]
+
+
+def test_yolo_trains_on_train_and_holds_out_val(yolo_root: Path) -> None:
+    module = build("yolo", root=str(yolo_root), prompts_per_step=3)
+    assert module.train[0].provenance.split == "train"
+    assert module.heldout["val"][0].provenance.split == "val"
+    assert len(next(iter(module.train_dataloader()))) == 3
+
+
+@pytest.mark.parametrize(("option", "write"), [("jsonl", write_jsonl), ("parquet", write_parquet)])
+def test_sample_files_are_read(option: str, write: Any, yolo_root: Path) -> None:
+    for split in ("train", "val"):
+        samples = detections("yolo", yolo_root, split).samples
+        write(samples, yolo_root / f"{split}.{option}")
+    module = build(
+        option,
+        path=str(yolo_root / f"train.{option}"),
+        heldout_path=str(yolo_root / f"val.{option}"),
+    )
+    assert len(module.heldout["heldout"]) > 0
+
+
+@pytest.mark.parametrize("option", ["coco", "voc"])
+def test_the_other_layouts_only_lack_a_root(option: str) -> None:
+    config = OmegaConf.load(CONF / f"{option}.yaml")
+    assert OmegaConf.missing_keys(config) == {"root"}
+    assert config.layout == option

@@ -1,0 +1,285 @@
+"""YOLO, COCO and Pascal VOC: boxes come out right, and everything wrong is told at once."""
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from groundrl.data.coco import read_coco, read_coco_split
+from groundrl.data.voc import read_voc
+from groundrl.data.yolo import read_yolo
+from groundrl.errors import UserError
+
+Picture = Callable[..., Path]
+
+
+def test_yolo_rows_become_pixel_corners(yolo_root: Path) -> None:
+    read = read_yolo(yolo_root, "train")
+    assert [(image.id, image.image.width, image.image.height) for image in read.images] == [
+        ("a", 100, 80),
+        ("empty", 100, 80),
+    ]
+    cat, dog = read.images[0].groundings
+    assert (cat.label, cat.box.corners) == ("cat", (40, 20, 60, 60))
+    assert (dog.label, dog.box.corners) == ("dog", (0, 30, 20, 50))
+    assert read.images[1].groundings == ()
+    assert read.names == ("cat", "dog")
+
+
+def test_yolo_names_may_be_a_mapping_and_the_config_may_have_another_name(yolo_root: Path) -> None:
+    (yolo_root / "data.yaml").unlink()
+    (yolo_root / "dataset.yaml").write_text("train: ../images/train\nnames: {0: cat, 1: dog}\n")
+    assert len(read_yolo(yolo_root, "train").images) == 2
+
+
+def test_yolo_without_a_config_uses_classes_txt_and_the_plain_layout(yolo_root: Path) -> None:
+    (yolo_root / "data.yaml").unlink()
+    (yolo_root / "classes.txt").write_text("cat\ndog\n")
+    assert len(read_yolo(yolo_root, "val").images) == 1
+    assert [image.id for image in read_yolo(yolo_root, None).images] == [
+        "train/a",
+        "train/empty",
+        "val/b",
+    ]
+
+
+def test_yolo_splits_may_be_listed_in_a_text_file(yolo_root: Path) -> None:
+    (yolo_root / "train.txt").write_text("./images/train/a.jpg\n\n./images/val/b.jpg\n")
+    (yolo_root / "data.yaml").write_text("train: train.txt\nnames: [cat, dog]\n")
+    read = read_yolo(yolo_root, "train")
+    assert [(image.id, len(image.groundings)) for image in read.images] == [
+        ("images/train/a", 2),
+        ("images/val/b", 1),
+    ]
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_yolo_image_folders_may_be_links(yolo_root: Path, as_text: bool) -> None:
+    (yolo_root / "images").rename(yolo_root / "elsewhere")
+    if as_text:
+        (yolo_root / "images").write_text("elsewhere")
+    else:
+        (yolo_root / "images").symlink_to("elsewhere")
+    assert len(read_yolo(yolo_root, "train").images[0].groundings) == 2
+
+
+def test_yolo_problems_are_all_named_with_file_and_line(yolo_root: Path, picture: Picture) -> None:
+    rows = [
+        "0 0.5 0.5 0.2 0.5",
+        "7 0.5 0.5 0.2 0.5",
+        "0 0.5 0.5 0.2",
+        "0 0.5 0.5 -0.2 0.5",
+        "0 nan 0.5 0.2 0.5",
+        "0 0.95 0.5 0.2 0.5",
+        "0 a 0.5 0.2 0.5",
+    ]
+    label = yolo_root / "labels/train/a.txt"
+    label.write_text("\n".join(rows))
+    cut = picture(yolo_root / "images/train/cut.jpg")
+    cut.write_bytes(cut.read_bytes()[:-200])
+    (yolo_root / "images/train/text.jpg").write_text("not a picture")
+    with pytest.raises(UserError) as error:
+        read_yolo(yolo_root, "train")
+    message = str(error.value)
+    assert "8 problems" in message
+    for line, part in {
+        2: "class 7 is not in 'names'",
+        3: "got 4 fields",
+        4: "x1 <= x2",
+        5: "finite",
+        6: "5.0 pixels outside the picture of 100 x 80",
+        7: "expected five numbers",
+    }.items():
+        told = next(row for row in message.splitlines() if f"a.txt:{line}: " in row)
+        assert part in told
+    assert "cut.jpg: the picture cannot be decoded" in message
+    assert "text.jpg: the picture cannot be decoded" in message
+
+
+def test_a_box_less_than_a_pixel_outside_is_clipped(yolo_root: Path) -> None:
+    (yolo_root / "labels/train/a.txt").write_text("0 0.5 0.5 1.01 1.01\n")
+    assert read_yolo(yolo_root, "train").images[0].groundings[0].box.corners == (0, 0, 100, 80)
+
+
+def test_more_than_twenty_problems_are_counted(yolo_root: Path) -> None:
+    (yolo_root / "labels/train/a.txt").write_text("9 0.5 0.5 0.1 0.1\n" * 25)
+    with pytest.raises(UserError, match=r"25 problems(.|\n)*and 5 more"):
+        read_yolo(yolo_root, "train")
+
+
+def test_a_label_without_a_picture_is_warned_about(
+    yolo_root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (yolo_root / "labels/train/gone.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    with caplog.at_level(logging.WARNING):
+        assert len(read_yolo(yolo_root, "train").images) == 2
+    assert "gone.txt: no picture of this name" in caplog.text
+
+
+def test_repeated_and_empty_boxes_are_left_out_and_warned_about(
+    yolo_root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = "0 0.5 0.5 0.2 0.5\n0 0.5 0.5 0.2 0.5\n1 0.5 0.5 0 0.5\n"
+    (yolo_root / "labels/train/a.txt").write_text(rows)
+    image = read_yolo(yolo_root, "train").images[0]
+    assert [item.label for item in image.groundings] == ["cat"]
+    assert image.uncounted == {"dog"}
+    assert "a.txt:2: repeats" in caplog.text
+    assert "a.txt:3: box of 'dog' without area" in caplog.text
+
+
+def test_two_pictures_of_one_label_file_are_an_error(yolo_root: Path, picture: Picture) -> None:
+    picture(yolo_root / "images/train/a.png")
+    with pytest.raises(UserError, match="shares its label file"):
+        read_yolo(yolo_root, "train")
+
+
+def test_a_turned_picture_is_an_error(yolo_root: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (100, 80)).save(yolo_root / "images/train/a.jpg", exif=exif)
+    with pytest.raises(UserError, match="EXIF orientation 6"):
+        read_yolo(yolo_root, "train")
+
+
+def test_a_data_set_without_boxes_or_split_or_folder_is_an_error(yolo_root: Path) -> None:
+    with pytest.raises(UserError, match="Splits in its config: train, val"):
+        read_yolo(yolo_root, "test")
+    with pytest.raises(UserError, match="no such folder"):
+        read_yolo(yolo_root / "nowhere", "train")
+    (yolo_root / "labels/val/b.txt").write_text("")
+    with pytest.raises(UserError, match="1 pictures and not one box"):
+        read_yolo(yolo_root, "val")
+
+
+def coco_content() -> dict[str, list[dict[str, object]]]:
+    return {
+        "images": [
+            {"id": 1, "file_name": "a.jpg", "width": 100, "height": 80},
+            {"id": 2, "file_name": "b.jpg"},
+        ],
+        "categories": [{"id": 18, "name": "dog"}, {"id": 1, "name": "person"}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 18, "bbox": [10, 20, 30, 40], "iscrowd": 0},
+            {"id": 2, "image_id": 1, "category_id": 1, "bbox": [0, 0, 100, 80], "iscrowd": 1},
+        ],
+    }
+
+
+@pytest.fixture
+def coco_root(tmp_path: Path, picture: Picture) -> Path:
+    for name in ("a", "b"):
+        picture(tmp_path / f"train2017/{name}.jpg")
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations/instances_train2017.json").write_text(json.dumps(coco_content()))
+    return tmp_path
+
+
+def test_coco_boxes_are_corner_and_size_and_crowds_are_noted(coco_root: Path) -> None:
+    read = read_coco_split(coco_root, "train2017")
+    first, second = read.images
+    assert [(item.label, item.box.corners) for item in first.groundings] == [
+        ("dog", (10, 20, 40, 60))
+    ]
+    assert first.uncounted == {"person"}
+    assert (second.id, second.groundings, second.uncounted) == ("b", (), frozenset())
+    assert read.names == ("dog", "person")
+
+
+def test_coco_problems_are_all_named(coco_root: Path) -> None:
+    content = coco_content()
+    content["images"][0]["width"] = 80
+    content["images"].append({"id": 3, "file_name": "gone.jpg"})
+    content["images"].append({"id": "4", "file_name": "a.jpg"})
+    box = {"image_id": 2, "category_id": 18}
+    content["annotations"] += [
+        box | {"bbox": [90, 0, 20, 20]},
+        box | {"bbox": [0, 0, float("nan"), 20]},
+        box | {"bbox": [0, 0, 20]},
+        box | {"bbox": [0, 0, 20, 20], "category_id": 99},
+        box | {"bbox": [0, 0, 20, 20], "image_id": 77},
+        box | {"bbox": [10, 10, -5, 20]},
+    ]
+    path = coco_root / "annotations/instances_train2017.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError) as error:
+        read_coco(path, coco_root / "train2017")
+    message = str(error.value)
+    for part in (
+        "9 problems",
+        "images[0]: says 80 x 80 pixels, a.jpg has 100 x 80",
+        "gone.jpg: no such picture",
+        "images[3]: 'id' must be int",
+        "annotations[2]: box [90, 0, 110, 20] lies 10.0 pixels outside",
+        "annotations[3]: box corners must be finite",
+        "annotations[4]: bbox must be [x, y, width, height]",
+        "annotations[5]: category_id 99 is not defined",
+        "annotations[6]: image_id 77 is not defined",
+        "annotations[7]: box needs x1 <= x2",
+    ):
+        assert part in message
+
+
+def test_coco_files_that_are_missing_or_no_json_are_errors(coco_root: Path) -> None:
+    with pytest.raises(UserError, match=r"instances_val2017\.json"):
+        read_coco_split(coco_root, "val2017")
+    (coco_root / "annotations/instances_train2017.json").write_text("{")
+    with pytest.raises(UserError, match="not valid JSON"):
+        read_coco_split(coco_root, "train2017")
+
+
+VOC = """<annotation>
+  <filename>a.jpg</filename>
+  <size><width>100</width><height>80</height><depth>3</depth></size>
+  <object>
+    <name>dog</name>
+    <bndbox><xmin>1</xmin><ymin>11</ymin><xmax>100</xmax><ymax>80</ymax></bndbox>
+  </object>
+</annotation>
+"""
+
+
+@pytest.fixture
+def voc_root(tmp_path: Path, picture: Picture) -> Path:
+    picture(tmp_path / "JPEGImages/a.jpg")
+    for folder in ("Annotations", "ImageSets/Main"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "Annotations/a.xml").write_text(VOC)
+    (tmp_path / "ImageSets/Main/train.txt").write_text("a\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("split", ["train", None])
+def test_voc_corners_are_one_based_and_inclusive(voc_root: Path, split: str | None) -> None:
+    (image,) = read_voc(voc_root, split).images
+    assert [(item.label, item.box.corners) for item in image.groundings] == [
+        ("dog", (0, 10, 100, 80))
+    ]
+
+
+def test_voc_problems_are_named_with_file_and_line(voc_root: Path) -> None:
+    broken = VOC.replace("<width>100", "<width>90").replace("<xmax>100", "<xmax>130")
+    (voc_root / "Annotations/a.xml").write_text(broken)
+    (voc_root / "Annotations/b.xml").write_text("<annotation>\n<object>\n</annotation>")
+    (voc_root / "Annotations/c.xml").write_text(VOC.replace("a.jpg", "c.jpg"))
+    (voc_root / "ImageSets/Main/train.txt").write_text("a\nb\nc\nd\n")
+    with pytest.raises(UserError) as error:
+        read_voc(voc_root, "train")
+    message = str(error.value)
+    for part in (
+        "5 problems",
+        "a.xml:3: says 90 x 80 pixels",
+        "a.xml:4: box [0, 10, 130, 80] lies 30.0 pixels outside",
+        "b.xml:3: not valid XML",
+        "c.jpg: no such picture",
+        "d.xml: no such annotation file",
+    ):
+        assert part in message
+
+
+def test_voc_names_the_splits_there_are(voc_root: Path) -> None:
+    with pytest.raises(UserError, match="splits found: train"):
+        read_voc(voc_root, "val")

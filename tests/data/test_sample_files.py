@@ -1,0 +1,183 @@
+"""JSONL and Parquet give back what was written, and name every broken row."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from groundrl.boxes import Box, Frame
+from groundrl.data.datasets import world
+from groundrl.data.schema import read_jsonl, read_parquet, write_jsonl, write_parquet
+from groundrl.errors import UserError
+from groundrl.records import Grounding, ImageFile, Provenance, Sample
+
+FORMATS = [("jsonl", write_jsonl, read_jsonl), ("parquet", write_parquet, read_parquet)]
+numbers = st.floats(0, 1)
+
+
+@st.composite
+def groundings(draw: st.DrawFn) -> Grounding:
+    x1, x2 = sorted((draw(numbers) * 8, draw(numbers) * 8))
+    y1, y2 = sorted((draw(numbers) * 6, draw(numbers) * 6))
+    return Grounding(label=draw(st.text()), box=Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=Frame.PIXEL))
+
+
+@st.composite
+def rationales(draw: st.DrawFn) -> tuple[str | Grounding, ...]:
+    parts = draw(st.lists(st.one_of(st.text(), groundings()), max_size=6))
+    kept: list[str | Grounding] = []
+    for part in parts:
+        if not (isinstance(part, str) and kept and isinstance(kept[-1], str)):
+            kept.append(part)
+    return tuple(kept)
+
+
+@st.composite
+def samples(draw: st.DrawFn, image: ImageFile, number: int) -> Sample:
+    options = draw(st.lists(st.text(), max_size=4, unique=True))
+    answers = options[: draw(st.integers(0, 4))] if options else draw(st.lists(st.text()))
+    return Sample(
+        id=f"{draw(st.text())}{number}",
+        image=image,
+        question=draw(st.text()),
+        options=tuple(options),
+        answers=tuple(answers),
+        groundings=tuple(draw(st.lists(groundings(), max_size=3))),
+        rationale=draw(st.none() | rationales()),
+        kind=draw(st.text()),
+        provenance=Provenance(
+            dataset=draw(st.text()), split=draw(st.text()), licence=draw(st.text())
+        ),
+    )
+
+
+@pytest.mark.parametrize(("suffix", "write", "read"), FORMATS)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_what_is_written_is_read_back(
+    suffix: str, write: Callable[..., None], read: Callable[..., list[Sample]], data: Any
+) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        picture = folder / "pictures/a.png"
+        picture.parent.mkdir()
+        Image.new("RGB", (8, 6)).save(picture)
+        image = ImageFile(path=picture, width=8, height=6)
+        written = [data.draw(samples(image, number)) for number in range(2)]
+        if written[0].id == written[1].id:
+            written.pop()
+        write(written, folder / "deep" / f"s.{suffix}")
+        assert read(folder / "deep" / f"s.{suffix}") == written
+
+
+@pytest.mark.parametrize(("suffix", "write", "read"), FORMATS)
+def test_pictures_without_a_file_are_saved_once_beside_it(
+    tmp_path: Path, suffix: str, write: Callable[..., None], read: Callable[..., list[Sample]]
+) -> None:
+    source = world(seed=3, size=2, image_size=64)
+    written = [source[0], source[1]]
+    write(written, tmp_path / f"s.{suffix}")
+    again = read(tmp_path / f"s.{suffix}")
+    assert len(list((tmp_path / "images").iterdir())) == 2
+    for before, after in zip(written, again, strict=True):
+        assert isinstance(after.image, ImageFile)
+        assert (after.question, after.rationale) == (before.question, before.rationale)
+        assert np.array_equal(np.asarray(after.image.load()), np.asarray(before.image.load()))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", f"s.{suffix}"]
+
+
+def good(number: int) -> dict[str, Any]:
+    return {
+        "id": f"q{number}",
+        "image": "a.jpg",
+        "question": "Is there a dog?",
+        "options": ["yes", "no"],
+        "answers": ["yes"],
+        "groundings": [{"label": "dog", "box": [0, 0, 10, 10]}],
+        "provenance": {"dataset": "d", "split": "train"},
+    }
+
+
+BROKEN: list[tuple[dict[str, Any], str]] = [
+    ({"colour": "red"}, "unknown field 'colour' in a row"),
+    ({"question": 3}, "field 'question' must be text, got 3"),
+    ({"options": "yes"}, "field 'options' must be a list, got 'yes'"),
+    ({"answers": ["maybe"]}, "answer 'maybe' is not among the options"),
+    ({"image": "gone.jpg"}, "image 'gone.jpg': no such picture"),
+    ({"groundings": [{"label": "dog", "box": [0, 0, 101, 10]}]}, "lies outside the picture"),
+    ({"groundings": [{"label": "dog", "box": [9, 0, 1, 10]}]}, "x1 <= x2"),
+    ({"groundings": [{"label": "dog", "box": [0, 0, 10]}]}, "must be [x1, y1, x2, y2]"),
+    ({"groundings": [{"box": [0, 0, 1, 1]}]}, "groundings[0] lacks the field 'label'"),
+    ({"rationale": [{"text": "a"}, {"text": "b"}]}, "rationale[1] is text that follows text"),
+    ({"provenance": {"dataset": "d"}}, "provenance lacks the field 'split'"),
+    ({"id": "q1"}, "id 'q1' is already used at"),
+    ({"image": None}, "a row lacks the field 'image'"),
+]
+
+
+def test_every_broken_line_is_listed(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    picture(tmp_path / "a.jpg")
+    rows = [json.dumps(good(1)), "", "{nonsense"]
+    rows += [json.dumps(good(number) | change) for number, (change, _) in enumerate(BROKEN, 4)]
+    path = tmp_path / "samples.jsonl"
+    path.write_text("\n".join(rows))
+    with pytest.raises(UserError) as error:
+        read_jsonl(path)
+    told = str(error.value).splitlines()
+    assert f"has {len(BROKEN) + 1} problems" in told[0]
+    assert any("samples.jsonl:3: " in line for line in told)
+    for number, (_, part) in enumerate(BROKEN, 4):
+        assert part in next(line for line in told if f"samples.jsonl:{number}: " in line)
+
+
+def test_broken_parquet_rows_are_listed(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    picture(tmp_path / "a.jpg")
+    rows = [good(1), good(2) | {"answers": ["maybe"]}, good(1)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "s.parquet")
+    with pytest.raises(UserError) as error:
+        read_parquet(tmp_path / "s.parquet")
+    assert "row 2: answer 'maybe'" in str(error.value)
+    assert "row 3: id 'q1' is already used" in str(error.value)
+
+
+@pytest.mark.parametrize(("suffix", "write", "read"), FORMATS)
+def test_a_missing_empty_or_foreign_file_is_a_user_error(
+    tmp_path: Path, suffix: str, write: Callable[..., None], read: Callable[..., list[Sample]]
+) -> None:
+    path = tmp_path / f"s.{suffix}"
+    with pytest.raises(UserError, match="no such file"):
+        read(path)
+    write([], path)
+    with pytest.raises(UserError, match="no samples"):
+        read(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError):
+        read(path)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl"
+    write_jsonl([], path)
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (8, 6)).save(picture)
+    box = Box(x1=0.0, y1=0.0, x2=1.0, y2=1.0, frame=Frame.UNIT)
+    sample = Sample(
+        id="1",
+        image=ImageFile(path=picture, width=8, height=6),
+        question="?",
+        groundings=(Grounding(label="dog", box=box),),
+        provenance=Provenance(dataset="d", split="train"),
+    )
+    with pytest.raises(ValueError, match="PIXEL"):
+        write_jsonl([sample], path)
+    assert path.read_bytes() == b""
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["a.png", "s.jsonl"]
