@@ -1,0 +1,30 @@
+"""Does the answer keep to the grammar?"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from groundrl.records import Grounding
+from groundrl.rewards.base import Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """1 if the text is one think block, then one non-empty answer, all boxes valid; else 0.
+
+    Where the sample has groundings, the thinking must also point at something. Range {0, 1}.
+    Source: the format reward of R1-style training, extended to the boxes.
+    Games it: any label with any box; it never looks where the box is.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+    weight: float = 1.0
+
+    def __call__(self, attempt: Attempt) -> float:
+        """See the class."""
+        return float(has_format(attempt))
+
+
+def has_format(attempt: Attempt) -> bool:
+    """Whether the text is well-formed, and points at something where there is something."""
+    points = any(isinstance(part, Grounding) for part in attempt.parsed.reasoning)
+    return attempt.parsed.well_formed and (points or not attempt.sample.groundings)

@@ -1,0 +1,27 @@
+"""Do the boxes cover what the answer is about, all of it and nothing else?"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from groundrl.boxes import matched_iou
+from groundrl.rewards.base import Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Iou:
+    """``sum of one-to-one matched IoU / max(n_predicted, n_true)``, in [0, 1].
+
+    Extra and missing boxes both cost; labels are not compared. Where there is nothing to point at
+    (an "exists" question about something absent): 1 without boxes, else 0. None where the true
+    boxes are unknown. Source: ours, against the collapse to one easy box that the mean over
+    predictions rewards, and against the box spam that recall alone rewards.
+    Games it: pointing at the right objects without thinking about them.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"groundings"})
+    weight: float = 1.0
+
+    def __call__(self, attempt: Attempt) -> float | None:
+        """See the class."""
+        true = attempt.true_boxes
+        return None if true is None else matched_iou(attempt.predicted_boxes, true)
