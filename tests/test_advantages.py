@@ -1,0 +1,101 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from groundrl.advantages import Advantage, zero_variance
+
+KINDS = ["group_std", "group_mean", "batch_std", "leave_one_out"]
+STD_KINDS = ["group_std", "batch_std"]
+
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+REWARDS = torch.tensor([[1.0, 0.0, 0.0, 1.0], [2.0, 0.0, 1.0, 1.0]], dtype=torch.float64)
+
+
+@st.composite
+def rewards(draw: st.DrawFn) -> Tensor:
+    prompts, group_size = draw(st.integers(1, 4)), draw(st.integers(2, 6))
+    row = st.lists(
+        st.integers(-200, 200).map(lambda n: n / 100), min_size=group_size, max_size=group_size
+    )
+    rows = draw(st.lists(row, min_size=prompts, max_size=prompts))
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+def test_group_std_divides_by_the_unbiased_deviation_of_the_group() -> None:
+    # std of (1, 0, 0, 1) is sqrt(4 * 0.25 / 3) = 0.57735
+    expected = 0.5 / (3**-0.5 + 1e-4)
+    assert Advantage()(REWARDS)[0].tolist() == pytest.approx(
+        [expected, -expected, -expected, expected]
+    )
+
+
+def test_group_mean_only_centers() -> None:
+    assert Advantage(kind="group_mean")(REWARDS).tolist() == [
+        [0.5, -0.5, -0.5, 0.5],
+        [1.0, -1.0, 0.0, 0.0],
+    ]
+
+
+def test_batch_std_divides_all_groups_by_one_deviation() -> None:
+    # Eight centered values with squares summing to 4 * 0.25 + 2 = 3.
+    scale = (3 / 7) ** 0.5
+    got = Advantage(kind="batch_std", eps=0.0)(REWARDS)
+    assert got[1].tolist() == pytest.approx([1 / scale, -1 / scale, 0, 0])
+
+
+def test_leave_one_out_compares_with_the_mean_of_the_others() -> None:
+    got = Advantage(kind="leave_one_out")(REWARDS)
+    for p, group in enumerate(REWARDS.tolist()):
+        for g, reward in enumerate(group):
+            others = group[:g] + group[g + 1 :]
+            assert got[p, g].item() == pytest.approx(reward - sum(others) / 3)
+
+
+@every_kind
+@settings(deadline=None)
+@given(values=rewards())
+def test_each_group_sums_to_zero(kind: str, values: Tensor) -> None:
+    sums = Advantage(kind=kind)(values).sum(dim=1)  # type: ignore[arg-type]
+    assert sums.abs().max() < 1e-9
+
+
+@every_kind
+@settings(deadline=None)
+@given(values=rewards(), shift=st.integers(-10, 10))
+def test_a_bonus_for_everybody_changes_nothing(kind: str, values: Tensor, shift: int) -> None:
+    advantage = Advantage(kind=kind)  # type: ignore[arg-type]
+    torch.testing.assert_close(advantage(values + shift), advantage(values), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", STD_KINDS)
+@settings(deadline=None)
+@given(values=rewards(), scale=st.sampled_from([0.25, 3.0, 1000.0]))
+def test_the_unit_of_the_reward_does_not_matter(kind: str, values: Tensor, scale: float) -> None:
+    advantage = Advantage(kind=kind, eps=1e-15)  # type: ignore[arg-type]
+    torch.testing.assert_close(advantage(values * scale), advantage(values), rtol=0, atol=1e-9)
+
+
+@every_kind
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e6, 1 / 3])
+def test_equal_rewards_give_exactly_zero(kind: str, dtype: torch.dtype, value: float) -> None:
+    values = torch.full((2, 7), value, dtype=dtype)
+    values[1, 0] += 1.0
+    got = Advantage(kind=kind)(values)  # type: ignore[arg-type]
+    assert got[0].tolist() == [0.0] * 7
+    assert got[1].abs().max() > 0
+    assert zero_variance(values).tolist() == [True, False]
+
+
+@every_kind
+def test_a_batch_without_any_difference_is_zero_and_finite(kind: str) -> None:
+    assert Advantage(kind=kind)(torch.ones(3, 4)).tolist() == [[0.0] * 4] * 3  # type: ignore[arg-type]
+
+
+@every_kind
+def test_a_group_of_one_has_nothing_to_compare(kind: str) -> None:
+    with pytest.raises(ValueError, match="groups of two or more, got 1"):
+        Advantage(kind=kind)(torch.ones(3, 1))  # type: ignore[arg-type]
