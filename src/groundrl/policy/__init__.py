@@ -1,0 +1,1 @@
+"""The policy: a vision-language model, its adapter and its exact log-probabilities."""

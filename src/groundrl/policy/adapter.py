@@ -1,0 +1,93 @@
+"""What is trained: LoRA on the language model, LoRA on 4-bit weights, or every weight of it."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import BitsAndBytesConfig, PreTrainedModel
+
+from groundrl.errors import UserError
+
+LANGUAGE_LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """Which weights learn. The vision tower is always frozen.
+
+    ``lora``: arXiv 2106.09685. ``qlora``: LoRA over NF4 weights, arXiv 2305.14314. ``none``: all
+    weights of the language model, which costs a second, frozen copy of them for the reference.
+    """
+
+    kind: Literal["lora", "qlora", "none"] = "lora"
+    rank: int = 16
+    alpha: int = 32
+    """The update is scaled by ``alpha / rank``."""
+    targets: tuple[str, ...] = LANGUAGE_LINEARS
+    """Names of linear layers of the language model."""
+
+    def quantization(self, compute_dtype: torch.dtype) -> BitsAndBytesConfig | None:
+        """How the base is loaded; the tower and the output head keep their precision."""
+        if self.kind != "qlora":
+            return None
+        return BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_compute_dtype=compute_dtype,
+            # Patterns: the tower is "model.visual" in the classes that have one.
+            llm_int8_skip_modules=[r".*\bvisual", "lm_head"],
+        )
+
+    def apply(self, vlm: PreTrainedModel) -> PreTrainedModel | PeftModel:
+        """Freeze and wrap ``vlm``; raises UserError when a target names no layer."""
+        vlm.requires_grad_(False)
+        if self.kind == "qlora":
+            keep_layout(vlm)
+        if self.kind == "none":
+            for name, parameter in vlm.named_parameters():
+                parameter.requires_grad_("visual" not in name)
+            return vlm
+        # Linear layers of the tower may bear the same names; they stay as they are.
+        layers = [
+            name
+            for name, module in vlm.named_modules()
+            if "visual" not in name and name.rpartition(".")[2] in self.targets
+        ]
+        check_targets(layers, self.targets)
+        config = LoraConfig(
+            r=self.rank,
+            lora_alpha=self.alpha,
+            # Dropout would make log-probabilities of rollout and update differ.
+            lora_dropout=0.0,
+            target_modules="|".join(re.escape(name) for name in layers),
+            task_type="CAUSAL_LM",
+        )
+        return get_peft_model(vlm, config)
+
+
+def keep_layout(vlm: PreTrainedModel) -> None:
+    """Keep bitsandbytes from repacking 4-bit weights for AVX-512 CPUs at their first inference.
+
+    Repacked weights have coarser scales, so that log-probabilities would change under way, and
+    their kernel has no backward pass, so that nothing would reach the adapters below.
+    """
+    from bitsandbytes.nn.modules import (
+        Linear4bit,
+    )  # here: its import looks for CPU kernels and warns
+
+    for module in vlm.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False
+
+
+def check_targets(layers: list[str], targets: tuple[str, ...]) -> None:
+    """Raise UserError when a target matches none of ``layers``."""
+    found = {name.rpartition(".")[2] for name in layers}
+    missing = [target for target in targets if target not in found]
+    if missing:
+        raise UserError(
+            f"adapter.targets names layers that the language model does not have: {missing}. "
+            f"Type adapter.targets=[{','.join(LANGUAGE_LINEARS)}] or names from the model's code."
+        )

@@ -1,0 +1,57 @@
+"""From a checkpoint to a policy."""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from groundrl.boxes import Frame
+from groundrl.errors import UserError
+from groundrl.policy.adapter import Adapter
+from groundrl.policy.embedded import embedded_model_dir
+from groundrl.policy.policy import Policy
+from groundrl.prompts import PromptTemplate
+
+
+def load_policy(
+    path: str,
+    frame: Frame | str,
+    template: PromptTemplate,
+    adapter: Adapter,
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32",
+    attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa",
+    min_pixels: int | None = None,
+    max_pixels: int | None = None,
+    prefix_sharing: bool = True,
+) -> Policy:
+    """Load ``path`` ("embedded", a hub id or a folder) and put ``adapter`` on it.
+
+    ``frame`` is what the model writes boxes in. Raises UserError when nothing loadable is there.
+    """
+    source = str(embedded_model_dir()) if path == "embedded" else path
+    torch_dtype = getattr(torch, dtype)
+    pixels = {"min_pixels": min_pixels, "max_pixels": max_pixels}
+    try:
+        processor = AutoProcessor.from_pretrained(
+            source, **{key: value for key, value in pixels.items() if value is not None}
+        )
+        vlm = AutoModelForImageTextToText.from_pretrained(
+            source,
+            dtype=torch_dtype,
+            attn_implementation=attention,
+            quantization_config=adapter.quantization(torch_dtype),
+        )
+    except OSError as error:
+        hint = "" if Path(source).exists() else " (no such folder, and the hub did not deliver it)"
+        raise UserError(
+            f"cannot load model.path={path}{hint}: {error}. Type model=embedded for the model that "
+            "comes with the package, or model.path=<folder or hub id>."
+        ) from error
+    return Policy(
+        model=adapter.apply(vlm),
+        processor=processor,
+        template=template,
+        frame=Frame(frame),
+        prefix_sharing=prefix_sharing,
+    )

@@ -1,0 +1,45 @@
+"""What many tests need: a tiny policy of the real classes, and scenes to ask it about."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from transformers import PreTrainedTokenizerFast
+from world_questions import world_samples
+
+from groundrl.boxes import Frame
+from groundrl.policy.adapter import Adapter
+from groundrl.policy.embedded import build_model, build_processor, build_tokenizer
+from groundrl.policy.policy import Policy
+from groundrl.prompts import PromptTemplate
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> PreTrainedTokenizerFast:
+    """Learned from a few questions."""
+    return build_tokenizer([sample.question for sample in world_samples(20)], vocab_size=400)
+
+
+@pytest.fixture
+def make_policy(tokenizer: PreTrainedTokenizerFast) -> Callable[..., Policy]:
+    """A random two-layer Qwen3-VL; equal seeds, equal weights."""
+
+    def make(adapter: str | None = "lora", prefix_sharing: bool = True, seed: int = 0) -> Policy:
+        torch.manual_seed(seed)
+        model = build_model(tokenizer, width=64, layers=2)
+        # Random weights of the usual size give nearly uniform answers, in which mistakes hide.
+        for name, parameter in model.named_parameters():
+            if "norm" not in name:
+                parameter.data.mul_(4)
+        wrapped = model if adapter is None else Adapter(kind=adapter, rank=4, alpha=8).apply(model)
+        return Policy(
+            model=wrapped,
+            processor=build_processor(tokenizer),
+            template=PromptTemplate(),
+            frame=Frame.PERMILLE,
+            prefix_sharing=prefix_sharing,
+        )
+
+    return make

@@ -1,0 +1,160 @@
+"""Prefix-shared log-probabilities and gradients against one row each, and transformers."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from world_questions import world_samples
+
+from groundrl.policy.layout import Branch, Prefix, lay_out
+from groundrl.policy.policy import Policy
+from groundrl.policy.prompt import pixel_batch
+
+MakePolicy = Callable[..., Policy]
+
+
+def completions(policy: Policy, sizes: list[list[int]]) -> list[list[Branch]]:
+    rng = random.Random(3)
+    words = len(policy.processor.tokenizer)
+    return [
+        [Branch(tokens=[rng.randrange(20, words) for _ in range(size)]) for size in group]
+        for group in sizes
+    ]
+
+
+def by_transformers(policy: Policy, prompt_index: int, tokens: list[int], samples: list) -> Tensor:
+    """Log-probabilities from the model's own forward pass over one full row."""
+    prompt = policy.encode(samples[prompt_index])
+    ids = torch.cat([prompt.prefix.tokens, torch.tensor(tokens)])[None]
+    pixels, grid = pixel_batch([prompt])
+    logits = policy.vlm(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        mm_token_type_ids=(ids == policy.vlm.config.image_token_id).long(),
+        pixel_values=pixels,
+        image_grid_thw=grid,
+    ).logits[0, -len(tokens) - 1 : -1]
+    never = [policy.vlm.config.image_token_id, policy.vlm.config.video_token_id]
+    logits[:, never] = -torch.inf
+    return logits.log_softmax(-1).gather(-1, torch.tensor(tokens)[:, None])[:, 0]
+
+
+def test_shared_logprobs_equal_the_models_own_forward_pass(make_policy: MakePolicy) -> None:
+    policy, samples = make_policy(None), world_samples(3)
+    groups = completions(policy, [[7, 3, 1], [12], [5, 9]])
+    prompts = [policy.encode(sample) for sample in samples]
+    with torch.no_grad():
+        result = policy.logprobs(prompts, groups)
+        flat = [(i, list(b.tokens)) for i, group in enumerate(groups) for b in group]
+        for row, (index, tokens) in enumerate(flat):
+            expected = by_transformers(policy, index, tokens, samples)
+            torch.testing.assert_close(
+                result.logprobs[row, : len(tokens)], expected, atol=2e-5, rtol=1e-5
+            )
+            assert result.mask[row].sum() == len(tokens)
+
+
+def test_sharing_the_prefix_changes_neither_logprobs_nor_gradients(
+    make_policy: MakePolicy,
+) -> None:
+    gradients, logprobs = [], []
+    for sharing in (True, False):
+        policy = make_policy(None, prefix_sharing=sharing)
+        groups = completions(policy, [[7, 3, 11], [6, 6]])
+        prompts = [policy.encode(sample) for sample in world_samples(2)]
+        result = policy.logprobs(prompts, groups, temperature=0.7)
+        weights = torch.linspace(-1, 1, result.logprobs.numel()).view_as(result.logprobs)
+        (result.logprobs * weights * result.mask).sum().backward()
+        gradients.append({n: p.grad for n, p in policy.named_parameters() if p.grad is not None})
+        logprobs.append(result.logprobs.detach())
+    torch.testing.assert_close(logprobs[0], logprobs[1], atol=2e-5, rtol=1e-5)
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradient, gradients[1][name], atol=2e-4, rtol=1e-3)
+
+
+def test_context_of_a_branch_is_read_but_not_scored(make_policy: MakePolicy) -> None:
+    policy = make_policy(None)
+    prompt = policy.encode(world_samples(1)[0])
+    with torch.no_grad():
+        whole = policy.logprobs([prompt], [[Branch(tokens=[30, 31, 32, 33])]])
+        part = policy.logprobs([prompt], [[Branch(tokens=[30, 31, 32, 33], context=2)]])
+    assert part.mask.tolist() == [[False, False, True, True]]
+    torch.testing.assert_close(part.logprobs[0, 2:], whole.logprobs[0, 2:])
+    assert (part.logprobs[0, :2] == 0).all()
+
+
+def test_entropy_is_that_of_the_distribution(make_policy: MakePolicy) -> None:
+    policy = make_policy(None)
+    prompt = policy.encode(world_samples(1)[0])
+    with torch.no_grad():
+        result = policy.logprobs([prompt], [[Branch(tokens=[30])]])
+        never = (policy.vlm.config.image_token_id, policy.vlm.config.video_token_id)
+        words = [t for t in range(len(policy.processor.tokenizer)) if t not in never]
+        every = policy.logprobs([prompt], [[Branch(tokens=[t]) for t in words]]).logprobs[:, 0]
+    assert every.exp().sum().item() == pytest.approx(1, abs=1e-4)
+    assert result.entropy[0, 0].item() == pytest.approx(-(every.exp() * every).sum().item(), 1e-4)
+
+
+def test_a_branch_sees_the_prefix_and_itself_only() -> None:
+    prefix = Prefix(tokens=torch.tensor([5, 6]), positions=torch.tensor([[0, 1]] * 3))
+    layout = lay_out([prefix], [[Branch(tokens=[7, 8]), Branch(tokens=[9])]], pad=0)
+    assert layout.input_ids.tolist() == [[5, 6, 7, 8, 9]]
+    assert layout.position_ids[0].tolist() == [[0, 1, 2, 3, 2]]
+    assert layout.attention_mask[0, 0].int().tolist() == [
+        [1, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0],
+        [1, 1, 1, 0, 0],
+        [1, 1, 1, 1, 0],
+        [1, 1, 0, 0, 1],
+    ]
+    assert layout.source.tolist() == [[1, 2], [1, 0]]
+    assert layout.targets.tolist() == [[7, 8], [9, 0]]
+
+
+@pytest.mark.parametrize("kind", ["lora", "none"])
+def test_the_reference_stays_while_the_policy_moves(make_policy: MakePolicy, kind: str) -> None:
+    policy = make_policy(kind)
+    prompt = policy.encode(world_samples(1)[0])
+    group = completions(policy, [[6, 4]])
+
+    def now() -> Tensor:
+        return policy.logprobs([prompt], group).logprobs
+
+    start = now().detach()
+    policy.fix_reference()
+    optimizer = torch.optim.SGD([p for p in policy.parameters() if p.requires_grad], lr=0.05)
+    for _ in range(2):
+        optimizer.zero_grad()
+        now().sum().backward()
+        optimizer.step()
+        with policy.reference():
+            torch.testing.assert_close(now(), start)
+    assert (now().detach() - start).abs().max() > 1e-3
+
+
+def test_the_tower_and_the_base_learn_nothing_under_lora(make_policy: MakePolicy) -> None:
+    policy = make_policy("lora")
+    trained = [name for name, p in policy.named_parameters() if p.requires_grad]
+    assert trained
+    assert all("lora_" in name and "visual" not in name for name in trained)
+
+
+@pytest.mark.parametrize("kind", ["lora", "none"])
+def test_what_is_saved_is_what_is_loaded(
+    make_policy: MakePolicy, kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("adapter")
+    trained, fresh = make_policy(kind), make_policy(kind)
+    for parameter in trained.parameters():
+        if parameter.requires_grad:
+            torch.nn.init.normal_(parameter, std=0.05)
+    trained.save(folder)
+    fresh.load(folder)
+    prompt, group = trained.encode(world_samples(1)[0]), completions(trained, [[6, 4]])
+    with torch.no_grad():
+        torch.testing.assert_close(
+            fresh.logprobs([prompt], group).logprobs, trained.logprobs([prompt], group).logprobs
+        )
