@@ -1,0 +1,1 @@
+"""Rollout engines, and the sampler that turns samples into groups of completions."""

@@ -1,0 +1,202 @@
+"""The native engine: prompts are prefilled once per group, then G completions decode together."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from transformers import DynamicCache
+
+from groundrl.policy.policy import Policy, VisionFeatures, encoder_output
+from groundrl.policy.prompt import Prompt
+from groundrl.rollout.randomness import choose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How a token is drawn. ``temperature=0`` takes the likeliest token."""
+
+    max_tokens: int = 128
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    """0 keeps the whole vocabulary."""
+    min_p: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """One decoded completion, before it becomes text."""
+
+    tokens: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    truncated: bool
+
+
+class NativeEngine:
+    """Samples with the policy's own weights, in the policy's own process."""
+
+    def __init__(self, max_rows: int = 128) -> None:
+        self.max_rows = max_rows
+        """Completions that decode together; more rows cost memory, fewer cost speed."""
+
+    @torch.no_grad()
+    def generate(
+        self,
+        policy: Policy,
+        prompts: list[Prompt],
+        features: list[VisionFeatures],
+        uniforms: Float[Tensor, "P G max_tokens"],
+        sampling: Sampling,
+    ) -> list[list[Drawn]]:
+        """G completions for each of P prompts; ``uniforms`` decides every draw."""
+        group = uniforms.shape[1]
+        at_once = max(1, self.max_rows // group)
+        # Prompts of similar length decode together, so that padding stays short.
+        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i].prefix.tokens))
+        drawn: dict[int, list[Drawn]] = {}
+        for start in range(0, len(order), at_once):
+            chosen = order[start : start + at_once]
+            rows = _decode(
+                policy,
+                [prompts[i] for i in chosen],
+                [features[i] for i in chosen],
+                uniforms[chosen].flatten(0, 1),
+                sampling,
+            )
+            for place, i in enumerate(chosen):
+                drawn[i] = rows[place * group : (place + 1) * group]
+        return [drawn[i] for i in range(len(prompts))]
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The rows still decoding."""
+
+    cache: DynamicCache
+    mask: Int[Tensor, "B L"]
+    position: Int[Tensor, "B"]
+    logits: Float[Tensor, "B V"]
+    row: Int[Tensor, "B"]
+    """Which completion each row is."""
+
+    def keep(self, alive: Bool[Tensor, "B"]) -> None:
+        """Drop the rows that have ended."""
+        index = alive.nonzero()[:, 0]
+        self.cache.batch_select_indices(index)
+        self.mask, self.position = self.mask[index], self.position[index]
+        self.logits, self.row = self.logits[index], self.row[index]
+
+
+def _decode(
+    policy: Policy,
+    prompts: list[Prompt],
+    features: list[VisionFeatures],
+    uniforms: Float[Tensor, "B T"],
+    sampling: Sampling,
+) -> list[Drawn]:
+    group = uniforms.shape[0] // len(prompts)
+    rows = _prefill(policy, prompts, features, group)
+    tokens = torch.full(uniforms.shape, policy.pad_token)
+    logprobs = torch.zeros(uniforms.shape)
+    length = torch.full((len(uniforms),), uniforms.shape[1])
+    ended = torch.zeros(len(uniforms), dtype=torch.bool)
+    for step in range(uniforms.shape[1]):
+        token, logprob = draw(rows.logits, uniforms[rows.row.cpu(), step], sampling)
+        at = rows.row.cpu()
+        tokens[at, step], logprobs[at, step] = token.cpu(), logprob.cpu()
+        alive = token != policy.eos_token
+        ending = at[~alive.cpu()]
+        length[ending], ended[ending] = step + 1, True
+        if not alive.any() or step + 1 == uniforms.shape[1]:
+            break
+        if not alive.all():
+            rows.keep(alive)
+            token = token[alive]
+        _advance(policy, rows, token)
+    return [
+        Drawn(
+            tokens=tuple(tokens[i, : length[i]].tolist()),
+            logprobs=tuple(logprobs[i, : length[i]].tolist()),
+            truncated=not bool(ended[i]),
+        )
+        for i in range(len(uniforms))
+    ]
+
+
+def _prefill(
+    policy: Policy, prompts: list[Prompt], features: list[VisionFeatures], group: int
+) -> _Rows:
+    """One row per prompt, padded on the left; then G rows per prompt."""
+    longest = max(len(prompt.prefix.tokens) for prompt in prompts)
+    shape = (len(prompts), longest)
+    ids = torch.full(shape, policy.pad_token)
+    mask = torch.zeros(shape, dtype=torch.long)
+    positions = torch.zeros((3, *shape), dtype=torch.long)
+    for row, prompt in enumerate(prompts):
+        start = longest - len(prompt.prefix.tokens)
+        ids[row, start:], mask[row, start:] = prompt.prefix.tokens, 1
+        positions[:, row, start:] = prompt.prefix.positions
+    device = policy.device
+    mask, positions = mask.to(device), positions.to(device)
+    cache = DynamicCache()
+    output = policy.vlm.model(
+        input_ids=ids.to(device),
+        position_ids=positions,
+        attention_mask=mask,
+        mm_encoder_outputs={"image": encoder_output(features)},
+        past_key_values=cache,
+        use_cache=True,
+    )
+    logits = policy.logits(output.last_hidden_state[:, -1])
+    cache.batch_repeat_interleave(group)
+    return _Rows(
+        cache=cache,
+        mask=mask.repeat_interleave(group, 0),
+        position=(positions.amax((0, 2)) + 1).repeat_interleave(group),
+        logits=logits.repeat_interleave(group, 0),
+        row=torch.arange(len(prompts) * group, device=device),
+    )
+
+
+def _advance(policy: Policy, rows: _Rows, token: Int[Tensor, "B"]) -> None:
+    """Feed one token per row."""
+    rows.mask = torch.cat([rows.mask, torch.ones_like(rows.mask[:, :1])], dim=1)
+    output = policy.vlm.model(
+        input_ids=token[:, None],
+        position_ids=rows.position.expand(3, -1)[:, :, None],
+        attention_mask=rows.mask,
+        past_key_values=rows.cache,
+        use_cache=True,
+    )
+    rows.position = rows.position + 1
+    rows.logits = policy.logits(output.last_hidden_state[:, -1])
+
+
+def draw(
+    logits: Float[Tensor, "B V"], uniform: Float[Tensor, "B"], sampling: Sampling
+) -> tuple[Int[Tensor, "B"], Float[Tensor, "B"]]:
+    """A token for each row, and its log-probability at the sampling temperature, uncut."""
+    if sampling.temperature == 0:
+        token = logits.argmax(-1)
+        logprobs = torch.log_softmax(logits, dim=-1)
+    else:
+        logprobs = torch.log_softmax(logits / sampling.temperature, dim=-1)
+        token = choose(cut(logprobs, sampling), uniform.to(logits.device))
+    return token, logprobs.gather(-1, token[:, None])[:, 0]
+
+
+def cut(logprobs: Float[Tensor, "B V"], sampling: Sampling) -> Float[Tensor, "B V"]:
+    """Remove tokens outside top-k, the top-p nucleus or above min-p times the likeliest."""
+    if sampling.top_k:
+        smallest = logprobs.topk(min(sampling.top_k, logprobs.shape[-1]), dim=-1).values[:, -1:]
+        logprobs = logprobs.masked_fill(logprobs < smallest, -torch.inf)
+    if sampling.min_p:
+        floor = logprobs.amax(-1, keepdim=True) + torch.tensor(sampling.min_p).log()
+        logprobs = logprobs.masked_fill(logprobs < floor, -torch.inf)
+    if sampling.top_p < 1:
+        ordered, index = logprobs.softmax(-1).sort(dim=-1, descending=True)
+        # A token stays while the probability of the likelier ones has not reached top_p.
+        drop = ordered.cumsum(-1) - ordered >= sampling.top_p
+        logprobs = logprobs.masked_fill(drop.scatter(-1, index, drop), -torch.inf)
+    return logprobs

@@ -1,0 +1,115 @@
+"""The native engine against transformers' generate, and the laws of its randomness."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from world_questions import world_samples
+
+from groundrl.policy.layout import Branch
+from groundrl.policy.policy import Policy
+from groundrl.policy.prompt import pixel_batch
+from groundrl.rollout.native import NativeEngine, Sampling, cut, draw
+from groundrl.rollout.randomness import uniforms
+from groundrl.rollout.sampler import Sampler
+
+MakePolicy = Callable[..., Policy]
+
+
+def test_greedy_tokens_equal_generate(make_policy: MakePolicy) -> None:
+    policy = make_policy(None)
+    samples = world_samples(5)
+    sampler = Sampler(NativeEngine(), Sampling(max_tokens=24, temperature=0.0), group_size=1)
+    rollout = sampler(policy, samples, step=0)
+    for group, prompt in zip(rollout.groups, rollout.prompts, strict=True):
+        pixels, grid = pixel_batch([prompt])
+        ids = prompt.prefix.tokens[None]
+        expected = policy.vlm.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            mm_token_type_ids=(ids == policy.vlm.config.image_token_id).long(),
+            pixel_values=pixels,
+            image_grid_thw=grid,
+            do_sample=False,
+            max_new_tokens=24,
+            suppress_tokens=[policy.vlm.config.image_token_id, policy.vlm.config.video_token_id],
+        )[0, ids.shape[1] :]
+        assert list(group.completions[0].tokens) == expected.tolist()
+
+
+def test_reported_logprobs_are_those_of_the_policy(make_policy: MakePolicy) -> None:
+    policy = make_policy("lora")
+    sampler = Sampler(NativeEngine(), Sampling(max_tokens=12, temperature=0.8), group_size=3)
+    rollout = sampler(policy, world_samples(3), step=4)
+    with torch.no_grad():
+        result = policy.logprobs(
+            rollout.prompts,
+            [[Branch(tokens=c.tokens) for c in group.completions] for group in rollout.groups],
+            rollout.features,
+            temperature=0.8,
+        )
+    said = [c.logprobs for group in rollout.groups for c in group.completions]
+    for row, logprobs in enumerate(said):
+        assert result.logprobs[row, : len(logprobs)].tolist() == pytest.approx(logprobs, abs=1e-4)
+
+
+def test_completions_do_not_depend_on_the_batch_they_are_drawn_in(make_policy: MakePolicy) -> None:
+    policy, samples = make_policy(None), world_samples(4)
+    together = Sampler(NativeEngine(), Sampling(max_tokens=10), group_size=3, seed=7)
+    apart = Sampler(NativeEngine(max_rows=3), Sampling(max_tokens=10), group_size=3, seed=7)
+    first = together(policy, samples, step=2).groups
+    second = apart(policy, samples[::-1], step=2).groups[::-1]
+    assert [[c.tokens for c in g.completions] for g in first] == [
+        [c.tokens for c in g.completions] for g in second
+    ]
+    third = together(policy, samples, step=3).groups
+    assert first[0].completions[0].tokens != third[0].completions[0].tokens
+    assert len({c.tokens for c in first[0].completions}) == 3
+
+
+def test_a_completion_ends_with_the_end_token_or_is_truncated(make_policy: MakePolicy) -> None:
+    policy = make_policy(None)
+    policy.vlm.lm_head.weight.data[policy.eos_token] *= 3  # answers end soon
+    sampler = Sampler(NativeEngine(), Sampling(max_tokens=30, temperature=2.0), group_size=16)
+    completions = [
+        c for g in sampler(policy, world_samples(2), step=0).groups for c in g.completions
+    ]
+    for completion in completions:
+        assert completion.truncated == (completion.tokens[-1] != policy.eos_token)
+        assert policy.eos_token not in completion.tokens[:-1]
+        assert len(completion.tokens) == 30 or not completion.truncated
+    assert any(c.truncated for c in completions)
+
+
+def test_uniforms_are_a_function_of_their_names_only() -> None:
+    first = uniforms(1, 2, "a", 3, 8)
+    assert (first == uniforms(1, 2, "a", 3, 8)).all()
+    assert (first[:4] == uniforms(1, 2, "a", 3, 4)).all()
+    others = [uniforms(0, 2, "a", 3, 8), uniforms(1, 0, "a", 3, 8), uniforms(1, 2, "b", 3, 8)]
+    assert all((first != other).all() for other in [*others, uniforms(1, 2, "a", 4, 8)])
+
+
+def test_tokens_are_drawn_with_their_probabilities() -> None:
+    logits = torch.tensor([[0.1, 0.2, 0.3, 0.4]]).log().expand(4000, -1)
+    grid = torch.from_numpy((np.arange(4000) + 0.5) / 4000)
+    token, logprob = draw(logits, grid, Sampling())
+    assert torch.bincount(token).tolist() == [400, 800, 1200, 1600]
+    assert logprob.exp().tolist() == pytest.approx(
+        [0.1, 0.2, 0.3, 0.4][0:1] * 400 + [0.2] * 800 + [0.3] * 1200 + [0.4] * 1600, abs=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("sampling", "kept"),
+    [
+        (Sampling(top_k=2), [2, 3]),
+        (Sampling(top_p=0.4), [3]),
+        (Sampling(top_p=0.41), [2, 3]),
+        (Sampling(min_p=0.6), [2, 3]),
+        (Sampling(top_k=9), [0, 1, 2, 3]),
+    ],
+)
+def test_cuts_keep_the_likeliest_tokens(sampling: Sampling, kept: list[int]) -> None:
+    logprobs = torch.tensor([[0.1, 0.2, 0.3, 0.4]]).log()
+    assert cut(logprobs, sampling).isfinite().nonzero()[:, 1].tolist() == kept
