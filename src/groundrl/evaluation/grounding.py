@@ -1,0 +1,190 @@
+"""Do the answers point at the right things? One record per answered question, one metric."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
+
+from groundrl.boxes import Box, View, is_inside, match
+from groundrl.evaluation.statistics import Interval, bootstrap, wilson
+
+HIT_IOU = 0.5
+"""A box is found from this IoU on (RefCOCO's protocol)."""
+
+KIND_BYTES = 32
+"""Longest ``Outcome.kind`` in UTF-8."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One answered question. Boxes are in the PIXEL frame."""
+
+    correct: bool | None
+    """None when the question asks for boxes only."""
+    predicted: tuple[Box, ...]
+    true: tuple[Box, ...]
+    """Empty when the truth names no boxes: the question then says nothing about IoU."""
+    view: View
+    well_formed: bool
+    """Every box of the answer could be read."""
+    format_ok: bool
+    """The answer keeps the required format."""
+    truncated: bool
+    tokens: int
+    """Length of the completion."""
+    image_key: str
+    """``Sample.image.key``; questions about one image are resampled together."""
+    kind: str
+    """``Sample.kind``."""
+
+
+COLUMNS: tuple[str, ...] = (
+    "correct",  # nan when the question asks for boxes only
+    "iou",
+    "iou_predicted",
+    "all_hit",
+    "predicted",
+    "true",
+    "outside",
+    "format_ok",
+    "well_formed",
+    "truncated",
+    "tokens",
+)
+"""What is kept of an outcome, as numbers that processes can exchange."""
+
+Table = dict[str, np.ndarray]
+
+
+class GroundingMetrics(Metric):
+    """Accuracy, IoU and format of grounded answers; names and meanings: metrics.EVALUATION.
+
+    ``compute()`` gives ``{name: mean, name_low: ..., name_high: ...}`` with 95 % intervals: Wilson
+    for proportions of answers, bootstrap by image for the rest. ``n`` and ``boxes_true`` stand
+    alone. A metric that no question speaks about is left out. With ``by_kind`` the same follows
+    for each kind of question, as ``<kind>/<name>``. Processes exchange rows, so the result does
+    not depend on how questions are divided among them.
+    """
+
+    full_state_update = False
+    rows: list[Tensor]
+    images: list[Tensor]
+    kinds: list[Tensor]
+
+    def __init__(self, by_kind: bool = False, resamples: int = 1000, seed: int = 0) -> None:
+        super().__init__()
+        self.by_kind = by_kind
+        self.resamples = resamples
+        self.seed = seed
+        for name in ("rows", "images", "kinds"):
+            self.add_state(name, default=[], dist_reduce_fx="cat")
+
+    def update(self, outcomes: Iterable[Outcome]) -> None:
+        """Adds answered questions. ValueError for a kind longer than KIND_BYTES."""
+        outcomes = list(outcomes)
+        if not outcomes:
+            return
+        rows = [_row(outcome) for outcome in outcomes]
+        self.rows.append(torch.tensor(rows, dtype=torch.float64, device=self.device))
+        images = [_digest(outcome.image_key) for outcome in outcomes]
+        self.images.append(torch.tensor(images, dtype=torch.int64, device=self.device))
+        kinds = [list(_padded(outcome.kind)) for outcome in outcomes]
+        self.kinds.append(torch.tensor(kinds, dtype=torch.uint8, device=self.device))
+
+    def compute(self) -> dict[str, float]:
+        """See the class. ValueError before the first outcome."""
+        if len(self.rows) == 0:
+            raise ValueError("no question was answered, so there is nothing to compute")
+        rows = dim_zero_cat(self.rows).cpu().numpy()
+        table: Table = dict(zip(COLUMNS, rows.T, strict=True))
+        table["image"] = dim_zero_cat(self.images).cpu().numpy()
+        summary = self._summary(table)
+        if self.by_kind:
+            kinds = np.array([_unpadded(k) for k in dim_zero_cat(self.kinds).cpu().numpy()])
+            for kind in sorted(set(kinds.tolist())):
+                part = {name: column[kinds == kind] for name, column in table.items()}
+                summary |= {f"{kind}/{k}": v for k, v in self._summary(part).items()}
+        return summary
+
+    def _summary(self, table: Table) -> dict[str, float]:
+        n = len(table["image"])
+        asked = _where(table, ~np.isnan(table["correct"]))
+        boxed = _where(table, table["true"] > 0)
+        drawn = _where(table, table["predicted"] > 0)
+        share = drawn["outside"] / drawn["predicted"]
+        intervals = {
+            "acc": _proportion(asked["correct"]),
+            "iou": self._mean(boxed["iou"], boxed),
+            "iou_predicted": self._mean(boxed["iou_predicted"], boxed),
+            "acc_50": _proportion(boxed["all_hit"]),
+            "boxes": self._mean(table["predicted"], table),
+            "off_frame": self._mean(share, drawn, weights=drawn["predicted"]),
+            "format": _proportion(table["format_ok"]),
+            "parse_failure": _proportion(1 - table["well_formed"]),
+            "truncated": _proportion(table["truncated"]),
+            "tokens": self._mean(table["tokens"], table),
+        }
+        summary = {"n": float(n), "boxes_true": float(table["true"].mean())}
+        for name, interval in intervals.items():
+            if interval is not None:
+                summary[name] = interval.mean
+                summary[f"{name}_low"] = interval.low
+                summary[f"{name}_high"] = interval.high
+        return summary
+
+    def _mean(
+        self, values: np.ndarray, table: Table, weights: np.ndarray | None = None
+    ) -> Interval | None:
+        if len(values) == 0:
+            return None
+        return bootstrap(values, table["image"], weights, self.resamples, self.seed)
+
+
+def _proportion(values: np.ndarray) -> Interval | None:
+    return wilson(int(values.sum()), len(values)) if len(values) else None
+
+
+def _where(table: Table, keep: np.ndarray) -> Table:
+    return {name: column[keep] for name, column in table.items()}
+
+
+def _row(outcome: Outcome) -> list[float]:
+    """The values of COLUMNS."""
+    predicted, true = outcome.predicted, outcome.true
+    pairs = match(predicted, true)
+    total = sum(pair.iou for pair in pairs)
+    hits = sum(pair.iou >= HIT_IOU for pair in pairs)
+    return [
+        float("nan") if outcome.correct is None else float(outcome.correct),
+        total / max(len(predicted), len(true), 1),
+        total / max(len(predicted), 1),
+        float(hits == len(predicted) == len(true)),
+        float(len(predicted)),
+        float(len(true)),
+        float(sum(not is_inside(box, outcome.view) for box in predicted)),
+        float(outcome.format_ok),
+        float(outcome.well_formed),
+        float(outcome.truncated),
+        float(outcome.tokens),
+    ]
+
+
+def _digest(key: str) -> int:
+    """The same 64-bit number for the same image in every process (``hash`` is salted)."""
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), signed=True)
+
+
+def _padded(kind: str) -> bytes:
+    encoded = kind.encode()
+    if len(encoded) > KIND_BYTES:
+        raise ValueError(f"kind {kind!r} is longer than {KIND_BYTES} bytes")
+    return encoded.ljust(KIND_BYTES, b"\0")
+
+
+def _unpadded(kind: np.ndarray) -> str:
+    return kind.tobytes().rstrip(b"\0").decode()

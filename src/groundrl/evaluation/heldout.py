@@ -1,0 +1,125 @@
+"""Asks the policy the same held-out questions at every point of a run, and keeps the answers."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from groundrl.boxes import matched_iou
+from groundrl.data.datasets import SampleSource
+from groundrl.evaluation.grounding import GroundingMetrics, Outcome
+from groundrl.evaluation.statistics import bootstrap
+from groundrl.grammar.answers import is_correct
+from groundrl.policy.policy import Policy
+from groundrl.progress import ProgressLine
+from groundrl.records import Grounding, Sample
+from groundrl.rewards.base import Attempt, RewardSum
+from groundrl.rewards.format import has_format
+from groundrl.rollout.sampler import Sampler
+
+QUESTIONS_AT_ONCE = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOut:
+    """Held-out sets, how to answer their questions, and the reward that is trained on."""
+
+    sets: Mapping[str, SampleSource]
+    sampler: Sampler
+    """Greedy, one completion per question."""
+    reward: RewardSum
+
+    def __call__(self, policy: Policy, run_dir: Path, name: str) -> dict[str, float]:
+        """``<set>/<metric>`` with 95 % intervals; answers go to ``heldout_<name>.jsonl``.
+
+        Metrics: ``metrics.EVALUATION``, and ``reward`` with an interval by bootstrap over images.
+        """
+        results: dict[str, float] = {}
+        total = sum(len(source) for source in self.sets.values())
+        line = ProgressLine(total, f"held-out {name}")
+        done = 0
+        with (run_dir / f"heldout_{name}.jsonl").open("w") as file, line:
+            for set_name, source in self.sets.items():
+                metrics = GroundingMetrics()
+                rewards: list[float] = []
+                images: list[str] = []
+                for attempts, scores in self._answer(policy, source):
+                    metrics.update(outcome(attempt) for attempt in attempts)
+                    rewards += scores
+                    images += [attempt.sample.image.key for attempt in attempts]
+                    for attempt in attempts:
+                        record = answer_record(attempt, set_name, run_dir)
+                        file.write(json.dumps(record) + "\n")
+                    done += len(attempts)
+                    line.update(done)
+                spread = bootstrap(rewards, images)
+                figures = {
+                    **metrics.compute(),
+                    "reward": spread.mean,
+                    "reward_low": spread.low,
+                    "reward_high": spread.high,
+                }
+                results |= {f"{set_name}/{key}": value for key, value in figures.items()}
+        return results
+
+    def _answer(
+        self, policy: Policy, source: SampleSource
+    ) -> Iterator[tuple[list[Attempt], list[float]]]:
+        for start in range(0, len(source), QUESTIONS_AT_ONCE):
+            stop = min(start + QUESTIONS_AT_ONCE, len(source))
+            samples = [source[index] for index in range(start, stop)]
+            groups = self.sampler(policy, samples, step=0).groups
+            yield (
+                [self.reward.attempt(group, group.completions[0]) for group in groups],
+                [scores[0].total for scores in self.reward(groups)],
+            )
+
+
+def outcome(attempt: Attempt) -> Outcome:
+    """What the metrics need to know about an answer."""
+    sample = attempt.sample
+    return Outcome(
+        correct=is_correct(attempt.parsed.answer, sample) if sample.answers else None,
+        predicted=tuple(grounding.box for grounding in attempt.parsed.groundings),
+        true=tuple(grounding.box for grounding in sample.groundings),
+        view=attempt.view,
+        well_formed=attempt.parsed.well_formed,
+        format_ok=has_format(attempt),
+        truncated=attempt.completion.truncated,
+        tokens=len(attempt.completion.tokens),
+        image_key=sample.image.key,
+        kind=sample.kind,
+    )
+
+
+def answer_record(attempt: Attempt, set_name: str, run_dir: Path) -> dict[str, object]:
+    """One line of ``heldout_<stage>.jsonl``; the picture is kept once, beside it."""
+    sample, parsed = attempt.sample, attempt.parsed
+    judged = outcome(attempt)
+    return {
+        "set": set_name,
+        "id": sample.id,
+        "kind": sample.kind,
+        "question": sample.question,
+        "options": sample.options,
+        "answers": sample.answers,
+        "text": attempt.completion.text,
+        "correct": judged.correct,
+        "iou": matched_iou(judged.predicted, judged.true) if judged.true else None,
+        "boxes_true": _boxes(sample.groundings),
+        "boxes_predicted": _boxes(parsed.groundings),
+        "image": _picture(sample, run_dir),
+    }
+
+
+def _boxes(groundings: Iterable[Grounding]) -> list[tuple[str, list[float]]]:
+    return [(g.label, [round(value, 1) for value in g.box.corners]) for g in groundings]
+
+
+def _picture(sample: Sample, run_dir: Path) -> str:
+    name = f"images/{''.join(c if c.isalnum() or c in '-_.' else '_' for c in sample.id)}.jpg"
+    path = run_dir / name
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        sample.image.load().save(path, quality=90)
+    return name

@@ -1,0 +1,109 @@
+"""95 % intervals: of a proportion, of a mean over images, of a mean over seeds."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri, stdtrit
+
+LEVEL = 0.95
+"""Coverage of every interval here."""
+
+_UPPER = (1 + LEVEL) / 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A mean and the interval around it, in the units of the values."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+    """Values that the mean is taken over."""
+
+
+def wilson(successes: int, n: int) -> Interval:
+    """Wilson's score interval of a proportion (Wilson 1927), in [0, 1].
+
+    ``(p + z^2/2n +- z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n)``. ValueError unless
+    ``0 <= successes <= n`` and ``n > 0``.
+    """
+    if not 0 <= successes <= n or n == 0:
+        raise ValueError(f"{successes} successes in {n} trials is no proportion")
+    p, z = successes / n, float(ndtri(_UPPER))
+    center = p + z * z / (2 * n)
+    spread = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    # At p = 0 and p = 1 the outer end is p itself, which the formula misses by a rounding.
+    low = 0.0 if successes == 0 else (center - spread) / scale
+    high = 1.0 if successes == n else (center + spread) / scale
+    return Interval(mean=p, low=low, high=high, n=n)
+
+
+def t_interval(values: Sequence[float]) -> Interval:
+    """Student's interval of a mean over independent runs: ``mean +- t_{n-1} s / sqrt(n)``.
+
+    ``s`` is the unbiased standard deviation. One value says nothing about spread: its ends are
+    nan. ValueError without values.
+    """
+    array, n = _array(values), len(values)
+    mean = float(array.mean())
+    if n == 1:
+        return Interval(mean=mean, low=math.nan, high=math.nan, n=1)
+    half = float(stdtrit(n - 1, _UPPER)) * float(array.std(ddof=1)) / math.sqrt(n)
+    return Interval(mean=mean, low=mean - half, high=mean + half, n=n)
+
+
+def bootstrap(
+    values: Sequence[float] | np.ndarray,
+    clusters: Sequence[str] | Sequence[int] | np.ndarray | None = None,
+    weights: Sequence[float] | np.ndarray | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Interval:
+    """Percentile bootstrap of ``sum(w v) / sum(w)`` (Efron & Tibshirani 1993, chapter 13).
+
+    Whole clusters are drawn with replacement: questions about one image are not independent.
+    Without ``clusters`` every value is its own. Weights must be positive. With a single cluster
+    the interval has no width. ValueError without values.
+    """
+    array = _array(values)
+    weight = np.ones_like(array) if weights is None else np.asarray(weights, dtype=np.float64)
+    if not (weight > 0).all():
+        raise ValueError("weights must be positive: leave values without weight out")
+    cluster = np.arange(len(array))
+    if clusters is not None:
+        cluster = np.unique(np.asarray(clusters), return_inverse=True)[1]
+    sums = np.bincount(cluster, weights=array * weight)
+    totals = np.bincount(cluster, weights=weight)
+    drawn = np.random.default_rng(seed).integers(0, len(sums), (resamples, len(sums)))
+    means = sums[drawn].sum(axis=1) / totals[drawn].sum(axis=1)
+    low, high = np.quantile(means, (1 - _UPPER, _UPPER))
+    mean = float(sums.sum() / totals.sum())
+    return Interval(mean=mean, low=float(low), high=float(high), n=len(array))
+
+
+def paired_bootstrap(
+    a: Sequence[float] | np.ndarray,
+    b: Sequence[float] | np.ndarray,
+    clusters: Sequence[str] | Sequence[int] | np.ndarray | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Interval:
+    """Interval of ``mean(a - b)`` for two models asked the same questions in the same order.
+
+    ValueError when ``a`` and ``b`` differ in length or are empty.
+    """
+    first, second = _array(a), _array(b)
+    if first.shape != second.shape:
+        raise ValueError(f"cannot pair {len(first)} values with {len(second)}")
+    return bootstrap(first - second, clusters, resamples=resamples, seed=seed)
+
+
+def _array(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or len(array) == 0:
+        raise ValueError(f"expected a list of at least one number, got shape {array.shape}")
+    return array

@@ -1,0 +1,193 @@
+import json
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+from groundrl.boxes import Box, Frame, View, matched_iou
+from groundrl.evaluation.grounding import GroundingMetrics, Outcome
+from groundrl.evaluation.statistics import bootstrap, wilson
+from groundrl.metrics import check_names
+
+VIEW = View(width=100, height=80, model_width=56, model_height=56)
+
+
+def box(x1: float, y1: float, x2: float, y2: float) -> Box:
+    return Box(x1=float(x1), y1=float(y1), x2=float(x2), y2=float(y2), frame=Frame.PIXEL)
+
+
+VASE = box(0, 0, 10, 10)
+HALF_VASE = box(0, 0, 10, 5)
+CUP = box(50, 50, 70, 70)
+OUTSIDE = box(90, 70, 110, 90)
+
+GOOD = Outcome(
+    correct=True,
+    predicted=(VASE, CUP),
+    true=(CUP, VASE),
+    view=VIEW,
+    well_formed=True,
+    format_ok=True,
+    truncated=False,
+    tokens=40,
+    image_key="a",
+    kind="color",
+)
+LAZY = replace(GOOD, correct=False, predicted=(VASE,), tokens=20, image_key="b")
+SPAM = replace(
+    GOOD, predicted=(VASE, CUP, OUTSIDE, OUTSIDE), tokens=80, image_key="a", kind="relation"
+)
+BROKEN = replace(
+    GOOD,
+    correct=None,
+    predicted=(),
+    true=(),
+    well_formed=False,
+    format_ok=False,
+    truncated=True,
+    tokens=60,
+    image_key="c",
+    kind="count",
+)
+ALL = [GOOD, LAZY, SPAM, BROKEN]
+
+
+def scores(outcomes: list[Outcome], **options: object) -> dict[str, float]:
+    metric = GroundingMetrics(**options)  # type: ignore[arg-type]
+    metric.update(outcomes)
+    return metric.compute()
+
+
+def test_four_answers_have_the_scores_one_computes_by_hand() -> None:
+    got = scores(ALL)
+    expected = {
+        "n": 4,
+        "acc": 2 / 3,  # BROKEN has no right answer
+        "iou": (1 + 1 / 2 + 2 / 4) / 3,  # and no true box
+        "iou_predicted": (1 + 1 + 2 / 4) / 3,
+        "acc_50": 1 / 3,
+        "boxes": 7 / 4,
+        "boxes_true": 6 / 4,
+        "off_frame": 2 / 7,
+        "format": 3 / 4,
+        "parse_failure": 1 / 4,
+        "truncated": 1 / 4,
+        "tokens": 50,
+    }
+    assert {name: got[name] for name in expected} == pytest.approx(expected)
+    intervals = {f"{name}_{end}" for name in expected for end in ("low", "high")}
+    assert got.keys() - expected.keys() == intervals - {
+        f"{name}_{end}" for name in ("n", "boxes_true") for end in ("low", "high")
+    }
+    assert all(got[f"{k}_low"] <= got[k] <= got[f"{k}_high"] for k in expected if f"{k}_low" in got)
+
+
+def test_one_easy_box_fools_the_iou_without_recall_only() -> None:
+    got = scores([LAZY])
+    assert got["iou_predicted"] == 1.0
+    assert got["iou"] == 0.5
+    assert got["acc_50"] == 0.0
+
+
+def test_iou_is_the_reward_s_iou() -> None:
+    outcome = replace(GOOD, predicted=(HALF_VASE, OUTSIDE), true=(VASE, CUP))
+    assert scores([outcome])["iou"] == matched_iou((HALF_VASE, OUTSIDE), (VASE, CUP)) == 0.25
+
+
+def test_a_box_is_found_at_half_overlap() -> None:
+    met = replace(GOOD, predicted=(HALF_VASE,), true=(VASE,))
+    missed = replace(met, predicted=(box(0, 0, 10, 4.9),))
+    twice = replace(met, predicted=(VASE, VASE))
+    assert scores([met])["acc_50"] == 1.0
+    assert scores([missed])["acc_50"] == 0.0
+    assert scores([twice])["acc_50"] == 0.0
+
+
+def test_intervals_are_wilson_for_shares_and_by_image_for_the_rest() -> None:
+    got = scores(ALL, resamples=200, seed=5)
+    share = wilson(2, 3)
+    assert (got["acc_low"], got["acc_high"]) == (share.low, share.high)
+    # Order of clusters follows their keys, which must not change the ends by more than drawing.
+    mean = bootstrap([2.0, 1.0, 4.0, 0.0], ["a", "b", "a", "c"], resamples=20_000)
+    wide = scores(ALL, resamples=20_000)
+    assert (wide["boxes_low"], wide["boxes_high"]) == pytest.approx((mean.low, mean.high), abs=0.05)
+
+
+def test_what_no_question_speaks_about_is_left_out() -> None:
+    got = scores([BROKEN])
+    absent = ("acc", "iou", "iou_predicted", "acc_50", "off_frame")
+    assert [name for name in absent if any(key.startswith(name) for key in got)] == []
+    assert got["boxes"] == 0.0
+    json.dumps(got, allow_nan=False)
+
+
+def test_kinds_of_questions_are_told_apart() -> None:
+    got = scores(ALL, by_kind=True)
+    assert got["color/acc"] == 0.5
+    assert got["relation/n"] == 1
+    assert got["count/truncated"] == 1.0
+    assert "count/acc" not in got
+    assert got["acc"] == scores(ALL)["acc"]
+
+
+def test_every_name_is_declared() -> None:
+    got = scores(ALL, by_kind=True)
+    check_names({f"tabletop/{name}": value for name, value in got.items()}, sets=["tabletop"])
+
+
+def test_batches_and_reset_make_no_difference() -> None:
+    metric = GroundingMetrics(by_kind=True)
+    metric.update(ALL)
+    metric.reset()
+    for outcome in ALL:
+        metric.update([outcome])
+    metric.update([])
+    assert metric.compute() == scores(ALL, by_kind=True)
+
+
+def test_nothing_answered_is_an_error() -> None:
+    metric = GroundingMetrics()
+    metric.update([])
+    with pytest.raises(ValueError, match="no question was answered"):
+        metric.compute()
+
+
+def test_a_kind_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match="longer than 32 bytes"):
+        scores([replace(GOOD, kind="k" * 33)])
+
+
+def _worker(rank: int, port: int, folder: str) -> None:
+    dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+    metric = GroundingMetrics(by_kind=True)
+    # Uneven shares: process 1 never sees a "relation" or "count" question.
+    metric.update([ALL[0], ALL[2], ALL[3]] if rank == 0 else [ALL[1]])
+    (Path(folder) / f"{rank}.json").write_text(json.dumps(metric.compute()))
+    dist.destroy_process_group()
+
+
+def test_two_processes_agree_with_one(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    # Forked, not spawned: importing torch twice would take most of a minute on two cores.
+    mp.start_processes(_worker, args=(port, str(tmp_path)), nprocs=2, start_method="fork")
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
+    assert first == second == pytest.approx(scores(ALL, by_kind=True))
+
+
+def test_many_answers_are_summed_up_quickly_and_exactly() -> None:
+    rng = np.random.default_rng(0)
+    right = rng.random(3000) < 0.7
+    outcomes = [
+        replace(GOOD, correct=bool(flag), image_key=str(i // 6)) for i, flag in enumerate(right)
+    ]
+    got = scores(outcomes)
+    assert got["acc"] == right.mean()
+    assert got["iou"] == 1.0
+    assert torch.tensor(got["tokens"]).item() == 40.0

@@ -1,0 +1,79 @@
+"""Held-out measurement: the same questions, honest figures, every answer kept."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from world_questions import world_samples
+
+from groundrl.data.datasets import SampleList
+from groundrl.evaluation.heldout import HeldOut
+from groundrl.grammar import get_grammar
+from groundrl.policy.policy import Policy
+from groundrl.records import Completion, RolloutGroup, Sample
+from groundrl.rewards.acc import Acc
+from groundrl.rewards.base import RewardSum
+from groundrl.rewards.iou import Iou
+from groundrl.rollout.native import NativeEngine, Sampling
+from groundrl.rollout.sampler import Rollout, Sampler
+
+MakePolicy = Callable[..., Policy]
+
+
+class Oracle(Sampler):
+    """Answers every question with its worked answer, or with nothing."""
+
+    def __init__(self, knows: bool) -> None:
+        super().__init__(NativeEngine(), Sampling(), group_size=1)
+        self.knows = knows
+
+    def __call__(self, policy: Policy, samples: list[Sample], step: int) -> Rollout:
+        return Rollout(
+            groups=tuple(self.group(policy, s) for s in samples), prompts=[], features=[]
+        )
+
+    def group(self, policy: Policy, sample: Sample) -> RolloutGroup:
+        view = policy.encode(sample).view
+        response = policy.encode.template.response(sample, view, policy.frame)
+        text = get_grammar("obj_bbox").render(response) if self.knows else ""
+        tokens = tuple(policy.encode.answer_tokens(text))
+        completion = Completion(
+            text=text, tokens=tokens, logprobs=(0.0,) * len(tokens), truncated=False
+        )
+        return RolloutGroup(sample=sample, view=view, completions=(completion,))
+
+
+def held_out(policy: Policy, sampler: Sampler) -> HeldOut:
+    reward = RewardSum(
+        terms={"acc": Acc(), "iou": Iou()}, grammar=get_grammar("obj_bbox"), frame=policy.frame
+    )
+    return HeldOut(
+        sets={"tabletop": SampleList(tuple(world_samples(6)))}, sampler=sampler, reward=reward
+    )
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_worked_answers_score_the_maximum_and_silence_nothing(
+    make_policy: MakePolicy, tmp_path: Path, knows: bool
+) -> None:
+    policy = make_policy(None)
+    figures = held_out(policy, Oracle(knows))(policy, tmp_path, "start")
+    assert figures["tabletop/n"] == 6
+    assert figures["tabletop/acc"] == figures["tabletop/format"] == float(knows)
+    assert figures["tabletop/iou"] == pytest.approx(float(knows), abs=0.03)  # boxes are rounded
+    assert figures["tabletop/reward"] == pytest.approx(2 * float(knows), abs=0.03)
+    assert (figures["tabletop/boxes"] == figures["tabletop/boxes_true"]) is knows
+
+
+def test_every_answer_is_kept_with_its_picture(make_policy: MakePolicy, tmp_path: Path) -> None:
+    policy = make_policy(None)
+    sampler = Sampler(NativeEngine(), Sampling(max_tokens=8, temperature=0.0), group_size=1)
+    measure = held_out(policy, sampler)
+    first = measure(policy, tmp_path, "start")
+    assert first == measure(policy, tmp_path, "again")
+    lines = (tmp_path / "heldout_start.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    assert [record["id"] for record in records] == [sample.id for sample in world_samples(6)]
+    assert all((tmp_path / record["image"]).is_file() for record in records)
+    assert all(record["set"] == "tabletop" for record in records)
