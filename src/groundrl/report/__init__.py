@@ -1,0 +1,1 @@
+"""What people look at: drawn boxes, rollouts, tables, pages, the progress line."""

@@ -1,0 +1,124 @@
+"""The frame of our HTML pages: one file each, nothing fetched, light and dark."""
+
+import html
+
+from groundrl.report.overlay import PREDICTED, TRUE
+
+CSS = """
+:root{color-scheme:light dark;--page:#f7f7f5;--card:#fff;--ink:#1c1e22;--soft:#656b75;
+--line:#e2e3e0;--accent:#2563c9;--right:#0d7a3c;--wrong:#b3261e;--true:TRUE;--said:PREDICTED}
+@media(prefers-color-scheme:dark){:root{--page:#131518;--card:#1c1f23;--ink:#e8e9eb;
+--soft:#9aa1ac;--line:#31353c;--accent:#74a7ff;--right:#52c987;--wrong:#ff8a80;
+--true:#2cc06e;--said:#f05dc0}}
+*{box-sizing:border-box}
+body{margin:0 auto;padding:2rem 1.25rem 4rem;max-width:1240px;background:var(--page);
+color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+h1{font-size:1.7rem;margin:0 0 .2rem;overflow-wrap:anywhere}
+h2{font-size:1.15rem;margin:2.6rem 0 .8rem}
+h3,summary{font-size:.95rem;font-weight:600;margin:1.2rem 0 .6rem;color:var(--soft)}
+p{margin:.3rem 0}.soft,figcaption output,caption{color:var(--soft)}
+summary{cursor:pointer}
+.wide{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:10px}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
+caption{text-align:left;padding:.6rem .9rem}
+th,td{text-align:left;padding:.42rem .9rem;white-space:nowrap;
+border-top:1px solid var(--line)}
+thead th{border-top:0;color:var(--soft);font-weight:600}.number{text-align:right}
+tbody tr:hover{background:color-mix(in srgb,var(--accent) 7%,transparent)}
+.chips{display:flex;flex-wrap:wrap;gap:.35rem;margin:.5rem 0}
+.chip{border:1px solid var(--line);border-radius:99px;padding:.05rem .6rem;font-size:.82rem;
+color:var(--soft);overflow-wrap:anywhere}
+.charts{display:grid;gap:.8rem;grid-template-columns:repeat(auto-fill,minmax(330px,1fr))}
+figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:10px;
+padding:.6rem .7rem .3rem}
+figcaption{display:flex;justify-content:space-between;gap:1rem;font-size:.86rem}
+figcaption b{font-weight:600;overflow-wrap:anywhere}
+svg{display:block;width:100%;height:auto;overflow:visible}
+svg text{fill:var(--soft);font-size:11px;font-variant-numeric:tabular-nums}
+svg .end{text-anchor:end}svg .middle{text-anchor:middle}svg .value{fill:var(--ink)}
+svg path{fill:none;stroke:var(--accent);stroke-width:1.8;stroke-linejoin:round}
+svg .raw{opacity:.3;stroke-width:1}svg .grid{stroke:var(--line);stroke-width:1}
+svg .cursor{stroke:var(--soft);stroke-width:1}svg .whisker{stroke-width:2.4;opacity:.55}
+svg .published{stroke:var(--said);fill:var(--card)}svg circle{fill:var(--accent)}
+.dots svg{max-width:440px}.dots svg text{font-size:12px}
+pre{margin:0;padding:.9rem 1.1rem;font:12.5px/1.5 ui-monospace,Menlo,Consolas,monospace}
+.filters{display:flex;flex-wrap:wrap;gap:.4rem 1.4rem;margin:.6rem 0 1rem}
+.filters div{display:flex;flex-wrap:wrap;gap:.3rem;align-items:center}
+button{font:inherit;font-size:.86rem;padding:.15rem .7rem;border:1px solid var(--line);
+border-radius:99px;background:var(--card);color:var(--ink);cursor:pointer}
+button[aria-pressed=true]{background:var(--accent);border-color:var(--accent);color:var(--page)}
+.gallery{display:grid;gap:.9rem;align-items:start;
+grid-template-columns:repeat(auto-fill,minmax(270px,1fr))}
+.card{background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden}
+.card[hidden]{display:none}.card img{display:block;width:100%;height:auto}
+.card div{padding:.6rem .8rem .7rem}.card .question{font-weight:600}
+.card .options{color:var(--soft);font-size:.88rem}.card .options b{color:var(--right)}
+.card .text{font:12.5px/1.5 ui-monospace,Menlo,Consolas,monospace;white-space:pre-wrap;
+overflow-wrap:anywhere;max-height:13rem;overflow-y:auto;border-top:1px solid var(--line);
+margin-top:.5rem;padding-top:.5rem}.tag{color:var(--soft)}
+.right{color:var(--right)}.wrong{color:var(--wrong)}.chip.right,.chip.wrong{font-weight:600}
+.key::before{content:"";display:inline-block;width:.75em;height:.75em;margin-right:.35em;
+border:2px solid var(--true)}.key.said::before{border-color:var(--said);border-width:3px}
+""".replace("PREDICTED", PREDICTED).replace("TRUE", TRUE)
+
+SCRIPT = """
+const chosen = {};
+function show() {
+  const cards = [...document.querySelectorAll(".card")];
+  for (const card of cards)
+    card.hidden = Object.entries(chosen).some(([k, v]) => v && card.dataset[k] !== v);
+  for (const place of document.querySelectorAll("#count"))
+    place.textContent = `${cards.filter(c => !c.hidden).length} of ${cards.length} answers`;
+}
+for (const button of document.querySelectorAll(".filters button")) {
+  const {key, value} = button.dataset;
+  if (button.ariaPressed === "true") chosen[key] = value;
+  button.onclick = () => {
+    chosen[key] = value;
+    for (const other of button.parentElement.querySelectorAll("button"))
+      other.ariaPressed = String(other === button);
+    show();
+  };
+}
+show();
+for (const figure of document.querySelectorAll(".curve")) {
+  const points = figure.dataset.points.split(";").map(p => p.split(",").map(Number));
+  const svg = figure.querySelector("svg"), out = figure.querySelector("output");
+  const [left, right, width, height] = [46, 14, 360, 148];
+  const first = points[0][0], span = points.at(-1)[0] - first || 1;
+  svg.onpointermove = event => {
+    const box = svg.getBoundingClientRect();
+    const share = ((event.clientX - box.left) / box.width * width - left) / (width - left - right);
+    const at = first + share * span;
+    const near = points.reduce((a, b) => Math.abs(a[0] - at) < Math.abs(b[0] - at) ? a : b);
+    const x = left + (near[0] - first) / span * (width - left - right);
+    svg.querySelector(".cursor").setAttribute("d", `M${x} 8V${height}`);
+    out.textContent = `step ${near[0]}: ${near[1]}`;
+  };
+  svg.onpointerleave = () => {
+    svg.querySelector(".cursor").removeAttribute("d");
+    out.textContent = out.dataset.last;
+  };
+}
+"""
+
+
+def page(title: str, body: str) -> str:
+    """A whole document around ``body``, which is HTML already."""
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{html.escape(title)}</title><style>{CSS}</style></head>\n"
+        f"<body>{body}\n<script>{SCRIPT}</script></body></html>\n"
+    )
+
+
+def section(heading: str, body: str) -> str:
+    """Body under a heading; nothing at all when there is no body."""
+    return f"\n<section><h2>{html.escape(heading)}</h2>{body}</section>" if body else ""
+
+
+def chips(texts: list[str]) -> str:
+    """Short facts in a row."""
+    inside = "".join(f'<span class="chip">{html.escape(text)}</span>' for text in texts)
+    return f'<div class="chips">{inside}</div>' if texts else ""

@@ -1,0 +1,206 @@
+"""``report.html``: one page that tells how a run went, made of the run's own files."""
+
+import html
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tensorboard.backend.event_processing.event_accumulator import (
+    SCALARS,
+    EventAccumulator,
+)
+
+from groundrl.errors import UserError
+from groundrl.report.gallery import Answer, gallery, read_answers
+from groundrl.report.page import chips, page, section
+from groundrl.report.svg import Dot, dot_whisker, line_chart
+from groundrl.report.tables import (
+    Metrics,
+    Table,
+    before_after,
+    is_headline,
+    metric_names,
+    to_html,
+)
+
+REPORT = "report.html"
+NOT_CURVES = ("epoch", "hp_metric", "hparam/")
+COLLAPSED = frozenset({"time"})
+LONGEST_CHIP = 60
+
+Curves = dict[str, dict[str, list[tuple[float, float]]]]
+"""Folder of the events -> tag -> (step, value)."""
+
+
+def write_report(run_dir: Path) -> Path:
+    """Write ``report.html`` into ``run_dir`` and return its path; it needs no other file.
+
+    Reads ``metrics.json``, ``resolved.yaml``, TensorBoard events and ``heldout_<stage>.jsonl`` or
+    ``rollouts/*.jsonl``; a part whose file is absent is left out. Raises UserError when all are.
+    """
+    stages, seconds = read_metrics(run_dir)
+    curves = read_curves(run_dir)
+    answers = read_answers(run_dir, list(stages))
+    config = _text(run_dir / "resolved.yaml")
+    if not (stages or curves or answers or config):
+        raise UserError(
+            f"nothing to report in {run_dir}: expected metrics.json, resolved.yaml, TensorBoard "
+            "events or heldout_<stage>.jsonl. Give the path that a script printed last."
+        )
+    title, facts = _title(run_dir, config)
+    facts += [f"{name.replace('_', ' ')} {duration(value)}" for name, value in seconds.items()]
+    body = f"<h1>{html.escape(title)}</h1>{chips(facts)}" + _sections(
+        run_dir, stages, curves, answers, config
+    )
+    file = run_dir / REPORT
+    file.write_text(page(title, body), encoding="utf-8")
+    return file
+
+
+def _sections(
+    run_dir: Path,
+    stages: Mapping[str, Metrics],
+    curves: Curves,
+    answers: list[list[Answer]],
+    config: str,
+) -> str:
+    source = f'<div class="wide"><pre>{html.escape(config)}</pre></div>' if config else ""
+    return "".join(
+        [
+            section("Before and after" if len(stages) > 1 else "Results", _results(stages)),
+            section("Answers on held-out questions", gallery(run_dir, answers)),
+            section("Curves", _curves(curves)),
+            section("Config", source and f"<details><summary>show</summary>{source}</details>"),
+        ]
+    )
+
+
+def _text(file: Path) -> str:
+    return file.read_text() if file.is_file() else ""
+
+
+def read_metrics(run_dir: Path) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """Held-out metrics by stage, and seconds by name, of ``metrics.json``; empty without it.
+
+    The flat metrics of an evaluation count as one stage, "result".
+    """
+    text = _text(run_dir / "metrics.json")
+    content: dict[str, Any] = json.loads(text) if text else {}
+    seconds = content.pop("time", {})
+    flat = {name: value for name, value in content.items() if not isinstance(value, dict)}
+    nested = {name: value for name, value in content.items() if isinstance(value, dict)}
+    stages = ({"result": flat} if flat else {}) | nested
+    return {stage: _floats(values) for stage, values in stages.items()}, _floats(seconds)
+
+
+def _floats(values: Mapping[str, int | float]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items()}
+
+
+def read_curves(run_dir: Path) -> Curves:
+    """All scalars of all event files; of points at the same step the last written one counts."""
+    files = run_dir.rglob("events.out.tfevents.*")
+    # Stages in the order in which they ran.
+    folders = sorted({file.parent for file in files}, key=_first_event)
+    curves: Curves = {}
+    for folder in folders:
+        events = EventAccumulator(str(folder), size_guidance={SCALARS: 0})
+        events.Reload()
+        tags = [tag for tag in events.Tags()[SCALARS] if not tag.startswith(NOT_CURVES)]
+        # A resumed run repeats the steps after its checkpoint.
+        found = {tag: {e.step: e.value for e in events.Scalars(tag)} for tag in tags}
+        if found:
+            name = folder.relative_to(run_dir).as_posix().removeprefix("tensorboard/")
+            curves[name] = {
+                tag: [(float(step), value) for step, value in sorted(points.items())]
+                for tag, points in sorted(found.items())
+            }
+    return curves
+
+
+def _first_event(folder: Path) -> str:
+    """Event files carry the second of their making in their names."""
+    return min(file.name for file in folder.glob("events.out.tfevents.*"))
+
+
+def _title(run_dir: Path, config: str) -> tuple[str, list[str]]:
+    """The config's ``name`` or the folder's, and the config's short top-level values."""
+    tree = yaml.safe_load(config) if config else None
+    values = tree if isinstance(tree, dict) else {}
+    name = values.get("name")
+    plain = (bool, int, float, str)
+    facts = []
+    for key, value in values.items():
+        listed = isinstance(value, list) and all(isinstance(v, plain) for v in value)
+        fact = f"{key} {', '.join(map(str, value))}" if listed else f"{key} {value}"
+        if (listed or isinstance(value, plain)) and key != "name" and len(fact) <= LONGEST_CHIP:
+            facts.append(fact)
+    return name if isinstance(name, str) else run_dir.resolve().name, facts
+
+
+def duration(seconds: float) -> str:
+    """``42 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def _results(stages: Mapping[str, Metrics]) -> str:
+    """The table with its intervals, then one plot per metric when there are stages to compare."""
+    if not stages:
+        return ""
+    table = _table(before_after(stages, list(stages)))
+    note = '<p class="soft">± is half of the 95 % interval; n is the number of questions.</p>'
+    rest = before_after(stages, list(stages), lambda name: not is_headline(name))
+    more = f"<details><summary>all other metrics</summary>{_table(rest)}</details>"
+    more = more if rest.rows else ""
+    if len(stages) < 2:
+        return table + note + more
+    plots = "".join(
+        dot_whisker(
+            name,
+            [
+                Dot(
+                    name=stage,
+                    value=result[name],
+                    low=result.get(f"{name}_low", result[name]),
+                    high=result.get(f"{name}_high", result[name]),
+                )
+                for stage, result in stages.items()
+                if name in result
+            ],
+        )
+        for name in filter(is_headline, metric_names(list(stages.values())))
+    )
+    return f'{table}{note}<div class="charts">{plots}</div>{more}'
+
+
+def _table(table: Table) -> str:
+    return f'<div class="wide">{to_html(table)}</div>'
+
+
+def _curves(curves: Curves) -> str:
+    """Charts under the first part of their names, per folder where there are several."""
+    parts = []
+    for folder, series in curves.items():
+        groups: dict[str, list[str]] = {}
+        for tag, points in series.items():
+            group = tag.split("/")[0] if "/" in tag else "training"
+            groups.setdefault(group, []).append(line_chart(tag, points))
+        for group in sorted(groups, key=_place):
+            name = f"{folder} · {group}" if len(curves) > 1 else group
+            state = "" if group in COLLAPSED else " open"
+            charts = f'<div class="charts">{"".join(groups[group])}</div>'
+            parts.append(
+                f"<details{state}><summary>{html.escape(name)}</summary>{charts}</details>"
+            )
+    return "".join(parts)
+
+
+def _place(group: str) -> tuple[bool, bool, str]:
+    """Rewards first, what is collapsed last."""
+    return group in COLLAPSED, group != "reward", group

@@ -1,0 +1,188 @@
+"""The table of a sweep: one row per setting, means over seeds, published numbers beside them."""
+
+import html
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from groundrl.errors import UserError
+from groundrl.evaluation.statistics import Interval, t_interval
+from groundrl.report.page import page, section
+from groundrl.report.run_report import read_metrics
+from groundrl.report.svg import Dot, dot_whisker
+from groundrl.report.tables import (
+    Table,
+    is_headline,
+    metric_names,
+    number,
+    to_html,
+    to_markdown,
+)
+
+RUN_FILES = frozenset({"metrics.json", "error.txt", "resolved.yaml"})
+"""A folder that holds one of these is a run."""
+SEED = re.compile(r"(^|,)seed=[^,]*")
+SOURCE = "source"
+
+Published = Mapping[str, Mapping[str, int | float | str]]
+"""Row name -> {metric: value}, in our units; the key "source" says where the values stand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One job of a sweep."""
+
+    name: str
+    """Its folder below the sweep's, without the seed."""
+    folder: Path
+    metrics: dict[str, float] | None
+    """Held-out metrics of its last stage; None when it did not finish."""
+    error: str
+    """First line of ``error.txt``."""
+
+
+def find_runs(root: Path) -> list[Run]:
+    """Every run below ``root``, ordered by name; UserError if there is none.
+
+    Runs lie at any depth: ``iou+acc/seed=0``, ``model=a/reward=iou,seed=1``. A folder named after
+    a seed that holds nothing yet is a run that did not finish.
+    """
+    runs = []
+    for place, folders, files in os.walk(root):
+        folder = Path(place)
+        seeded = SEED.search(folder.name) is not None and not _holds_runs(folder)
+        if folder == root or not (RUN_FILES.intersection(files) or seeded):
+            continue
+        folders.clear()  # what lies below a run is the run's own
+        runs.append(_run(root, folder))
+    if not runs:
+        raise UserError(
+            f"no runs below {root}: expected folders such as {root}/iou+acc/seed=0 with a "
+            "metrics.json inside. Give the folder that a multirun wrote (hydra.sweep.dir)."
+        )
+    return sorted(runs, key=lambda run: (run.name, str(run.folder)))
+
+
+def _holds_runs(folder: Path) -> bool:
+    """Whether a run lies deeper, as in ``seed=0/reward=iou``."""
+    return any(file.name in RUN_FILES for file in folder.glob("*/**/*"))
+
+
+def _run(root: Path, folder: Path) -> Run:
+    parts = (SEED.sub("", part).strip(",") for part in folder.relative_to(root).parts)
+    stages, _ = read_metrics(folder)
+    note = folder / "error.txt"
+    error = note.read_text().strip().splitlines() if note.is_file() else []
+    return Run(
+        name="/".join(part for part in parts if part) or root.resolve().name,
+        folder=folder,
+        metrics=list(stages.values())[-1] if stages else None,
+        error=error[0] if error else "",
+    )
+
+
+def intervals(runs: Sequence[Run], published: Published) -> dict[str, dict[str, Interval]]:
+    """Row name -> metric -> 95 % t-interval over the seeds that finished.
+
+    Of headline metrics, and of those that have a published value.
+    """
+    wanted = {metric for row in published.values() for metric in row}
+    result: dict[str, dict[str, Interval]] = {}
+    for name, group in groupby(runs, key=lambda run: run.name):
+        found = [run.metrics for run in group if run.metrics is not None]
+        result[name] = {
+            metric: t_interval([metrics[metric] for metrics in found if metric in metrics])
+            for metric in metric_names(found)
+            if is_headline(metric) or metric in wanted
+        }
+    return result
+
+
+def sweep_table(root: Path, published: Published | None = None) -> Table:
+    """One row per setting: seeds, ``mean ± half`` of each metric, published values, failures.
+
+    Rows that only ``published`` has stand at the end. Raises UserError without runs.
+    """
+    runs, known = find_runs(root), published or {}
+    found = intervals(runs, known)
+    metrics = list(dict.fromkeys(metric for row in found.values() for metric in row))
+    theirs = list(dict.fromkeys(key for row in known.values() for key in row if key != SOURCE))
+    failed = any(run.metrics is None for run in runs)
+    heads = ["setting", "seeds"]
+    for metric in [*metrics, *(t for t in theirs if t not in metrics)]:
+        heads += [metric] * (metric in metrics) + [f"{metric} (published)"] * (metric in theirs)
+    heads += [SOURCE] * bool(known) + ["failed"] * failed
+    rows = []
+    for name in [*found, *(name for name in known if name not in found)]:
+        mine = [run for run in runs if run.name == name]
+        cells = {"setting": name, "seeds": str(sum(run.metrics is not None for run in mine))}
+        cells |= {metric: _spread(value) for metric, value in found.get(name, {}).items()}
+        for key, value in known.get(name, {}).items():
+            shown = value if isinstance(value, str) else number(value)
+            cells[key if key == SOURCE else f"{key} (published)"] = shown
+        cells["failed"] = str(sum(run.metrics is None for run in mine) or "")
+        rows.append(tuple(cells.get(head, "") for head in heads))
+    return Table(columns=tuple(heads), rows=tuple(rows))
+
+
+def _spread(interval: Interval) -> str:
+    """Without the interval where there is one seed only."""
+    if interval.n < 2:
+        return number(interval.mean)
+    return f"{number(interval.mean)} ± {number((interval.high - interval.low) / 2)}"
+
+
+def failures(runs: Sequence[Run]) -> Table:
+    """The runs without ``metrics.json``, and why."""
+    rows = tuple(
+        (run.name, run.folder.name, run.error or "no error.txt: stopped from outside or running")
+        for run in runs
+        if run.metrics is None
+    )
+    return Table(columns=("setting", "folder", "error"), rows=rows)
+
+
+def write_sweep(
+    root: Path, published: Published | None = None, title: str = "Sweep"
+) -> tuple[Path, Path]:
+    """Write ``table.md`` and ``table.html`` into ``root`` and return their paths."""
+    table, failed = sweep_table(root, published), failures(runs := find_runs(root))
+    note = "± is half of the 95 % t-interval over seeds."
+    markdown = f"# {title}\n\n{to_markdown(table)}\n{note}\n"
+    if failed.rows:
+        markdown += f"\n## Not finished\n\n{to_markdown(failed)}"
+    plots = _plots(intervals(runs, published or {}), published or {})
+    body = f'<h1>{html.escape(title)}</h1><div class="wide">{to_html(table)}</div>'
+    body += f'<p class="soft">{note}{" Diamonds are published values." * bool(published)}</p>'
+    body += section("Metrics", plots and f'<div class="charts">{plots}</div>')
+    body += section(
+        "Not finished", f'<div class="wide">{to_html(failed)}</div>' if failed.rows else ""
+    )
+    paths = root / "table.md", root / "table.html"
+    paths[0].write_text(markdown, encoding="utf-8")
+    paths[1].write_text(page(title, body), encoding="utf-8")
+    return paths
+
+
+def _plots(found: Mapping[str, Mapping[str, Interval]], published: Published) -> str:
+    """One dot-and-whisker plot per metric, the published values as diamonds."""
+    plots = []
+    for metric in dict.fromkeys(metric for row in found.values() for metric in row):
+        dots = []
+        for name, row in found.items():
+            if metric in row:
+                value = published.get(name, {}).get(metric)
+                dots.append(
+                    Dot(
+                        name=name,
+                        value=row[metric].mean,
+                        low=row[metric].low,
+                        high=row[metric].high,
+                        published=float(value) if isinstance(value, int | float) else None,
+                    )
+                )
+        plots.append(dot_whisker(metric, dots))
+    return "".join(plots)

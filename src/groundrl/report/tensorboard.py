@@ -1,0 +1,55 @@
+"""Pictures, tables and hyper-parameters for TensorBoard.
+
+Each takes a ``SummaryWriter``; Lightning's ``TensorBoardLogger.experiment`` is one.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeGuard
+
+import numpy as np
+from PIL.Image import Image
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from groundrl.report.tables import Table, to_markdown
+
+Leaf = bool | str | int | float
+
+
+def log_image(writer: SummaryWriter, name: str, image: Image, step: int) -> None:
+    """A picture, as it is."""
+    writer.add_image(name, np.asarray(image.convert("RGB")), step, dataformats="HWC")
+
+
+def log_table(writer: SummaryWriter, name: str, table: Table, step: int) -> None:
+    """A table on the Text page."""
+    writer.add_text(name, to_markdown(table), step)
+
+
+def log_hparams(
+    writer: SummaryWriter, config: Mapping[str, object], metrics: Mapping[str, float]
+) -> None:
+    """The run's row on the HParams page: nested ``config`` under dotted names, final metrics.
+
+    Metrics are shown as ``hparam/<name>``, apart from the curves of the same name.
+    """
+    # "." keeps the row in this run; by default it becomes a run of its own, named by the clock.
+    writer.add_hparams(
+        _flat(config), {f"hparam/{name}": value for name, value in metrics.items()}, run_name="."
+    )
+
+
+def _flat(config: Mapping[str, object], prefix: str = "") -> dict[str, Leaf]:
+    """Nested names joined by dots; whatever is no plain value is shown as text."""
+    leaves: dict[str, Leaf] = {}
+    for key, value in config.items():
+        if _is_mapping(value):
+            leaves |= _flat(value, f"{prefix}{key}.")
+        elif isinstance(value, Sequence) and not isinstance(value, str):
+            leaves[prefix + key] = ", ".join(map(str, value))
+        else:
+            leaves[prefix + key] = value if isinstance(value, Leaf) else str(value)
+    return leaves
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[str, object]]:
+    return isinstance(value, Mapping)

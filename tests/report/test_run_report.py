@@ -1,0 +1,176 @@
+"""The page about a run."""
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from report_files import METRICS
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from groundrl.errors import UserError
+from groundrl.report.run_report import duration, read_curves, read_metrics, write_report
+
+CHROMIUM = shutil.which("chromium")
+VOID = {"meta", "img", "br"}
+
+
+class Page(HTMLParser):
+    """Headings, pictures and outside addresses; fails on tags that do not nest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.headings: list[str] = []
+        self.addresses: list[str] = []
+        self.counts: dict[str, int] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.counts[tag] = self.counts.get(tag, 0) + 1
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.counts[tag] = self.counts.get(tag, 0) + 1
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in ("h1", "h2"):
+            self.headings.append(data)
+
+
+def read(file: Path) -> Page:
+    """The parsed page."""
+    page = Page()
+    page.feed(file.read_text(encoding="utf-8"))
+    page.close()
+    assert page.open == []
+    return page
+
+
+def test_a_finished_run_has_every_section(run_dir: Path) -> None:
+    file = write_report(run_dir)
+    page = read(file)
+    assert file == run_dir / "report.html"
+    assert page.headings == [
+        "warm-run",
+        "Before and after",
+        "Answers on held-out questions",
+        "Curves",
+        "Config",
+    ]
+    assert page.counts["article"] == page.counts["img"] == 3 * 4
+    assert page.counts["figure"] == 2 + 2  # two metrics, two curves
+    text = file.read_text()
+    assert "0.750 ± 0.050" in text
+    assert text.index("<details>") < text.index("tabletop/color/acc")
+    assert "grpo 2 h 10 min" in text
+    assert "name: &lt;tiny&gt;" in text
+
+
+def test_a_report_fetches_nothing(run_dir: Path) -> None:
+    file = write_report(run_dir)
+    assert all(address.startswith("data:image/jpeg;base64,") for address in read(file).addresses)
+    assert not re.search(r"https?://|@import|url\(", file.read_text())
+
+
+@pytest.mark.parametrize(
+    ("kept", "headings"),
+    [
+        ("metrics.json", ["Before and after"]),
+        ("resolved.yaml", ["Config"]),
+        ("tensorboard", ["Curves"]),
+        ("heldout_sft.jsonl", ["Answers on held-out questions"]),
+    ],
+)
+def test_a_report_is_made_of_what_is_there(
+    run_dir: Path, tmp_path: Path, kept: str, headings: list[str]
+) -> None:
+    part = tmp_path / "part"
+    part.mkdir()
+    (run_dir / kept).rename(part / kept)
+    assert read(write_report(part)).headings == ["part", *headings]
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nothing to report in"):
+        write_report(tmp_path)
+
+
+def test_a_report_can_be_written_again(run_dir: Path) -> None:
+    first = write_report(run_dir).read_bytes()
+    assert write_report(run_dir).read_bytes() == first
+
+
+def test_the_metrics_of_an_evaluation_are_one_stage(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text(json.dumps({"pope_random/f1": 1, "pope_random/n": 10}))
+    stages, seconds = read_metrics(tmp_path)
+    assert stages == {"result": {"pope_random/f1": 1.0, "pope_random/n": 10.0}}
+    assert seconds == {}
+    assert read(write_report(tmp_path)).headings[1:] == ["Results"]
+
+
+def test_seconds_are_no_stage(run_dir: Path) -> None:
+    stages, seconds = read_metrics(run_dir)
+    assert list(stages) == ["start", "sft", "grpo"]
+    assert seconds == METRICS["time"]
+
+
+def test_a_resumed_run_repeats_no_step(tmp_path: Path) -> None:
+    for first, value in ((0, 1.0), (3, 2.0)):
+        with SummaryWriter(str(tmp_path / "events"), filename_suffix=f".{first}") as writer:
+            for step in range(first, 5):
+                writer.add_scalar("loss", value, step)
+    (curves,) = read_curves(tmp_path).values()
+    assert curves == {"loss": [(0, 1.0), (1, 1.0), (2, 1.0), (3, 2.0), (4, 2.0)]}
+
+
+def test_bookkeeping_scalars_are_no_curves(run_dir: Path) -> None:
+    (curves,) = read_curves(run_dir).values()
+    assert list(curves) == ["policy/kl", "reward/iou"]
+
+
+def test_a_name_in_the_config_is_the_title(tmp_path: Path) -> None:
+    (tmp_path / "resolved.yaml").write_text("name: two boxes\nseed: 3\n")
+    file = write_report(tmp_path)
+    assert read(file).headings[0] == "two boxes"
+    assert '<span class="chip">seed 3</span>' in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.5, "0.5 s"), (42.0, "42 s"), (185.0, "3 min 05 s"), (7800.0, "2 h 10 min")],
+)
+def test_durations_are_readable(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def browse(*options: str) -> str:
+    """Chromium's output, without network."""
+    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", *options]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs the program chromium")
+def test_a_browser_shows_the_page_in_both_colour_schemes(run_dir: Path, tmp_path: Path) -> None:
+    address = write_report(run_dir).as_uri()
+    profile = f"--user-data-dir={tmp_path / 'profile'}"
+    # The count is written by the script, after the stage's filter has been applied.
+    assert "4 of 12 answers" in browse(profile, "--dump-dom", address)
+    corners = []
+    for scheme in (0, 1):
+        shot = tmp_path / f"{scheme}.png"
+        scheme_option = f"--blink-settings=preferredColorScheme={scheme}"
+        browse(profile, scheme_option, f"--screenshot={shot}", "--window-size=900,900", address)
+        with Image.open(shot) as image:
+            corners.append(image.convert("L").getpixel((2, 2)))
+            assert len(image.convert("L").getcolors() or []) > 20
+    dark, light = corners
+    assert dark < 60 < 200 < light

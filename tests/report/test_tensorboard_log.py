@@ -1,0 +1,51 @@
+"""What we write for TensorBoard is what it reads back."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from groundrl.report.tables import Table
+from groundrl.report.tensorboard import log_hparams, log_image, log_table
+
+
+def events(folder: Path) -> EventAccumulator:
+    """Everything in the folder."""
+    return EventAccumulator(str(folder)).Reload()
+
+
+def test_a_picture_comes_back_pixel_by_pixel(tmp_path: Path) -> None:
+    picture = Image.effect_noise((20, 10), 50).convert("RGB")
+    with SummaryWriter(str(tmp_path)) as writer:
+        log_image(writer, "rollouts", picture, 7)
+    (image,) = events(tmp_path).Images("rollouts")
+    assert image.step == 7
+    with Image.open(io.BytesIO(image.encoded_image_string)) as back:
+        assert np.array_equal(np.asarray(back.convert("RGB")), np.asarray(picture))
+
+
+def test_a_table_is_written_as_markdown(tmp_path: Path) -> None:
+    with SummaryWriter(str(tmp_path)) as writer:
+        log_table(writer, "heldout", Table(columns=("a", "b"), rows=(("x", "1"),)), 3)
+    (text,) = events(tmp_path).Tensors("heldout/text_summary")
+    assert text.tensor_proto.string_val[0].decode() == "| a | b |\n|---|---:|\n| x | 1 |\n"
+
+
+def test_hyper_parameters_stay_in_the_run_and_keep_their_types(tmp_path: Path) -> None:
+    config = {"seed": 0, "model": {"name": "tiny", "lora": {"r": 8}}, "pipeline": ["sft", "grpo"]}
+    with SummaryWriter(str(tmp_path)) as writer:
+        log_hparams(writer, config, {"tabletop/acc": 0.5})
+    assert [file for file in tmp_path.rglob("*") if file.is_dir()] == []
+    read = events(tmp_path)
+    assert read.Scalars("hparam/tabletop/acc")[0].value == 0.5
+    content = read.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    data = plugin_data_pb2.HParamsPluginData.FromString(content)  # pyright: ignore
+    found = data.session_start_info.hparams
+    assert found["seed"].number_value == 0
+    assert found["model.lora.r"].number_value == 8
+    assert found["model.name"].string_value == "tiny"
+    assert found["pipeline"].string_value == "sft, grpo"
