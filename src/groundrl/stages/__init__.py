@@ -1,0 +1,1 @@
+"""Training stages: each a LightningModule that reads the previous stage's weights."""

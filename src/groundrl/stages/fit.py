@@ -1,0 +1,64 @@
+"""Runs one stage with Lightning: checkpoints, resume, TensorBoard and the progress line."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning as L
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from groundrl.stages.base import Stage
+from groundrl.stages.callbacks import Checkpoints, PlainFile, Progress, RolloutPictures
+
+MakeTrainer = Callable[..., L.Trainer]
+"""A partial ``lightning.Trainer``: accelerator, precision, devices."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagePlan:
+    """A stage of the pipeline, not yet built."""
+
+    module: Callable[..., Stage]
+    """The module's constructor; policy, grammar and reward are handed over when it is built."""
+    steps: int
+    prompts_per_step: int
+    checkpoint_every: int = 50
+    """Steps between two checkpoints."""
+    picture_every: int = 10
+    """Steps between two pictures of rollouts."""
+
+
+def fit(
+    name: str,
+    module: Stage,
+    data: L.LightningDataModule,
+    plan: StagePlan,
+    make_trainer: MakeTrainer,
+    run_dir: Path,
+) -> None:
+    """Train ``module`` for ``plan.steps`` steps, or for those left after its checkpoint.
+
+    Raises Interrupted after Ctrl-C, when the state is saved.
+    """
+    checkpoints = Checkpoints(run_dir / "checkpoints" / name, plan.checkpoint_every)
+    trainer = make_trainer(
+        max_epochs=1,
+        limit_train_batches=plan.steps,
+        limit_val_batches=0,
+        log_every_n_steps=1,
+        logger=TensorBoardLogger(run_dir, name="tensorboard", version="", sub_dir=name),
+        callbacks=[
+            RolloutPictures(plan.picture_every),
+            Progress(name, plan.steps),
+            checkpoints,
+        ],
+        plugins=[PlainFile()],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    resume = checkpoints.path if checkpoints.path.exists() else None
+    # Nothing here behaves differently in training and evaluation, and Lightning warns of a mix.
+    module.train()
+    with checkpoints.catching_interrupts():
+        trainer.fit(module, data, ckpt_path=resume, weights_only=False)

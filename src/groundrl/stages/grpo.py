@@ -1,0 +1,239 @@
+"""GRPO: sample groups, score them, and raise what was better than its group (arXiv 2402.03300)."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import cast
+
+import torch
+from jaxtyping import Bool, Float
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from torch import Tensor
+
+from groundrl.advantages import Advantage, zero_variance
+from groundrl.losses import LossInputs, PolicyLoss
+from groundrl.metrics import check_names
+from groundrl.policy.layout import Branch
+from groundrl.policy.policy import Policy, TokenLogprobs, VisionFeatures
+from groundrl.policy.prompt import Prompt
+from groundrl.records import Sample
+from groundrl.rewards.base import RewardSum
+from groundrl.rollout.sampler import Rollout, Sampler
+from groundrl.stages.base import Stage
+from groundrl.stages.optimization import Optimization
+from groundrl.stages.rollout_metrics import ScoredRollout, rollout_metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A group on its way into the loss."""
+
+    prompt: Prompt
+    features: VisionFeatures
+    completions: list[Branch]
+    advantages: Float[Tensor, "G"]
+    truncated: list[bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Groups that share one forward pass, with what is computed before the first update."""
+
+    groups: list[Group]
+    old_logprobs: Float[Tensor, "B T"] | None
+    """None on policy: the ratio is then exactly 1."""
+    ref_logprobs: Float[Tensor, "B T"] | None
+    """None without a KL term."""
+
+
+class GRPOModule(Stage):
+    """One training step: rollout -> reward -> advantage -> loss, each computed once."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        sampler: Sampler,
+        reward: RewardSum,
+        advantage: Advantage,
+        loss: PolicyLoss,
+        optimization: Optimization,
+        num_epochs: int = 1,
+        num_minibatches: int = 1,
+        groups_per_forward: int = 8,
+    ) -> None:
+        """``num_epochs`` passes over each rollout, each in ``num_minibatches`` optimizer steps;
+        ``groups_per_forward`` bounds memory and changes no result."""
+        super().__init__(policy)
+        self.automatic_optimization = False
+        self.sampler = sampler
+        self.reward = reward
+        self.advantage = advantage
+        self.loss = loss
+        self.optimization = optimization
+        self.num_epochs = num_epochs
+        self.num_minibatches = num_minibatches
+        self.groups_per_forward = groups_per_forward
+        self.rollouts_done = 0
+        if loss.kl_coef:
+            policy.fix_reference()
+        self.seconds: dict[str, float] = {}
+        self.last: ScoredRollout | None = None
+        """The rollout of the last step, for pictures."""
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW on what the adapter leaves trainable."""
+        return self.optimization.optimizer(self.policy)
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        """Randomness depends on the step, so the step is part of the state."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["rollouts_done"] = self.rollouts_done
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        """Go on with the next rollout."""
+        self.rollouts_done = checkpoint["rollouts_done"]
+
+    def training_step(self, samples: list[Sample], batch_index: int) -> None:
+        """One rollout and the optimizer steps on it."""
+        self.seconds = {}
+        start = time.perf_counter()
+        optimizer = cast(LightningOptimizer, self.optimizers())
+        lr = self.optimization.set_lr(optimizer.optimizer, self.rollouts_done)
+        with self.timed("rollout"):
+            rollout = self.sampler(self.policy, samples, step=self.rollouts_done)
+        with self.timed("reward"):
+            scores = self.reward(rollout.groups)
+        rewards = torch.tensor([[score.total for score in group] for group in scores])
+        advantages = self.advantage(rewards)
+        # Equal rewards give no advantage: such groups would add nothing but KL gradients.
+        kept = (~zero_variance(rewards)).nonzero()[:, 0].tolist()
+        with self.timed("update"):
+            learned = self.update([self.group(rollout, advantages, i) for i in kept])
+        self.rollouts_done += 1
+        self.seconds["step"] = time.perf_counter() - start
+        self.last = ScoredRollout(rollout=rollout, scores=scores, advantages=advantages)
+        metrics = {**rollout_metrics(self.last, self.reward), **learned, **self.times(), "lr": lr}
+        check_names(metrics)
+        # Lightning's own x-axis counts optimizer steps, which some rollouts do not have.
+        metrics["step"] = float(self.rollouts_done)
+        self.log_dict(metrics, batch_size=len(samples))
+
+    def group(self, rollout: Rollout, advantages: Float[Tensor, "P G"], index: int) -> Group:
+        """The ``index``-th group with its completions as branches of its prompt."""
+        completions = rollout.groups[index].completions
+        return Group(
+            prompt=rollout.prompts[index],
+            features=rollout.features[index],
+            completions=[Branch(tokens=completion.tokens) for completion in completions],
+            advantages=advantages[index],
+            truncated=[completion.truncated for completion in completions],
+        )
+
+    def update(self, groups: list[Group]) -> dict[str, float]:
+        """All optimizer steps on one rollout; returns the mean of the loss's metrics."""
+        minibatches = [
+            [self.batch(chunk) for chunk in _chunks(part, self.groups_per_forward)]
+            for part in _parts(groups, self.num_minibatches)
+        ]
+        totals: dict[str, float] = {}
+        steps = 0
+        for _ in range(self.num_epochs):
+            for minibatch in minibatches:
+                for name, value in self.optimize(minibatch).items():
+                    totals[name] = totals.get(name, 0.0) + value
+                steps += 1
+        return {name: total / steps for name, total in totals.items()}
+
+    def batch(self, groups: list[Group]) -> Batch:
+        """Old and reference log-probabilities, only where the loss will read them."""
+        on_policy = self.num_epochs * self.num_minibatches == 1
+        with torch.no_grad():
+            old = None if on_policy else self.logprobs(groups).logprobs
+        ref = None
+        if self.loss.kl_coef:
+            with self.policy.reference():
+                ref = self.logprobs(groups).logprobs
+        return Batch(groups=groups, old_logprobs=old, ref_logprobs=ref)
+
+    def logprobs(self, groups: list[Group]) -> TokenLogprobs:
+        """Of all completions of ``groups``, at the sampling temperature."""
+        return self.policy.logprobs(
+            [group.prompt for group in groups],
+            [group.completions for group in groups],
+            [group.features for group in groups],
+            temperature=self.sampler.sampling.temperature,
+        )
+
+    def optimize(self, minibatch: list[Batch]) -> dict[str, float]:
+        """One optimizer step, its gradient accumulated over the forward passes."""
+        optimizer = cast(LightningOptimizer, self.optimizers())
+        optimizer.zero_grad()
+        # The denominators belong to the whole optimizer step, so splitting it changes nothing.
+        groups = [group for batch in minibatch for group in batch.groups]
+        normalizer = self.loss.normalizer(completion_mask(groups), truncated(groups))
+        totals: dict[str, float] = {}
+        for batch in minibatch:
+            scored = self.logprobs(batch.groups)
+            output = self.loss(loss_inputs(batch, scored), normalizer)
+            self.manual_backward(output.loss)
+            entropy = (scored.entropy * scored.mask).sum() / normalizer.tokens
+            for name, value in {**output.metrics, "policy/entropy": entropy}.items():
+                totals[name] = totals.get(name, 0.0) + value.item()
+        norm = torch.nn.utils.clip_grad_norm_(
+            [p for p in self.policy.parameters() if p.requires_grad],
+            self.optimization.max_grad_norm,
+        )
+        optimizer.step()
+        return {**totals, "policy/grad_norm": norm.item()}
+
+    def times(self) -> dict[str, float]:
+        """``time/<part>`` of this step, and its speed."""
+        assert self.last is not None
+        tokens = sum(len(c.tokens) for g in self.last.rollout.groups for c in g.completions)
+        return {
+            **{f"time/{part}": seconds for part, seconds in self.seconds.items()},
+            "tokens/per_second": tokens / self.seconds["step"],
+        }
+
+    @contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        """The block's wall time becomes ``time/<part>``."""
+        start = time.perf_counter()
+        yield
+        self.seconds[part] = time.perf_counter() - start
+
+
+def completion_mask(groups: list[Group]) -> Bool[Tensor, "B T"]:
+    """True on the tokens of each completion, padded to the longest."""
+    lengths = torch.tensor([len(c.tokens) for group in groups for c in group.completions])
+    return torch.arange(int(lengths.max())) < lengths[:, None]
+
+
+def truncated(groups: list[Group]) -> Bool[Tensor, "B"]:
+    """Which completions were cut off."""
+    return torch.tensor([flag for group in groups for flag in group.truncated])
+
+
+def loss_inputs(batch: Batch, scored: TokenLogprobs) -> LossInputs:
+    """What the loss reads, on the device of the log-probabilities."""
+    device = scored.logprobs.device
+    return LossInputs(
+        logprobs=scored.logprobs,
+        old_logprobs=batch.old_logprobs,
+        ref_logprobs=batch.ref_logprobs,
+        advantages=torch.cat([group.advantages for group in batch.groups]).to(device),
+        completion_mask=scored.mask,
+        truncated=truncated(batch.groups).to(device),
+    )
+
+
+def _chunks(groups: list[Group], size: int) -> list[list[Group]]:
+    return [groups[start : start + size] for start in range(0, len(groups), size)]
+
+
+def _parts(groups: list[Group], count: int) -> list[list[Group]]:
+    """``count`` parts of nearly equal size, empty ones left out."""
+    bounds = [round(len(groups) * k / count) for k in range(count + 1)]
+    return [groups[a:b] for a, b in pairwise(bounds) if b > a]

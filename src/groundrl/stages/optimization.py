@@ -1,0 +1,44 @@
+"""The optimizer of a stage."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimization:
+    """AdamW (arXiv 1711.05101), linear warm-up, linear decay to ``final`` of the peak."""
+
+    lr: float
+    steps: int
+    """Optimizer steps of the whole stage."""
+    warmup: int = 10
+    """Steps until the learning rate is at its peak."""
+    final: float = 0.1
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
+    """Global gradient norm above which gradients are scaled down."""
+
+    def optimizer(self, module: nn.Module) -> torch.optim.AdamW:
+        """Over the trainable parameters of ``module``."""
+        return torch.optim.AdamW(
+            [parameter for parameter in module.parameters() if parameter.requires_grad],
+            lr=self.lr,
+            betas=(0.9, 0.95),
+            weight_decay=self.weight_decay,
+        )
+
+    def set_lr(self, optimizer: torch.optim.Optimizer, step: int) -> float:
+        """Put the learning rate of ``step`` into ``optimizer`` and return it."""
+        lr = self.lr * self.factor(step)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        return lr
+
+    def factor(self, step: int) -> float:
+        """Share of the peak learning rate at ``step``."""
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        done = (step - self.warmup) / max(1, self.steps - self.warmup)
+        return 1 - (1 - self.final) * min(1.0, done)

@@ -1,0 +1,214 @@
+"""Makes the embedded model: a dense lesson for the tower, then a curriculum for the language model.
+
+1. Tower (``tower_steps``): a linear head on every image token says whether an object's centre lies
+   in its cell, and which class, colour and box that object has.
+2. Language (the other steps): naming, locating and relating, from one object per scene upwards;
+   starting with many objects stays on a plateau. The dense lesson goes on with a smaller weight.
+
+All questions about one scene share one row: ``[image | question answer | question answer | ...]``.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from groundrl.boxes import Frame, convert
+from groundrl.data.lessons import Curriculum, Lesson
+from groundrl.grammar.base import Grammar
+from groundrl.metrics import check_names
+from groundrl.policy.layout import Branch
+from groundrl.policy.policy import Policy, VisionFeatures
+from groundrl.policy.prompt import Prompt
+from groundrl.prompts import to_frame
+from groundrl.records import Sample
+from groundrl.scenes.graph import Scene
+from groundrl.scenes.vocabulary import CATEGORIES, COLORS
+from groundrl.stages.base import Stage
+
+CLASS_NAMES = [name for names in CATEGORIES.values() for name in names]
+COLOR_NAMES = list(COLORS)
+ROWS_PER_PASS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenseTargets:
+    """What each image token of a batch should say about the object centred in its cell."""
+
+    cell: Int[Tensor, "objects"]
+    """Index of the image token, counted over all images."""
+    category: Int[Tensor, "objects"]
+    color: Int[Tensor, "objects"]
+    box: Float[Tensor, "objects 4"]
+    """Corners in the UNIT frame."""
+
+
+def dense_targets(scenes: list[Scene], prompts: list[Prompt], merge: int = 2) -> DenseTargets:
+    """The nearest object whose visible box is centred in a cell owns it."""
+    rows: dict[int, tuple[int, int, tuple[float, ...]]] = {}
+    offset = 0
+    for scene, prompt in zip(scenes, prompts, strict=True):
+        height, width = int(prompt.grid[1]) // merge, int(prompt.grid[2]) // merge
+        for thing in scene.objects:  # near to far: the first one in a cell is the nearest
+            box = convert(thing.box, Frame.UNIT, prompt.view)
+            x, y = box.center
+            cell = offset + int(y * height) * width + int(x * width)
+            category, color = CLASS_NAMES.index(thing.category), COLOR_NAMES.index(thing.color)
+            rows.setdefault(cell, (category, color, box.corners))
+        offset += height * width
+    return DenseTargets(
+        cell=torch.tensor(list(rows)),
+        category=torch.tensor([row[0] for row in rows.values()]),
+        color=torch.tensor([row[1] for row in rows.values()]),
+        box=torch.tensor([row[2] for row in rows.values()], dtype=torch.float32),
+    )
+
+
+class DenseHead(nn.Module):
+    """One linear layer on image tokens: objectness, class, colour, box."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.sizes = [1, len(CLASS_NAMES), len(COLOR_NAMES), 4]
+        self.linear = nn.Linear(width, sum(self.sizes))
+
+    def forward(
+        self, tokens: Float[Tensor, "tokens width"], targets: DenseTargets
+    ) -> dict[str, Tensor]:
+        """Loss and how well each part is read: shares right, mean corner error (UNIT)."""
+        objectness, category, color, box = self.linear(tokens).float().split(self.sizes, dim=-1)
+        there = torch.zeros_like(objectness[:, 0]).index_fill(0, targets.cell, 1.0)
+        category, color, box = category[targets.cell], color[targets.cell], box[targets.cell]
+        loss = (
+            F.binary_cross_entropy_with_logits(objectness[:, 0], there)
+            + F.cross_entropy(category, targets.category)
+            + F.cross_entropy(color, targets.color)
+            # A corner 2 % off costs as much as the other parts once they are learned.
+            + 5 * F.smooth_l1_loss(box, targets.box, beta=0.02)
+        )
+        return {
+            "loss": loss,
+            "class": (category.argmax(-1) == targets.category).float().mean(),
+            "color": (color.argmax(-1) == targets.color).float().mean(),
+            "corner_error": (box.detach() - targets.box).abs().mean(),
+        }
+
+
+class PretrainModule(Stage):
+    """Trains every weight of the embedded model from scratch."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        grammar: Grammar,
+        steps: int,
+        tower_steps: int,
+        turns: int = 2,
+        curriculum: Curriculum | None = None,
+        tower_lr: float = 2e-3,
+        language_lr: float = 1e-3,
+        dense_weight: float = 0.2,
+        warmup: float = 0.05,
+    ) -> None:
+        """``turns`` questions are asked about each scene of the language phase."""
+        super().__init__(policy)
+        self.grammar = grammar
+        self.tower_steps = tower_steps
+        self.language_steps = steps - tower_steps
+        self.turns = turns
+        self.curriculum = curriculum or Curriculum()
+        self.tower_lr = tower_lr
+        self.language_lr = language_lr
+        self.dense_weight = dense_weight
+        self.warmup = warmup
+        self.head = DenseHead(policy.vlm.config.text_config.hidden_size)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW over every weight (Lightning calls this)."""
+        return torch.optim.AdamW(self.parameters(), lr=1.0, betas=(0.9, 0.95), weight_decay=0.01)
+
+    def learning_rate(self, step: int) -> float:
+        """Linear warm-up and cosine decay to 2 % within each phase."""
+        if step < self.tower_steps:
+            return self.tower_lr * one_cycle(step / self.tower_steps, self.warmup)
+        done = (step - self.tower_steps) / max(1, self.language_steps)
+        return self.language_lr * one_cycle(min(1.0, done), self.warmup)
+
+    def training_step(self, lessons: list[Lesson], batch_index: int) -> Tensor:
+        """The dense lesson, and in the second phase the language lesson too."""
+        lr = self.learning_rate(self.global_step)
+        for group in cast(torch.optim.Optimizer, self.optimizers()).param_groups:
+            group["lr"] = lr
+        prompts = [self.policy.encode.image_prefix(lesson.image) for lesson in lessons]
+        features = self.policy.features(prompts)
+        tokens = torch.cat([feature.tokens for feature in features])
+        dense = self.head(tokens, dense_targets([lesson.scene for lesson in lessons], prompts))
+        metrics = {f"pretrain/{name}": value for name, value in dense.items()} | {"lr": lr}
+        loss = dense["loss"]
+        if self.global_step >= self.tower_steps:
+            branches = [
+                self.branches(lesson, prompt)
+                for lesson, prompt in zip(lessons, prompts, strict=True)
+            ]
+            language = self.language_loss(prompts, branches, features)
+            metrics["pretrain/language_loss"] = language
+            loss = language + self.dense_weight * loss
+        check_names(metrics)
+        self.log_dict(metrics, batch_size=len(lessons))
+        return loss
+
+    def language_loss(
+        self,
+        prompts: list[Prompt],
+        branches: list[list[Branch]],
+        features: list[VisionFeatures],
+    ) -> Float[Tensor, ""]:
+        """Mean cross-entropy over all scored tokens; rows of similar length share a pass."""
+        order = sorted(range(len(prompts)), key=lambda i: sum(len(b.tokens) for b in branches[i]))
+        total, count = torch.zeros(()), torch.zeros(())
+        for start in range(0, len(order), ROWS_PER_PASS):
+            chosen = order[start : start + ROWS_PER_PASS]
+            scored = self.policy.logprobs(
+                [prompts[i] for i in chosen],
+                [branches[i] for i in chosen],
+                [features[i] for i in chosen],
+            )
+            total, count = total - scored.logprobs.sum(), count + scored.mask.sum()
+        return total / count
+
+    def branches(self, lesson: Lesson, prompt: Prompt) -> list[Branch]:
+        """Questions and answers about one scene, of which only the answers are scored.
+
+        Reasoning and answer are taught apart, each in its tags: joining them is left to the SFT
+        warm-up, which could not teach a frozen vocabulary tokens that it has never used.
+        """
+        texts = [
+            (sample, f"<think>{self.pointing(sample, prompt)}</think>")
+            for sample in lesson.pointing
+        ]
+        texts += [(s, f"<answer>{', '.join(s.answers)}</answer>") for s in lesson.words]
+        return [self.branch(sample, text) for sample, text in texts]
+
+    def pointing(self, sample: Sample, prompt: Prompt) -> str:
+        """The sample's rationale, with boxes as the policy writes them."""
+        assert sample.rationale is not None
+        return self.grammar.render_segments(
+            to_frame(sample.rationale, prompt.view, self.policy.frame)
+        )
+
+    def branch(self, sample: Sample, text: str) -> Branch:
+        """One question and its answer."""
+        question = self.policy.encode.after_image(sample)
+        answer = self.policy.encode.answer_tokens(text)
+        return Branch(tokens=[*question, *answer], context=len(question))
+
+
+def one_cycle(done: float, warmup: float) -> float:
+    """Share of the peak learning rate after ``done`` (0 to 1) of a phase."""
+    if done < warmup:
+        return max(done, 1e-3) / warmup
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (done - warmup) / (1 - warmup)))

@@ -1,0 +1,51 @@
+"""A checkpoint that does not fit on the disk is told once, and the one before it stays."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from stage_runs import MakePolicy, sft_module, train
+
+from groundrl.errors import UserError
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Two megabytes; mounting takes root."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not permitted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_is_told_once_and_the_last_checkpoint_stays(
+    make_policy: MakePolicy, small_disk: Path
+) -> None:
+    module = sft_module(make_policy())
+    last = small_disk / "checkpoints" / "stage" / "last.ckpt"
+    encode, steps = module.target, iter(range(100))
+
+    def target(*args: object) -> list[int]:
+        # Three prompts a step, a checkpoint every two steps: step 3 finds the disk full.
+        if next(steps) == 6:
+            free = shutil.disk_usage(small_disk).free
+            # Room for the curves, not for a checkpoint.
+            (small_disk / "someone_elses").write_bytes(bytes(free - 65536))
+        return encode(*args)  # pyright: ignore[reportArgumentType]
+
+    module.target = target  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(UserError, match=r"no space left .* the one before it is kept") as told:
+        train(module, small_disk)
+    assert "\n" not in str(told.value)
+    assert [file.name for file in last.parent.iterdir()] == ["last.ckpt"]
+    assert torch.load(last, weights_only=False)["global_step"] == 2
+    (small_disk / "someone_elses").unlink()
+    resumed = sft_module(make_policy())
+    train(resumed, small_disk)
+    assert torch.load(last, weights_only=False)["global_step"] == 4

@@ -1,0 +1,155 @@
+"""GRPO against a loop that is written out here, and what it must and must not change."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import torch
+from stage_runs import MakePolicy, grpo_module, logged, train, weights
+from torch import Tensor
+from world_questions import world_samples
+
+from groundrl.losses import PolicyLoss
+from groundrl.policy.layout import Branch
+from groundrl.policy.policy import Policy
+from groundrl.rewards.base import Attempt
+from groundrl.rollout.sampler import Rollout
+from groundrl.stages.grpo import GRPOModule
+
+KL = 0.3
+
+
+@dataclass(frozen=True)
+class Constant:
+    """Likes everything."""
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+    weight: float = 1.0
+
+    def __call__(self, attempt: Attempt) -> float:
+        return 1.0
+
+
+def moved_policy(make_policy: MakePolicy, prefix_sharing: bool = True) -> Policy:
+    """One whose adapter does something: a fresh one has no gradient on half of its weights."""
+    policy = make_policy("lora", prefix_sharing)
+    noise = torch.Generator().manual_seed(1)
+    for parameter in policy.parameters():
+        if parameter.requires_grad:
+            parameter.data += 0.02 * torch.randn(parameter.shape, generator=noise)
+    return policy
+
+
+def drift(policy: Policy) -> None:
+    """Away from the reference, as after some steps."""
+    noise = torch.Generator().manual_seed(2)
+    for parameter in policy.parameters():
+        if parameter.requires_grad:
+            parameter.data += 0.02 * torch.randn(parameter.shape, generator=noise)
+
+
+class Recorder(torch.optim.SGD):
+    """Keeps the gradients that it is asked to step with."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__([p for p in module.parameters() if p.requires_grad], lr=0.0)
+        self.seen: list[list[Tensor]] = []
+
+    def step(self, closure: object = None) -> None:
+        """Record only."""
+        self.seen.append([p.grad.clone() for g in self.param_groups for p in g["params"]])
+
+
+def module_gradients(module: GRPOModule, rollout: Rollout, advantages: Tensor) -> list[Tensor]:
+    """The gradient of one on-policy update as the stage computes it, clipping out of the way."""
+    recorder = Recorder(module.policy)
+    module.optimizers = lambda: recorder  # pyright: ignore[reportAttributeAccessIssue]
+    module.manual_backward = lambda loss: loss.backward()  # pyright: ignore
+    module.update([module.group(rollout, advantages, i) for i in range(len(rollout.groups))])
+    return recorder.seen[0]
+
+
+def written_out(policy: Policy, rollout: Rollout, advantages: Tensor) -> list[Tensor]:
+    """GRPO (arXiv 2402.03300, eq. 3 and 4), one completion after the other, on the plain path."""
+    policy.zero_grad()
+    count = sum(len(group.completions) for group in rollout.groups)
+    for i, group in enumerate(rollout.groups):
+        for j, completion in enumerate(group.completions):
+            branch = [[Branch(tokens=completion.tokens)]]
+            logprobs = policy.logprobs([rollout.prompts[i]], branch).logprobs[0]
+            with policy.reference():
+                d = policy.logprobs([rollout.prompts[i]], branch).logprobs[0] - logprobs.detach()
+            # At ratio 1 the surrogate's gradient is A * grad log p; k3's is (1 - e^d) * grad log p.
+            slope = -advantages[i, j] + KL * (1 - d.exp())
+            ((slope * logprobs).mean() / count).backward()
+    return [p.grad.clone() for p in policy.parameters() if p.requires_grad and p.grad is not None]
+
+
+@pytest.mark.parametrize("groups_per_forward", [1, 2, 8])
+def test_a_step_has_the_gradient_of_the_written_out_loop(
+    make_policy: MakePolicy, groups_per_forward: int
+) -> None:
+    loss = PolicyLoss(kl_coef=KL)
+    module = grpo_module(
+        moved_policy(make_policy), loss=loss, groups_per_forward=groups_per_forward
+    )
+    plain = grpo_module(moved_policy(make_policy, prefix_sharing=False), loss=loss)
+    drift(module.policy)
+    drift(plain.policy)
+    rollout = module.sampler(module.policy, world_samples(3), step=0)
+    rewards = torch.tensor([[s.total for s in group] for group in module.reward(rollout.groups)])
+    advantages = module.advantage(rewards)
+    object.__setattr__(module.optimization, "max_grad_norm", 1e9)
+    found = module_gradients(module, rollout, advantages)
+    expected = written_out(plain.policy, rollout, advantages)
+    scale = max(float(e.abs().max()) for e in expected)
+    assert scale > 1e-3
+    for f, e in zip(found, expected, strict=True):
+        torch.testing.assert_close(f, e, atol=2e-5 * scale, rtol=1e-3)
+
+
+def test_a_learnable_reward_rises(make_policy: MakePolicy, tmp_path: Path) -> None:
+    module = grpo_module(
+        make_policy(), lr=1e-2, steps=20, group_size=16, loss=PolicyLoss(kl_coef=0.0)
+    )
+    train(module, tmp_path, steps=20, samples=world_samples(3), checkpoint_every=50)
+    reward = list(logged(tmp_path)["reward/total"].values())
+    assert sum(reward[-3:]) / 3 > sum(reward[:3]) / 3 + 0.08
+
+
+def test_the_base_and_the_reference_stay_as_they_are(
+    make_policy: MakePolicy, tmp_path: Path
+) -> None:
+    module = grpo_module(moved_policy(make_policy), loss=PolicyLoss(kl_coef=KL))
+    fixed, learning = weights(module.policy, learning=False), weights(module.policy)
+    assert any("reference" in name for name in fixed)
+    train(module, tmp_path)
+    after = weights(module.policy, learning=False)
+    assert fixed.keys() == after.keys()
+    assert all(torch.equal(fixed[name], after[name]) for name in fixed)
+    assert any(not torch.equal(learning[n], value) for n, value in weights(module.policy).items())
+
+
+def test_groups_without_a_winner_change_nothing(make_policy: MakePolicy, tmp_path: Path) -> None:
+    module = grpo_module(make_policy(), Constant())
+    before = weights(module.policy)
+    train(module, tmp_path)
+    assert all(torch.equal(before[name], value) for name, value in weights(module.policy).items())
+    curves = logged(tmp_path)
+    assert list(curves["group/zero_variance_frac"].values()) == [1.0] * 4
+    assert "policy/loss" not in curves
+
+
+def test_every_update_on_a_rollout_is_measured_from_where_it_was_sampled(
+    make_policy: MakePolicy, tmp_path: Path
+) -> None:
+    module = grpo_module(make_policy(), lr=2e-2, num_epochs=2, num_minibatches=2)
+    train(module, tmp_path, steps=2)
+    curves = logged(tmp_path)
+    assert module.rollouts_done == 2
+    # The first update of a rollout is on-policy, the later ones are not.
+    assert any(value != 1.0 for value in curves["policy/ratio_mean"].values())
+    state = torch.load(tmp_path / "checkpoints" / "stage" / "last.ckpt", weights_only=False)
+    steps = {int(s["step"]) for s in state["optimizer_states"][0]["state"].values()}
+    assert steps == {2 * 2 * 2}

@@ -1,0 +1,145 @@
+"""Pretraining: the dense lesson, the curriculum, and a whole run in small."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import lightning as L
+import pytest
+import torch
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from groundrl.boxes import Box, Frame
+from groundrl.data.lessons import Curriculum, LessonStream
+from groundrl.grammar import get_grammar
+from groundrl.policy.policy import Policy
+from groundrl.prompts import PromptTemplate
+from groundrl.scenes.graph import Look, Subject
+from groundrl.stages.fit import StagePlan
+from groundrl.stages.pretrain import (
+    CLASS_NAMES,
+    COLOR_NAMES,
+    DenseHead,
+    PretrainModule,
+    dense_targets,
+    one_cycle,
+)
+from groundrl.stages.pretraining import Pretraining
+
+
+def stream(**changes: object) -> LessonStream:
+    settings = {
+        "seed": 3,
+        "scenes_per_step": 4,
+        "turns": 2,
+        "tower_steps": 2,
+        "language_steps": 10,
+        "curriculum": Curriculum(shares=(0.0, 0.5), objects=(1, 5)),
+    }
+    return LessonStream(**{**settings, **changes})  # pyright: ignore
+
+
+def test_the_curriculum_grows_with_the_share_done() -> None:
+    curriculum = Curriculum(shares=(0.0, 0.5, 0.8), objects=(1, 3, 5))
+    assert [curriculum.max_objects(done) for done in (0.0, 0.4, 0.5, 0.79, 0.8, 1.0)] == [
+        1,
+        1,
+        3,
+        3,
+        5,
+        5,
+    ]
+
+
+def test_lessons_are_a_function_of_the_step() -> None:
+    first, second = stream()[7], stream()[7]
+    assert [lesson.scene for lesson in first] == [lesson.scene for lesson in second]
+    assert [s.question for lesson in first for s in (*lesson.pointing, *lesson.words)] == [
+        s.question for lesson in second for s in (*lesson.pointing, *lesson.words)
+    ]
+    assert [lesson.scene for lesson in first] != [lesson.scene for lesson in stream()[8]]
+
+
+def test_subjects_and_looks_take_turns_and_objects_follow_the_curriculum() -> None:
+    specs = [lesson.scene.spec for lesson in stream()[2]]
+    assert {(spec.subject, spec.look) for spec in specs} == {(s, k) for s in Subject for k in Look}
+    assert all(len(lesson.scene.objects) == 1 for lesson in stream()[2])
+    assert max(len(lesson.scene.objects) for lesson in stream(scenes_per_step=12)[8]) > 2
+    assert not any(
+        lesson.pointing or lesson.words for lesson in stream()[0]
+    )  # the tower's lesson needs no words
+
+
+def test_the_cell_under_an_objects_centre_learns_its_class_colour_and_box(
+    make_policy: Callable[..., Policy],
+) -> None:
+    lesson = stream()[0][0]
+    prompt = make_policy(None).encode.image_prefix(lesson.image)
+    targets = dense_targets([lesson.scene, lesson.scene], [prompt, prompt])
+    half = len(targets.cell) // 2
+    assert (targets.cell[half:] - targets.cell[:half]).tolist() == [25] * half
+    for row in range(half):
+        cell = int(targets.cell[row])
+        owner = next(
+            thing
+            for thing in lesson.scene.objects
+            if int(thing.box.center[1] / 32) * 5 + int(thing.box.center[0] / 32) == cell
+        )
+        assert CLASS_NAMES[targets.category[row]] == owner.category
+        assert COLOR_NAMES[targets.color[row]] == owner.color
+        expected = Box(
+            **dict(zip(("x1", "y1", "x2", "y2"), targets.box[row].mul(160).tolist(), strict=True)),
+            frame=Frame.PIXEL,
+        )
+        assert expected.corners == pytest.approx(owner.box.corners, abs=1e-3)
+
+
+def test_the_dense_head_can_learn_its_lesson(make_policy: Callable[..., Policy]) -> None:
+    lesson = stream()[0][0]
+    prompt = make_policy(None).encode.image_prefix(lesson.image)
+    targets = dense_targets([lesson.scene], [prompt])
+    tokens = torch.randn(25, 64)
+    head = DenseHead(64)
+    optimizer = torch.optim.Adam(head.parameters(), lr=0.02)
+    for _ in range(800):
+        optimizer.zero_grad()
+        result = head(tokens, targets)
+        result["loss"].backward()
+        optimizer.step()
+    assert result["class"] == result["color"] == 1
+    assert result["corner_error"] < 0.05
+
+
+def test_the_learning_rate_rises_once_and_falls() -> None:
+    rates = [one_cycle(done / 100, 0.05) for done in range(101)]
+    assert max(rates) == rates[5] == 1
+    assert rates[:6] == sorted(rates[:6])
+    assert rates[5:] == sorted(rates[5:], reverse=True)
+    assert rates[-1] == pytest.approx(0.02)
+
+
+def test_a_whole_pretraining_run_leaves_a_loadable_model(tmp_path: Path) -> None:
+    plan = StagePlan(
+        module=partial(PretrainModule, steps=4, tower_steps=2), steps=4, prompts_per_step=2
+    )
+    run = Pretraining(
+        plan=plan,
+        grammar=get_grammar("obj_bbox"),
+        template=PromptTemplate(),
+        make_trainer=partial(L.Trainer, accelerator="cpu"),
+        run_dir=tmp_path,
+        seed=0,
+        report_scenes=1,
+    )
+    metrics = run.run()
+    assert set(metrics["pretrain"]) == {
+        f"{subject}-{look}/{name}"
+        for subject in Subject
+        for look in Look
+        for name in ("class", "color", "locate_iou")
+    }
+    processor = AutoProcessor.from_pretrained(tmp_path / "model")
+    model = AutoModelForImageTextToText.from_pretrained(tmp_path / "model")
+    assert processor.tokenizer.encode("<obj>red cup</obj>", add_special_tokens=False)
+    assert sum(p.numel() for p in model.parameters()) < 6e6
+    assert (tmp_path / "report.html").exists()

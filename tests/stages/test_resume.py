@@ -1,0 +1,136 @@
+"""A run that was interrupted ends where a run that was not does, to the last bit."""
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from stage_runs import MakePolicy, grpo_module, logged, sft_module, train, weights
+
+from groundrl.records import RolloutGroup, Sample, Score
+from groundrl.rewards.base import RewardSum
+from groundrl.stages.base import Stage
+from groundrl.stages.callbacks import Interrupted
+
+STAGES: dict[str, Callable[..., Stage]] = {"sft": sft_module, "grpo": grpo_module}
+
+
+class PowerCut(Exception):
+    """Nobody catches it."""
+
+
+def interrupt_at(module: Stage, step: int, act: Callable[[], None]) -> None:
+    """Let ``act`` happen in the middle of the ``step``-th step from here (from 1)."""
+    encode, calls = module.policy.encode, iter(range(1, 1000))
+
+    class Encoder:
+        template = encode.template
+        answer_tokens = encode.answer_tokens
+
+        def __call__(self, sample: Sample) -> object:
+            # Three prompts a step: the second one is the middle.
+            if next(calls) == 3 * (step - 1) + 2:
+                act()
+            return encode(sample)
+
+    module.policy.encode = Encoder()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def cut_power() -> None:
+    raise PowerCut
+
+
+def press_ctrl_c() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def assert_same_run(straight: Stage, straight_dir: Path, resumed: Stage, resumed_dir: Path) -> None:
+    expected, found = weights(straight.policy), weights(resumed.policy)
+    assert expected.keys() == found.keys()
+    for name in expected:
+        assert torch.equal(expected[name], found[name]), name
+    assert logged(straight_dir) == logged(resumed_dir)
+
+
+@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("step", [1, 3])
+def test_a_crash_in_the_middle_of_a_step_costs_nothing(
+    make_policy: MakePolicy, tmp_path: Path, name: str, step: int
+) -> None:
+    straight = STAGES[name](make_policy())
+    train(straight, tmp_path / "straight")
+    crashed = STAGES[name](make_policy())
+    interrupt_at(crashed, step, cut_power)
+    with pytest.raises(PowerCut):
+        train(crashed, tmp_path / "resumed")
+    resumed = STAGES[name](make_policy())
+    train(resumed, tmp_path / "resumed")
+    assert_same_run(straight, tmp_path / "straight", resumed, tmp_path / "resumed")
+
+
+@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("step", [1, 3, 4])
+def test_ctrl_c_finishes_the_step_and_the_run_goes_on_after_it(
+    make_policy: MakePolicy, tmp_path: Path, name: str, step: int
+) -> None:
+    straight = STAGES[name](make_policy())
+    train(straight, tmp_path / "straight")
+    stopped = STAGES[name](make_policy())
+    interrupt_at(stopped, step, press_ctrl_c)
+    with pytest.raises(Interrupted, match=r"saved in .*last\.ckpt"):
+        train(stopped, tmp_path / "resumed")
+    assert len(logged(tmp_path / "resumed")["lr"]) == step
+    resumed = STAGES[name](make_policy())
+    train(resumed, tmp_path / "resumed")
+    assert_same_run(straight, tmp_path / "straight", resumed, tmp_path / "resumed")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_finished_stage_is_not_trained_again(
+    make_policy: MakePolicy, tmp_path: Path, name: str
+) -> None:
+    first = STAGES[name](make_policy())
+    train(first, tmp_path, checkpoint_every=50)
+    again = STAGES[name](make_policy())
+    train(again, tmp_path, checkpoint_every=50)
+    assert_same_run(first, tmp_path, again, tmp_path)
+    assert sorted(logged(tmp_path)["lr"]) == sorted(set(logged(tmp_path)["lr"]))
+    assert len(logged(tmp_path)["lr"]) == 4
+
+
+def test_the_second_ctrl_c_stops_at_once(make_policy: MakePolicy, tmp_path: Path) -> None:
+    module = sft_module(make_policy())
+
+    def press_twice() -> None:
+        press_ctrl_c()
+        press_ctrl_c()
+        raise AssertionError("went on")
+
+    interrupt_at(module, 3, press_twice)
+    with pytest.raises(Interrupted, match=r"stopped at once; saved in .*last\.ckpt"):
+        train(module, tmp_path)
+    assert len(logged(tmp_path)["lr"]) == 2
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_rewards_that_fail_leave_the_last_checkpoint(
+    make_policy: MakePolicy, tmp_path: Path
+) -> None:
+    module = grpo_module(make_policy())
+    judge, calls = module.reward, iter(range(1, 100))
+
+    class Failing(RewardSum):
+        def __call__(self, groups: Sequence[RolloutGroup]) -> list[list[Score]]:
+            if next(calls) == 4:
+                raise PowerCut
+            return super().__call__(groups)
+
+    module.reward = Failing(terms=judge.terms, grammar=judge.grammar, frame=judge.frame)
+    with pytest.raises(PowerCut):
+        train(module, tmp_path)
+    state = torch.load(tmp_path / "checkpoints" / "stage" / "last.ckpt", weights_only=False)
+    assert state["rollouts_done"] == 2
+    assert not list(tmp_path.rglob("*.partial"))

@@ -1,0 +1,77 @@
+"""Runs that would have the same warm-up train it once."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from groundrl.config import register_resolvers
+from groundrl.config.build import warmup
+from groundrl.stages.pipeline import PROGRESS, Warmup
+
+ROOT = Path(__file__).parents[2]
+
+
+def folder(*overrides: str) -> Path:
+    """Where the warm-up of this command line is shared."""
+    register_resolvers(ROOT)
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        found = warmup(compose("train", ["cache_dir=shared", *overrides]))
+    assert found is not None
+    return found.folder
+
+
+@pytest.mark.parametrize("override", ["reward=acc", "ablation=dapo", "stage.grpo.steps=7"])
+def test_what_comes_after_the_warmup_does_not_matter_to_it(override: str) -> None:
+    assert folder(override) == folder()
+
+
+@pytest.mark.parametrize(
+    "override", ["seed=1", "adapter=none", "stage.sft.steps=7", "data.heldout_size=9"]
+)
+def test_what_the_warmup_depends_on_makes_it_another(override: str) -> None:
+    assert folder(override) != folder()
+
+
+def test_other_weights_have_another_warmup(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"one")
+    before = folder(f"model.path={tmp_path}")
+    (tmp_path / "model.safetensors").write_bytes(b"other")
+    assert folder(f"model.path={tmp_path}") != before
+
+
+def finished_run(run_dir: Path, weights: bytes = b"learned") -> Path:
+    """What a run directory holds after its warm-up."""
+    adapter = run_dir / "checkpoints" / "sft" / "adapter"
+    adapter.mkdir(parents=True)
+    (adapter / "adapter_model.safetensors").write_bytes(weights)
+    metrics = {"sft": {"street/acc": 0.5, "street/reward": 1.5, "street/reward_low": 1.25}}
+    (run_dir / PROGRESS).write_text(json.dumps(metrics))
+    (run_dir / "heldout_sft.jsonl").write_text("{}\n")
+    return run_dir
+
+
+def test_a_warmup_comes_back_byte_for_byte_without_the_other_runs_reward(tmp_path: Path) -> None:
+    shared = Warmup(folder=tmp_path / "cache" / "abc")
+    assert not shared.exists()
+    run, other = finished_run(tmp_path / "run"), tmp_path / "other"
+    shared.keep(run, "sft")
+    assert shared.exists()
+    shared.fetch(other)
+    for name in ("checkpoints/sft/adapter/adapter_model.safetensors", "heldout_sft.jsonl"):
+        assert (other / name).read_bytes() == (run / name).read_bytes()
+    assert json.loads((other / PROGRESS).read_text()) == {"sft": {"street/acc": 0.5}}
+
+
+def test_jobs_that_finish_at_the_same_time_leave_one_whole_warmup(tmp_path: Path) -> None:
+    shared = Warmup(folder=tmp_path / "cache" / "abc")
+    runs = [finished_run(tmp_path / f"run{i}", bytes([i]) * 100_000) for i in range(8)]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(lambda run: shared.keep(run, "sft"), runs))
+    assert [path.name for path in shared.folder.parent.iterdir()] == ["abc"]
+    shared.fetch(tmp_path / "other")
+    weights = tmp_path / "other" / "checkpoints" / "sft" / "adapter" / "adapter_model.safetensors"
+    assert len(set(weights.read_bytes())) == 1
+    assert weights.stat().st_size == 100_000
