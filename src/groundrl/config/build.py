@@ -1,0 +1,137 @@
+"""A checked config -> the objects that it names."""
+
+import hashlib
+import inspect
+from collections.abc import Mapping
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from groundrl.config.problems import raise_all
+from groundrl.config.resolved import config_hash
+from groundrl.config.sweep_report import root_cause
+from groundrl.data.datasets import SampleList, SampleSource
+from groundrl.errors import UserError
+from groundrl.evaluation.heldout import HeldOut
+from groundrl.grammar import get_grammar
+from groundrl.policy.embedded import embedded_model_dir
+from groundrl.rewards.base import ABSENCE_KINDS, RewardTerm
+from groundrl.rollout.native import Sampling
+from groundrl.rollout.sampler import Sampler
+from groundrl.stages.base import Stage
+from groundrl.stages.fit import StagePlan
+from groundrl.stages.pipeline import Pipeline, Warmup
+from groundrl.stages.pretraining import Pretraining
+
+WARMUP_KEYS = ("model", "adapter", "data", "rollout", "stage.sft", "grammar", "seed", "trainer")
+"""What an SFT warm-up and the measurements around it depend on, the reward aside."""
+
+
+def make(node: DictConfig, **supplied: Any) -> Any:
+    """The object that ``node`` names, from plain Python values instead of config nodes."""
+    try:
+        return instantiate(node, _convert_="all", **supplied)
+    except InstantiationException as error:
+        cause = root_cause(error)
+        if isinstance(cause, UserError):
+            raise cause from None
+        raise
+
+
+def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining:
+    """The training run that ``cfg`` describes, with its output in ``run_dir``."""
+    if "pretrain" in cfg.pipeline:
+        return build_pretraining(cfg, run_dir)
+    torch.manual_seed(cfg.seed)  # fresh adapters are random
+    grammar = get_grammar(cfg.grammar)
+    # The data is read before the weights: its mistakes are the commoner and the cheaper ones.
+    data = make(cfg.data, seed=cfg.seed)
+    check_fed(make(cfg.reward.terms), data.train)
+    policy = make(cfg.model)
+    reward = make(cfg.reward, grammar=grammar, frame=policy.frame)
+    supplied = {"policy": policy, "grammar": grammar, "reward": reward}
+    greedy = Sampling(max_tokens=cfg.stage.grpo.module.sampler.sampling.max_tokens, temperature=0.0)
+    return Pipeline(
+        policy=policy,
+        data=data,
+        plans={name: make(cfg.stage[name]) for name in cfg.pipeline},
+        build=partial(build_stage, supplied=supplied),
+        held_out=HeldOut(
+            sets=data.heldout,
+            sampler=Sampler(make(cfg.rollout), greedy, group_size=1),
+            reward=reward,
+        ),
+        make_trainer=make(cfg.trainer),
+        run_dir=run_dir,
+        hparams=cast(dict[str, object], OmegaConf.to_container(cfg, resolve=True)),
+        warmup=warmup(cfg),
+    )
+
+
+def check_fed(terms: Mapping[str, RewardTerm], train: SampleSource) -> None:
+    """Raise UserError for terms that apply to no sample; the world has all that they can need."""
+    if not isinstance(train, SampleList):
+        return
+    found = {
+        "answers": any(sample.answers for sample in train.samples),
+        "groundings": any(s.groundings or s.kind in ABSENCE_KINDS for s in train.samples),
+    }
+    raise_all(
+        [
+            f"reward.terms.{name} needs {need}, but none of the {len(train)} training samples has "
+            f"any: drop the term with ~reward.terms.{name}, or put {need} into the data"
+            for name, term in terms.items()
+            for need in sorted(term.needs)
+            if not found[need]
+        ],
+        "The reward",
+    )
+
+
+def build_pretraining(cfg: DictConfig, run_dir: Path) -> Pretraining:
+    """Raises UserError when other stages are to follow: they need a model that is finished."""
+    if list(cfg.pipeline) != ["pretrain"]:
+        raise UserError(
+            f"pipeline={list(cfg.pipeline)} mixes pretraining with other stages. Type "
+            "pipeline=[pretrain], and then the others with model.path=<its output_dir>/model"
+        )
+    return Pretraining(
+        plan=make(cfg.stage.pretrain),
+        grammar=get_grammar(cfg.grammar),
+        template=make(cfg.model.template),
+        make_trainer=make(cfg.trainer),
+        run_dir=run_dir,
+        seed=cfg.seed,
+    )
+
+
+def build_stage(plan: StagePlan, supplied: dict[str, Any]) -> Stage:
+    """The stage's module, given whichever of ``supplied`` its constructor asks for."""
+    assert isinstance(plan.module, partial)
+    wanted = inspect.signature(plan.module.func).parameters
+    return plan.module(**{name: value for name, value in supplied.items() if name in wanted})
+
+
+def warmup(cfg: DictConfig) -> Warmup | None:
+    """Where this run's SFT warm-up is shared; None without a warm-up or a cache."""
+    if cfg.cache_dir is None or cfg.pipeline[0] != "sft":
+        return None
+    weights = local_weights(cfg.model.path)
+    name = f"{config_hash(cfg, WARMUP_KEYS)}-{weights}-{version('groundrl')}"
+    return Warmup(folder=Path(cfg.cache_dir) / "warmup" / name)
+
+
+def local_weights(path: str) -> str:
+    """8 hex digits that change when a file of a local model does; "hub" for a model of the hub."""
+    folder = embedded_model_dir() if path == "embedded" else Path(path)
+    if not folder.is_dir():
+        return "hub"
+    files = sorted((file.name, file.stat()) for file in folder.iterdir() if file.is_file())
+    stamp = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in files]
+    return hashlib.sha256(repr(stamp).encode()).hexdigest()[:8]

@@ -1,0 +1,36 @@
+"""What configs compute: the names of a multirun's runs, the place of the repository."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+NAMED_BY_VALUE = ("reward", "ablation")
+"""Groups whose option says enough: ``reward=iou+acc`` becomes ``iou+acc``."""
+ALWAYS_NAMED = (*NAMED_BY_VALUE, "seed")
+"""These stand in a run's name even where all runs of the multirun share them."""
+
+
+def run_name(overrides: Sequence[str], varied: Sequence[str]) -> str:
+    """What tells a run from the others of its multirun, as a folder.
+
+    ``["seed=0", "reward=iou+acc", "adapter=qlora", "debug=tiny"]``, of which ``["adapter"]`` is
+    varied, becomes ``iou+acc/adapter=qlora/seed=0``.
+    """
+    parts: dict[str, str] = {}
+    for override in overrides:
+        key, _, value = override.partition("=")
+        key = key.lstrip("+")
+        if key in NAMED_BY_VALUE:
+            parts[key] = value
+        elif key in (*ALWAYS_NAMED, *varied):
+            parts[key] = f"{key}={value}".replace("/", "-")
+    # The seed comes last, so that the runs of one setting lie side by side.
+    order = sorted(parts, key=lambda key: (key == "seed", key not in NAMED_BY_VALUE))
+    return "/".join(parts[key] for key in order) or "run"
+
+
+def register_resolvers(root: Path) -> None:
+    """Let configs call ``run_name``, and find ``sweeps/`` below the repository's ``root``."""
+    OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+    OmegaConf.register_new_resolver("root", lambda: str(root.resolve()), replace=True)

@@ -1,0 +1,82 @@
+"""A run's config on disk: written once, compared on resume, hashed for caches."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from groundrl.config.overlays import leaves
+from groundrl.config.problems import raise_all
+from groundrl.errors import UserError
+
+RESOLVED = "resolved.yaml"
+PER_RUN = frozenset({"output_dir", "resume", "hydra"})
+"""Top-level keys that may differ between a run and its continuation."""
+
+
+def save_resolved(cfg: DictConfig, path: Path) -> None:
+    """Write ``cfg`` with interpolations resolved; the file is either whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(OmegaConf.to_yaml(cfg, resolve=True))
+    draft.replace(path)
+
+
+def config_hash(cfg: DictConfig, keys: Sequence[str]) -> str:
+    """16 hex digits of SHA-256 over the resolved values at ``keys`` (``"stage.sft"``).
+
+    The order of keys does not matter. Raises KeyError for a key that ``cfg`` does not have.
+    """
+    tree = OmegaConf.to_container(cfg, resolve=True)
+    canonical = json.dumps({key: _at(tree, key) for key in keys}, sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _at(tree: Any, key: str) -> Any:
+    for part in key.split("."):
+        tree = tree[part]
+    return tree
+
+
+def check_resume(cfg: DictConfig, run_dir: Path) -> None:
+    """Raise UserError unless ``run_dir`` was started with the same config, output place aside."""
+    file = run_dir / RESOLVED
+    if not file.is_file():
+        raise UserError(
+            f"resume={run_dir} is no run directory: it has no {RESOLVED}. "
+            "Type resume=<the path that an earlier run printed last>."
+        )
+    before = _comparable(OmegaConf.to_container(OmegaConf.load(file)))
+    now = _comparable(OmegaConf.to_container(cfg, resolve=True))
+    absent = "nothing"
+    problems = [
+        f"{key} was {before.get(key, absent)} and is now {now.get(key, absent)}: "
+        + (f"type {key}={_typed(before[key])}" if key in before else f"drop {key}")
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key, absent) != now.get(key, absent)
+    ]
+    raise_all(problems, f"Resuming {run_dir} with another config than it started with")
+
+
+def _typed(value: object) -> str:
+    return "null" if value is None else json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def _comparable(tree: Any) -> dict[str, object]:
+    """Leaves without the per-run keys; paths inside the output directory become relative to it."""
+    output = str(tree.get("output_dir") or "")
+    return {
+        key: _relative(value, output)
+        for key, value in leaves(tree).items()
+        if key.split(".")[0] not in PER_RUN
+    }
+
+
+def _relative(value: object, output: str) -> object:
+    if not output or not isinstance(value, str):
+        return value
+    return value.removeprefix(output) if f"{value}/".startswith(f"{output}/") else value

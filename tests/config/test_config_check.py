@@ -1,0 +1,236 @@
+"""check_config on small configs whose targets live in this module."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from groundrl.config import check_config
+from groundrl.errors import UserError
+
+HERE = __name__
+
+
+class Speed(StrEnum):
+    SLOW = "slow"
+    FAST = "fast"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Iou:
+    needs: ClassVar[frozenset[str]] = frozenset({"groundings"})
+    weight: float = 1.0
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    level: Literal["token", "sequence"] = "token"
+    speed: Speed = Speed.SLOW
+    clip: tuple[float, float] = (0.2, 0.2)
+    steps: int = 1
+    shuffle: bool = False
+
+
+class Folder:
+    provides: ClassVar[frozenset[str]] = frozenset({"answers"})
+
+    def __init__(self, root: Path, limit: int | None = None, **columns: str) -> None:
+        raise AssertionError("checking builds nothing")
+
+
+def plugged(prompts: list[str], terms: dict[str, Iou]) -> None: ...
+
+
+def problems(config: dict[str, Any]) -> list[str]:
+    """The numbered lines of the error, without their numbers."""
+    with pytest.raises(UserError) as raised:
+        check_config(OmegaConf.create(config))
+    return [line.split(". ", 1)[1] for line in str(raised.value).splitlines()[1:]]
+
+
+def iou(**options: Any) -> dict[str, Any]:
+    return {"_target_": f"{HERE}.Iou", **options}
+
+
+def loss(**options: Any) -> dict[str, Any]:
+    return {"loss": {"_target_": f"{HERE}.Loss", **options}}
+
+
+def test_a_sound_config_passes_and_nothing_is_built() -> None:
+    folder = {"_target_": f"{HERE}.Folder", "root": "photos", "any_column": "a"}
+    check_config(OmegaConf.create({"seed": 0, "data": folder, **loss(clip=[0.2, 0.3], steps=3)}))
+
+
+def test_a_misspelt_argument_is_named_with_the_right_one() -> None:
+    assert problems({"reward": {"terms": {"iou": iou(wieght=2.0)}}}) == [
+        "reward.terms.iou.wieght: Iou has no argument 'wieght'; did you mean 'weight'? "
+        "(arguments: weight, threshold)"
+    ]
+
+
+def test_every_problem_is_told_at_once() -> None:
+    config = {"reward": iou(weight="much"), "group_size": 1, **loss(level="word", stpes=1)}
+    with pytest.raises(UserError, match=r"(?s)The config has 4 problems:\n1\. .*\n4\. "):
+        check_config(OmegaConf.create(config))
+
+
+def test_a_missing_value_says_what_to_type() -> None:
+    folder = {"_target_": f"{HERE}.Folder", "root": "???", "limit": "???"}
+    assert problems({"seed": "???", "data": folder, "list": [{"deep": "???"}]}) == [
+        "seed is missing: type seed=<value>",
+        "data.root is missing: type data.root=<folder>",
+        "data.limit is missing: type data.limit=<number>",
+        "list.0.deep is missing: type list.0.deep=<value>",
+    ]
+
+
+def test_a_required_argument_that_is_not_there_is_missed() -> None:
+    assert problems({"data": {"_target_": f"{HERE}.Folder"}}) == [
+        "data.root is needed by Folder: type +data.root=<folder>"
+    ]
+
+
+def test_positional_arguments_and_partials_leave_nothing_to_miss() -> None:
+    positional = {"_target_": f"{HERE}.Folder", "_args_": ["photos"]}
+    partial = {"_target_": f"{HERE}.Folder", "_partial_": True, "limit": "???"}
+    check_config(OmegaConf.create({"a": positional, "b": partial}))
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"level": "tokens"}, "loss.level is 'tokens', expected one of token, sequence: "),
+        ({"speed": "FAST"}, "loss.speed is 'FAST', expected one of slow, fast: "),
+        ({"clip": [0.2]}, "loss.clip is [0.2], expected a list of 2 values: "),
+        ({"clip": 0.2}, "loss.clip is 0.2, expected a list of 2 values: "),
+        ({"steps": 1.5}, "loss.steps is 1.5, expected a whole number: type loss.steps=<number>"),
+        ({"steps": True}, "loss.steps is True, expected a whole number: "),
+        ({"steps": None}, "loss.steps is null, expected a whole number: "),
+        ({"shuffle": "no"}, "loss.shuffle is 'no', expected one of true, false: "),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_told(options: dict[str, Any], told: str) -> None:
+    assert [line[: len(told)] for line in problems(loss(**options))] == [told]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"level": "sequence"}, {"speed": "fast"}, {"clip": [0, 1]}, {"shuffle": True}, {"steps": 0}],
+)
+def test_a_value_of_the_right_type_passes(options: dict[str, Any]) -> None:
+    check_config(OmegaConf.create(loss(**options)))
+
+
+def test_a_node_with_a_target_fits_any_argument_and_is_checked_itself() -> None:
+    config = {"f": {"_target_": f"{HERE}.plugged", "prompts": ["a"], "terms": {"iou": iou(w=1)}}}
+    assert len(problems(config)) == 1
+    assert problems(config)[0].startswith("f.terms.iou.w: Iou has no argument 'w'")
+
+
+def test_a_plain_mapping_where_an_object_is_needed_is_told() -> None:
+    config = {"f": {"_target_": f"{HERE}.plugged", "prompts": [], "terms": {"iou": {"weight": 1}}}}
+    assert problems(config)[0].startswith("f.terms is {'iou': {'weight': 1}}, expected a mapping")
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("groundrl.boxs.Frame", "x._target_: groundrl has no 'boxs'; did you mean 'boxes'?"),
+        ("groundrl.boxes.Fram", "x._target_: groundrl.boxes has no 'Fram'; did you mean 'Frame'?"),
+        ("groundlr.boxes", "x._target_: groundlr cannot be imported (No module named 'groundlr')"),
+        ("groundrl.boxes", "x._target_: groundrl.boxes is no class and no function"),
+    ],
+)
+def test_a_target_that_is_not_there_is_told(target: str, told: str) -> None:
+    assert problems({"x": {"_target_": target}})[0].startswith(told)
+
+
+def test_an_interpolation_that_leads_nowhere_is_told() -> None:
+    assert problems({"a": "${b.c}"}) == [
+        "a=${b.c} cannot be read (Interpolation key 'b.c' not found): type a=<value>"
+    ]
+
+
+def test_a_value_that_only_a_run_knows_is_let_through() -> None:
+    check_config(
+        OmegaConf.create({"a": "${hydra:runtime.output_dir}", **loss(steps="${b}"), "b": 2})
+    )
+
+
+def test_a_shared_node_is_told_once() -> None:
+    assert len(problems({"a": iou(wieght=1), "b": "${a}"})) == 1
+
+
+def test_a_reward_term_without_its_truth_is_told() -> None:
+    data = {"train": {"_target_": f"{HERE}.Folder", "root": "x"}}
+    assert problems({"data": data, "reward": {"terms": {"iou": iou()}}}) == [
+        "reward.terms.iou needs groundings, but the training data (Folder) has none: drop the "
+        "term with ~reward.terms.iou, or choose other data with data=<option>"
+    ]
+
+
+def test_data_that_declares_nothing_is_taken_to_have_everything() -> None:
+    check_config(OmegaConf.create({"data": loss(), "reward": {"terms": {"iou": iou()}}}))
+
+
+def test_a_group_of_one_is_told() -> None:
+    config = {"sampler": {"group_size": 1}}
+    check_config(OmegaConf.create(config))
+    assert problems({**config, "reward": {}})[0].startswith("sampler.group_size is 1, but ")
+
+
+def test_a_cut_distribution_with_an_importance_correction_names_both_options() -> None:
+    config = {"rollout": {"top_p": 0.9, "top_k": 50, "importance_cap": 2.0}}
+    cut, count = problems(config)
+    assert cut.endswith("type rollout.top_p=1.0, or rollout.importance_cap=null")
+    assert count.endswith("type rollout.top_k=0, or rollout.importance_cap=null")
+    config["rollout"]["importance_cap"] = None
+    check_config(OmegaConf.create(config))
+
+
+def test_an_output_directory_below_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("")
+    assert "is a file" in problems({"output_dir": str(tmp_path / "notes" / "run")})[0]
+    check_config(OmegaConf.create({"output_dir": str(tmp_path / "new" / "run")}))
+
+
+@pytest.fixture
+def overlay_dir(tmp_path: Path) -> Path:
+    files = {
+        "train.yaml": "defaults: [{reward: iou}, _self_, {ablation: null}]\nkl_coef: 0.04\nlr: 1",
+        "reward/iou.yaml": "a: 1",
+        "reward/acc.yaml": "a: 2",
+        "ablation/no_kl.yaml": (
+            "# @package _global_\ndefaults: [{override /reward: acc}]\nkl_coef: 0.0"
+        ),
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def check_composed(folder: Path, *overrides: str) -> None:
+    with initialize_config_dir(str(folder), version_base="1.3"):
+        check_config(compose("train", list(overrides), return_hydra_config=True))
+
+
+def test_an_option_that_undoes_an_ablation_is_told(overlay_dir: Path) -> None:
+    with pytest.raises(UserError) as raised:
+        check_composed(overlay_dir, "ablation=no_kl", "kl_coef=0.1", "reward=iou")
+    assert str(raised.value).splitlines()[1:] == [
+        "1. ablation=no_kl sets kl_coef=0.0, but kl_coef=0.1 was typed and wins: "
+        "drop kl_coef=0.1, or drop ablation=no_kl",
+        "2. ablation=no_kl sets reward=acc, but reward=iou was typed and wins: "
+        "drop reward=iou, or drop ablation=no_kl",
+    ]
+
+
+def test_an_option_that_agrees_with_an_ablation_passes(overlay_dir: Path) -> None:
+    check_composed(overlay_dir, "ablation=no_kl", "kl_coef=0.0", "reward=acc", "lr=2")
+    check_composed(overlay_dir, "kl_coef=0.1")

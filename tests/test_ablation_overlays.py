@@ -1,0 +1,52 @@
+"""An ablation is what its name says, on the real training config."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+
+from groundrl.advantages import Advantage
+from groundrl.config import register_resolvers
+from groundrl.losses import PolicyLoss
+
+ROOT = Path(__file__).parent.parent
+
+MEANS = {
+    "grpo": (Advantage(), PolicyLoss()),
+    "dapo": (
+        Advantage(),
+        PolicyLoss(clip_high=0.28, kl_coef=0.0, aggregation="token_mean", mask_truncated=True),
+    ),
+    "dr_grpo": (
+        Advantage(kind="group_mean"),
+        PolicyLoss(kl_coef=0.0, aggregation="constant", max_completion_tokens=77),
+    ),
+    "gspo": (
+        Advantage(),
+        PolicyLoss(ratio="sequence", clip_low=3e-4, clip_high=4e-4, kl_coef=0.0),
+    ),
+    "rloo": (
+        Advantage(kind="leave_one_out"),
+        PolicyLoss(aggregation="constant", max_completion_tokens=77),
+    ),
+}
+
+
+def test_every_ablation_is_told_here() -> None:
+    loss_ablations = {file.stem for file in (ROOT / "conf" / "ablation").glob("*.yaml")}
+    assert loss_ablations >= MEANS.keys()
+
+
+@pytest.mark.parametrize("name", MEANS)
+def test_an_ablation_builds_the_loss_of_its_paper(name: str) -> None:
+    register_resolvers(ROOT)
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose(
+            "train",
+            [f"ablation={name}", "stage.grpo.module.sampler.sampling.max_tokens=77"],
+        )
+    module = cfg.stage.grpo.module
+    assert (instantiate(module.advantage), instantiate(module.loss)) == MEANS[name]
+    # An overlay that misses the module's path would add a key beside it.
+    assert set(cfg.stage.grpo) == {"_target_", "steps", "prompts_per_step", "module"}

@@ -1,0 +1,162 @@
+"""Every option file composes, is sound, and is what its name says; so is every job of a sweep."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from groundrl.config import check_config, register_resolvers
+from groundrl.config.overlays import leaves
+from groundrl.errors import UserError
+
+ROOT = Path(__file__).parent.parent
+CONF = ROOT / "conf"
+
+NEEDED = {
+    "data=coco": ["data.root=photos"],
+    "data=voc": ["data.root=photos"],
+    "data=yolo": ["data.root=photos"],
+    "data=jsonl": ["data.path=samples.jsonl"],
+    "data=parquet": ["data.path=samples.parquet"],
+}
+"""What an option asks the user for."""
+
+PLACES = {"reward/term": "+reward/term@reward.terms.extra", "stage": "stage@stage.{option}"}
+"""How a group is chosen that is not chosen by its own name."""
+
+
+def option_files() -> list[Path]:
+    return sorted(file for file in CONF.rglob("*.yaml") if file.parent != CONF)
+
+
+def overrides(file: Path) -> list[str]:
+    """How a user chooses this option, and fills in what it asks for."""
+    group, option = file.parent.relative_to(CONF).as_posix(), file.stem
+    choice = f"{PLACES.get(group, group).format(option=option)}={option}"
+    return [choice, *NEEDED.get(choice, [])]
+
+
+@pytest.fixture(autouse=True)
+def _hydra() -> Iterator[None]:
+    register_resolvers(ROOT)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        yield
+
+
+def composed(*lines: str) -> DictConfig:
+    return compose("train", [*lines], return_hydra_config=True)
+
+
+def plain(*lines: str) -> dict[str, Any]:
+    """The application's part of the config, flat, interpolations as they are written."""
+    tree = OmegaConf.to_container(compose("train", [*lines]), resolve=False)
+    assert isinstance(tree, dict)
+    return leaves({str(key): value for key, value in tree.items()})
+
+
+def test_the_default_config_is_sound() -> None:
+    check_config(composed())
+
+
+@pytest.mark.parametrize("file", option_files(), ids=lambda file: f"{file.parent.name}={file.stem}")
+def test_every_option_is_sound(file: Path) -> None:
+    if (file.parent.name, file.stem) == ("trainer", "gpu") and not torch.cuda.is_available():
+        with pytest.raises(UserError, match="type trainer=cpu"):
+            check_config(composed(*overrides(file)))
+        return
+    check_config(composed(*overrides(file)))
+
+
+def test_options_that_ask_for_something_say_so() -> None:
+    for choice, filled in NEEDED.items():
+        key = filled[0].partition("=")[0]
+        assert OmegaConf.is_missing(composed(choice).data, key.rpartition(".")[2])
+
+
+@pytest.mark.parametrize("file", sorted((CONF / "reward").glob("*.yaml")), ids=lambda f: f.stem)
+def test_a_reward_is_the_sum_of_the_terms_in_its_name(file: Path) -> None:
+    cfg = composed(f"reward={file.stem}")
+    assert list(cfg.reward.terms) == file.stem.split("+")
+    for name, term in cfg.reward.terms.items():
+        assert term._target_.split(".")[-2] == name
+        assert term.weight == 1.0
+
+
+@pytest.mark.parametrize("file", sorted((CONF / "reward" / "term").glob("*")), ids=lambda f: f.stem)
+def test_a_term_lives_in_the_file_of_its_name(file: Path) -> None:
+    module = OmegaConf.load(file)["_target_"].split(".")[-2]
+    assert module == file.stem
+    assert (ROOT / "src" / "groundrl" / "rewards" / f"{module}.py").is_file()
+
+
+TOLD_BY_NAME = {
+    "adapter": "adapter.kind",
+    "trainer": "trainer.accelerator",
+}
+"""Groups whose option's name is the value of a key."""
+
+
+@pytest.mark.parametrize(
+    ("group", "key", "option"),
+    [(g, k, f.stem) for g, k in TOLD_BY_NAME.items() for f in sorted((CONF / g).glob("*.yaml"))],
+)
+def test_an_option_sets_what_it_is_called(group: str, key: str, option: str) -> None:
+    assert OmegaConf.select(composed(f"{group}={option}"), key) == option
+
+
+def test_a_data_layout_reads_the_format_of_its_name() -> None:
+    for layout in ("coco", "voc", "yolo"):
+        assert composed(f"data={layout}").data.layout == layout
+
+
+@pytest.mark.parametrize(
+    "file", sorted((CONF / "model").glob("*.yaml")), ids=lambda file: file.stem
+)
+def test_a_model_option_loads_the_model_of_its_name(file: Path) -> None:
+    def letters(text: str) -> str:
+        return "".join(c for c in text.lower() if c.isalnum())
+
+    path = composed(f"model={file.stem}").model.path
+    assert letters(path.rpartition("/")[2]).startswith(letters(file.stem))
+
+
+@pytest.mark.parametrize("file", sorted((CONF / "ablation").glob("*.yaml")), ids=lambda f: f.stem)
+def test_an_ablation_sets_what_its_file_says_and_nothing_else(file: Path) -> None:
+    with_it, without = plain(f"ablation={file.stem}"), plain()
+    content = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
+    assert isinstance(content, dict)
+    said = leaves({str(key): value for key, value in content.items()})
+    changed = {k: v for k, v in with_it.items() if k not in without or without[k] != v}
+    assert changed == said
+    # Where nothing new may be added, a key of the overlay that is misspelt would be.
+    assert without.keys() <= {*with_it, *(k for k in without if any(s.startswith(k) for s in said))}
+
+
+def sweep_jobs() -> Iterator[tuple[str, tuple[str, ...]]]:
+    for file in sorted((ROOT / "sweeps").glob("*.yaml")):
+        params = OmegaConf.load(file)["hydra"]["sweeper"]["params"]
+        grid = [[f"{key}={value}" for value in str(params[key]).split(",")] for key in params]
+        for job in itertools.product(*grid):
+            yield file.stem, job
+
+
+@pytest.mark.parametrize(("sweep", "job"), sweep_jobs(), ids=str)
+def test_every_job_of_a_sweep_is_sound(sweep: str, job: tuple[str, ...]) -> None:
+    cfg = composed(f"sweeps={sweep}", *job)
+    check_config(cfg)
+    reward = next(line.partition("=")[2] for line in job if line.startswith("reward="))
+    assert list(cfg.reward.terms) == reward.split("+")
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "sweeps").glob("*.yaml")), ids=lambda f: f.stem)
+def test_published_figures_belong_to_rows_of_the_grid(file: Path) -> None:
+    cfg = OmegaConf.load(file)
+    rows = set(str(cfg["hydra"]["sweeper"]["params"]["reward"]).split(","))
+    assert set(cfg["published"]) <= rows
+    for figures in cfg["published"].values():
+        assert figures["source"]

@@ -1,0 +1,95 @@
+"""A grid of runs from one command: folders, shared warm-ups, failures, the table."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra.errors import InstantiationException
+
+from groundrl.config.naming import run_name
+from groundrl.config.sweep_report import root_cause
+from groundrl.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+
+
+def train(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "train.py", *options],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "varied", "name"),
+    [
+        (["seed=0", "reward=iou+acc", "debug=tiny"], [], "iou+acc/seed=0"),
+        (["reward=acc", "adapter=lora", "seed=1"], ["adapter"], "acc/adapter=lora/seed=1"),
+        (["model.path=/tmp/x", "+ablation=dapo"], ["model.path"], "dapo/model.path=-tmp-x"),
+        (["reward=acc", "seed=0", "seed=2"], [], "acc/seed=2"),
+        (["debug=tiny"], [], "run"),
+    ],
+)
+def test_a_run_is_named_after_what_tells_it_from_the_others(
+    overrides: list[str], varied: list[str], name: str
+) -> None:
+    assert run_name(overrides, varied) == name
+
+
+def test_the_cause_of_a_failure_is_told_without_its_wrapping() -> None:
+    cause, wrapped = UserError("no such file"), InstantiationException("Error in call")
+    wrapped.__cause__ = cause
+    assert root_cause(wrapped) is cause
+    assert root_cause(cause) is cause
+
+
+def test_a_grid_goes_on_past_failed_jobs_and_ends_in_one_table(tmp_path: Path) -> None:
+    sweep, cache = tmp_path / "sweep", tmp_path / "cache"
+    done = train(
+        "-m",
+        "reward=acc,iou+acc",
+        "seed=0,1",
+        "model.path=/nowhere,embedded",
+        "debug=tiny",
+        "data.heldout_size=2",
+        "stage.grpo.module.sampler.sampling.max_tokens=4",
+        f"output_dir={sweep}",
+        f"cache_dir={cache}",
+    )
+    assert done.returncode == 1, done.stderr
+    for reward in ("acc", "iou+acc"):
+        for seed in (0, 1):
+            ok = sweep / reward / "model.path=embedded" / f"seed={seed}"
+            assert json.loads((ok / "metrics.json").read_text())["grpo"]["tabletop/n"] == 2
+            bad = sweep / reward / "model.path=-nowhere" / f"seed={seed}"
+            assert (bad / "error.txt").read_text().startswith("cannot load model.path=/nowhere")
+    # One warm-up per seed, whatever the reward.
+    assert len(list((cache / "warmup").iterdir())) == 2
+    assert "4 of 8 jobs failed" in done.stderr
+    assert "model.path=embedded" in done.stdout
+    table = (sweep / "table.md").read_text()
+    assert "| iou+acc/model.path=embedded | 2 |" in table
+    assert "±" in table
+    assert (sweep / "table.html").is_file()
+
+
+def test_what_is_typed_replaces_what_the_sweep_file_says(tmp_path: Path) -> None:
+    done = train(
+        "-m",
+        "sweeps=grounded_reasoning",
+        "seed=7",
+        "model.path=/nowhere",
+        f"output_dir={tmp_path}",
+        "cache_dir=null",
+    )
+    assert done.returncode == 1
+    assert "3 of 3 jobs failed" in done.stderr
+    assert (tmp_path / "iou+acc+format" / "seed=7" / "error.txt").is_file()
+    assert "drivingvqa/f1 (published)" in (tmp_path / "table.md").read_text()

@@ -1,0 +1,124 @@
+"""What README.md says can be typed, and what it shows is true."""
+
+import json
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from groundrl.config import check_config, register_resolvers
+from groundrl.data.rows import Row
+from groundrl.errors import UserError
+from groundrl.rewards import audit
+from groundrl.rewards.function import Function
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TRAIN = "python train.py"
+FILL = ROOT / "benchmarks" / "readme_results.py"
+
+
+def blocks(language: str) -> list[str]:
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+    return [text for name, text in fenced if name == language]
+
+
+def commands() -> list[list[str]]:
+    """The words behind ``python train.py``, without comments and environment variables."""
+    lines = [line for block in blocks("sh") for line in block.splitlines() if TRAIN in line]
+    return [shlex.split(line.partition(TRAIN)[2], comments=True) for line in lines]
+
+
+def one_job(words: list[str]) -> list[str]:
+    """A multirun's first job."""
+    parsed = OverridesParser.create().parse_overrides([word for word in words if word != "-m"])
+    return [
+        f"{override.key_or_group}={override.sweep_string_iterator().__next__()}"
+        if override.is_sweep_override()
+        else str(override.input_line)
+        for override in parsed
+    ]
+
+
+@pytest.fixture
+def _hydra() -> Iterator[None]:
+    register_resolvers(ROOT)
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        yield
+
+
+def test_the_readme_shows_many_commands() -> None:
+    assert len(commands()) > 20
+
+
+@pytest.mark.usefixtures("_hydra")
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_a_command_line_of_the_readme_is_sound(words: list[str]) -> None:
+    check_config(compose("train", one_job(words), return_hydra_config=True))
+
+
+def test_the_sample_of_the_readme_is_a_row_of_our_schema() -> None:
+    (block,) = blocks("json")
+    row = Row.parse(json.loads(block))
+    assert row.answers == ("cat",)
+    assert row.rationale is not None
+    assert row.rationale[1] == row.groundings[0]
+
+
+def test_the_reward_function_of_the_readme_can_be_plugged_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (block,) = blocks("python")
+    (tmp_path / "my_rewards.py").write_text(block)
+    monkeypatch.syspath_prepend(tmp_path)
+    function = Function(path="my_rewards.brevity").function
+    assert function(completions=["short", "x" * 400], prompts=["", ""]) == [1.0, 0.0]
+
+
+def test_the_audit_of_the_readme_finds_no_cheat_that_pays() -> None:
+    assert "python -m groundrl.rewards.audit reward=iou+acc" in README
+    assert audit.main(["reward=iou+acc"]) == 0
+
+
+def test_every_reward_term_stands_in_the_readme_and_every_file_that_it_names_exists() -> None:
+    for file in (ROOT / "conf/reward/term").glob("*.yaml"):
+        assert f"`{file.stem}`" in README, file.stem
+    for link in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / link).is_file(), link
+    tree = next(block for block in blocks("") if "src/groundrl/\n" in block)
+    below = ROOT
+    for line in tree.splitlines():
+        # The phrase stands behind two blanks or more.
+        for name in re.split(r"\s{2,}", line.strip())[0].split():
+            path = (below if line.startswith(" ") else ROOT) / name
+            assert path.exists(), name
+            if not line.startswith(" "):
+                below = path
+
+
+def test_the_results_are_filled_in_between_their_markers(tmp_path: Path) -> None:
+    run, readme = tmp_path / "run", tmp_path / "README.md"
+    run.mkdir()
+    stage = {"t/acc": 0.5, "t/acc_low": 0.4, "t/acc_high": 0.6, "t/n": 9}
+    metrics = {"start": {**stage, "t/acc": 0.25}, "grpo": stage, "time": {"train_grpo": 120}}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    readme.write_text("head\n<!-- results -->\nold\n<!-- /results -->\ntail\n")
+    arguments = [str(run), "--readme", str(readme), "--out", str(tmp_path / "figures.json")]
+    for _ in range(2):  # filling in twice changes nothing
+        subprocess.run([sys.executable, str(FILL), *arguments], check=True, capture_output=True)
+        text = readme.read_text()
+        assert text.startswith("head\n<!-- results -->\nOne run, 2 minutes")
+        assert text.endswith("<!-- /results -->\ntail\n")
+        assert "old" not in text
+        assert "+0.250" in text
+    assert json.loads((tmp_path / "figures.json").read_text())[str(run)]["run"]["t/acc"] == 0.5
+    filled = runpy.run_path(str(FILL))["filled"]
+    with pytest.raises(UserError, match="has no <!-- results"):
+        filled("no markers", "")
