@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 
 from groundrl.boxes import Frame
 from groundrl.policy.layout import Branch, Layout, lay_out
+from groundrl.policy.patches import project_patches
 from groundrl.policy.prompt import Processor, Prompt, PromptEncoder, pixel_batch
 from groundrl.prompts import PromptTemplate
 
@@ -58,6 +59,7 @@ class Policy(nn.Module):
     ) -> None:
         super().__init__()
         self.model = model
+        project_patches(self.vlm)
         self.processor = processor
         self.frame = frame
         self.prefix_sharing = prefix_sharing
