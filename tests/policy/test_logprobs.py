@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from world_questions import world_samples
 
-from groundrl.policy.layout import Branch, Prefix, lay_out
+from groundrl.policy.layout import LENGTH_STEP, Branch, Prefix, lay_out
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import pixel_batch
 
@@ -101,9 +101,12 @@ def test_entropy_is_that_of_the_distribution(make_policy: MakePolicy) -> None:
 def test_a_branch_sees_the_prefix_and_itself_only() -> None:
     prefix = Prefix(tokens=torch.tensor([5, 6]), positions=torch.tensor([[0, 1]] * 3))
     layout = lay_out([prefix], [[Branch(tokens=[7, 8]), Branch(tokens=[9])]], pad=0)
-    assert layout.input_ids.tolist() == [[5, 6, 7, 8, 9]]
-    assert layout.position_ids[0].tolist() == [[0, 1, 2, 3, 2]]
-    assert layout.attention_mask[0, 0].int().tolist() == [
+    assert layout.input_ids.shape == (1, LENGTH_STEP)
+    assert layout.input_ids[:, :5].tolist() == [[5, 6, 7, 8, 9]]
+    assert not layout.input_ids[:, 5:].any()
+    assert layout.position_ids[0, :, :5].tolist() == [[0, 1, 2, 3, 2]]
+    assert not layout.attention_mask[0, 0, :5, 5:].any()
+    assert layout.attention_mask[0, 0, :5, :5].int().tolist() == [
         [1, 0, 0, 0, 0],
         [1, 1, 0, 0, 0],
         [1, 1, 1, 0, 0],

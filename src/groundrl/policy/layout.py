@@ -5,12 +5,16 @@ the prefix, so each branch gets exactly the log-probabilities of the row ``[pref
 while the prefix (image and question) is computed once.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
+
+LENGTH_STEP = 32
+"""Rows are padded to a multiple of this: kernels are prepared, and kept, for every new shape."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +52,8 @@ class Layout:
 
 def lay_out(prefixes: Sequence[Prefix], branches: Sequence[Sequence[Branch]], pad: int) -> Layout:
     """Rows for R groups; B counts the branches of all rows in order."""
-    rows, length = len(prefixes), max(map(row_length, prefixes, branches))
+    rows, longest_row = len(prefixes), max(map(row_length, prefixes, branches))
+    length = math.ceil(longest_row / LENGTH_STEP) * LENGTH_STEP
     flat = [branch for group in branches for branch in group]
     longest = max(len(branch.tokens) for branch in flat)
     input_ids = torch.full((rows, length), pad)
