@@ -5,11 +5,15 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from transformers import DynamicCache
+from transformers.cache_utils import Cache
 
 from groundrl.policy.policy import Policy, VisionFeatures, encoder_output
 from groundrl.policy.prompt import Prompt
+from groundrl.rollout.cache import roomy_cache
 from groundrl.rollout.randomness import choose
+
+ENDED_SHARE = 0.25
+"""Of the rows of a batch: when so many have ended, the others go on in a smaller batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +75,18 @@ class NativeEngine:
 
 @dataclass(slots=True)
 class _Rows:
-    """The rows still decoding."""
+    """The rows that decode together; some may have ended."""
 
-    cache: DynamicCache
+    cache: Cache
     mask: Int[Tensor, "B L"]
     position: Int[Tensor, "B"]
     logits: Float[Tensor, "B V"]
     row: Int[Tensor, "B"]
     """Which completion each row is."""
 
-    def keep(self, alive: Bool[Tensor, "B"]) -> None:
+    def keep(self, going: Bool[Tensor, "B"]) -> None:
         """Drop the rows that have ended."""
-        index = alive.nonzero()[:, 0]
+        index = going.nonzero()[:, 0]
         self.cache.batch_select_indices(index)
         self.mask, self.position = self.mask[index], self.position[index]
         self.logits, self.row = self.logits[index], self.row[index]
@@ -104,15 +108,18 @@ def _decode(
     for step in range(uniforms.shape[1]):
         token, logprob = draw(rows.logits, uniforms[rows.row.cpu(), step], sampling)
         at = rows.row.cpu()
-        tokens[at, step], logprobs[at, step] = token.cpu(), logprob.cpu()
-        alive = token != policy.eos_token
-        ending = at[~alive.cpu()]
+        going = ~ended[at]
+        tokens[at[going], step] = token.cpu()[going]
+        logprobs[at[going], step] = logprob.cpu()[going]
+        ending = at[going & (token.cpu() == policy.eos_token)]
         length[ending], ended[ending] = step + 1, True
-        if not alive.any() or step + 1 == uniforms.shape[1]:
+        going = ~ended[at]
+        if not going.any() or step + 1 == uniforms.shape[1]:
             break
-        if not alive.all():
-            rows.keep(alive)
-            token = token[alive]
+        if going.sum() <= (1 - ENDED_SHARE) * len(going):
+            going = going.to(token.device)
+            rows.keep(going)
+            token = token[going]
         _advance(policy, rows, token)
     return [
         Drawn(
@@ -139,7 +146,7 @@ def _prefill(
         positions[:, row, start:] = prompt.prefix.positions
     device = policy.device
     mask, positions = mask.to(device), positions.to(device)
-    cache = DynamicCache()
+    cache = roomy_cache()
     output = policy.vlm.model(
         input_ids=ids.to(device),
         position_ids=positions,
