@@ -66,7 +66,7 @@ class Lesson:
 class Curriculum:
     """How many objects a scene may have: ``objects[k]`` from the share ``shares[k]`` on."""
 
-    shares: tuple[float, ...] = (0.0, 0.12, 0.24, 0.34, 0.44)
+    shares: tuple[float, ...] = (0.0, 0.08, 0.16, 0.24, 0.32)
     """Of the language steps done, ascending from 0."""
     objects: tuple[int, ...] = (1, 2, 3, 4, 5)
 

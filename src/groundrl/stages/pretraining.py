@@ -57,7 +57,7 @@ class Pretraining:
             curriculum=module.curriculum,
         )
         # bfloat16 halves the time on processors that have it and changes no figure of the report.
-        make_trainer = partial(self.make_trainer, precision="bf16-mixed", gradient_clip_val=1.0)
+        make_trainer = partial(self.make_trainer, precision="bf16-mixed")
         fit("pretrain", module, LessonModule(stream), self.plan, make_trainer, self.run_dir)
         folder = self.run_dir / "model"
         copy.deepcopy(policy.vlm).bfloat16().save_pretrained(folder)
