@@ -11,7 +11,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from groundrl.config import explain_overrides, register_resolvers
-from groundrl.errors import UserError
+from groundrl.errors import UserError, is_disk_full
 
 ROOT = Path(__file__).parent
 
@@ -37,13 +37,21 @@ def run(cfg: DictConfig) -> None:
     quiet()
     check_config(cfg)
     run_dir = run_directory(cfg)
-    if cfg.resume:
+    if cfg.resume or (run_dir / "checkpoints").exists():
         check_resume(cfg, run_dir)
     else:
         save_resolved(cfg, run_dir / "resolved.yaml")
     from groundrl.config.build import build_training
 
-    build_training(cfg, run_dir).run()
+    try:
+        build_training(cfg, run_dir).run()
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        raise UserError(
+            f"no space left on the disk ({error.filename or run_dir}): free some, then type\n"
+            f"  {continuation(cfg)}"
+        ) from error
     print(run_dir)
 
 
@@ -53,9 +61,13 @@ def run_directory(cfg: DictConfig) -> Path:
 
 
 def continuation(cfg: DictConfig) -> str:
-    """The command that goes on with this run."""
-    typed = [line for line in HydraConfig.get().overrides.task if not line.startswith("resume=")]
-    return shlex.join(["python", sys.argv[0], *typed, f"resume={run_directory(cfg)}"])
+    """The command that goes on with this run, or with the multirun that it belongs to."""
+    if HydraConfig.get().mode is RunMode.MULTIRUN:
+        typed, place = sys.argv[1:], f"output_dir={HydraConfig.get().sweep.dir}"
+    else:
+        typed, place = HydraConfig.get().overrides.task, f"resume={run_directory(cfg)}"
+    kept = [line for line in typed if not line.startswith(("resume=", "output_dir="))]
+    return shlex.join(["python", sys.argv[0], *kept, place])
 
 
 def give_up(status: int, message: str) -> NoReturn:

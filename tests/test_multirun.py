@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import InstantiationException
 
 from groundrl.config.naming import run_name
-from groundrl.config.sweep_report import root_cause
+from groundrl.config.sweep_report import root_cause, typed_key
 from groundrl.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -35,12 +36,24 @@ def train(*options: str) -> subprocess.CompletedProcess[str]:
         (["model.path=/tmp/x", "+ablation=dapo"], ["model.path"], "dapo/model.path=-tmp-x"),
         (["reward=acc", "seed=0", "seed=2"], [], "acc/seed=2"),
         (["debug=tiny"], [], "run"),
+        (
+            ["+reward/term@reward.terms.extra=giou"],
+            ["reward/term@reward.terms.extra"],
+            "reward-term@reward.terms.extra=giou",
+        ),
     ],
 )
 def test_a_run_is_named_after_what_tells_it_from_the_others(
     overrides: list[str], varied: list[str], name: str
 ) -> None:
     assert run_name(overrides, varied) == name
+
+
+def test_an_added_term_is_varied_under_the_name_that_is_typed() -> None:
+    (override,) = OverridesParser.create().parse_overrides(
+        ["+reward/term@reward.terms.extra=giou,iou_best"]
+    )
+    assert typed_key(override) == "reward/term@reward.terms.extra"
 
 
 def test_the_cause_of_a_failure_is_told_without_its_wrapping() -> None:

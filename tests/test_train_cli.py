@@ -137,6 +137,10 @@ BROKEN = {
          '"split": "b"}, "groundings": [{"label": "cat", "box": [NaN, 8, 40, 40]}]}'],
         r"train\.jsonl:1: ",
     ),
+    "no reasoning": (
+        [row(0), row(1, rationale=None)],
+        r"1 of 2 training samples have no rationale, 's1' for example",
+    ),
     "empty": ([], "no samples"),
 }  # fmt: skip
 
@@ -175,6 +179,13 @@ def test_a_run_is_not_resumed_with_another_config(tmp_path: Path, config: Any) -
     save_resolved(config("seed=3"), tmp_path / "resolved.yaml")
     with pytest.raises(UserError, match="seed was 3 and is now 0: type seed=3"):
         run_in_process(config(f"resume={tmp_path}"))
+
+
+def test_a_run_directory_goes_on_with_its_own_config_only(tmp_path: Path, config: Any) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    save_resolved(config("seed=3"), tmp_path / "resolved.yaml")
+    result = train(*TINY, f"output_dir={tmp_path}")
+    assert_one_message(result, "was started with another config", "seed was 3 and is now 0")
 
 
 def test_ctrl_c_names_the_command_that_goes_on_and_it_does(tmp_path: Path) -> None:

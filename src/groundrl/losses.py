@@ -90,7 +90,8 @@ class PolicyLoss:
     max_completion_tokens: int | None = None
     """The rollout's token limit; needed by ``constant``."""
     mask_truncated: bool = False
-    """Leave truncated completions out, as though they had not been sampled (DAPO, section 3.4)."""
+    """Leave truncated completions out of the loss (DAPO, section 3.4); their rewards still count in
+    the mean and deviation of their group."""
     importance_cap: float | None = None
     """Weight the policy term by ``w = min(exp(old_logprobs - sampler_logprobs), cap)``: truncated
     importance sampling, where a rollout engine's numbers differ from the trainer's."""
@@ -111,7 +112,7 @@ class PolicyLoss:
         self, completion_mask: Bool[Tensor, "B T"], truncated: Bool[Tensor, "B"] | None = None
     ) -> Normalizer:
         """Denominators of the step whose completions these are; rows without tokens are padding."""
-        mask = self._counted(completion_mask, truncated)
+        mask = self.counted(completion_mask, truncated)
         tokens = mask.sum().float()
         completions = mask.any(dim=1).sum().float()
         match self.aggregation:
@@ -133,7 +134,7 @@ class PolicyLoss:
             raise ValueError(f"kl_coef={self.kl_coef} needs ref_logprobs")
         if self.importance_cap is not None and inputs.sampler_logprobs is None:
             raise ValueError(f"importance_cap={self.importance_cap} needs sampler_logprobs")
-        mask = self._counted(inputs.completion_mask, inputs.truncated)
+        mask = self.counted(inputs.completion_mask, inputs.truncated)
         normalizer = normalizer or self.normalizer(inputs.completion_mask, inputs.truncated)
         logprobs = _widened(inputs.logprobs, mask)
         old = logprobs.detach()
@@ -165,7 +166,7 @@ class PolicyLoss:
         metrics = {k: (v.detach() * mask).sum() / normalizer.tokens for k, v in means.items()}
         return LossOutput(loss=loss, metrics={"policy/loss": loss.detach(), **metrics})
 
-    def _counted(
+    def counted(
         self, completion_mask: Bool[Tensor, "B T"], truncated: Bool[Tensor, "B"] | None
     ) -> Bool[Tensor, "B T"]:
         """The tokens that count."""

@@ -27,11 +27,10 @@ METRICS = {
     "time/rollout": "Seconds of the step spent sampling.",
     "time/reward": "Seconds of the step spent scoring.",
     "time/update": "Seconds of the step spent in forward and backward passes.",
-    "time/logging": "Seconds of the step spent writing metrics, tables and pictures.",
+    "time/logging": "Seconds spent drawing rollouts, on the steps that draw them.",
     "time/step": "Seconds of the whole step.",
     "tokens/per_second": "Completion tokens sampled per second of the whole step.",
     "sft/loss": "Mean cross-entropy per target token, nats.",
-    "sft/token_accuracy": "Share of target tokens that are the likeliest ones.",
     "sft/entropy": "Entropy of the policy per target token, nats.",
     "pretrain/loss": "Loss of the dense lesson: objectness, class, colour and box per image token.",
     "pretrain/class": "Share of objects whose class the tower reads right.",
@@ -57,11 +56,11 @@ EVALUATION = {
     "tokens": "Mean tokens per answer.",
     "reward": "Mean total reward under the reward that is trained on.",
 }
-"""Held-out metrics, logged as ``<set>/<name>`` or ``<set>/<kind>/<name>``; all but the counts
+"""Held-out metrics, kept as ``<set>/<name>``; all but the counts
 ``n`` and ``boxes_true`` with ``<name>_low`` and ``<name>_high``, their 95 % interval."""
 
 _DECLARED = re.compile("|".join(re.escape(n).replace("<term>", "[^/]+") for n in METRICS))
-_HELD_OUT = re.compile(f"(?:[^/]+/)?(?:{'|'.join(EVALUATION)})(?:_low|_high)?")
+_HELD_OUT = re.compile(f"(?:{'|'.join(EVALUATION)})(?:_low|_high)?")
 
 
 def check_names(metrics: Mapping[str, object], sets: Collection[str] = ()) -> None:

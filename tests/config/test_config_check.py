@@ -37,8 +37,6 @@ class Loss:
 
 
 class Folder:
-    provides: ClassVar[frozenset[str]] = frozenset({"answers"})
-
     def __init__(self, root: Path, limit: int | None = None, **columns: str) -> None:
         raise AssertionError("checking builds nothing")
 
@@ -166,18 +164,6 @@ def test_a_shared_node_is_told_once() -> None:
     assert len(problems({"a": iou(wieght=1), "b": "${a}"})) == 1
 
 
-def test_a_reward_term_without_its_truth_is_told() -> None:
-    data = {"train": {"_target_": f"{HERE}.Folder", "root": "x"}}
-    assert problems({"data": data, "reward": {"terms": {"iou": iou()}}}) == [
-        "reward.terms.iou needs groundings, but the training data (Folder) has none: drop the "
-        "term with ~reward.terms.iou, or choose other data with data=<option>"
-    ]
-
-
-def test_data_that_declares_nothing_is_taken_to_have_everything() -> None:
-    check_config(OmegaConf.create({"data": loss(), "reward": {"terms": {"iou": iou()}}}))
-
-
 def test_a_group_of_one_is_told() -> None:
     config = {"sampler": {"group_size": 1}}
     check_config(OmegaConf.create(config))
@@ -234,3 +220,19 @@ def test_an_option_that_undoes_an_ablation_is_told(overlay_dir: Path) -> None:
 def test_an_option_that_agrees_with_an_ablation_passes(overlay_dir: Path) -> None:
     check_composed(overlay_dir, "ablation=no_kl", "kl_coef=0.0", "reward=acc", "lr=2")
     check_composed(overlay_dir, "kl_coef=0.1")
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"pipeline": ["sft", "gpro"]}, "did you mean 'grpo'?"),
+        ({"pipeline": []}, "names no stage: type pipeline=[sft,grpo]"),
+        ({"pipeline": ["pretrain", "sft"]}, "mixes pretraining with other stages"),
+        ({"grammar": "obj_box"}, "did you mean 'obj_bbox'?"),
+        ({"trainer": {"devices": 4}}, "type trainer.devices=1"),
+    ],
+)
+def test_a_choice_that_nothing_can_run_is_told(config: dict[str, Any], told: str) -> None:
+    stages = {"pretrain": {}, "sft": {}, "grpo": {}}
+    (problem,) = problems({"stage": stages, **config})
+    assert told in problem

@@ -44,16 +44,12 @@ class Recorder(L.LightningModule):
         self.fail_at = fail_at
         self.counts_steps_early = counts_steps_early
         self.seen: list[list[str]] = []
-        self.heldout: list[tuple[int, list[str]]] = []
 
     def training_step(self, batch: list[Sample], batch_idx: int) -> torch.Tensor:
         if batch_idx == self.fail_at:
             raise RuntimeError("power cut")
         self.seen.append([sample.id for sample in batch])
         return self.weight * 1.0
-
-    def validation_step(self, batch: list[Sample], batch_idx: int, dataloader_idx: int = 0) -> None:
-        self.heldout.append((dataloader_idx, [sample.id for sample in batch]))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         if self.counts_steps_early:
@@ -78,7 +74,7 @@ def trainer(folder: Path, **options: Any) -> L.Trainer:
     [
         {"max_steps": 11},
         {"limit_train_batches": 11, "max_epochs": 1},
-        {"limit_train_batches": 4, "max_epochs": 3, "num_sanity_val_steps": 0},
+        {"limit_train_batches": 4, "max_epochs": 3},
     ],
 )
 @pytest.mark.parametrize("counts_steps_early", [False, True])
@@ -94,7 +90,6 @@ def test_a_resumed_run_sees_the_batches_of_an_undisturbed_one(
     trainer(tmp_path / "whole", **options).fit(whole, datamodule=module())
     steps = 12 if options.get("max_epochs") == 3 else 11
     assert len(whole.seen) == steps
-    assert whole.heldout[:2] == [(0, ["h0", "h1"]), (0, ["h2"])]
     first = Recorder(fail_at=3 if steps == 12 else 4)
     with pytest.raises(RuntimeError, match="power cut"):
         trainer(tmp_path / "cut", **options).fit(first, datamodule=module())
@@ -142,7 +137,6 @@ def test_loading_leaves_the_global_random_state_alone() -> None:
     module = GroundingDataModule(train=numbered(8), heldout={"h": numbered(2, "h")})
     before = torch.get_rng_state()
     next(iter(module.train_dataloader()))
-    next(iter(module.val_dataloader()[0]))
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -207,8 +201,8 @@ def test_taking_some_samples_keeps_their_order() -> None:
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 4])
-def test_the_processes_share_a_step_and_a_held_out_set(world_size: int) -> None:
-    shares, held = [], []
+def test_the_processes_share_a_step(world_size: int) -> None:
+    shares = []
     for rank in range(world_size):
         module = GroundingDataModule(
             train=numbered(8), heldout={"h": numbered(5, "h")}, prompts_per_step=4
@@ -218,8 +212,4 @@ def test_the_processes_share_a_step_and_a_held_out_set(world_size: int) -> None:
         alone.strategy.global_rank, alone.strategy.world_size = rank, world_size
         module.trainer = alone
         shares += [sample.id for sample in next(iter(module.train_dataloader()))]
-        batches = list(module.val_dataloader()[0])
-        assert len(batches) == len(module.val_dataloader()[0])
-        held += [sample.id for batch in batches for sample in batch]
     assert shares == whole
-    assert sorted(held) == ["h0", "h1", "h2", "h3", "h4"]

@@ -27,9 +27,9 @@ def test_every_epoch_holds_each_sample_once(
 def test_starting_at_a_step_gives_exactly_the_tail(
     size: int, batch_size: int, seed: int, start: int
 ) -> None:
-    whole = StepSampler(size=size, batch_size=batch_size, seed=seed, num_steps=start + 5)
-    tail = StepSampler(size=size, batch_size=batch_size, seed=seed, start_step=start, num_steps=5)
-    assert list(whole)[start:] == list(tail)
+    whole = StepSampler(size=size, batch_size=batch_size, seed=seed)
+    tail = StepSampler(size=size, batch_size=batch_size, seed=seed, start_step=start)
+    assert list(islice(whole, start, start + 5)) == list(islice(tail, 5))
     assert tail.batch(start) == next(iter(tail))
 
 
@@ -42,13 +42,12 @@ def test_the_ranks_slices_make_up_the_step(
             size=size,
             batch_size=share * world_size,
             seed=seed,
-            num_steps=4,
             rank=rank,
             world_size=world_size,
         )
         for rank in range(world_size)
     ]
-    for step, slices in enumerate(zip(*ranks, strict=True)):
+    for step, slices in enumerate(islice(zip(*ranks, strict=True), 4)):
         assert list(chain.from_iterable(slices)) == ranks[0].batch(step)
 
 

@@ -36,12 +36,9 @@ GOOD = Outcome(
     truncated=False,
     tokens=40,
     image_key="a",
-    kind="color",
 )
 LAZY = replace(GOOD, correct=False, predicted=(VASE,), tokens=20, image_key="b")
-SPAM = replace(
-    GOOD, predicted=(VASE, CUP, OUTSIDE, OUTSIDE), tokens=80, image_key="a", kind="relation"
-)
+SPAM = replace(GOOD, predicted=(VASE, CUP, OUTSIDE, OUTSIDE), tokens=80, image_key="a")
 BROKEN = replace(
     GOOD,
     correct=None,
@@ -52,7 +49,6 @@ BROKEN = replace(
     truncated=True,
     tokens=60,
     image_key="c",
-    kind="count",
 )
 ALL = [GOOD, LAZY, SPAM, BROKEN]
 
@@ -126,28 +122,19 @@ def test_what_no_question_speaks_about_is_left_out() -> None:
     json.dumps(got, allow_nan=False)
 
 
-def test_kinds_of_questions_are_told_apart() -> None:
-    got = scores(ALL, by_kind=True)
-    assert got["color/acc"] == 0.5
-    assert got["relation/n"] == 1
-    assert got["count/truncated"] == 1.0
-    assert "count/acc" not in got
-    assert got["acc"] == scores(ALL)["acc"]
-
-
 def test_every_name_is_declared() -> None:
-    got = scores(ALL, by_kind=True)
+    got = scores(ALL)
     check_names({f"tabletop/{name}": value for name, value in got.items()}, sets=["tabletop"])
 
 
 def test_batches_and_reset_make_no_difference() -> None:
-    metric = GroundingMetrics(by_kind=True)
+    metric = GroundingMetrics()
     metric.update(ALL)
     metric.reset()
     for outcome in ALL:
         metric.update([outcome])
     metric.update([])
-    assert metric.compute() == scores(ALL, by_kind=True)
+    assert metric.compute() == scores(ALL)
 
 
 def test_nothing_answered_is_an_error() -> None:
@@ -157,15 +144,10 @@ def test_nothing_answered_is_an_error() -> None:
         metric.compute()
 
 
-def test_a_kind_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match="longer than 32 bytes"):
-        scores([replace(GOOD, kind="k" * 33)])
-
-
 def _worker(rank: int, port: int, folder: str) -> None:
     dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
-    metric = GroundingMetrics(by_kind=True)
-    # Uneven shares: process 1 never sees a "relation" or "count" question.
+    metric = GroundingMetrics()
+    # Uneven shares.
     metric.update([ALL[0], ALL[2], ALL[3]] if rank == 0 else [ALL[1]])
     (Path(folder) / f"{rank}.json").write_text(json.dumps(metric.compute()))
     dist.destroy_process_group()
@@ -178,7 +160,7 @@ def test_two_processes_agree_with_one(tmp_path: Path) -> None:
     # Forked, not spawned: importing torch twice would take most of a minute on two cores.
     mp.start_processes(_worker, args=(port, str(tmp_path)), nprocs=2, start_method="fork")
     first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
-    assert first == second == pytest.approx(scores(ALL, by_kind=True))
+    assert first == second == pytest.approx(scores(ALL))
 
 
 def test_many_answers_are_summed_up_quickly_and_exactly() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,13 @@ def test_every_answer_is_kept_with_its_picture(make_policy: MakePolicy, tmp_path
     assert [record["id"] for record in records] == [sample.id for sample in world_samples(6)]
     assert all((tmp_path / record["image"]).is_file() for record in records)
     assert all(record["set"] == "tabletop" for record in records)
+
+
+def test_kept_answers_score_again_as_they_did(make_policy: MakePolicy, tmp_path: Path) -> None:
+    policy = make_policy(None)
+    measure = held_out(policy, Oracle(knows=True))
+    figures = measure(policy, tmp_path, "start")
+    again = measure.rescore(tmp_path, "start")
+    assert again == {name: figures[name] for name in figures if "/reward" in name}
+    other = replace(measure, reward=replace(measure.reward, terms={"acc": Acc(weight=3.0)}))
+    assert other.rescore(tmp_path, "start")["tabletop/reward"] == 3.0

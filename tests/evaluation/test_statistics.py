@@ -9,7 +9,6 @@ from scipy import stats
 from groundrl.evaluation.statistics import (
     Interval,
     bootstrap,
-    paired_bootstrap,
     t_interval,
     wilson,
 )
@@ -106,13 +105,6 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     assert bootstrap(VALUES, seed=1) != bootstrap(VALUES)
 
 
-def test_pairing_sees_a_small_steady_gain_that_two_intervals_hide() -> None:
-    better = [value + 0.01 for value in VALUES]
-    gain = paired_bootstrap(better, VALUES)
-    assert (gain.low, gain.high) == pytest.approx((0.01, 0.01))
-    assert bootstrap(better).low < bootstrap(VALUES).high
-
-
 def test_coverage_of_the_bootstrap_is_near_its_level() -> None:
     rng = np.random.default_rng(0)
     hits = 0
@@ -126,11 +118,6 @@ def test_coverage_of_the_bootstrap_is_near_its_level() -> None:
 def test_no_values_have_no_mean(statistic: object) -> None:
     with pytest.raises(ValueError, match="at least one number"):
         statistic([])  # type: ignore[operator]
-
-
-def test_values_of_different_length_cannot_be_paired() -> None:
-    with pytest.raises(ValueError, match="cannot pair 2 values with 1"):
-        paired_bootstrap([1.0, 2.0], [1.0])
 
 
 def test_a_value_without_weight_is_refused() -> None:

@@ -278,3 +278,12 @@ def test_an_unknown_grammar_is_answered_with_the_choices() -> None:
     assert get_grammar("inline_box").name == "inline_box"
     with pytest.raises(UserError, match="obj_bbox, inline_box, bbox_2d"):
         get_grammar("boxes")
+
+
+@pytest.mark.parametrize("name", GRAMMARS)
+def test_the_syntax_that_instructions_show_reads_as_a_box(name: str) -> None:
+    shown = GRAMMARS[name].syntax
+    for number, corner in enumerate(("x1", "y1", "x2", "y2"), start=1):
+        shown = shown.replace(corner, str(number))
+    (grounding,) = GRAMMARS[name].parse(shown, Frame.PIXEL).groundings
+    assert grounding == cup(1, 2, 3, 4, label="label")

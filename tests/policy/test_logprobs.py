@@ -56,6 +56,18 @@ def test_shared_logprobs_equal_the_models_own_forward_pass(make_policy: MakePoli
             assert result.mask[row].sum() == len(tokens)
 
 
+def test_the_plain_path_uses_the_features_that_it_is_given(make_policy: MakePolicy) -> None:
+    policy, samples = make_policy(None, prefix_sharing=False), world_samples(2)
+    groups = completions(policy, [[7, 3], [5]])
+    prompts = [policy.encode(sample) for sample in samples]
+    with torch.no_grad():
+        features = policy.features(prompts)
+        expected = policy.logprobs(prompts, groups).logprobs
+        torch.testing.assert_close(policy.logprobs(prompts, groups, features).logprobs, expected)
+        swapped = policy.logprobs(prompts, groups, features[::-1]).logprobs
+    assert (swapped - expected).abs().max() > 1e-3
+
+
 def test_sharing_the_prefix_changes_neither_logprobs_nor_gradients(
     make_policy: MakePolicy,
 ) -> None:

@@ -47,7 +47,7 @@ def test_other_questions_have_their_own_extremes() -> None:
 
 
 def test_stages_stand_in_the_order_of_the_metrics(run_dir: Path) -> None:
-    write_answers(run_dir / "rollouts" / "step.jsonl", [record(1)])
+    write_answers(run_dir / "heldout_step.jsonl", [record(1)])
     write_answers(run_dir / "heldout_empty.jsonl", [])
     stages = [found[0].stage for found in read_answers(run_dir, ["start", "sft", "grpo"])]
     assert stages == ["start", "sft", "grpo", "step"]

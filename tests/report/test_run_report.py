@@ -137,10 +137,12 @@ def test_bookkeeping_scalars_are_no_curves(run_dir: Path) -> None:
     assert list(curves) == ["policy/kl", "reward/iou"]
 
 
-def test_a_name_in_the_config_is_the_title(tmp_path: Path) -> None:
-    (tmp_path / "resolved.yaml").write_text("name: two boxes\nseed: 3\n")
+def test_reward_and_model_of_the_config_are_the_title(tmp_path: Path) -> None:
+    (tmp_path / "resolved.yaml").write_text(
+        "seed: 3\nmodel: {path: tiny}\nreward: {terms: {iou: {}, acc: {}}}\n"
+    )
     file = write_report(tmp_path)
-    assert read(file).headings[0] == "two boxes"
+    assert read(file).headings[0] == "reward iou + acc, tiny"
     assert '<span class="chip">seed 3</span>' in file.read_text()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from groundrl.errors import UserError
-from groundrl.report.sweep import find_runs, sweep_table, write_sweep
+from groundrl.report.sweep import change_table, find_runs, sweep_table, write_sweep
 
 
 def finish(folder: Path, acc: float) -> None:
@@ -109,3 +109,10 @@ def test_a_sweep_where_all_failed_is_still_a_table(tmp_path: Path) -> None:
     (tmp_path / "acc" / "seed=0").mkdir(parents=True)
     assert sweep_table(tmp_path).rows == (("acc", "0", "1"),)
     assert "not finished" in write_sweep(tmp_path)[1].read_text().lower()
+
+
+def test_what_the_last_stage_changed_is_a_table_of_its_own(root: Path) -> None:
+    table = change_table(find_runs(root))
+    assert table.columns == ("setting", "t/acc")
+    assert table.rows == (("acc", "0.300"), ("iou+acc", "0.500 ± 0.248"))
+    assert "Change by the last stage" in write_sweep(root)[0].read_text()

@@ -9,8 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import plugin_data_pb2
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from groundrl.report.tables import Table
-from groundrl.report.tensorboard import log_hparams, log_image, log_table
+from groundrl.report.tensorboard import log_hparams, log_image
 
 
 def events(folder: Path) -> EventAccumulator:
@@ -26,13 +25,6 @@ def test_a_picture_comes_back_pixel_by_pixel(tmp_path: Path) -> None:
     assert image.step == 7
     with Image.open(io.BytesIO(image.encoded_image_string)) as back:
         assert np.array_equal(np.asarray(back.convert("RGB")), np.asarray(picture))
-
-
-def test_a_table_is_written_as_markdown(tmp_path: Path) -> None:
-    with SummaryWriter(str(tmp_path)) as writer:
-        log_table(writer, "heldout", Table(columns=("a", "b"), rows=(("x", "1"),)), 3)
-    (text,) = events(tmp_path).Tensors("heldout/text_summary")
-    assert text.tensor_proto.string_val[0].decode() == "| a | b |\n|---|---:|\n| x | 1 |\n"
 
 
 def test_hyper_parameters_stay_in_the_run_and_keep_their_types(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """GRPO against a loop that is written out here, and what it must and must not change."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
 from groundrl.rewards.base import Attempt
 from groundrl.rollout.sampler import Rollout
-from groundrl.stages.grpo import GRPOModule
+from groundrl.stages.grpo import GRPOModule, groups
 
 KL = 0.3
 
@@ -29,6 +30,19 @@ class Constant:
 
     def __call__(self, attempt: Attempt) -> float:
         return 1.0
+
+
+@dataclass
+class Sometimes:
+    """Tells completions apart for two steps of 12 completions, and then never again."""
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+    weight: float = 1.0
+    seen: list[Attempt] = field(default_factory=list)
+
+    def __call__(self, attempt: Attempt) -> float:
+        self.seen.append(attempt)
+        return float(len(self.seen) % 2) if len(self.seen) <= 24 else 1.0
 
 
 def moved_policy(make_policy: MakePolicy, prefix_sharing: bool = True) -> Policy:
@@ -61,12 +75,14 @@ class Recorder(torch.optim.SGD):
         self.seen.append([p.grad.clone() for g in self.param_groups for p in g["params"]])
 
 
-def module_gradients(module: GRPOModule, rollout: Rollout, advantages: Tensor) -> list[Tensor]:
+def module_gradients(
+    module: GRPOModule, rollout: Rollout, advantages: Tensor, equal: Sequence[bool] = (False,) * 3
+) -> list[Tensor]:
     """The gradient of one on-policy update as the stage computes it, clipping out of the way."""
     recorder = Recorder(module.policy)
     module.optimizers = lambda: recorder  # pyright: ignore[reportAttributeAccessIssue]
     module.manual_backward = lambda loss: loss.backward()  # pyright: ignore
-    module.update([module.group(rollout, advantages, i) for i in range(len(rollout.groups))])
+    module.update(groups(rollout, advantages, equal))
     return recorder.seen[0]
 
 
@@ -153,3 +169,43 @@ def test_every_update_on_a_rollout_is_measured_from_where_it_was_sampled(
     state = torch.load(tmp_path / "checkpoints" / "stage" / "last.ckpt", weights_only=False)
     steps = {int(s["step"]) for s in state["optimizer_states"][0]["state"].values()}
     assert steps == {2 * 2 * 2}
+
+
+def test_groups_without_a_winner_count_in_the_denominators(make_policy: MakePolicy) -> None:
+    loss = PolicyLoss(kl_coef=0.0)
+    module = grpo_module(moved_policy(make_policy), loss=loss)
+    object.__setattr__(module.optimization, "max_grad_norm", 1e9)
+    rollout = module.sampler(module.policy, world_samples(3), step=0)
+    advantages = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    advantages[1] = 0.0
+    taken = module_gradients(module, rollout, advantages)
+    module.policy.zero_grad()
+    skipped = module_gradients(module, rollout, advantages, equal=[False, True, False])
+    for a, b in zip(taken, skipped, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_the_samplers_own_logprobs_reach_the_loss(make_policy: MakePolicy, tmp_path: Path) -> None:
+    module = grpo_module(make_policy(), loss=PolicyLoss(importance_cap=2.0))
+    train(module, tmp_path)
+    gap = logged(tmp_path)["policy/sampler_gap"]
+    assert gap
+    assert all(0 <= value < 1e-4 for value in gap.values())
+
+
+def test_a_metric_that_a_step_lacks_has_a_gap(make_policy: MakePolicy, tmp_path: Path) -> None:
+    module = grpo_module(make_policy(), Sometimes())
+    train(module, tmp_path)
+    curves = logged(tmp_path)
+    silent = [step for step, share in curves["group/zero_variance_frac"].items() if share == 1.0]
+    assert silent == [3, 4]
+    assert not set(silent) & set(curves["policy/loss"])
+
+
+def test_entropy_is_that_of_the_tokens_that_count(make_policy: MakePolicy, tmp_path: Path) -> None:
+    """No answer of 8 tokens ends, so that masking truncated ones leaves nothing."""
+    module = grpo_module(make_policy(), loss=PolicyLoss(kl_coef=0.0, mask_truncated=True))
+    train(module, tmp_path)
+    curves = logged(tmp_path)
+    assert set(curves["completion/truncated_frac"].values()) == {1.0}
+    assert set(curves["policy/entropy"].values()) == {0.0}

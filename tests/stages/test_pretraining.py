@@ -26,6 +26,8 @@ from groundrl.stages.pretrain import (
 )
 from groundrl.stages.pretraining import Pretraining
 
+CPU = torch.device("cpu")
+
 
 def stream(**changes: object) -> LessonStream:
     settings = {
@@ -75,7 +77,7 @@ def test_the_cell_under_an_objects_centre_learns_its_class_colour_and_box(
 ) -> None:
     lesson = stream()[0][0]
     prompt = make_policy(None).encode.image_prefix(lesson.image)
-    targets = dense_targets([lesson.scene, lesson.scene], [prompt, prompt])
+    targets = dense_targets([lesson.scene, lesson.scene], [prompt, prompt], CPU)
     half = len(targets.cell) // 2
     assert (targets.cell[half:] - targets.cell[:half]).tolist() == [25] * half
     for row in range(half):
@@ -97,7 +99,7 @@ def test_the_cell_under_an_objects_centre_learns_its_class_colour_and_box(
 def test_the_dense_head_can_learn_its_lesson(make_policy: Callable[..., Policy]) -> None:
     lesson = stream()[0][0]
     prompt = make_policy(None).encode.image_prefix(lesson.image)
-    targets = dense_targets([lesson.scene], [prompt])
+    targets = dense_targets([lesson.scene], [prompt], CPU)
     tokens = torch.randn(25, 64)
     head = DenseHead(64)
     optimizer = torch.optim.Adam(head.parameters(), lr=0.02)

@@ -2,23 +2,32 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from PIL import Image
+from world_questions import world_samples
 
 from groundrl.config import register_resolvers
-from groundrl.config.build import warmup
+from groundrl.config.build import data_stamp, warmup
+from groundrl.data.datasets import SampleList
+from groundrl.data.module import GroundingDataModule
+from groundrl.records import ImageFile
 from groundrl.stages.pipeline import PROGRESS, Warmup
 
 ROOT = Path(__file__).parents[2]
+
+
+DATA = GroundingDataModule(train=SampleList(tuple(world_samples(1))))
 
 
 def folder(*overrides: str) -> Path:
     """Where the warm-up of this command line is shared."""
     register_resolvers(ROOT)
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        found = warmup(compose("train", ["cache_dir=shared", *overrides]))
+        found = warmup(compose("train", ["cache_dir=shared", *overrides]), DATA)
     assert found is not None
     return found.folder
 
@@ -29,7 +38,14 @@ def test_what_comes_after_the_warmup_does_not_matter_to_it(override: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "override", ["seed=1", "adapter=none", "stage.sft.steps=7", "data.heldout_size=9"]
+    "override",
+    [
+        "seed=1",
+        "adapter=none",
+        "stage.sft.steps=7",
+        "data.heldout_size=9",
+        "stage.grpo.module.sampler.sampling.max_tokens=9",
+    ],
 )
 def test_what_the_warmup_depends_on_makes_it_another(override: str) -> None:
     assert folder(override) != folder()
@@ -40,6 +56,20 @@ def test_other_weights_have_another_warmup(tmp_path: Path) -> None:
     before = folder(f"model.path={tmp_path}")
     (tmp_path / "model.safetensors").write_bytes(b"other")
     assert folder(f"model.path={tmp_path}") != before
+
+
+def test_other_samples_or_pictures_have_another_warmup(tmp_path: Path) -> None:
+    (sample,) = world_samples(1)
+    picture = tmp_path / "a.png"
+
+    def stamp(question: str, color: str) -> str:
+        Image.new("RGB", (8, 8), color).save(picture)
+        image = ImageFile(path=picture, width=8, height=8)
+        asked = replace(sample, image=image, question=question)
+        return data_stamp(GroundingDataModule(train=SampleList((asked,))))
+
+    stamps = {stamp("Which?", "red"), stamp("What?", "red"), stamp("Which?", "#123456")}
+    assert len(stamps) == 3
 
 
 def finished_run(run_dir: Path, weights: bytes = b"learned") -> Path:

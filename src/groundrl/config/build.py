@@ -17,10 +17,12 @@ from groundrl.config.problems import raise_all
 from groundrl.config.resolved import config_hash
 from groundrl.config.sweep_report import root_cause
 from groundrl.data.datasets import SampleList, SampleSource
+from groundrl.data.module import GroundingDataModule
 from groundrl.errors import UserError
 from groundrl.evaluation.heldout import HeldOut
 from groundrl.grammar import get_grammar
 from groundrl.policy.embedded import embedded_model_dir
+from groundrl.records import ImageFile
 from groundrl.rewards.base import ABSENCE_KINDS, RewardTerm
 from groundrl.rollout.native import Sampling
 from groundrl.rollout.sampler import Sampler
@@ -29,7 +31,12 @@ from groundrl.stages.fit import StagePlan
 from groundrl.stages.pipeline import Pipeline, Warmup
 from groundrl.stages.pretraining import Pretraining
 
-WARMUP_KEYS = ("model", "adapter", "data", "rollout", "stage.sft", "grammar", "seed", "trainer")
+ANSWER_TOKENS = "stage.grpo.module.sampler.sampling.max_tokens"
+"""The token limit of rollouts is that of held-out answers, too."""
+WARMUP_KEYS = (
+    *("model", "adapter", "data", "rollout", "stage.sft", "grammar", "seed", "trainer"),
+    ANSWER_TOKENS,
+)
 """What an SFT warm-up and the measurements around it depend on, the reward aside."""
 
 
@@ -53,10 +60,12 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining:
     # The data is read before the weights: its mistakes are the commoner and the cheaper ones.
     data = make(cfg.data, seed=cfg.seed)
     check_fed(make(cfg.reward.terms), data.train)
+    if "sft" in cfg.pipeline:
+        check_rationales(data.train)
     policy = make(cfg.model)
     reward = make(cfg.reward, grammar=grammar, frame=policy.frame)
     supplied = {"policy": policy, "grammar": grammar, "reward": reward}
-    greedy = Sampling(max_tokens=cfg.stage.grpo.module.sampler.sampling.max_tokens, temperature=0.0)
+    greedy = Sampling(max_tokens=OmegaConf.select(cfg, ANSWER_TOKENS), temperature=0.0)
     return Pipeline(
         policy=policy,
         data=data,
@@ -70,7 +79,7 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining:
         make_trainer=make(cfg.trainer),
         run_dir=run_dir,
         hparams=cast(dict[str, object], OmegaConf.to_container(cfg, resolve=True)),
-        warmup=warmup(cfg),
+        warmup=warmup(cfg, data),
     )
 
 
@@ -94,13 +103,21 @@ def check_fed(terms: Mapping[str, RewardTerm], train: SampleSource) -> None:
     )
 
 
-def build_pretraining(cfg: DictConfig, run_dir: Path) -> Pretraining:
-    """Raises UserError when other stages are to follow: they need a model that is finished."""
-    if list(cfg.pipeline) != ["pretrain"]:
+def check_rationales(train: SampleSource) -> None:
+    """Raise UserError for samples that the warm-up cannot teach from; the world's all can."""
+    if not isinstance(train, SampleList):
+        return
+    lacking = [sample.id for sample in train.samples if sample.rationale is None]
+    if lacking:
         raise UserError(
-            f"pipeline={list(cfg.pipeline)} mixes pretraining with other stages. Type "
-            "pipeline=[pretrain], and then the others with model.path=<its output_dir>/model"
+            f"{len(lacking)} of {len(train)} training samples have no rationale, {lacking[0]!r} "
+            "for example, and the SFT warm-up needs one for every sample: add them, or skip the "
+            "warm-up with pipeline=[grpo]"
         )
+
+
+def build_pretraining(cfg: DictConfig, run_dir: Path) -> Pretraining:
+    """The run that makes the embedded model."""
     return Pretraining(
         plan=make(cfg.stage.pretrain),
         grammar=get_grammar(cfg.grammar),
@@ -118,12 +135,12 @@ def build_stage(plan: StagePlan, supplied: dict[str, Any]) -> Stage:
     return plan.module(**{name: value for name, value in supplied.items() if name in wanted})
 
 
-def warmup(cfg: DictConfig) -> Warmup | None:
+def warmup(cfg: DictConfig, data: GroundingDataModule) -> Warmup | None:
     """Where this run's SFT warm-up is shared; None without a warm-up or a cache."""
     if cfg.cache_dir is None or cfg.pipeline[0] != "sft":
         return None
-    weights = local_weights(cfg.model.path)
-    name = f"{config_hash(cfg, WARMUP_KEYS)}-{weights}-{version('groundrl')}"
+    stamp = f"{local_weights(cfg.model.path)}-{data_stamp(data)}-{version('groundrl')}"
+    name = f"{config_hash(cfg, WARMUP_KEYS)}-{stamp}"
     return Warmup(folder=Path(cfg.cache_dir) / "warmup" / name)
 
 
@@ -135,3 +152,19 @@ def local_weights(path: str) -> str:
     files = sorted((file.name, file.stat()) for file in folder.iterdir() if file.is_file())
     stamp = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in files]
     return hashlib.sha256(repr(stamp).encode()).hexdigest()[:8]
+
+
+def data_stamp(data: GroundingDataModule) -> str:
+    """8 hex digits that change when a sample or a picture file does; the world is in the config."""
+    digest = hashlib.sha256()
+    pictures: set[Path] = set()
+    for source in (data.train, *data.heldout.values()):
+        if isinstance(source, SampleList):
+            for sample in source.samples:
+                digest.update(repr(sample).encode())
+                if isinstance(sample.image, ImageFile):
+                    pictures.add(sample.image.path)
+    for path in sorted(pictures):
+        stat = path.stat()
+        digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}".encode())
+    return digest.hexdigest()[:8]

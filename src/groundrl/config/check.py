@@ -33,7 +33,7 @@ def check_config(cfg: DictConfig) -> None:
         for annotation in [annotations.get(path)]
     ]
     problems += [problem for target in targets for problem in check_signature(target)]
-    problems += cross_checks(tree, targets)
+    problems += cross_checks(tree)
     hydra = _hydra_node(cfg)
     if hydra is not None:
         problems += overlay_conflicts(hydra)

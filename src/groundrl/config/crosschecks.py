@@ -1,57 +1,54 @@
 """Choices that are fine alone and wrong together."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from groundrl.config.problems import join
-from groundrl.config.tree import Target
+from groundrl.config.problems import did_you_mean, join
 
 
-def cross_checks(tree: dict[str, Any], targets: list[Target]) -> list[str]:
+def cross_checks(tree: dict[str, Any]) -> list[str]:
     """Problems that no single node shows."""
     return [
-        *_unfed_terms(targets),
+        *_unknown_stages(tree),
+        *_unknown_grammar(tree),
         *_lonely_groups(tree),
         *_biased_ratios(tree),
         *unwritable_folders(tree),
         *_absent_gpu(tree),
+        *_several_devices(tree),
     ]
 
 
-def _unfed_terms(targets: list[Target]) -> Iterator[str]:
-    """Reward terms whose ``needs`` no training set ``provides``.
-
-    Both are class attributes, sets out of {"groundings", "answers"}; a data set without
-    ``provides`` is taken to have both. Training sets are the nodes under ``data.train`` if there
-    are any, else all nodes under ``data``.
-    """
-    train = [t for t in targets if _is_under(t.path, "data.train")]
-    declaring = [
-        target
-        for target in train or [t for t in targets if _is_under(t.path, "data")]
-        if hasattr(target.call, "provides")
-    ]
-    if not declaring:
+def _unknown_stages(tree: dict[str, Any]) -> Iterator[str]:
+    """Stages of the pipeline that the config has no plan for."""
+    if "pipeline" not in tree:
         return
-    provided = frozenset[str]().union(*(_declared(t.call, "provides") for t in declaring))
-    names = ", ".join(target.name.rpartition(".")[2] for target in declaring)
-    for term in targets:
-        lacking = sorted(_declared(term.call, "needs") - provided)
-        if _is_under(term.path, "reward") and lacking:
-            yield (
-                f"{term.path} needs {' and '.join(lacking)}, but the training data ({names}) has "
-                f"none: drop the term with ~{term.path}, or choose other data with data=<option>"
-            )
+    known = [name for name in tree.get("stage", {}) if name != "pretrain"]
+    pipeline = tree["pipeline"]
+    if not isinstance(pipeline, list) or not pipeline:
+        yield f"pipeline={pipeline} names no stage: type pipeline=[{','.join(known)}]"
+        return
+    for name in pipeline:
+        if name not in (*known, "pretrain"):
+            stages = ",".join(known)
+            guess = did_you_mean(str(name), known)
+            yield f"pipeline names {name}, which is no stage: type pipeline=[{stages}]{guess}"
+    if "pretrain" in pipeline and len(pipeline) > 1:
+        yield (
+            "pipeline mixes pretraining with other stages: type pipeline=[pretrain], and then the "
+            "others with model.path=<its output_dir>/model"
+        )
 
 
-def _is_under(path: str, parent: str) -> bool:
-    return path == parent or path.startswith(f"{parent}.")
+def _unknown_grammar(tree: dict[str, Any]) -> Iterator[str]:
+    from groundrl.grammar import GRAMMARS  # here: it needs a second for its imports
 
-
-def _declared(call: Callable[..., object], name: str) -> frozenset[str]:
-    return frozenset(getattr(call, name, ()))
+    name = tree.get("grammar")
+    if name is not None and name not in GRAMMARS:
+        guess = did_you_mean(str(name), GRAMMARS)
+        yield f"grammar={name} is unknown: type one of {', '.join(GRAMMARS)}{guess}"
 
 
 def _lonely_groups(tree: dict[str, Any]) -> Iterator[str]:
@@ -114,3 +111,13 @@ def _absent_gpu(tree: dict[str, Any]) -> Iterator[str]:
 
         if not torch.cuda.is_available():
             yield "trainer needs a GPU, and torch sees none on this machine: type trainer=cpu"
+
+
+def _several_devices(tree: dict[str, Any]) -> Iterator[str]:
+    trainer = tree.get("trainer")
+    devices = trainer.get("devices", 1) if isinstance(trainer, dict) else 1
+    if devices != 1:
+        yield (
+            f"trainer.devices={devices}, but the stages share nothing among processes yet: type "
+            "trainer.devices=1"
+        )

@@ -30,7 +30,15 @@ def run_name(overrides: Sequence[str], varied: Sequence[str]) -> str:
     return "/".join(parts[key] for key in order) or "run"
 
 
+def box_syntax(grammar: str) -> str:
+    """How the grammar of that name writes a box, for instructions."""
+    from groundrl.grammar import get_grammar  # here: it needs a second for its imports
+
+    return get_grammar(grammar).syntax
+
+
 def register_resolvers(root: Path) -> None:
-    """Let configs call ``run_name``, and find ``sweeps/`` below the repository's ``root``."""
+    """Let configs call the functions above, and find ``sweeps/`` below ``root``."""
     OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+    OmegaConf.register_new_resolver("box_syntax", box_syntax, replace=True)
     OmegaConf.register_new_resolver("root", lambda: str(root.resolve()), replace=True)

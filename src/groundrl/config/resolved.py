@@ -59,7 +59,7 @@ def check_resume(cfg: DictConfig, run_dir: Path) -> None:
         for key in sorted(before.keys() | now.keys())
         if before.get(key, absent) != now.get(key, absent)
     ]
-    raise_all(problems, f"Resuming {run_dir} with another config than it started with")
+    raise_all(problems, f"{run_dir} was started with another config: going on with it")
 
 
 def _typed(value: object) -> str:

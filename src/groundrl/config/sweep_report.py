@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import InstantiationException
 from hydra.experimental.callback import Callback
@@ -27,7 +28,7 @@ class SweepReport(Callback):
             for key in {override.key_or_group for override in typed}.intersection(params):
                 # Hydra would multiply the two: every job several times, in the same folder.
                 params.pop(key)
-            varied = [*params, *(o.key_or_group for o in typed if o.is_sweep_override())]
+            varied = [*params, *(typed_key(o) for o in typed if o.is_sweep_override())]
             names = ",".join(f'"{key}"' for key in varied)
             # Jobs are composed anew, with the overrides of Hydra's own settings that stand here.
             config.hydra.overrides.hydra.append(
@@ -59,21 +60,35 @@ class SweepReport(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print and write the table of all jobs; exit status 1 when one of them failed."""
         # Drawing is loaded now: --help and --cfg need none of it.
-        from groundrl.report.sweep import failures, find_runs, sweep_table, write_sweep
+        from groundrl.report.sweep import (
+            change_table,
+            failures,
+            find_runs,
+            sweep_table,
+            write_sweep,
+        )
         from groundrl.report.tables import to_text
 
         root = Path(config.hydra.sweep.dir)
         published = OmegaConf.to_container(config.published) if "published" in config else None
         assert published is None or isinstance(published, Mapping)
         markdown, page = write_sweep(root, published, title=root.name)
+        runs = find_runs(root)
         print(to_text(sweep_table(root, published)))
-        failed = failures(runs := find_runs(root))
+        if (change := change_table(runs)).rows:
+            print(f"\n{to_text(change)}")
+        failed = failures(runs)
         if failed.rows:
             listed = "\n".join(f"{run}: {error}" for run, _, error in failed.rows)
             print(f"\n{len(failed.rows)} of {len(runs)} jobs failed:\n{listed}", file=sys.stderr)
         print(f"\n{markdown}\n{page}\n{root}")
         if failed.rows:
             sys.exit(1)
+
+
+def typed_key(override: Override) -> str:
+    """As it is typed: ``reward/term@reward.terms.giou``."""
+    return override.get_key_element().lstrip("+~")
 
 
 def root_cause(error: BaseException) -> BaseException:

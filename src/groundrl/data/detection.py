@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -60,25 +61,36 @@ def checked_set(
     return DetectionSet(name=name, split=split, names=tuple(names), images=images)
 
 
-def check_images(paths: Iterable[Path]) -> dict[Path, ImageFile | str]:
-    """Decode each picture, in parallel; the value is the reason where that fails."""
+EXIF_ORIENTATION: Final = 0x0112
+
+
+def check_images(paths: Iterable[Path], upright: bool = False) -> dict[Path, ImageFile | str]:
+    """Decode each picture, in parallel; the value is the reason where that fails.
+
+    ``upright`` refuses pictures that EXIF turns, where nothing tells whether boxes belong to the
+    stored or to the turned picture, and tools disagree.
+    """
     distinct = list(dict.fromkeys(paths))
     # PIL decodes outside the interpreter lock, so threads are enough.
     with ThreadPoolExecutor(max_workers=min(32, 2 * (os.cpu_count() or 1))) as pool:
-        return dict(zip(distinct, pool.map(_check_image, distinct), strict=True))
+        checked = pool.map(partial(_check_image, upright=upright), distinct)
+        return dict(zip(distinct, checked, strict=True))
 
 
-def _check_image(path: Path) -> ImageFile | str:
+def _check_image(path: Path, upright: bool) -> ImageFile | str:
     if not path.is_file():
         return "no such picture"
     try:
         with Image.open(path) as image:
             width, height = image.size
+            orientation = image.getexif().get(EXIF_ORIENTATION, 1)
             # An eighth of the size still reads a JPEG to its last byte, in a third of the time.
             image.draft("RGB", (max(1, width // 8), max(1, height // 8)))
             image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         return f"the picture cannot be decoded ({error})"
+    if upright and orientation != 1:
+        return f"the picture is stored turned (EXIF orientation {orientation}): save it upright"
     return ImageFile(path=path, width=width, height=height)
 
 

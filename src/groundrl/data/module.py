@@ -29,7 +29,7 @@ class GroundingDataModule(L.LightningDataModule):
         seed: int = 0,
         num_workers: int = 0,
     ) -> None:
-        """Raises UserError when training and a held-out set share pictures."""
+        """Raises UserError when a held-out set is empty or shares pictures with training."""
         super().__init__()
         self.train = train
         self.heldout = dict(heldout or {})
@@ -39,6 +39,8 @@ class GroundingDataModule(L.LightningDataModule):
         self._resumed_at = 0
         StepSampler(size=len(train), batch_size=prompts_per_step, seed=seed)
         for name, source in self.heldout.items():
+            if len(source) == 0:
+                raise UserError(f"held-out set {name!r} is empty: type data.heldout_size=500")
             _check_apart(name, source, train)
 
     @property
@@ -91,10 +93,6 @@ class GroundingDataModule(L.LightningDataModule):
         """Endless batches of this rank from the current step on."""
         return TrainLoader(self)
 
-    def val_dataloader(self) -> list["HeldoutLoader"]:
-        """A loader for each held-out set, in the order of ``heldout``."""
-        return [HeldoutLoader(source, self) for source in self.heldout.values()]
-
 
 class TrainLoader:
     """A plain iterable: Lightning would put its own sampler into a DataLoader under DDP."""
@@ -121,26 +119,6 @@ class TrainLoader:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Nothing to do: the module, restored before any loader exists, knows the step."""
-
-
-class HeldoutLoader:
-    """Every sample of a held-out set once, in order, shared among the ranks without padding."""
-
-    def __init__(self, source: SampleSource, module: GroundingDataModule) -> None:
-        self.source = source
-        self.module = module
-
-    def __len__(self) -> int:
-        return len(self._batches())
-
-    def __iter__(self) -> Iterator[list[Sample]]:
-        return _batches_of(self.source, self._batches(), self.module.num_workers)
-
-    def _batches(self) -> list[list[int]]:
-        rank, world_size = _place(self.module)
-        indices = range(rank, len(self.source), world_size)
-        size = self.module.prompts_per_step
-        return [list(indices[start : start + size]) for start in range(0, len(indices), size)]
 
 
 def _batches_of(

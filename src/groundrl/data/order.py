@@ -32,8 +32,6 @@ class StepSampler:
     """Samples of a step, over all ranks."""
     seed: int
     start_step: int = 0
-    num_steps: int | None = None
-    """Steps to give, from ``start_step`` on; None goes on forever."""
     rank: int = 0
     world_size: int = 1
 
@@ -58,12 +56,7 @@ class StepSampler:
         ]
 
     def __iter__(self) -> Iterator[list[int]]:
-        """This rank's slice of each step."""
+        """This rank's slice of each step from ``start_step`` on, without end."""
         share = self.batch_size // self.world_size
-        steps = (
-            count(self.start_step)
-            if self.num_steps is None
-            else range(self.start_step, self.start_step + self.num_steps)
-        )
-        for step in steps:
+        for step in count(self.start_step):
             yield self.batch(step)[self.rank * share : (self.rank + 1) * share]

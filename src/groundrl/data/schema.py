@@ -159,7 +159,7 @@ def _read(
             problems.add(where, str(error))
     folder = source.parent.resolve()
     paths = [Path(os.path.normpath(folder / row.image)) for _, row in rows]
-    pictures = check_images(paths)
+    pictures = check_images(paths, upright=True)
     samples = _samples(rows, [pictures[path] for path in paths], problems)
     if not samples and not problems.found:
         problems.add(source, "no samples")

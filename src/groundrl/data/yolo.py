@@ -4,9 +4,6 @@ Rows are ``class cx cy w h``: centre and size as shares of the picture, 0 to 1.
 """
 
 from pathlib import Path
-from typing import Final
-
-from PIL import Image
 
 from groundrl.data.detection import (
     AnnotatedImage,
@@ -21,8 +18,6 @@ from groundrl.data.problems import Problems
 from groundrl.data.yolo_layout import Entry, find_entries
 from groundrl.records import Grounding, ImageFile
 
-EXIF_ORIENTATION: Final = 0x0112
-
 
 def read_yolo(root: str | Path, split: str | None) -> DetectionSet:
     """Read one split; None takes everything below ``images/``. Raises UserError with all problems.
@@ -33,7 +28,7 @@ def read_yolo(root: str | Path, split: str | None) -> DetectionSet:
     folder = existing_folder(root, "YOLO data set (data.yaml, images/, labels/)")
     problems = Problems(f"YOLO data set {folder}" + (f", split {split}" if split else ""))
     names, entries = find_entries(folder, split, problems)
-    pictures = check_images(entry.picture for entry in entries)
+    pictures = check_images((entry.picture for entry in entries), upright=True)
     images = [
         _read_entry(entry, picture, names, problems)
         if isinstance(picture := pictures[entry.picture], ImageFile)
@@ -52,13 +47,6 @@ def read_yolo(root: str | Path, split: str | None) -> DetectionSet:
 def _read_entry(
     entry: Entry, image: ImageFile, names: dict[int, str], problems: Problems
 ) -> AnnotatedImage:
-    with Image.open(image.path) as picture:
-        orientation = picture.getexif().get(EXIF_ORIENTATION, 1)
-    if orientation != 1:
-        # Tools disagree whether boxes belong to the stored or to the turned picture.
-        problems.add(
-            image.path, f"is stored turned (EXIF orientation {orientation}): save it upright"
-        )
     boxes = Boxes(problems)
     # Bytes that are no text become a malformed row.
     label = entry.label.read_bytes() if entry.label.is_file() else b""

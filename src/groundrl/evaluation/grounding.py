@@ -16,9 +16,6 @@ from groundrl.evaluation.statistics import Interval, bootstrap, wilson
 HIT_IOU = 0.5
 """A box is found from this IoU on (RefCOCO's protocol)."""
 
-KIND_BYTES = 32
-"""Longest ``Outcome.kind`` in UTF-8."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -39,8 +36,6 @@ class Outcome:
     """Length of the completion."""
     image_key: str
     """``Sample.image.key``; questions about one image are resampled together."""
-    kind: str
-    """``Sample.kind``."""
 
 
 COLUMNS: tuple[str, ...] = (
@@ -66,26 +61,23 @@ class GroundingMetrics(Metric):
 
     ``compute()`` gives ``{name: mean, name_low: ..., name_high: ...}`` with 95 % intervals: Wilson
     for proportions of answers, bootstrap by image for the rest. ``n`` and ``boxes_true`` stand
-    alone. A metric that no question speaks about is left out. With ``by_kind`` the same follows
-    for each kind of question, as ``<kind>/<name>``. Processes exchange rows, so the result does
-    not depend on how questions are divided among them.
+    alone. A metric that no question speaks about is left out. Processes exchange rows, so the
+    result does not depend on how questions are divided among them.
     """
 
     full_state_update = False
     rows: list[Tensor]
     images: list[Tensor]
-    kinds: list[Tensor]
 
-    def __init__(self, by_kind: bool = False, resamples: int = 1000, seed: int = 0) -> None:
+    def __init__(self, resamples: int = 1000, seed: int = 0) -> None:
         super().__init__()
-        self.by_kind = by_kind
         self.resamples = resamples
         self.seed = seed
-        for name in ("rows", "images", "kinds"):
+        for name in ("rows", "images"):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
     def update(self, outcomes: Iterable[Outcome]) -> None:
-        """Adds answered questions. ValueError for a kind longer than KIND_BYTES."""
+        """Adds answered questions."""
         outcomes = list(outcomes)
         if not outcomes:
             return
@@ -93,8 +85,6 @@ class GroundingMetrics(Metric):
         self.rows.append(torch.tensor(rows, dtype=torch.float64, device=self.device))
         images = [_digest(outcome.image_key) for outcome in outcomes]
         self.images.append(torch.tensor(images, dtype=torch.int64, device=self.device))
-        kinds = [list(_padded(outcome.kind)) for outcome in outcomes]
-        self.kinds.append(torch.tensor(kinds, dtype=torch.uint8, device=self.device))
 
     def compute(self) -> dict[str, float]:
         """See the class. ValueError before the first outcome."""
@@ -103,15 +93,6 @@ class GroundingMetrics(Metric):
         rows = dim_zero_cat(self.rows).cpu().numpy()
         table: Table = dict(zip(COLUMNS, rows.T, strict=True))
         table["image"] = dim_zero_cat(self.images).cpu().numpy()
-        summary = self._summary(table)
-        if self.by_kind:
-            kinds = np.array([_unpadded(k) for k in dim_zero_cat(self.kinds).cpu().numpy()])
-            for kind in sorted(set(kinds.tolist())):
-                part = {name: column[kinds == kind] for name, column in table.items()}
-                summary |= {f"{kind}/{k}": v for k, v in self._summary(part).items()}
-        return summary
-
-    def _summary(self, table: Table) -> dict[str, float]:
         n = len(table["image"])
         asked = _where(table, ~np.isnan(table["correct"]))
         boxed = _where(table, table["true"] > 0)
@@ -177,14 +158,3 @@ def _row(outcome: Outcome) -> list[float]:
 def _digest(key: str) -> int:
     """The same 64-bit number for the same image in every process (``hash`` is salted)."""
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), signed=True)
-
-
-def _padded(kind: str) -> bytes:
-    encoded = kind.encode()
-    if len(encoded) > KIND_BYTES:
-        raise ValueError(f"kind {kind!r} is longer than {KIND_BYTES} bytes")
-    return encoded.ljust(KIND_BYTES, b"\0")
-
-
-def _unpadded(kind: np.ndarray) -> str:
-    return kind.tobytes().rstrip(b"\0").decode()

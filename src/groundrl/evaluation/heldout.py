@@ -1,18 +1,20 @@
 """Asks the policy the same held-out questions at every point of a run, and keeps the answers."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from groundrl.boxes import matched_iou
+from groundrl.boxes import View, matched_iou
 from groundrl.data.datasets import SampleSource
 from groundrl.evaluation.grounding import GroundingMetrics, Outcome
 from groundrl.evaluation.statistics import bootstrap
 from groundrl.grammar.answers import is_correct
 from groundrl.policy.policy import Policy
 from groundrl.progress import ProgressLine
-from groundrl.records import Grounding, Sample
+from groundrl.records import Completion, Grounding, RolloutGroup, Sample
 from groundrl.rewards.base import Attempt, RewardSum
 from groundrl.rewards.format import has_format
 from groundrl.rollout.sampler import Sampler
@@ -52,14 +54,25 @@ class HeldOut:
                         file.write(json.dumps(record) + "\n")
                     done += len(attempts)
                     line.update(done)
-                spread = bootstrap(rewards, images)
-                figures = {
-                    **metrics.compute(),
-                    "reward": spread.mean,
-                    "reward_low": spread.low,
-                    "reward_high": spread.high,
-                }
+                figures = {**metrics.compute(), **reward_figures(rewards, images)}
                 results |= {f"{set_name}/{key}": value for key, value in figures.items()}
+        return results
+
+    def rescore(self, run_dir: Path, name: str) -> dict[str, float]:
+        """``<set>/reward`` of the answers in ``heldout_<name>.jsonl`` under this run's reward."""
+        answers: dict[str, list[dict[str, Any]]] = {}
+        with (run_dir / f"heldout_{name}.jsonl").open() as file:
+            for line in file:
+                record = json.loads(line)
+                answers.setdefault(record["set"], []).append(record)
+        results: dict[str, float] = {}
+        for set_name, source in self.sets.items():
+            groups = [
+                answered(source[index], record) for index, record in enumerate(answers[set_name])
+            ]
+            rewards = [scores[0].total for scores in self.reward(groups)]
+            figures = reward_figures(rewards, [group.sample.image.key for group in groups])
+            results |= {f"{set_name}/{key}": value for key, value in figures.items()}
         return results
 
     def _answer(
@@ -75,6 +88,34 @@ class HeldOut:
             )
 
 
+def reward_figures(rewards: list[float], images: list[str]) -> dict[str, float]:
+    """``reward`` with its interval by bootstrap over images."""
+    spread = bootstrap(rewards, images)
+    return {"reward": spread.mean, "reward_low": spread.low, "reward_high": spread.high}
+
+
+def answered(sample: Sample, record: Mapping[str, Any]) -> RolloutGroup:
+    """The answer that ``answer_record`` kept, as it was sampled."""
+    width, height = record["model_size"]
+    return RolloutGroup(
+        sample=sample,
+        view=View(
+            width=sample.image.width,
+            height=sample.image.height,
+            model_width=width,
+            model_height=height,
+        ),
+        completions=(
+            Completion(
+                text=record["text"],
+                tokens=tuple(record["tokens"]),
+                logprobs=(),
+                truncated=record["truncated"],
+            ),
+        ),
+    )
+
+
 def outcome(attempt: Attempt) -> Outcome:
     """What the metrics need to know about an answer."""
     sample = attempt.sample
@@ -88,7 +129,6 @@ def outcome(attempt: Attempt) -> Outcome:
         truncated=attempt.completion.truncated,
         tokens=len(attempt.completion.tokens),
         image_key=sample.image.key,
-        kind=sample.kind,
     )
 
 
@@ -104,6 +144,9 @@ def answer_record(attempt: Attempt, set_name: str, run_dir: Path) -> dict[str, o
         "options": sample.options,
         "answers": sample.answers,
         "text": attempt.completion.text,
+        "tokens": attempt.completion.tokens,
+        "truncated": attempt.completion.truncated,
+        "model_size": [attempt.view.model_width, attempt.view.model_height],
         "correct": judged.correct,
         "iou": matched_iou(judged.predicted, judged.true) if judged.true else None,
         "boxes_true": _boxes(sample.groundings),
@@ -117,7 +160,8 @@ def _boxes(groundings: Iterable[Grounding]) -> list[tuple[str, list[float]]]:
 
 
 def _picture(sample: Sample, run_dir: Path) -> str:
-    name = f"images/{''.join(c if c.isalnum() or c in '-_.' else '_' for c in sample.id)}.jpg"
+    digest = hashlib.blake2b(sample.image.key.encode(), digest_size=8).hexdigest()
+    name = f"images/{digest}.jpg"
     path = run_dir / name
     if not path.exists():
         path.parent.mkdir(exist_ok=True)

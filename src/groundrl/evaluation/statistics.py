@@ -85,23 +85,6 @@ def bootstrap(
     return Interval(mean=mean, low=float(low), high=float(high), n=len(array))
 
 
-def paired_bootstrap(
-    a: Sequence[float] | np.ndarray,
-    b: Sequence[float] | np.ndarray,
-    clusters: Sequence[str] | Sequence[int] | np.ndarray | None = None,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> Interval:
-    """Interval of ``mean(a - b)`` for two models asked the same questions in the same order.
-
-    ValueError when ``a`` and ``b`` differ in length or are empty.
-    """
-    first, second = _array(a), _array(b)
-    if first.shape != second.shape:
-        raise ValueError(f"cannot pair {len(first)} values with {len(second)}")
-    return bootstrap(first - second, clusters, resamples=resamples, seed=seed)
-
-
 def _array(values: Sequence[float] | np.ndarray) -> np.ndarray:
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or len(array) == 0:

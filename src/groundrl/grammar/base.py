@@ -43,6 +43,11 @@ class Grammar(Protocol):
         """Name of the option that selects it."""
         ...
 
+    @property
+    def syntax(self) -> str:
+        """How a box is written, for instructions."""
+        ...
+
     def render(self, response: Response) -> str:
         """The response as text: whole coordinates, in the UNIT frame three decimals.
 

@@ -29,6 +29,7 @@ class Bbox2d(TaggedGrammar):
     """
 
     name = "bbox_2d"
+    syntax = '[{"bbox_2d": [x1, y1, x2, y2], "label": "label"}]'
 
     def weave(self, segments: Segments) -> str:
         """Text with the boxes written in, neighbours in one list."""

@@ -19,6 +19,7 @@ class InlineBox(TaggedGrammar):
     """
 
     name = "inline_box"
+    syntax = "[x1,y1,x2,y2 label]"
 
     def weave(self, segments: Segments) -> str:
         """Text with the boxes written in."""

@@ -19,6 +19,7 @@ class ObjBbox(TaggedGrammar):
     """
 
     name = "obj_bbox"
+    syntax = "<obj>label</obj><bbox>[x1, y1, x2, y2]</bbox>"
 
     def weave(self, segments: Segments) -> str:
         """Text with the boxes written in."""

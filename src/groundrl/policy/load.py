@@ -20,7 +20,6 @@ def load_policy(
     template: PromptTemplate,
     adapter: Adapter,
     dtype: Literal["float32", "bfloat16", "float16"] = "float32",
-    attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa",
     min_pixels: int | None = None,
     max_pixels: int | None = None,
     prefix_sharing: bool = True,
@@ -30,7 +29,8 @@ def load_policy(
     ``frame`` is what the model writes boxes in. Raises UserError when nothing loadable is there.
     """
     source = str(embedded_model_dir()) if path == "embedded" else path
-    torch_dtype = getattr(torch, dtype)
+    # Small updates of weights themselves are lost in 16 bits; adapters are kept in 32 bits.
+    torch_dtype = torch.float32 if adapter.kind == "none" else getattr(torch, dtype)
     pixels = {"min_pixels": min_pixels, "max_pixels": max_pixels}
     try:
         processor = AutoProcessor.from_pretrained(
@@ -39,7 +39,7 @@ def load_policy(
         vlm = AutoModelForImageTextToText.from_pretrained(
             source,
             dtype=torch_dtype,
-            attn_implementation=attention,
+            attn_implementation="sdpa",  # takes the mask of rows with several branches
             quantization_config=adapter.quantization(torch_dtype),
         )
     except OSError as error:

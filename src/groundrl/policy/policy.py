@@ -118,8 +118,11 @@ class Policy(nn.Module):
         """
         if not self.prefix_sharing:
             prompts = [p for p, group in zip(prompts, completions, strict=True) for _ in group]
+            if features is not None:
+                features = [
+                    f for f, group in zip(features, completions, strict=True) for _ in group
+                ]
             completions = [[branch] for group in completions for branch in group]
-            features = None
         prefixes = [prompt.prefix for prompt in prompts]
         layout = lay_out(prefixes, completions, pad=self.pad_token)
         hidden = self._hidden(layout, features or self.features(prompts))
@@ -184,7 +187,10 @@ class Policy(nn.Module):
             if isinstance(policy, PeftModel):
                 policy.set_adapter("reference", inference_mode=True)
             else:
-                (self.model,) = self._frozen_copy
+                (frozen,) = self._frozen_copy
+                # It is hidden from Lightning, which moves the policy.
+                nn.Module.to(frozen, self.device)
+                self.model = frozen
             try:
                 yield
             finally:

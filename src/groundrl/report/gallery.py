@@ -94,7 +94,7 @@ def read_answers(run_dir: Path, order: Sequence[str]) -> list[list[Answer]]:
 
     Raises UserError, with file and line, on a line that is no answer record.
     """
-    files = [*run_dir.glob("heldout_*.jsonl"), *(run_dir / "rollouts").glob("*.jsonl")]
+    files = list(run_dir.glob("heldout_*.jsonl"))
     stages = []
     names = {file: file.stem.removeprefix("heldout_") for file in files}
     places = {stage: place for place, stage in enumerate(order)}

@@ -37,8 +37,8 @@ Curves = dict[str, dict[str, list[tuple[float, float]]]]
 def write_report(run_dir: Path) -> Path:
     """Write ``report.html`` into ``run_dir`` and return its path; it needs no other file.
 
-    Reads ``metrics.json``, ``resolved.yaml``, TensorBoard events and ``heldout_<stage>.jsonl`` or
-    ``rollouts/*.jsonl``; a part whose file is absent is left out. Raises UserError when all are.
+    Reads ``metrics.json``, ``resolved.yaml``, TensorBoard events and ``heldout_<stage>.jsonl``; a
+    part whose file is absent is left out. Raises UserError when all are.
     """
     stages, seconds = read_metrics(run_dir)
     curves = read_curves(run_dir)
@@ -126,18 +126,21 @@ def _first_event(folder: Path) -> str:
 
 
 def _title(run_dir: Path, config: str) -> tuple[str, list[str]]:
-    """The config's ``name`` or the folder's, and the config's short top-level values."""
+    """Reward and model, or the folder's name; and the config's short top-level values."""
     tree = yaml.safe_load(config) if config else None
     values = tree if isinstance(tree, dict) else {}
-    name = values.get("name")
+    terms = values.get("reward", {}).get("terms", {})
+    model = values.get("model", {}).get("path")
+    title = [f"reward {' + '.join(terms)}"] if terms else []
+    title += [f"{model}"] if model else []
     plain = (bool, int, float, str)
     facts = []
     for key, value in values.items():
         listed = isinstance(value, list) and all(isinstance(v, plain) for v in value)
         fact = f"{key} {', '.join(map(str, value))}" if listed else f"{key} {value}"
-        if (listed or isinstance(value, plain)) and key != "name" and len(fact) <= LONGEST_CHIP:
+        if (listed or isinstance(value, plain)) and len(fact) <= LONGEST_CHIP:
             facts.append(fact)
-    return name if isinstance(name, str) else run_dir.resolve().name, facts
+    return ", ".join(title) or run_dir.resolve().name, facts
 
 
 def duration(seconds: float) -> str:

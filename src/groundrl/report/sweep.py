@@ -40,6 +40,8 @@ class Run:
     folder: Path
     metrics: dict[str, float] | None
     """Held-out metrics of its last stage; None when it did not finish."""
+    change: dict[str, float]
+    """The same minus those of the stage before."""
     error: str
     """First line of ``error.txt``."""
 
@@ -74,12 +76,15 @@ def _holds_runs(folder: Path) -> bool:
 def _run(root: Path, folder: Path) -> Run:
     parts = (SEED.sub("", part).strip(",") for part in folder.relative_to(root).parts)
     stages, _ = read_metrics(folder)
+    measured = list(stages.values())
+    shared = measured[-1].keys() & measured[-2].keys() if len(measured) > 1 else ()
     note = folder / "error.txt"
     error = note.read_text().strip().splitlines() if note.is_file() else []
     return Run(
         name="/".join(part for part in parts if part) or root.resolve().name,
         folder=folder,
-        metrics=list(stages.values())[-1] if stages else None,
+        metrics=measured[-1] if measured else None,
+        change={name: measured[-1][name] - measured[-2][name] for name in shared},
         error=error[0] if error else "",
     )
 
@@ -128,6 +133,28 @@ def sweep_table(root: Path, published: Published | None = None) -> Table:
     return Table(columns=tuple(heads), rows=tuple(rows))
 
 
+def change_table(runs: Sequence[Run]) -> Table:
+    """What the last stage changed: the mean over seeds of each seed's own difference."""
+    rows: dict[str, dict[str, str]] = {}
+    for name, group in groupby(runs, key=lambda run: run.name):
+        changes = [run.change for run in group if run.change]
+        rows[name] = {
+            metric: _spread(t_interval([change[metric] for change in changes if metric in change]))
+            for metric in sorted(set().union(*changes))
+            if is_headline(metric) and metric in metric_names(changes)
+        }
+    metrics = sorted(set().union(*rows.values()))
+    return Table(
+        columns=("setting", *metrics),
+        rows=tuple(
+            (name, *(cells.get(metric, "") for metric in metrics))
+            for name, cells in rows.items()
+            if cells
+        ),
+        title="Change by the last stage",
+    )
+
+
 def _spread(interval: Interval) -> str:
     """Without the interval where there is one seed only."""
     if interval.n < 2:
@@ -150,13 +177,18 @@ def write_sweep(
 ) -> tuple[Path, Path]:
     """Write ``table.md`` and ``table.html`` into ``root`` and return their paths."""
     table, failed = sweep_table(root, published), failures(runs := find_runs(root))
+    change = change_table(runs)
     note = "± is half of the 95 % t-interval over seeds."
     markdown = f"# {title}\n\n{to_markdown(table)}\n{note}\n"
+    if change.rows:
+        markdown += f"\n{to_markdown(change)}"
     if failed.rows:
         markdown += f"\n## Not finished\n\n{to_markdown(failed)}"
     plots = _plots(intervals(runs, published or {}), published or {})
     body = f'<h1>{html.escape(title)}</h1><div class="wide">{to_html(table)}</div>'
     body += f'<p class="soft">{note}{" Diamonds are published values." * bool(published)}</p>'
+    if change.rows:
+        body += f'<div class="wide">{to_html(change)}</div>'
     body += section("Metrics", plots and f'<div class="charts">{plots}</div>')
     body += section(
         "Not finished", f'<div class="wide">{to_html(failed)}</div>' if failed.rows else ""

@@ -1,4 +1,4 @@
-"""Pictures, tables and hyper-parameters for TensorBoard.
+"""Pictures and hyper-parameters for TensorBoard.
 
 Each takes a ``SummaryWriter``; Lightning's ``TensorBoardLogger.experiment`` is one.
 """
@@ -10,19 +10,12 @@ import numpy as np
 from PIL.Image import Image
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from groundrl.report.tables import Table, to_markdown
-
 Leaf = bool | str | int | float
 
 
 def log_image(writer: SummaryWriter, name: str, image: Image, step: int) -> None:
     """A picture, as it is."""
     writer.add_image(name, np.asarray(image.convert("RGB")), step, dataformats="HWC")
-
-
-def log_table(writer: SummaryWriter, name: str, table: Table, step: int) -> None:
-    """A table on the Text page."""
-    writer.add_text(name, to_markdown(table), step)
 
 
 def log_hparams(

@@ -1,7 +1,11 @@
 """What all stages have in common."""
 
-import lightning as L
+from collections.abc import Mapping
 
+import lightning as L
+from torch import Tensor
+
+from groundrl.metrics import check_names
 from groundrl.policy.policy import Policy
 
 
@@ -12,6 +16,21 @@ class Stage(L.LightningModule):
         super().__init__()
         self.policy = policy
         self.strict_loading = False  # the frozen base is not in the checkpoint
+        self.logged: dict[str, float] = {}
+        """Metrics of the last step."""
+
+    def log_step(self, metrics: Mapping[str, float | Tensor], step: int) -> None:
+        """Write the metrics of a step; KeyError for names that metrics.py does not declare.
+
+        Not ``log_dict``, which would repeat the last value of a metric that this step lacks.
+        """
+        check_names(metrics)
+        self.logged = {
+            name: value.item() if isinstance(value, Tensor) else value
+            for name, value in metrics.items()
+        }
+        assert self.trainer.logger is not None
+        self.trainer.logger.log_metrics(self.logged, step)
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Keep what learns; frozen base weights are never written."""

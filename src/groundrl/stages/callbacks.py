@@ -1,6 +1,5 @@
 """What happens around the steps of a stage: checkpoints, interruption, the progress line."""
 
-import errno
 import os
 import signal
 import time
@@ -15,10 +14,11 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from groundrl.errors import UserError
+from groundrl.errors import UserError, is_disk_full
 from groundrl.progress import ProgressLine
 from groundrl.report.rollouts import rollout_sheet
 from groundrl.report.tensorboard import log_image
+from groundrl.stages.base import Stage
 from groundrl.stages.grpo import GRPOModule
 
 
@@ -78,7 +78,7 @@ class Checkpoints(L.Callback):
             os.replace(partial, self.path)
         except OSError as error:
             partial.unlink(missing_ok=True)
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if not is_disk_full(error):
                 raise
             kept = "the one before it is kept" if self.path.exists() else "none was written before"
             raise UserError(
@@ -132,7 +132,8 @@ class Progress(L.Callback):
     ) -> None:
         """Show the step's figures."""
         assert self.line is not None
-        logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        assert isinstance(pl_module, Stage)
+        logged = pl_module.logged
         parts = {
             name.removeprefix("reward/"): value
             for name, value in logged.items()

@@ -1,11 +1,13 @@
 """Runs one stage with Lightning: checkpoints, resume, TensorBoard and the progress line."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import lightning as L
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch import nn
 
 from groundrl.stages.base import Stage
 from groundrl.stages.callbacks import Checkpoints, PlainFile, Progress, RolloutPictures
@@ -28,6 +30,19 @@ class StagePlan:
     """Steps between two pictures of rollouts."""
 
 
+@contextmanager
+def placed(module: nn.Module, make_trainer: MakeTrainer) -> Iterator[None]:
+    """Inside, ``module`` is where the trainer trains it, at the same precision.
+
+    Lightning moves a module for a fit only, and back to the CPU afterwards.
+    """
+    trainer = make_trainer(logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    module.to(trainer.strategy.root_device)
+    with trainer.precision_plugin.forward_context():
+        yield
+    module.cpu()
+
+
 def fit(
     name: str,
     module: Stage,
@@ -44,7 +59,6 @@ def fit(
     trainer = make_trainer(
         max_epochs=1,
         limit_train_batches=plan.steps,
-        limit_val_batches=0,
         log_every_n_steps=1,
         logger=TensorBoardLogger(run_dir, name="tensorboard", version="", sub_dir=name),
         callbacks=[

@@ -1,7 +1,7 @@
 """GRPO: sample groups, score them, and raise what was better than its group (arXiv 2402.03300)."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,8 +13,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from groundrl.advantages import Advantage, zero_variance
-from groundrl.losses import LossInputs, PolicyLoss
-from groundrl.metrics import check_names
+from groundrl.losses import LossInputs, Normalizer, PolicyLoss
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy, TokenLogprobs, VisionFeatures
 from groundrl.policy.prompt import Prompt
@@ -33,8 +32,11 @@ class Group:
     prompt: Prompt
     features: VisionFeatures
     completions: list[Branch]
+    sampler_logprobs: list[tuple[float, ...]]
     advantages: Float[Tensor, "G"]
     truncated: list[bool]
+    equal: bool
+    """All rewards are equal, so nothing is learned from it: it would add KL gradients only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,41 +109,30 @@ class GRPOModule(Stage):
             scores = self.reward(rollout.groups)
         rewards = torch.tensor([[score.total for score in group] for group in scores])
         advantages = self.advantage(rewards)
-        # Equal rewards give no advantage: such groups would add nothing but KL gradients.
-        kept = (~zero_variance(rewards)).nonzero()[:, 0].tolist()
         with self.timed("update"):
-            learned = self.update([self.group(rollout, advantages, i) for i in kept])
+            learned = self.update(groups(rollout, advantages, zero_variance(rewards).tolist()))
         self.rollouts_done += 1
         self.seconds["step"] = time.perf_counter() - start
         self.last = ScoredRollout(rollout=rollout, scores=scores, advantages=advantages)
         metrics = {**rollout_metrics(self.last, self.reward), **learned, **self.times(), "lr": lr}
-        check_names(metrics)
-        # Lightning's own x-axis counts optimizer steps, which some rollouts do not have.
-        metrics["step"] = float(self.rollouts_done)
-        self.log_dict(metrics, batch_size=len(samples))
-
-    def group(self, rollout: Rollout, advantages: Float[Tensor, "P G"], index: int) -> Group:
-        """The ``index``-th group with its completions as branches of its prompt."""
-        completions = rollout.groups[index].completions
-        return Group(
-            prompt=rollout.prompts[index],
-            features=rollout.features[index],
-            completions=[Branch(tokens=completion.tokens) for completion in completions],
-            advantages=advantages[index],
-            truncated=[completion.truncated for completion in completions],
-        )
+        self.log_step(metrics, self.rollouts_done)
 
     def update(self, groups: list[Group]) -> dict[str, float]:
         """All optimizer steps on one rollout; returns the mean of the loss's metrics."""
-        minibatches = [
-            [self.batch(chunk) for chunk in _chunks(part, self.groups_per_forward)]
-            for part in _parts(groups, self.num_minibatches)
-        ]
+        minibatches = []
+        for part in _parts(groups, self.num_minibatches):
+            learning = [group for group in part if not group.equal]
+            if learning:
+                # The denominators belong to the whole optimizer step: neither splitting it nor
+                # skipping groups that have no gradient changes anything.
+                normalizer = self.loss.normalizer(completion_mask(part), truncated(part))
+                chunks = _chunks(learning, self.groups_per_forward)
+                minibatches.append(([self.batch(chunk) for chunk in chunks], normalizer))
         totals: dict[str, float] = {}
         steps = 0
         for _ in range(self.num_epochs):
-            for minibatch in minibatches:
-                for name, value in self.optimize(minibatch).items():
+            for batches, normalizer in minibatches:
+                for name, value in self.optimize(batches, normalizer).items():
                     totals[name] = totals.get(name, 0.0) + value
                 steps += 1
         return {name: total / steps for name, total in totals.items()}
@@ -166,19 +157,18 @@ class GRPOModule(Stage):
             temperature=self.sampler.sampling.temperature,
         )
 
-    def optimize(self, minibatch: list[Batch]) -> dict[str, float]:
+    def optimize(self, batches: list[Batch], normalizer: Normalizer) -> dict[str, float]:
         """One optimizer step, its gradient accumulated over the forward passes."""
         optimizer = cast(LightningOptimizer, self.optimizers())
         optimizer.zero_grad()
-        # The denominators belong to the whole optimizer step, so splitting it changes nothing.
-        groups = [group for batch in minibatch for group in batch.groups]
-        normalizer = self.loss.normalizer(completion_mask(groups), truncated(groups))
         totals: dict[str, float] = {}
-        for batch in minibatch:
+        for batch in batches:
             scored = self.logprobs(batch.groups)
-            output = self.loss(loss_inputs(batch, scored), normalizer)
+            inputs = loss_inputs(batch, scored)
+            output = self.loss(inputs, normalizer)
             self.manual_backward(output.loss)
-            entropy = (scored.entropy * scored.mask).sum() / normalizer.tokens
+            counted = self.loss.counted(scored.mask, inputs.truncated)
+            entropy = (scored.entropy * counted).sum() / normalizer.tokens
             for name, value in {**output.metrics, "policy/entropy": entropy}.items():
                 totals[name] = totals.get(name, 0.0) + value.item()
         norm = torch.nn.utils.clip_grad_norm_(
@@ -205,6 +195,24 @@ class GRPOModule(Stage):
         self.seconds[part] = time.perf_counter() - start
 
 
+def groups(
+    rollout: Rollout, advantages: Float[Tensor, "P G"], equal: Sequence[bool]
+) -> list[Group]:
+    """Groups with their completions as branches of their prompts."""
+    return [
+        Group(
+            prompt=rollout.prompts[index],
+            features=rollout.features[index],
+            completions=[Branch(tokens=completion.tokens) for completion in group.completions],
+            sampler_logprobs=[completion.logprobs for completion in group.completions],
+            advantages=advantages[index],
+            truncated=[completion.truncated for completion in group.completions],
+            equal=equal[index],
+        )
+        for index, group in enumerate(rollout.groups)
+    ]
+
+
 def completion_mask(groups: list[Group]) -> Bool[Tensor, "B T"]:
     """True on the tokens of each completion, padded to the longest."""
     lengths = torch.tensor([len(c.tokens) for group in groups for c in group.completions])
@@ -216,6 +224,12 @@ def truncated(groups: list[Group]) -> Bool[Tensor, "B"]:
     return torch.tensor([flag for group in groups for flag in group.truncated])
 
 
+def sampler_logprobs(groups: list[Group]) -> Float[Tensor, "B T"]:
+    """What the rollout engine reported, padded to the longest completion."""
+    rows = [torch.tensor(row) for group in groups for row in group.sampler_logprobs]
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+
+
 def loss_inputs(batch: Batch, scored: TokenLogprobs) -> LossInputs:
     """What the loss reads, on the device of the log-probabilities."""
     device = scored.logprobs.device
@@ -223,6 +237,7 @@ def loss_inputs(batch: Batch, scored: TokenLogprobs) -> LossInputs:
         logprobs=scored.logprobs,
         old_logprobs=batch.old_logprobs,
         ref_logprobs=batch.ref_logprobs,
+        sampler_logprobs=sampler_logprobs(batch.groups).to(device),
         advantages=torch.cat([group.advantages for group in batch.groups]).to(device),
         completion_mask=scored.mask,
         truncated=truncated(batch.groups).to(device),

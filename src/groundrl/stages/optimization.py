@@ -12,7 +12,7 @@ class Optimization:
 
     lr: float
     steps: int
-    """Optimizer steps of the whole stage."""
+    """Steps of the whole stage; in GRPO a step is a rollout."""
     warmup: int = 10
     """Steps until the learning rate is at its peak."""
     final: float = 0.1

@@ -18,7 +18,7 @@ from groundrl.report.run_report import write_report
 from groundrl.report.tables import before_after_table
 from groundrl.report.tensorboard import log_hparams
 from groundrl.stages.base import Stage
-from groundrl.stages.fit import MakeTrainer, StagePlan, fit
+from groundrl.stages.fit import MakeTrainer, StagePlan, fit, placed
 
 PROGRESS = "checkpoints/metrics.json"
 """What is measured so far; ``metrics.json`` itself exists only when the run is complete."""
@@ -93,10 +93,15 @@ class Pipeline:
     def run(self) -> Metrics:
         """Train and measure; what an earlier, interrupted run finished is not done again."""
         self._read_metrics()
+        if not self.held_out.sets:
+            print("no held-out set, so the answers are not measured: see data.heldout_*")
         first = next(iter(self.plans))
         if self.warmup is not None and "start" not in self.metrics and self.warmup.exists():
             self.warmup.fetch(self.run_dir)
             self._read_metrics()
+            for point in ("start", first):
+                self.metrics[point] |= self.held_out.rescore(self.run_dir, point)
+            self._write_metrics(PROGRESS)
         if "start" not in self.metrics:
             self._measure("start")
         for name, plan in self.plans.items():
@@ -123,9 +128,12 @@ class Pipeline:
             seed=self.data.seed + 1000 * list(self.plans).index(name),
             num_workers=self.data.num_workers,
         )
-        fit(name, self.build(plan), data, plan, self.make_trainer, self.run_dir)
+        try:
+            fit(name, self.build(plan), data, plan, self.make_trainer, self.run_dir)
+        finally:  # an interrupted stage goes on counting when it is resumed
+            self._add_time(f"train_{name}", time.perf_counter() - start)
+            self._write_metrics(PROGRESS)
         self.policy.save(self._adapter(name))
-        self._add_time(f"train_{name}", time.perf_counter() - start)
         self._measure(name)
 
     def _adapter(self, name: str) -> Path:
@@ -133,7 +141,8 @@ class Pipeline:
 
     def _measure(self, name: str) -> None:
         start = time.perf_counter()
-        self.metrics[name] = self.held_out(self.policy, self.run_dir, name)
+        with placed(self.policy, self.make_trainer):
+            self.metrics[name] = self.held_out(self.policy, self.run_dir, name)
         self._add_time(f"heldout_{name}", time.perf_counter() - start)
         self._write_metrics(PROGRESS)
 

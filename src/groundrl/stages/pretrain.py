@@ -21,7 +21,6 @@ from torch.nn import functional as F
 from groundrl.boxes import Frame, convert
 from groundrl.data.lessons import Curriculum, Lesson
 from groundrl.grammar.base import Grammar
-from groundrl.metrics import check_names
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy, VisionFeatures
 from groundrl.policy.prompt import Prompt
@@ -48,7 +47,9 @@ class DenseTargets:
     """Corners in the UNIT frame."""
 
 
-def dense_targets(scenes: list[Scene], prompts: list[Prompt], merge: int = 2) -> DenseTargets:
+def dense_targets(
+    scenes: list[Scene], prompts: list[Prompt], device: torch.device, merge: int = 2
+) -> DenseTargets:
     """The nearest object whose visible box is centred in a cell owns it."""
     rows: dict[int, tuple[int, int, tuple[float, ...]]] = {}
     offset = 0
@@ -62,10 +63,10 @@ def dense_targets(scenes: list[Scene], prompts: list[Prompt], merge: int = 2) ->
             rows.setdefault(cell, (category, color, box.corners))
         offset += height * width
     return DenseTargets(
-        cell=torch.tensor(list(rows)),
-        category=torch.tensor([row[0] for row in rows.values()]),
-        color=torch.tensor([row[1] for row in rows.values()]),
-        box=torch.tensor([row[2] for row in rows.values()], dtype=torch.float32),
+        cell=torch.tensor(list(rows), device=device),
+        category=torch.tensor([row[0] for row in rows.values()], device=device),
+        color=torch.tensor([row[1] for row in rows.values()], device=device),
+        box=torch.tensor([row[2] for row in rows.values()], device=device),
     )
 
 
@@ -162,7 +163,8 @@ class PretrainModule(Stage):
         prompts = [self.policy.encode.image_prefix(lesson.image) for lesson in lessons]
         features = self.policy.features(prompts)
         tokens = torch.cat([feature.tokens for feature in features])
-        dense = self.head(tokens, dense_targets([lesson.scene for lesson in lessons], prompts))
+        targets = dense_targets([lesson.scene for lesson in lessons], prompts, tokens.device)
+        dense = self.head(tokens, targets)
         metrics = {f"pretrain/{name}": value for name, value in dense.items()} | {"lr": lr}
         loss = dense["loss"]
         if self.global_step >= self.tower_steps:
@@ -174,8 +176,7 @@ class PretrainModule(Stage):
             metrics["pretrain/language_loss"] = language
             loss = language + self.dense_weight * loss
         self.optimize(loss, lr)
-        check_names(metrics)
-        self.log_dict(metrics, batch_size=len(lessons))
+        self.log_step(metrics, self.global_step)
 
     def optimize(self, loss: Float[Tensor, ""], lr: float) -> None:
         """One step of both optimizers."""

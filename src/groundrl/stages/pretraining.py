@@ -21,7 +21,7 @@ from groundrl.scenes.captions import caption
 from groundrl.scenes.graph import SceneSpec, Subject
 from groundrl.scenes.questions import KINDS, questions_about
 from groundrl.scenes.render import build_scene
-from groundrl.stages.fit import MakeTrainer, StagePlan, fit
+from groundrl.stages.fit import MakeTrainer, StagePlan, fit, placed
 from groundrl.stages.naming import naming_report
 from groundrl.stages.pretrain import PretrainModule
 
@@ -62,7 +62,8 @@ class Pretraining:
         folder = self.run_dir / "model"
         copy.deepcopy(policy.vlm).bfloat16().save_pretrained(folder)
         policy.processor.save_pretrained(folder)
-        metrics = {"pretrain": naming_report(policy, self.grammar, self.report_scenes)}
+        with placed(policy, make_trainer):
+            metrics = {"pretrain": naming_report(policy, self.grammar, self.report_scenes)}
         (self.run_dir / "metrics.json").write_text(json.dumps(metrics, indent=1))
         write_report(self.run_dir)
         for name, value in metrics["pretrain"].items():

@@ -8,8 +8,6 @@ import os
 import warnings
 
 WARNINGS = (
-    # The held-out sets of the datamodule are asked by evaluation/heldout.py, not by Lightning.
-    r"You passed in a `val_dataloader` but have no `validation_step`",
     # The frozen base stays in evaluation mode on purpose.
     r"Found \d+ module\(s\) in eval mode at the start of training",
     # Stage and datamodule agree that records stay where they are.

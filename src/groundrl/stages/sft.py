@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from groundrl.grammar.base import Grammar
-from groundrl.metrics import check_names
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
@@ -54,9 +53,7 @@ class SFTModule(Stage):
         scored = self.policy.logprobs(prompts, targets, features)
         loss = -scored.logprobs.sum() / scored.mask.sum()
         entropy = scored.entropy.sum() / scored.mask.sum()
-        metrics = {"sft/loss": loss, "sft/entropy": entropy, "lr": lr}
-        check_names(metrics)
-        self.log_dict(metrics, batch_size=len(samples))
+        self.log_step({"sft/loss": loss, "sft/entropy": entropy, "lr": lr}, self.global_step + 1)
         return loss
 
     def target(self, sample: Sample, prompt: Prompt) -> list[int]:
