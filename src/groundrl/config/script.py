@@ -1,0 +1,64 @@
+"""What scripts share: where a run lies, and how it ends when it cannot go on."""
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from groundrl.errors import UserError, is_disk_full
+
+
+def run_directory(cfg: DictConfig) -> Path:
+    """Where the run is kept."""
+    return Path(cfg.resume or HydraConfig.get().runtime.output_dir)
+
+
+@contextmanager
+def telling_the_user(cfg: DictConfig) -> Iterator[None]:
+    """Ends the script with one message after a mistake of the user, a full disk or Ctrl-C.
+
+    A job of a multirun raises UserError instead: the others go on.
+    """
+    try:
+        yield
+    except UserError as error:
+        _fail(error)
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        place = error.filename or run_directory(cfg)
+        _fail(
+            UserError(
+                f"no space left on the disk ({place}): free some, then type\n  {continuation(cfg)}"
+            )
+        )
+    except KeyboardInterrupt as stop:
+        give_up(130, f"{stop or 'interrupted'}\nTo go on, type\n  {continuation(cfg)}")
+
+
+def continuation(cfg: DictConfig) -> str:
+    """The command that goes on with this run, or with the multirun that it belongs to."""
+    if HydraConfig.get().mode is RunMode.MULTIRUN:
+        typed, place = sys.argv[1:], f"output_dir={HydraConfig.get().sweep.dir}"
+    else:
+        typed, place = HydraConfig.get().overrides.task, f"resume={run_directory(cfg)}"
+    kept = [line for line in typed if not line.startswith(("resume=", "output_dir="))]
+    return shlex.join(["python", sys.argv[0], *kept, place])
+
+
+def give_up(status: int, message: str) -> NoReturn:
+    """Say why on standard error; 2 means that the user can fix it, 130 that the user stopped it."""
+    print(f"\n{message}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _fail(error: UserError) -> NoReturn:
+    if HydraConfig.get().mode is RunMode.MULTIRUN:
+        raise error
+    give_up(2, str(error))
