@@ -11,7 +11,7 @@ from pathlib import Path
 
 from groundrl.errors import UserError
 from groundrl.report.run_report import read_metrics
-from groundrl.report.sweep import find_runs, sweep_table
+from groundrl.report.sweep import change_table, find_runs, sweep_table
 from groundrl.report.tables import before_after, to_markdown
 
 README = Path(__file__).parents[1] / "README.md"
@@ -25,7 +25,8 @@ def block(folder: Path) -> str:
         table = to_markdown(before_after(stages, tuple(stages)))
         note = f"One run, {sum(seconds.values()) / 60:.0f} minutes; ± is half of the 95 % interval."
     else:
-        table = to_markdown(sweep_table(folder))
+        change = change_table(find_runs(folder))
+        table = to_markdown(sweep_table(folder)) + "\n" + to_markdown(change)
         note = "Means over seeds; ± is half of the 95 % t-interval."
     return f"{note}\n\n{table}"
 
