@@ -17,8 +17,8 @@ from transformers import PreTrainedModel
 
 from groundrl.boxes import Frame
 from groundrl.policy.layout import Branch, Layout, lay_out
-from groundrl.policy.patches import project_patches
 from groundrl.policy.prompt import Processor, Prompt, PromptEncoder, pixel_batch
+from groundrl.policy.tower import speed_up_tower
 from groundrl.prompts import PromptTemplate
 
 NEVER = -1e9
@@ -59,7 +59,7 @@ class Policy(nn.Module):
     ) -> None:
         super().__init__()
         self.model = model
-        project_patches(self.vlm)
+        speed_up_tower(self.vlm)
         self.processor = processor
         self.frame = frame
         self.prefix_sharing = prefix_sharing

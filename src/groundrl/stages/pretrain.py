@@ -10,7 +10,7 @@ All questions about one scene share one row: ``[image | question answer | questi
 
 import math
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -112,14 +112,16 @@ class PretrainModule(Stage):
         turns: int = 2,
         curriculum: Curriculum | None = None,
         tower_lr: float = 1.5e-2,
-        language_lr: float = 1e-2,
+        language_lr: float = 8e-3,
+        tower_share: float = 0.2,
         adamw_share: float = 0.2,
         max_grad_norm: float = 1.0,
-        dense_weight: float = 0.2,
+        dense_weight: float = 0.5,
         warmup: float = 0.05,
     ) -> None:
         """``turns`` questions of each sort are asked about a scene of the language phase;
-        AdamW's learning rate is ``adamw_share`` of Muon's."""
+        AdamW's learning rate is ``adamw_share`` of Muon's, and in the second phase the tower's is
+        ``tower_share`` of the language model's: at full rate it unlearns its first lesson."""
         super().__init__(policy)
         self.automatic_optimization = False
         self.grammar = grammar
@@ -129,6 +131,7 @@ class PretrainModule(Stage):
         self.curriculum = curriculum or Curriculum()
         self.tower_lr = tower_lr
         self.language_lr = language_lr
+        self.tower_share = tower_share
         self.adamw_share = adamw_share
         self.max_grad_norm = max_grad_norm
         self.dense_weight = dense_weight
@@ -140,14 +143,23 @@ class PretrainModule(Stage):
 
         Muon needs about half the steps of AdamW here.
         """
-        matrices, others = [], []
+        kinds: dict[str, dict[bool, list[nn.Parameter]]] = {
+            kind: {True: [], False: []} for kind in ("matrix", "other")
+        }
         for name, parameter in self.named_parameters():
+            tower = "visual" in name or name.startswith("head.")
             # Rows of a table and of the dense head are independent of each other.
-            table = "embed" in name or name.startswith("head.")
-            (matrices if parameter.ndim == 2 and not table else others).append(parameter)
+            matrix = parameter.ndim == 2 and "embed" not in name and not name.startswith("head.")
+            kinds["matrix" if matrix else "other"][tower].append(parameter)
+
+        def groups(kind: str) -> list[dict[str, Any]]:
+            return [{"params": params, "tower": tower} for tower, params in kinds[kind].items()]
+
         return [
-            torch.optim.Muon(matrices, lr=1.0, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW(others, lr=1.0, betas=(0.9, 0.95), weight_decay=0.01),
+            torch.optim.Muon(
+                groups("matrix"), lr=1.0, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
+            ),
+            torch.optim.AdamW(groups("other"), lr=1.0, betas=(0.9, 0.95), weight_decay=0.01),
         ]
 
     def learning_rate(self, step: int) -> float:
@@ -181,10 +193,11 @@ class PretrainModule(Stage):
     def optimize(self, loss: Float[Tensor, ""], lr: float) -> None:
         """One step of both optimizers."""
         muon, adamw = cast(list[LightningOptimizer], self.optimizers())
+        tower_share = 1.0 if self.global_step < self.tower_steps else self.tower_share
         for optimizer, rate in ((muon, lr), (adamw, lr * self.adamw_share)):
             optimizer.zero_grad()
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * (tower_share if group["tower"] else 1.0)
         self.manual_backward(loss)
         torch.nn.utils.clip_grad_norm_(self.parameters(), self.max_grad_norm)
         muon.step()
