@@ -10,7 +10,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import InstantiationException
 
-from groundrl.config.naming import run_name
+from groundrl.config.resolvers import run_name
 from groundrl.config.sweep_report import root_cause, typed_key
 from groundrl.errors import UserError
 

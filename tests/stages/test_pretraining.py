@@ -16,6 +16,7 @@ from groundrl.policy.policy import Policy
 from groundrl.prompts import PromptTemplate
 from groundrl.scenes.graph import Look, Subject
 from groundrl.stages.fit import StagePlan
+from groundrl.stages.make_embedded import Pretraining
 from groundrl.stages.pretrain import (
     CLASS_NAMES,
     COLOR_NAMES,
@@ -24,7 +25,6 @@ from groundrl.stages.pretrain import (
     dense_targets,
     one_cycle,
 )
-from groundrl.stages.pretraining import Pretraining
 
 CPU = torch.device("cpu")
 

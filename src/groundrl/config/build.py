@@ -28,8 +28,8 @@ from groundrl.rollout.native import Sampling
 from groundrl.rollout.sampler import Sampler
 from groundrl.stages.base import Stage
 from groundrl.stages.fit import StagePlan
+from groundrl.stages.make_embedded import Pretraining
 from groundrl.stages.pipeline import Pipeline, Warmup
-from groundrl.stages.pretraining import Pretraining
 
 ANSWER_TOKENS = "stage.grpo.module.sampler.sampling.max_tokens"
 """The token limit of rollouts is that of held-out answers, too."""

@@ -46,26 +46,32 @@ def batched_attention(
         query, key, value = query.float(), key.float(), value.float()
     with torch.autocast(query.device.type, enabled=False):
         if len(set(lengths)) == 1:
-            # [1 heads S width] -> [images heads tokens width]
-            parts = [
-                x[0].unflatten(1, (len(lengths), -1)).transpose(0, 1) for x in (query, key, value)
-            ]
-            mixed = F.scaled_dot_product_attention(*parts, scale=scaling)
+
+            def by_image(x: Float[Tensor, "1 heads S width"]) -> Float[Tensor, "N heads T width"]:
+                return x[0].unflatten(1, (len(lengths), -1)).transpose(0, 1)
+
+            mixed = F.scaled_dot_product_attention(
+                by_image(query), by_image(key), by_image(value), scale=scaling
+            )
             mixed = mixed.transpose(1, 2).flatten(0, 1)[None]
         else:
             images = zip(*(x.split(lengths, dim=2) for x in (query, key, value)), strict=True)
             mixed = torch.cat(
-                [F.scaled_dot_product_attention(*image, scale=scaling) for image in images], dim=2
+                [F.scaled_dot_product_attention(q, k, v, scale=scaling) for q, k, v in images],
+                dim=2,
             ).transpose(1, 2)
     return mixed.to(dtype), None
 
 
 def speed_up_tower(vlm: PreTrainedModel) -> None:
-    """Let ``vlm`` project patches and attend within images as above; weights stay."""
-    for module in vlm.modules():
+    """Let the tower of a Qwen-VL project patches and attend within images as above."""
+    tower = getattr(vlm.model, "visual", None)
+    if tower is None:
+        return
+    for module in tower.modules():
         if type(module) is nn.Conv3d:
             module.__class__ = PatchProjection
-    vlm.model.visual.config._attn_implementation = BATCHED
+    tower.config._attn_implementation = BATCHED
 
 
 AttentionInterface.register(BATCHED, batched_attention)

@@ -12,6 +12,7 @@ import torch
 
 from groundrl.boxes import Frame, View
 from groundrl.data.lessons import LessonModule, LessonStream
+from groundrl.evaluation.naming import naming_report
 from groundrl.grammar.base import Grammar
 from groundrl.policy.embedded import build_model, build_processor, build_tokenizer
 from groundrl.policy.policy import Policy
@@ -22,7 +23,6 @@ from groundrl.scenes.graph import SceneSpec, Subject
 from groundrl.scenes.questions import KINDS, questions_about
 from groundrl.scenes.render import build_scene
 from groundrl.stages.fit import MakeTrainer, StagePlan, fit, placed
-from groundrl.stages.naming import naming_report
 from groundrl.stages.pretrain import PretrainModule
 
 CORPUS_SEED = 99
