@@ -35,7 +35,6 @@ def run(cfg: DictConfig) -> None:
     from groundrl.config.build import build_training
 
     build_training(cfg, run_dir).run()
-    print(run_dir)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import torch
 from loss_reference import CHOICES, example, reference, rows_of
 
 from groundrl.errors import UserError
-from groundrl.losses import LossInputs, Normalizer, PolicyLoss
+from groundrl.losses import LossInputs, PolicyLoss
 from groundrl.metrics import check_names
 
 FLAT = PolicyLoss(kl_coef=0.0)
@@ -216,14 +216,13 @@ def test_metrics_are_declared_and_leave_the_graph() -> None:
     }
 
 
-def test_a_normalizer_can_be_summed_over_processes() -> None:
-    # Two processes with 1 and 3 tokens: averaged gradients must weigh all 4 tokens equally.
+def test_the_normalizers_of_two_processes_add_up() -> None:
+    # Two processes with 1 and 3 tokens: summed gradients must weigh all 4 tokens equally.
     loss = replace(FLAT, aggregation="token_mean")
     one, three = simple([[-1.0]], advantages=torch.tensor([4.0])), simple([[-1.0] * 3])
-    tokens = torch.tensor((1 + 3) / 2)
-    shared = Normalizer(loss=tokens, tokens=tokens)
-    average = (loss(one, shared).loss + loss(three, shared).loss) / 2
-    assert average.item() == pytest.approx(-(4 + 3) / 4)
+    shared = loss.normalizer(one.completion_mask) + loss.normalizer(three.completion_mask)
+    total = loss(one, shared).loss + loss(three, shared).loss
+    assert total.item() == pytest.approx(-(4 + 3) / 4)
 
 
 @pytest.mark.parametrize(

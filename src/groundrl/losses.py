@@ -43,13 +43,17 @@ class LossInputs:
 class Normalizer:
     """The denominators of a whole optimizer step, so that minibatch losses add up to it.
 
-    When W processes average their gradients, sum each field over the processes and divide by W.
+    It may be 0 where nothing counts: then losses and metrics are 0.
     """
 
     loss: Float[Tensor, ""]
     """Completions, tokens, or completions times the token limit, as ``aggregation`` says."""
     tokens: Float[Tensor, ""]
     """Tokens that count; the metrics are means over them."""
+
+    def __add__(self, other: "Normalizer") -> "Normalizer":
+        """The denominators of both shares of a step."""
+        return Normalizer(loss=self.loss + other.loss, tokens=self.tokens + other.tokens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +127,7 @@ class PolicyLoss:
             case "constant":
                 assert self.max_completion_tokens
                 loss = completions * self.max_completion_tokens
-        return Normalizer(loss=loss.clamp(min=1), tokens=tokens.clamp(min=1))
+        return Normalizer(loss=loss, tokens=tokens)
 
     def __call__(self, inputs: LossInputs, normalizer: Normalizer | None = None) -> LossOutput:
         """The share of ``inputs`` in the step's loss; without ``normalizer`` they are the step.
@@ -162,8 +166,9 @@ class PolicyLoss:
             means["policy/kl"] = kl = self._kl(ref - logprobs)
             per_token = per_token + self.kl_coef * kl
 
-        loss = self._sum(per_token, mask) / normalizer.loss
-        metrics = {k: (v.detach() * mask).sum() / normalizer.tokens for k, v in means.items()}
+        loss = self._sum(per_token, mask) / normalizer.loss.clamp(min=1)
+        tokens = normalizer.tokens.clamp(min=1)
+        metrics = {k: (v.detach() * mask).sum() / tokens for k, v in means.items()}
         return LossOutput(loss=loss, metrics={"policy/loss": loss.detach(), **metrics})
 
     def counted(

@@ -36,7 +36,8 @@ METRICS = {
     "pretrain/class": "Share of objects whose class the tower reads right.",
     "pretrain/color": "Share of objects whose colour the tower reads right.",
     "pretrain/corner_error": "Mean distance of box corners, as a share of the picture's side.",
-    "pretrain/language_loss": "Mean cross-entropy per answer token of the lessons, nats.",
+    "pretrain/pointing_loss": "Mean cross-entropy per token of answers that point, nats.",
+    "pretrain/words_loss": "Mean cross-entropy per token of answers in words, nats.",
     "lr": "Learning rate of the step.",
 }
 """Name -> meaning. ``<term>`` stands for one word: the reward option's name of the term."""

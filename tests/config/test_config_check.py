@@ -229,7 +229,7 @@ def test_an_option_that_agrees_with_an_ablation_passes(overlay_dir: Path) -> Non
         ({"pipeline": []}, "names no stage: type pipeline=[sft,grpo]"),
         ({"pipeline": ["pretrain", "sft"]}, "mixes pretraining with other stages"),
         ({"grammar": "obj_box"}, "did you mean 'obj_bbox'?"),
-        ({"trainer": {"devices": 4}}, "type trainer.devices=1"),
+        ({"trainer": {"devices": 4}, "pipeline": ["pretrain"]}, "type trainer.devices=1"),
     ],
 )
 def test_a_choice_that_nothing_can_run_is_told(config: dict[str, Any], told: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import pytest
@@ -10,12 +11,12 @@ import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from groundrl.boxes import Box, Frame
-from groundrl.data.lessons import Curriculum, LessonStream
 from groundrl.grammar import get_grammar
 from groundrl.policy.policy import Policy
 from groundrl.prompts import PromptTemplate
 from groundrl.scenes.graph import Look, Subject
 from groundrl.stages.fit import StagePlan
+from groundrl.stages.lessons import Curriculum, LessonStream
 from groundrl.stages.make_embedded import Pretraining
 from groundrl.stages.pretrain import (
     CLASS_NAMES,
@@ -29,16 +30,24 @@ from groundrl.stages.pretrain import (
 CPU = torch.device("cpu")
 
 
-def stream(**changes: object) -> LessonStream:
-    settings = {
-        "seed": 3,
-        "scenes_per_step": 4,
-        "turns": 2,
-        "tower_steps": 2,
-        "language_steps": 10,
-        "curriculum": Curriculum(shares=(0.0, 0.5), objects=(1, 5)),
-    }
-    return LessonStream(**{**settings, **changes})  # pyright: ignore
+@pytest.fixture
+def stream(make_policy: Callable[..., Policy]) -> Callable[..., LessonStream]:
+    policy = make_policy(None)
+
+    def make(**changes: Any) -> LessonStream:
+        settings: dict[str, Any] = {
+            "encode_image": policy.encode.image_prefix,
+            "seed": 3,
+            "scenes_per_step": 4,
+            "pointing_turns": 2,
+            "word_turns": 3,
+            "tower_steps": 2,
+            "language_steps": 10,
+            "curriculum": Curriculum(shares=(0.0, 0.5), objects=(1, 5)),
+        }
+        return LessonStream(**settings | changes)
+
+    return make
 
 
 def test_the_curriculum_grows_with_the_share_done() -> None:
@@ -53,7 +62,7 @@ def test_the_curriculum_grows_with_the_share_done() -> None:
     ]
 
 
-def test_lessons_are_a_function_of_the_step() -> None:
+def test_lessons_are_a_function_of_the_step(stream: Callable[..., LessonStream]) -> None:
     first, second = stream()[7], stream()[7]
     assert [lesson.scene for lesson in first] == [lesson.scene for lesson in second]
     assert [s.question for lesson in first for s in (*lesson.pointing, *lesson.words)] == [
@@ -62,7 +71,9 @@ def test_lessons_are_a_function_of_the_step() -> None:
     assert [lesson.scene for lesson in first] != [lesson.scene for lesson in stream()[8]]
 
 
-def test_subjects_and_looks_take_turns_and_objects_follow_the_curriculum() -> None:
+def test_subjects_and_looks_take_turns_and_objects_follow_the_curriculum(
+    stream: Callable[..., LessonStream],
+) -> None:
     specs = [lesson.scene.spec for lesson in stream()[2]]
     assert {(spec.subject, spec.look) for spec in specs} == {(s, k) for s in Subject for k in Look}
     assert all(len(lesson.scene.objects) == 1 for lesson in stream()[2])
@@ -73,11 +84,10 @@ def test_subjects_and_looks_take_turns_and_objects_follow_the_curriculum() -> No
 
 
 def test_the_cell_under_an_objects_centre_learns_its_class_colour_and_box(
-    make_policy: Callable[..., Policy],
+    stream: Callable[..., LessonStream],
 ) -> None:
     lesson = stream()[0][0]
-    prompt = make_policy(None).encode.image_prefix(lesson.image)
-    targets = dense_targets([lesson.scene, lesson.scene], [prompt, prompt], CPU)
+    targets = dense_targets([lesson.scene, lesson.scene], [lesson.prompt, lesson.prompt], CPU)
     half = len(targets.cell) // 2
     assert (targets.cell[half:] - targets.cell[:half]).tolist() == [25] * half
     for row in range(half):
@@ -89,6 +99,7 @@ def test_the_cell_under_an_objects_centre_learns_its_class_colour_and_box(
         )
         assert CLASS_NAMES[targets.category[row]] == owner.category
         assert COLOR_NAMES[targets.color[row]] == owner.color
+        assert targets.center[row].mul(160).tolist() == [cell % 5 * 32 + 16, cell // 5 * 32 + 16]
         expected = Box(
             **dict(zip(("x1", "y1", "x2", "y2"), targets.box[row].mul(160).tolist(), strict=True)),
             frame=Frame.PIXEL,
@@ -96,10 +107,9 @@ def test_the_cell_under_an_objects_centre_learns_its_class_colour_and_box(
         assert expected.corners == pytest.approx(owner.box.corners, abs=1e-3)
 
 
-def test_the_dense_head_can_learn_its_lesson(make_policy: Callable[..., Policy]) -> None:
+def test_the_dense_head_can_learn_its_lesson(stream: Callable[..., LessonStream]) -> None:
     lesson = stream()[0][0]
-    prompt = make_policy(None).encode.image_prefix(lesson.image)
-    targets = dense_targets([lesson.scene], [prompt], CPU)
+    targets = dense_targets([lesson.scene], [lesson.prompt], CPU)
     tokens = torch.randn(25, 64)
     head = DenseHead(64)
     optimizer = torch.optim.Adam(head.parameters(), lr=0.02)

@@ -27,9 +27,10 @@ from groundrl.rewards.base import ABSENCE_KINDS, RewardTerm
 from groundrl.rollout.native import Sampling
 from groundrl.rollout.sampler import Sampler
 from groundrl.stages.base import Stage
-from groundrl.stages.fit import StagePlan
+from groundrl.stages.fit import MakeTrainer, StagePlan
 from groundrl.stages.make_embedded import Pretraining
 from groundrl.stages.pipeline import Pipeline, Warmup
+from groundrl.stages.strategy import SUMMED_GRADIENTS
 
 ANSWER_TOKENS = "stage.grpo.module.sampler.sampling.max_tokens"
 """The token limit of rollouts is that of held-out answers, too."""
@@ -76,11 +77,17 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining:
             sampler=Sampler(make(cfg.rollout), greedy, group_size=1),
             reward=reward,
         ),
-        make_trainer=make(cfg.trainer),
+        make_trainer=make_trainer(cfg.trainer),
         run_dir=run_dir,
         hparams=cast(dict[str, object], OmegaConf.to_container(cfg, resolve=True)),
         warmup=warmup(cfg, data),
     )
+
+
+def make_trainer(node: DictConfig) -> MakeTrainer:
+    """Several devices share the work in our way."""
+    trainer = make(node)
+    return trainer if node.devices == 1 else partial(trainer, strategy=SUMMED_GRADIENTS)
 
 
 def check_fed(terms: Mapping[str, RewardTerm], train: SampleSource) -> None:
@@ -122,7 +129,7 @@ def build_pretraining(cfg: DictConfig, run_dir: Path) -> Pretraining:
         plan=make(cfg.stage.pretrain),
         grammar=get_grammar(cfg.grammar),
         template=make(cfg.model.template),
-        make_trainer=make(cfg.trainer),
+        make_trainer=make_trainer(cfg.trainer),
         run_dir=run_dir,
         seed=cfg.seed,
     )

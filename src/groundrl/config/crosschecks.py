@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+
 from groundrl.config.problems import did_you_mean, join
 
 
@@ -116,8 +119,21 @@ def _absent_gpu(tree: dict[str, Any]) -> Iterator[str]:
 def _several_devices(tree: dict[str, Any]) -> Iterator[str]:
     trainer = tree.get("trainer")
     devices = trainer.get("devices", 1) if isinstance(trainer, dict) else 1
-    if devices != 1:
+    if devices == 1:
+        return
+    pipeline = tree.get("pipeline", [])
+    if "pretrain" in pipeline:
+        yield f"trainer.devices={devices}, but pretraining runs on one: type trainer.devices=1"
+    if HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN:
         yield (
-            f"trainer.devices={devices}, but the stages share nothing among processes yet: type "
-            "trainer.devices=1"
+            f"trainer.devices={devices} with -m, but the processes of a job would outlive it: "
+            "type trainer.devices=1, or start the jobs one by one"
         )
+    stages = tree.get("stage", {})
+    for name in pipeline:
+        prompts = stages.get(name, {}).get("prompts_per_step")
+        if isinstance(devices, int) and isinstance(prompts, int) and prompts % devices:
+            yield (
+                f"stage.{name}.prompts_per_step={prompts} cannot be shared by {devices} devices: "
+                f"make it a multiple of {devices}"
+            )

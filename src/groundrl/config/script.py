@@ -1,5 +1,6 @@
 """What scripts share: where a run lies, and how it ends when it cannot go on."""
 
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -39,6 +40,8 @@ def telling_the_user(cfg: DictConfig) -> Iterator[None]:
             )
         )
     except KeyboardInterrupt as stop:
+        if os.environ.get("LOCAL_RANK", "0") != "0":  # the first of several processes says it
+            sys.exit(0)
         give_up(130, f"{stop or 'interrupted'}\nTo go on, type\n  {continuation(cfg)}")
 
 

@@ -47,13 +47,13 @@ class SweepReport(Callback):
         # Hydra keeps the exception in a field whose public getter raises it.
         error = root_cause(job_return._return_value)
         if isinstance(error, UserError):
-            text = f"{error}\n"
+            told = text = f"{error}\n"
         else:
-            text = f"{type(error).__name__}: {error}\n"
-            text += "".join(traceback.format_exception(error))
+            told = f"{type(error).__name__}: {error}\n"
+            text = told + "".join(traceback.format_exception(error))
         folder.mkdir(parents=True, exist_ok=True)
         note.write_text(text)
-        print(f"\n{folder} failed: {text.splitlines()[0]}\n", file=sys.stderr)
+        print(f"\n{folder} failed: {told}", file=sys.stderr)
         # Or the sweeper would raise the first failure before there is a table.
         job_return.status, job_return._return_value = JobStatus.COMPLETED, None
 

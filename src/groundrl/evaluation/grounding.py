@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,8 +70,9 @@ class GroundingMetrics(Metric):
     rows: list[Tensor]
     images: list[Tensor]
 
-    def __init__(self, resamples: int = 1000, seed: int = 0) -> None:
-        super().__init__()
+    def __init__(self, resamples: int = 1000, seed: int = 0, **options: Any) -> None:
+        """``options`` are those of ``torchmetrics.Metric``."""
+        super().__init__(**options)
         self.resamples = resamples
         self.seed = seed
         for name in ("rows", "images"):

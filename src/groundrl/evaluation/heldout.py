@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from io import StringIO
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from groundrl.data.datasets import SampleSource
 from groundrl.evaluation.grounding import GroundingMetrics, Outcome
 from groundrl.evaluation.statistics import bootstrap
 from groundrl.grammar.answers import is_correct
+from groundrl.parallel import gathered, is_first, rank, world_size
 from groundrl.policy.policy import Policy
 from groundrl.progress import ProgressLine
 from groundrl.records import Completion, Grounding, RolloutGroup, Sample
@@ -34,22 +38,26 @@ class HeldOut:
     def __call__(self, policy: Policy, run_dir: Path, name: str) -> dict[str, float]:
         """``<set>/<metric>`` with 95 % intervals; answers go to ``heldout_<name>.jsonl``.
 
+        Processes that train together share the questions.
+
         Metrics: ``metrics.EVALUATION``, and ``reward`` with an interval by bootstrap over images.
         """
         results: dict[str, float] = {}
         total = sum(len(source) for source in self.sets.values())
-        line = ProgressLine(total, f"held-out {name}")
+        stream = None if is_first() else StringIO()
+        line = ProgressLine(total, f"held-out {name}", stream=stream)
         done = 0
-        with (run_dir / f"heldout_{name}.jsonl").open("w") as file, line:
+        path = run_dir / f"heldout_{name}.jsonl" if is_first() else Path(os.devnull)
+        with path.open("w") as file, line:
             for set_name, source in self.sets.items():
-                metrics = GroundingMetrics()
+                metrics = GroundingMetrics(sync_on_compute=False)  # all outcomes are here
                 rewards: list[float] = []
                 images: list[str] = []
                 for attempts, scores in self._answer(policy, source):
                     metrics.update(outcome(attempt) for attempt in attempts)
                     rewards += scores
                     images += [attempt.sample.image.key for attempt in attempts]
-                    for attempt in attempts:
+                    for attempt in attempts if is_first() else ():
                         record = answer_record(attempt, set_name, run_dir)
                         file.write(json.dumps(record) + "\n")
                     done += len(attempts)
@@ -81,7 +89,9 @@ class HeldOut:
         for start in range(0, len(source), QUESTIONS_AT_ONCE):
             stop = min(start + QUESTIONS_AT_ONCE, len(source))
             samples = [source[index] for index in range(start, stop)]
-            groups = self.sampler(policy, samples, step=0).groups
+            own = samples[rank() :: world_size()]
+            shares = gathered(self.sampler(policy, own, step=0).groups if own else ())
+            groups = [group for row in zip_longest(*shares) for group in row if group is not None]
             yield (
                 [self.reward.attempt(group, group.completions[0]) for group in groups],
                 [scores[0].total for scores in self.reward(groups)],

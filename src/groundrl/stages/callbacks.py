@@ -15,6 +15,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from groundrl.errors import UserError, is_disk_full
+from groundrl.parallel import is_first
 from groundrl.progress import ProgressLine
 from groundrl.report.rollouts import rollout_sheet
 from groundrl.report.tensorboard import log_image
@@ -39,7 +40,10 @@ class Checkpoints(L.Callback):
     def __init__(self, folder: Path, every: int) -> None:
         self.path = folder / "last.ckpt"
         self.every = every
+        self.asked = False
+        """Ctrl-C was pressed."""
         self.stopping = False
+        """This step is the last one."""
 
     @contextmanager
     def catching_interrupts(self) -> Iterator[None]:
@@ -51,7 +55,7 @@ class Checkpoints(L.Callback):
             raise Interrupted(f"stopped at once; {self._saved()}") from None
         finally:
             signal.signal(signal.SIGINT, previous)
-        if self.stopping:
+        if self.asked or self.stopping:
             raise Interrupted(f"interrupted; {self._saved()}")
 
     def on_train_batch_end(
@@ -64,6 +68,8 @@ class Checkpoints(L.Callback):
     ) -> None:
         """Save when it is time to."""
         done = batch_idx + 1
+        # Ctrl-C may reach the processes in different steps.
+        self.stopping = trainer.strategy.reduce_boolean_decision(self.asked, all=False)
         if self.stopping or done % self.every == 0 or done == trainer.num_training_batches:
             self.save(trainer)
         # Not an exception: Lightning has yet to write this step's metrics.
@@ -75,7 +81,8 @@ class Checkpoints(L.Callback):
         partial = self.path.with_suffix(".partial")
         try:
             trainer.save_checkpoint(partial, weights_only=False)
-            os.replace(partial, self.path)
+            if is_first():
+                os.replace(partial, self.path)
         except OSError as error:
             partial.unlink(missing_ok=True)
             if not is_disk_full(error):
@@ -90,11 +97,12 @@ class Checkpoints(L.Callback):
         return f"saved in {self.path}" if self.path.exists() else "no step was saved yet"
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        if self.stopping:
+        if self.asked:
             raise StopAtOnce
-        self.stopping = True
+        self.asked = True
         # Not print: a signal may arrive while somebody else is printing.
-        os.write(2, b"\nstopping after this step (Ctrl-C again: at once, without saving)\n")
+        if is_first():
+            os.write(2, b"\nstopping after this step (Ctrl-C again: at once, without saving)\n")
 
 
 class PlainFile(TorchCheckpointIO):
@@ -119,6 +127,8 @@ class Progress(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """The clock starts here; a resumed stage starts at its step."""
+        if not is_first():
+            return
         done = trainer.fit_loop.epoch_loop.batch_progress.total.completed
         self.line = ProgressLine(self.steps, self.name, first_step=done)
 
@@ -131,7 +141,8 @@ class Progress(L.Callback):
         batch_idx: int,
     ) -> None:
         """Show the step's figures."""
-        assert self.line is not None
+        if self.line is None:
+            return
         assert isinstance(pl_module, Stage)
         logged = pl_module.logged
         parts = {
@@ -173,7 +184,7 @@ class RolloutPictures(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, *args: object, **kwargs: object
     ) -> None:
         """Image, true boxes, predicted boxes, reward parts and advantage of some completions."""
-        if not isinstance(pl_module, GRPOModule) or pl_module.last is None:
+        if not isinstance(pl_module, GRPOModule) or pl_module.last is None or not is_first():
             return
         if (pl_module.rollouts_done - 1) % self.every:
             return

@@ -1,9 +1,11 @@
 """GRPO: sample groups, score them, and raise what was better than its group (arXiv 2402.03300)."""
 
+import operator
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
 from typing import cast
 
@@ -14,6 +16,7 @@ from torch import Tensor
 
 from groundrl.advantages import Advantage, zero_variance
 from groundrl.losses import LossInputs, Normalizer, PolicyLoss
+from groundrl.parallel import gathered, means, rank, sums, world_size
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy, TokenLogprobs, VisionFeatures
 from groundrl.policy.prompt import Prompt
@@ -23,6 +26,7 @@ from groundrl.rollout.sampler import Rollout, Sampler
 from groundrl.stages.base import Stage
 from groundrl.stages.optimization import Optimization
 from groundrl.stages.rollout_metrics import ScoredRollout, rollout_metrics
+from groundrl.stages.strategy import sum_gradients, trainable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,24 +112,33 @@ class GRPOModule(Stage):
         with self.timed("reward"):
             scores = self.reward(rollout.groups)
         rewards = torch.tensor([[score.total for score in group] for group in scores])
-        advantages = self.advantage(rewards)
+        advantages = self.advantages(rewards)
         with self.timed("update"):
             learned = self.update(groups(rollout, advantages, zero_variance(rewards).tolist()))
         self.rollouts_done += 1
         self.seconds["step"] = time.perf_counter() - start
         self.last = ScoredRollout(rollout=rollout, scores=scores, advantages=advantages)
-        metrics = {**rollout_metrics(self.last, self.reward), **learned, **self.times(), "lr": lr}
-        self.log_step(metrics, self.rollouts_done)
+        metrics = rollout_metrics(self.last, self.reward) | self.times()
+        self.log_step(means(gathered(metrics)) | learned | {"lr": lr}, self.rollouts_done)
+
+    def advantages(self, rewards: Float[Tensor, "P G"]) -> Float[Tensor, "P G"]:
+        """Some kinds compare all groups of the step, those of the other processes included."""
+        shares = gathered(rewards)
+        return self.advantage(torch.cat(shares)).split([len(share) for share in shares])[rank()]
 
     def update(self, groups: list[Group]) -> dict[str, float]:
-        """All optimizer steps on one rollout; returns the mean of the loss's metrics."""
+        """All optimizer steps on one rollout; returns the mean of the loss's metrics.
+
+        Every process makes the same steps, also where none of its own groups learns.
+        """
         minibatches = []
         for part in _parts(groups, self.num_minibatches):
             learning = [group for group in part if not group.equal]
-            if learning:
+            if any(gathered(bool(learning))):
                 # The denominators belong to the whole optimizer step: neither splitting it nor
                 # skipping groups that have no gradient changes anything.
-                normalizer = self.loss.normalizer(completion_mask(part), truncated(part))
+                own = self.loss.normalizer(completion_mask(part), truncated(part))
+                normalizer = reduce(operator.add, gathered(own))
                 chunks = _chunks(learning, self.groups_per_forward)
                 minibatches.append(([self.batch(chunk) for chunk in chunks], normalizer))
         totals: dict[str, float] = {}
@@ -168,23 +181,24 @@ class GRPOModule(Stage):
             output = self.loss(inputs, normalizer)
             self.manual_backward(output.loss)
             counted = self.loss.counted(scored.mask, inputs.truncated)
-            entropy = (scored.entropy * counted).sum() / normalizer.tokens
+            entropy = (scored.entropy * counted).sum() / normalizer.tokens.clamp(min=1)
             for name, value in {**output.metrics, "policy/entropy": entropy}.items():
                 totals[name] = totals.get(name, 0.0) + value.item()
+        sum_gradients(self.policy)
         norm = torch.nn.utils.clip_grad_norm_(
-            [p for p in self.policy.parameters() if p.requires_grad],
-            self.optimization.max_grad_norm,
+            trainable(self.policy), self.optimization.max_grad_norm
         )
         optimizer.step()
-        return {**totals, "policy/grad_norm": norm.item()}
+        return sums(gathered(totals)) | {"policy/grad_norm": norm.item()}
 
     def times(self) -> dict[str, float]:
         """``time/<part>`` of this step, and its speed."""
         assert self.last is not None
+        # The other processes draw about as many.
         tokens = sum(len(c.tokens) for g in self.last.rollout.groups for c in g.completions)
         return {
             **{f"time/{part}": seconds for part, seconds in self.seconds.items()},
-            "tokens/per_second": tokens / self.seconds["step"],
+            "tokens/per_second": tokens * world_size() / self.seconds["step"],
         }
 
     @contextmanager

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from groundrl.boxes import Frame, View
-from groundrl.data.lessons import LessonModule, LessonStream
 from groundrl.evaluation.naming import naming_report
 from groundrl.grammar.base import Grammar
 from groundrl.policy.embedded import build_model, build_processor, build_tokenizer
@@ -23,6 +22,7 @@ from groundrl.scenes.graph import SceneSpec, Subject
 from groundrl.scenes.questions import KINDS, questions_about
 from groundrl.scenes.render import build_scene
 from groundrl.stages.fit import MakeTrainer, StagePlan, fit, placed
+from groundrl.stages.lessons import LessonModule, LessonStream
 from groundrl.stages.pretrain import PretrainModule
 
 CORPUS_SEED = 99
@@ -49,9 +49,11 @@ class Pretraining:
         module = self.plan.module(policy=policy, grammar=self.grammar)
         assert isinstance(module, PretrainModule)
         stream = LessonStream(
+            encode_image=policy.encode.image_prefix,
             seed=self.seed,
             scenes_per_step=self.plan.prompts_per_step,
-            turns=module.turns,
+            pointing_turns=module.pointing_turns,
+            word_turns=module.word_turns,
             tower_steps=module.tower_steps,
             language_steps=module.language_steps,
             curriculum=module.curriculum,
@@ -69,6 +71,7 @@ class Pretraining:
         for name, value in metrics["pretrain"].items():
             print(f"{name:<28}{value:.3f}")
         print(f"use it with model.path={folder}")
+        print(self.run_dir)
         return metrics
 
     def fresh_policy(self) -> Policy:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from groundrl.stages.strategy import trainable
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimization:
@@ -23,7 +25,7 @@ class Optimization:
     def optimizer(self, module: nn.Module) -> torch.optim.AdamW:
         """Over the trainable parameters of ``module``."""
         return torch.optim.AdamW(
-            [parameter for parameter in module.parameters() if parameter.requires_grad],
+            trainable(module),
             lr=self.lr,
             betas=(0.9, 0.95),
             weight_decay=self.weight_decay,

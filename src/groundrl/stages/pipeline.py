@@ -13,6 +13,7 @@ from torch.utils.tensorboard.writer import SummaryWriter
 
 from groundrl.data.module import GroundingDataModule
 from groundrl.evaluation.heldout import HeldOut
+from groundrl.parallel import is_first
 from groundrl.policy.policy import Policy
 from groundrl.report.run_report import write_report
 from groundrl.report.tables import before_after_table
@@ -91,8 +92,23 @@ class Pipeline:
     metrics: Metrics = field(default_factory=dict)
 
     def run(self) -> Metrics:
-        """Train and measure; what an earlier, interrupted run finished is not done again."""
+        """Train and measure; what an earlier, interrupted run finished is not done again.
+
+        Of several processes the first starts the others, and alone prepares, writes and reports.
+        """
         self._read_metrics()
+        if is_first():
+            self._prepare()
+        for name, plan in self.plans.items():
+            if name in self.metrics:
+                self.policy.load(self._adapter(name))
+            else:
+                self._train(name, plan)
+        if is_first():
+            self._finish()
+        return self.metrics
+
+    def _prepare(self) -> None:
         if not self.held_out.sets:
             print("no held-out set, so the answers are not measured: see data.heldout_*")
         first = next(iter(self.plans))
@@ -104,20 +120,15 @@ class Pipeline:
             self._write_metrics(PROGRESS)
         if "start" not in self.metrics:
             self._measure("start")
-        for name, plan in self.plans.items():
-            if name in self.metrics:
-                self.policy.load(self._adapter(name))
-                continue
-            self._train(name, plan)
-            if name == first and self.warmup is not None:
-                self.warmup.keep(self.run_dir, name)
+
+    def _finish(self) -> None:
         self.policy.save(self.run_dir / "adapter")
         self._write_metrics("metrics.json")
         with SummaryWriter(str(self.run_dir / "tensorboard")) as writer:
             log_hparams(writer, self.hparams, self.metrics[list(self.plans)[-1]])
         write_report(self.run_dir)
         print(before_after_table(self.metrics, ("start", *self.plans)))
-        return self.metrics
+        print(self.run_dir)
 
     def _train(self, name: str, plan: StagePlan) -> None:
         start = time.perf_counter()
@@ -133,8 +144,11 @@ class Pipeline:
         finally:  # an interrupted stage goes on counting when it is resumed
             self._add_time(f"train_{name}", time.perf_counter() - start)
             self._write_metrics(PROGRESS)
-        self.policy.save(self._adapter(name))
+        if is_first():
+            self.policy.save(self._adapter(name))
         self._measure(name)
+        if is_first() and self.warmup is not None and name == next(iter(self.plans)):
+            self.warmup.keep(self.run_dir, name)
 
     def _adapter(self, name: str) -> Path:
         return self.run_dir / "checkpoints" / name / "adapter"
@@ -156,6 +170,8 @@ class Pipeline:
             self.metrics = json.loads(path.read_text())
 
     def _write_metrics(self, name: str) -> None:
+        if not is_first():
+            return
         path = self.run_dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".partial")

@@ -19,9 +19,10 @@ WARNINGS = (
 """Starts of messages. Anything that is not named here is shown."""
 
 TALKERS = {
-    # "GPU available", "Trainer.fit stopped", advertisements.
+    # "GPU available", "Trainer.fit stopped", "Initializing distributed", advertisements.
     "lightning.pytorch.utilities.rank_zero": logging.WARNING,
     "lightning.fabric.utilities.rank_zero": logging.WARNING,
+    "lightning.fabric.utilities.distributed": logging.WARNING,
     # A faster 4-bit kernel that no CPU has by default; qlora works without it.
     "bitsandbytes.backends.cpu.ops": logging.ERROR,
 }

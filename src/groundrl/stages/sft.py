@@ -6,12 +6,14 @@ import torch
 from torch import Tensor
 
 from groundrl.grammar.base import Grammar
+from groundrl.parallel import gathered, sums
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.records import Sample
 from groundrl.stages.base import Stage
 from groundrl.stages.optimization import Optimization
+from groundrl.stages.strategy import sum_gradients
 
 
 class SFTModule(Stage):
@@ -33,6 +35,7 @@ class SFTModule(Stage):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         """The stage's own limit (Lightning calls this before each optimizer step)."""
+        sum_gradients(self.policy)
         self.clip_gradients(
             optimizer,
             gradient_clip_val=self.optimization.max_grad_norm,
@@ -40,7 +43,7 @@ class SFTModule(Stage):
         )
 
     def training_step(self, samples: list[Sample], batch_index: int) -> Tensor:
-        """Loss over the scored tokens of all samples of the step."""
+        """This process's share of the loss over the scored tokens of all samples of the step."""
         optimizer = cast(torch.optim.Optimizer, self.optimizers())
         lr = self.optimization.set_lr(optimizer, self.global_step)
         prompts = [self.policy.encode(sample) for sample in samples]
@@ -51,9 +54,11 @@ class SFTModule(Stage):
             for sample, prompt in zip(samples, prompts, strict=True)
         ]
         scored = self.policy.logprobs(prompts, targets, features)
-        loss = -scored.logprobs.sum() / scored.mask.sum()
-        entropy = scored.entropy.sum() / scored.mask.sum()
-        self.log_step({"sft/loss": loss, "sft/entropy": entropy, "lr": lr}, self.global_step + 1)
+        tokens = sum(gathered(scored.mask.sum().item()))
+        loss = -scored.logprobs.sum() / tokens
+        entropy = scored.entropy.sum() / tokens
+        shares = gathered({"sft/loss": loss.item(), "sft/entropy": entropy.item()})
+        self.log_step(sums(shares) | {"lr": lr}, self.global_step + 1)
         return loss
 
     def target(self, sample: Sample, prompt: Prompt) -> list[int]:

@@ -1,7 +1,7 @@
 """Scenes and questions for pretraining the embedded model, ordered by a curriculum."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import lightning as L
@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from groundrl.records import Sample
+from groundrl.policy.prompt import Prompt
+from groundrl.records import ImageSource, Sample
 from groundrl.scenes.graph import Look, Scene, SceneSpec, Subject
 from groundrl.scenes.questions import questions_about
 from groundrl.scenes.render import render
@@ -55,7 +56,8 @@ class Lesson:
     """One scene and what is asked about it, without options."""
 
     scene: Scene
-    image: RenderedImage
+    prompt: Prompt
+    """The picture, and what stands before it."""
     pointing: tuple[Sample, ...]
     """Questions whose answer points."""
     words: tuple[Sample, ...]
@@ -80,16 +82,20 @@ class LessonStream(Dataset):
 
     def __init__(
         self,
+        encode_image: Callable[[ImageSource], Prompt],
         seed: int,
         scenes_per_step: int,
-        turns: int,
+        pointing_turns: int,
+        word_turns: int,
         tower_steps: int,
         language_steps: int,
         curriculum: Curriculum,
     ) -> None:
+        self.encode_image = encode_image
         self.seed = seed
         self.scenes_per_step = scenes_per_step
-        self.turns = turns
+        self.pointing_turns = pointing_turns
+        self.word_turns = word_turns
         self.tower_steps = tower_steps
         self.language_steps = language_steps
         self.curriculum = curriculum
@@ -101,7 +107,7 @@ class LessonStream(Dataset):
         most = max(self.curriculum.objects) if tower else self.curriculum.max_objects(done)
         first = step * self.scenes_per_step
         specs = [self.spec(first + i, most) for i in range(self.scenes_per_step)]
-        return [self.lesson(spec, 0 if tower else self.turns) for spec in specs]
+        return [self.lesson(spec, with_questions=not tower) for spec in specs]
 
     def spec(self, index: int, most: int) -> SceneSpec:
         """Subjects and looks take turns."""
@@ -114,15 +120,15 @@ class LessonStream(Dataset):
             max_objects=most,
         )
 
-    def lesson(self, spec: SceneSpec, turns: int) -> Lesson:
-        """Render the scene once and ask ``turns`` questions about it."""
+    def lesson(self, spec: SceneSpec, with_questions: bool) -> Lesson:
+        """Render the scene once and ask about it."""
         picture = render(spec)
         image = RenderedImage(
             key=f"lesson:{spec.seed}:{spec.index}", pixels=Image.fromarray(picture.image)
         )
 
         def ask(kinds: Sequence[str], count: int) -> tuple[Sample, ...]:
-            samples = questions_about(picture.scene, kinds, count) if count else []
+            samples = questions_about(picture.scene, kinds, count) if with_questions else []
             return tuple(replace(sample, image=image, options=()) for sample in samples)
 
         # Relations need two objects.
@@ -131,9 +137,9 @@ class LessonStream(Dataset):
         words = ("color", "category", "count", "exists") if alone else WORD_LESSONS
         return Lesson(
             scene=picture.scene,
-            image=image,
-            pointing=ask(pointing, turns),
-            words=ask(words, turns),
+            prompt=self.encode_image(image),
+            pointing=ask(pointing, self.pointing_turns),
+            words=ask(words, self.word_turns),
         )
 
 

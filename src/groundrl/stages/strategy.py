@@ -1,0 +1,52 @@
+"""How several processes train one policy: each takes its share of a step, and gradients add up.
+
+Losses are divided by the counts of the whole step, so the sum of the gradients, not their mean, is
+the gradient that a single process would have.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import torch
+from lightning.pytorch.strategies import DDPStrategy, StrategyRegistry
+from torch import distributed, nn
+
+SUMMED_GRADIENTS = "summed_gradients"
+"""Name of the strategy for ``lightning.Trainer``."""
+
+
+class SummedGradients(DDPStrategy):
+    """One process per device, connected between backward passes only.
+
+    DistributedDataParallel's wrapper reduces within each of them, but a process whose groups all
+    have equal rewards has none to make.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        # The others wait while the first process writes and reports.
+        super().__init__(timeout=timedelta(days=1), **options)
+
+    def configure_ddp(self) -> None:
+        """Start all processes from the weights of the first."""
+        assert self.model is not None
+        for parameter in trainable(self.model):
+            distributed.broadcast(parameter.data, src=0)
+
+
+def sum_gradients(module: nn.Module) -> None:
+    """Give every process the gradients of the whole step."""
+    if not distributed.is_initialized():
+        return
+    for parameter in trainable(module):
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+        distributed.all_reduce(parameter.grad)
+
+
+def trainable(module: nn.Module) -> Iterable[nn.Parameter]:
+    """What learns."""
+    return (parameter for parameter in module.parameters() if parameter.requires_grad)
+
+
+StrategyRegistry.register(SUMMED_GRADIENTS, SummedGradients)

@@ -1,0 +1,75 @@
+"""Several processes share a run: same answers, same adapter, one voice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from test_train_cli import ENVIRONMENT, ROOT, train
+
+RUN = [
+    *("debug=tiny", "cache_dir=null", "stage.sft.steps=4", "data.heldout_size=5"),
+    *(
+        "stage.grpo.steps=3",
+        "stage.grpo.prompts_per_step=4",
+        "+stage.grpo.module.advantage.kind=batch_std",
+    ),
+]
+
+
+def figures(run: Path) -> dict[str, dict[str, float]]:
+    """What was measured, times aside."""
+    measured = json.loads((run / "metrics.json").read_text())
+    del measured["time"]
+    return measured
+
+
+def test_two_processes_end_where_one_does(tmp_path: Path) -> None:
+    for devices in (1, 2):
+        result = train(*RUN, f"trainer.devices={devices}", f"output_dir={tmp_path}/{devices}")
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.splitlines()[-1] == f"{tmp_path}/{devices}"
+        assert len([line for line in result.stdout.splitlines() if line.startswith("metric")]) == 1
+    one, two = (load_file(tmp_path / run / "adapter/adapter_model.safetensors") for run in "12")
+    assert any(weights.abs().max() > 0 for name, weights in one.items() if "lora_B" in name)
+    for name, weights in one.items():
+        torch.testing.assert_close(two[name], weights, rtol=0, atol=1e-4)
+    assert figures(tmp_path / "2") == figures(tmp_path / "1")
+    for stage in ("start", "sft", "grpo"):
+        answers = [(tmp_path / run / f"heldout_{stage}.jsonl").read_text() for run in "12"]
+        assert answers[0] == answers[1]
+
+
+def test_ctrl_c_stops_both_processes_after_the_same_step(tmp_path: Path) -> None:
+    command = [sys.executable, "train.py", *RUN, "stage.sft.steps=30", "trainer.devices=2"]
+    process = subprocess.Popen(
+        [*command, f"output_dir={tmp_path}"],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    next(line for line in process.stderr if line.startswith("sft"))
+    # A terminal sends it to the whole group.
+    os.killpg(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 130, stderr
+    assert "Traceback" not in stderr
+    assert stderr.count("To go on, type") == 1
+    assert (tmp_path / "checkpoints" / "sft" / "last.ckpt").is_file()
+    resumed = train(*RUN, "stage.sft.steps=30", "trainer.devices=2", f"resume={tmp_path}")
+    assert resumed.returncode == 0, resumed.stderr
+
+
+def test_what_devices_cannot_share_is_told(tmp_path: Path) -> None:
+    result = train(*RUN, "trainer.devices=3", f"output_dir={tmp_path}/run")
+    assert result.returncode == 2
+    assert "stage.grpo.prompts_per_step=4 cannot be shared by 3 devices" in result.stderr
+    result = train("-m", *RUN, "trainer.devices=2", f"output_dir={tmp_path}/sweep")
+    assert "type trainer.devices=1, or start the jobs one by one" in result.stderr
