@@ -122,6 +122,23 @@ def test_the_dense_head_can_learn_its_lesson(stream: Callable[..., LessonStream]
     assert result["corner_error"] < 0.05
 
 
+def test_pointing_and_words_have_a_mean_each(
+    stream: Callable[..., LessonStream], make_policy: Callable[..., Policy]
+) -> None:
+    policy = make_policy(None)
+    lessons = stream()[9]
+    module = PretrainModule(policy=policy, grammar=get_grammar("obj_bbox"), steps=10, tower_steps=2)
+    surprise: dict[bool, list[float]] = {True: [], False: []}
+    with torch.no_grad():
+        losses = module.language_losses(lessons, policy.features([x.prompt for x in lessons]))
+        for lesson in lessons:
+            for k, branch in enumerate(module.branches(lesson)):
+                alone = policy.logprobs([lesson.prompt], [[branch]])
+                surprise[k < len(lesson.pointing)] += (-alone.logprobs[alone.mask]).tolist()
+    expected = [sum(surprise[pointing]) / len(surprise[pointing]) for pointing in (True, False)]
+    assert [loss.item() for loss in losses] == pytest.approx(expected, rel=1e-4)
+
+
 def test_the_learning_rate_rises_once_and_falls() -> None:
     rates = [one_cycle(done / 100, 0.05) for done in range(101)]
     assert max(rates) == rates[5] == 1

@@ -83,7 +83,8 @@ class DenseHead(nn.Module):
     """One linear layer on image tokens: objectness, class, colour, centre of the cell, and the
     box's corners as seen from there.
 
-    Corners are learned in a third of the steps that they need when counted from the picture's edge.
+    Counted from the picture's edge instead, corners are learned more slowly: after 300 steps they
+    are 4.4 % of the side off instead of 3.4 %.
     """
 
     def __init__(self, width: int) -> None:
