@@ -19,14 +19,16 @@ POINTING_LESSONS = (
     "describe",
     "locate",
     "locate",
+    "locate",
     "side",
     "depth",
     "multi_color",
     "relation_which",
 )
 """Answered by the rationale alone; a kind that stands twice is asked twice as often."""
-WORD_LESSONS = ("color", "category", "side", "depth", "count", "exists")
-"""Answered by words alone."""
+WORD_LESSONS = ("color", "color", "category", "side", "depth", "count", "exists")
+"""Answered by words alone. To find an object by its class is learned later than by its colour, and
+the question for its colour is what teaches it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
