@@ -27,13 +27,13 @@ POINTING_LESSONS = (
 )
 """Answered by the rationale alone; a kind that stands twice is asked twice as often."""
 WORD_LESSONS = ("color", "color", "category", "side", "depth", "count", "exists")
-"""Answered by words alone. To find an object by its class is learned later than by its colour, and
-the question for its colour is what teaches it."""
+"""Answered by words alone. To find an object by its class is learned later than by its colour;
+the question for its colour needs it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedImage:
-    """A scene's picture, kept in memory while its questions are asked."""
+    """A scene's picture on its way into a prompt."""
 
     key: str
     pixels: Image.Image
@@ -131,7 +131,7 @@ class LessonStream(Dataset):
 
         def ask(kinds: Sequence[str], count: int) -> tuple[Sample, ...]:
             samples = questions_about(picture.scene, kinds, count) if with_questions else []
-            return tuple(replace(sample, image=image, options=()) for sample in samples)
+            return tuple(replace(sample, options=()) for sample in samples)
 
         # Relations need two objects.
         alone = len(picture.scene.objects) == 1
