@@ -139,6 +139,31 @@ def test_pointing_and_words_have_a_mean_each(
     assert [loss.item() for loss in losses] == pytest.approx(expected, rel=1e-4)
 
 
+def test_words_start_where_the_tower_looks_for_what_they_name(
+    make_policy: Callable[..., Policy],
+) -> None:
+    policy = make_policy(None)
+    module = PretrainModule(policy=policy, grammar=get_grammar("obj_bbox"), steps=10, tower_steps=2)
+    table = policy.vlm.get_input_embeddings().weight
+    before = table.detach().clone()
+    module.start_words_where_the_tower_looks()
+    tokenizer = policy.processor.tokenizer
+    weight = module.head.linear.weight.detach()
+    moved = set()
+    for names, start in ((CLASS_NAMES, 1), (COLOR_NAMES, 1 + len(CLASS_NAMES))):
+        rows = weight[start : start + len(names)]
+        for name in names:
+            for text in (name, f" {name}"):
+                token, *rest = tokenizer.encode(text, add_special_tokens=False)
+                if not rest:
+                    moved.add(token)
+                    along = torch.cosine_similarity(table[token], rows - rows.mean(0), dim=-1)
+                    assert along.argmax() == names.index(name)
+                    assert along.max() == pytest.approx(1)
+    assert len(moved) > 10
+    assert set((table != before).any(-1).nonzero()[:, 0].tolist()) == moved
+
+
 def test_the_learning_rate_rises_once_and_falls() -> None:
     rates = [one_cycle(done / 100, 0.05) for done in range(101)]
     assert max(rates) == rates[5] == 1

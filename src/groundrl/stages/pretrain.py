@@ -189,6 +189,8 @@ class PretrainModule(Stage):
 
     def training_step(self, lessons: list[Lesson], batch_index: int) -> None:
         """The dense lesson, and in the second phase the language lesson too."""
+        if self.global_step == self.tower_steps:
+            self.start_words_where_the_tower_looks()
         lr = self.learning_rate(self.global_step)
         prompts = [lesson.prompt for lesson in lessons]
         features = self.policy.features(prompts)
@@ -203,6 +205,24 @@ class PretrainModule(Stage):
             loss = pointing + words + self.dense_weight * loss
         self.optimize(loss, lr)
         self.log_step(metrics, self.global_step)
+
+    @torch.no_grad()
+    def start_words_where_the_tower_looks(self) -> None:
+        """The embedding of "cup" becomes the direction in which the dense head reads cups.
+
+        Embeddings are tied: to look for a word and to say what is seen both begin as a comparison.
+        """
+        table = self.policy.vlm.get_input_embeddings().weight
+        size = table.norm(dim=-1).mean()
+        tokenizer = self.policy.processor.tokenizer
+        _, categories, colors, *_ = self.head.linear.weight.split(self.head.sizes)
+        for names, rows in ((CLASS_NAMES, categories), (COLOR_NAMES, colors)):
+            rows = size * F.normalize(rows - rows.mean(0), dim=-1)
+            for name, row in zip(names, rows, strict=True):
+                for text in (name, f" {name}"):
+                    token, *rest = tokenizer.encode(text, add_special_tokens=False)
+                    if not rest:
+                        table[token] = row
 
     def optimize(self, loss: Float[Tensor, ""], lr: float) -> None:
         """One step of both optimizers."""
