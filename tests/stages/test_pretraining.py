@@ -144,8 +144,8 @@ def test_words_start_where_the_tower_looks_for_what_they_name(
 ) -> None:
     policy = make_policy(None)
     module = PretrainModule(policy=policy, grammar=get_grammar("obj_bbox"), steps=10, tower_steps=2)
-    table = policy.vlm.get_input_embeddings().weight
-    before = table.detach().clone()
+    table = policy.vlm.get_input_embeddings().weight.detach()
+    before = table.clone()
     module.start_words_where_the_tower_looks()
     tokenizer = policy.processor.tokenizer
     weight = module.head.linear.weight.detach()
