@@ -212,7 +212,7 @@ class PretrainModule(Stage):
 
         Embeddings are tied: to look for a word and to say what is seen both begin as a comparison.
         """
-        table = self.policy.vlm.get_input_embeddings().weight
+        table = cast(nn.Embedding, self.policy.vlm.get_input_embeddings()).weight
         size = table.norm(dim=-1).mean()
         tokenizer = self.policy.processor.tokenizer
         _, categories, colors, *_ = self.head.linear.weight.split(self.head.sizes)
