@@ -77,14 +77,14 @@ def _run(root: Path, folder: Path) -> Run:
     parts = (SEED.sub("", part).strip(",") for part in folder.relative_to(root).parts)
     stages, _ = read_metrics(folder)
     measured = list(stages.values())
-    shared = measured[-1].keys() & measured[-2].keys() if len(measured) > 1 else ()
+    *_, before, after = {}, {}, *measured
     note = folder / "error.txt"
     error = note.read_text().strip().splitlines() if note.is_file() else []
     return Run(
         name="/".join(part for part in parts if part) or root.resolve().name,
         folder=folder,
         metrics=measured[-1] if measured else None,
-        change={name: measured[-1][name] - measured[-2][name] for name in shared},
+        change={name: value - before[name] for name, value in after.items() if name in before},
         error=error[0] if error else "",
     )
 
@@ -134,16 +134,17 @@ def sweep_table(root: Path, published: Published | None = None) -> Table:
 
 
 def change_table(runs: Sequence[Run]) -> Table:
-    """What the last stage changed: the mean over seeds of each seed's own difference."""
+    """What the last stage changed: the mean over seeds of each seed's own difference. What never
+    changes is left out."""
     rows: dict[str, dict[str, str]] = {}
     for name, group in groupby(runs, key=lambda run: run.name):
         changes = [run.change for run in group if run.change]
         rows[name] = {
             metric: _spread(t_interval([change[metric] for change in changes if metric in change]))
-            for metric in sorted(set().union(*changes))
-            if is_headline(metric) and metric in metric_names(changes)
+            for metric in metric_names(changes)
+            if is_headline(metric) and any(change.get(metric) for change in changes)
         }
-    metrics = sorted(set().union(*rows.values()))
+    metrics = list(dict.fromkeys(metric for row in rows.values() for metric in row))
     return Table(
         columns=("setting", *metrics),
         rows=tuple(
