@@ -1,6 +1,7 @@
 """What many tests need: a tiny policy of the real classes, and scenes to ask it about."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -26,7 +27,9 @@ def tokenizer() -> PreTrainedTokenizerFast:
 def make_policy(tokenizer: PreTrainedTokenizerFast) -> Callable[..., Policy]:
     """A random two-layer Qwen3-VL; equal seeds, equal weights."""
 
-    def make(adapter: str | None = "lora", prefix_sharing: bool = True, seed: int = 0) -> Policy:
+    def make(
+        adapter: str | None = "lora", prefix_sharing: bool = True, seed: int = 0, **options: Any
+    ) -> Policy:
         torch.manual_seed(seed)
         model = build_model(tokenizer, width=64, layers=2)
         # Random weights of the usual size give nearly uniform answers, in which mistakes hide.
@@ -40,6 +43,7 @@ def make_policy(tokenizer: PreTrainedTokenizerFast) -> Callable[..., Policy]:
             template=PromptTemplate(),
             frame=Frame.PERMILLE,
             prefix_sharing=prefix_sharing,
+            **options,
         )
 
     return make

@@ -16,7 +16,8 @@ from groundrl.records import Completion, RolloutGroup, Sample
 from groundrl.rewards.acc import Acc
 from groundrl.rewards.base import RewardSum
 from groundrl.rewards.iou import Iou
-from groundrl.rollout.native import NativeEngine, Sampling
+from groundrl.rollout.base import Sampling
+from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Rollout, Sampler
 
 MakePolicy = Callable[..., Policy]

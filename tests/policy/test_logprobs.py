@@ -2,15 +2,21 @@
 
 import random
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from own_inputs import own_inputs
 from torch import Tensor
 from world_questions import world_samples
 
-from groundrl.policy.layout import LENGTH_STEP, Branch, Prefix, lay_out
+from groundrl.policy.layout import LENGTH_STEP, Branch, Prefix, lay_out, packs, split
 from groundrl.policy.policy import Policy
-from groundrl.policy.prompt import pixel_batch
+from groundrl.rollout.base import Sampling
+from groundrl.rollout.native import NativeEngine
+from groundrl.rollout.sampler import Sampler
 
 MakePolicy = Callable[..., Policy]
 
@@ -27,17 +33,8 @@ def completions(policy: Policy, sizes: list[list[int]]) -> list[list[Branch]]:
 def by_transformers(policy: Policy, prompt_index: int, tokens: list[int], samples: list) -> Tensor:
     """Log-probabilities from the model's own forward pass over one full row."""
     prompt = policy.encode(samples[prompt_index])
-    ids = torch.cat([prompt.prefix.tokens, torch.tensor(tokens)])[None]
-    pixels, grid = pixel_batch([prompt])
-    logits = policy.vlm(
-        input_ids=ids,
-        attention_mask=torch.ones_like(ids),
-        mm_token_type_ids=(ids == policy.vlm.config.image_token_id).long(),
-        pixel_values=pixels,
-        image_grid_thw=grid,
-    ).logits[0, -len(tokens) - 1 : -1]
-    never = [policy.vlm.config.image_token_id, policy.vlm.config.video_token_id]
-    logits[:, never] = -torch.inf
+    logits = policy.vlm(**own_inputs(policy, prompt, tokens)).logits[0, -len(tokens) - 1 : -1]
+    logits[:, policy.spec.stand_ins] = -torch.inf
     return logits.log_softmax(-1).gather(-1, torch.tensor(tokens)[:, None])[:, 0]
 
 
@@ -87,6 +84,47 @@ def test_sharing_the_prefix_changes_neither_logprobs_nor_gradients(
         torch.testing.assert_close(gradient, gradients[1][name], atol=2e-4, rtol=1e-3)
 
 
+def gradients_of(policy: Policy, sizes: list[list[int]]) -> tuple[Tensor, dict[str, Tensor]]:
+    """Log-probabilities, and the gradients of a sum of them."""
+    prompts = [policy.encode(sample) for sample in world_samples(len(sizes))]
+    result = policy.logprobs(prompts, completions(policy, sizes), temperature=0.7)
+    weights = torch.linspace(-1, 1, result.logprobs.numel()).view_as(result.logprobs)
+    loss = (result.logprobs * weights * result.mask).sum()
+    assert not result.entropy.requires_grad
+    loss.backward()
+    found = {n: p.grad for n, p in policy.named_parameters() if p.grad is not None}
+    return result.logprobs.detach(), found
+
+
+def test_a_head_in_chunks_changes_neither_logprobs_nor_gradients(
+    make_policy: MakePolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies = [make_policy("lora"), make_policy("lora")]
+    whole = gradients_of(policies[0], [[7, 3, 11], [6]])
+    vocabulary = policies[1].vlm.config.text_config.vocab_size
+    monkeypatch.setattr("groundrl.policy.policy.LOGITS_AT_ONCE", 5 * vocabulary)
+    seen: list[int] = []
+    policies[1].vlm.lm_head.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
+    chunks = gradients_of(policies[1], [[7, 3, 11], [6]])
+    assert sorted(seen) == sorted([5, 5, 5, 5, 5, 2] * 2)  # and once more in the backward pass
+    torch.testing.assert_close(chunks, whole, atol=1e-6, rtol=1e-5)
+
+
+def test_recomputed_activations_change_neither_gradients_nor_the_rollouts_cache(
+    make_policy: MakePolicy,
+) -> None:
+    kept = gradients_of(make_policy("lora").train(), [[7, 3], [6]])
+    policy = make_policy("lora", gradient_checkpointing=True).train()
+    passes: list[int] = []
+    layer = policy.vlm.model.language_model.layers[0]
+    layer.mlp.register_forward_pre_hook(lambda _, args: passes.append(args[0].shape[1]))
+    torch.testing.assert_close(gradients_of(policy, [[7, 3], [6]]), kept, atol=1e-6, rtol=1e-5)
+    assert len(passes) == 2
+    sampler = Sampler(NativeEngine(), Sampling(max_tokens=4), group_size=2)
+    sampler(policy, world_samples(1), step=0)
+    assert passes[3:] == [1] * len(passes[3:])  # one token at a time, thanks to the cache
+
+
 def test_context_of_a_branch_is_read_but_not_scored(make_policy: MakePolicy) -> None:
     policy = make_policy(None)
     prompt = policy.encode(world_samples(1)[0])
@@ -111,7 +149,11 @@ def test_entropy_is_that_of_the_distribution(make_policy: MakePolicy) -> None:
 
 
 def test_a_branch_sees_the_prefix_and_itself_only() -> None:
-    prefix = Prefix(tokens=torch.tensor([5, 6]), positions=torch.tensor([[0, 1]] * 3))
+    prefix = Prefix(
+        tokens=torch.tensor([5, 6]),
+        positions=torch.tensor([[0, 1]] * 3),
+        images=torch.tensor([0, 0]),
+    )
     layout = lay_out([prefix], [[Branch(tokens=[7, 8]), Branch(tokens=[9])]], pad=0)
     assert layout.input_ids.shape == (1, LENGTH_STEP)
     assert layout.input_ids[:, :5].tolist() == [[5, 6, 7, 8, 9]]
@@ -173,3 +215,25 @@ def test_what_is_saved_is_what_is_loaded(
         torch.testing.assert_close(
             fresh.logprobs([prompt], group).logprobs, trained.logprobs([prompt], group).logprobs
         )
+
+
+lengths = st.lists(st.integers(1, 40), min_size=1, max_size=12)
+
+
+@given(rows=lengths, budget=st.integers(1, 120))
+def test_packs_hold_every_row_once_and_fit(rows: list[int], budget: int) -> None:
+    found = packs(rows, budget)
+    assert sorted(i for pack in found for i in pack) == list(range(len(rows)))
+    for pack in found:
+        assert len(pack) == 1 or len(pack) * max(rows[i] for i in pack) <= budget
+
+
+@given(prefix=st.integers(1, 40), branches=lengths, budget=st.integers(1, 120))
+def test_parts_of_a_group_hold_every_branch_once_and_fit(
+    prefix: int, branches: list[int], budget: int
+) -> None:
+    parts = [branches[part] for part in split(prefix, branches, budget)]
+    assert [length for part in parts for length in part] == branches
+    assert all(len(part) == 1 or prefix + sum(part) <= budget for part in parts)
+    # No two neighbours would have fitted together with the first branch of the next.
+    assert all(prefix + sum(a) + b[0] > budget for a, b in pairwise(parts))

@@ -14,7 +14,8 @@ from groundrl.policy.layout import Branch
 from groundrl.policy.load import load_policy
 from groundrl.policy.policy import Policy, TokenLogprobs
 from groundrl.prompts import PromptTemplate
-from groundrl.rollout.native import NativeEngine, Sampling
+from groundrl.rollout.base import Sampling
+from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Sampler
 
 # transformers and bitsandbytes about their own internals.

@@ -17,15 +17,15 @@ def test_a_layer_with_room_equals_one_that_copies(steps: list[str]) -> None:
     ours, theirs = RoomyLayer(), DynamicLayer()
     rows, noise = 3, torch.Generator().manual_seed(0)
     for step in ["one token", *steps, "one token"]:
-        if step == "repeat":
-            rows *= 2
-            ours.batch_repeat_interleave(2)
-            theirs.batch_repeat_interleave(2)
-        elif step == "select":
-            kept = torch.arange(0, rows, 2)
+        if step in ("repeat", "select"):
+            kept = (
+                torch.arange(rows).repeat_interleave(2)
+                if step == "repeat"
+                else torch.arange(0, rows, 2)
+            )
             rows = len(kept)
-            ours.batch_select_indices(kept)
-            theirs.batch_select_indices(kept)
+            ours.reorder_cache(kept)
+            theirs.reorder_cache(kept)
         else:
             count = 1 if step == "one token" else ROOM_STEP - 3
             keys, values = torch.randn(2, rows, 2, count, 4, generator=noise)

@@ -5,12 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from own_inputs import own_inputs
 from world_questions import world_samples
 
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
-from groundrl.policy.prompt import pixel_batch
-from groundrl.rollout.native import NativeEngine, Sampling, cut, draw
+from groundrl.rollout.base import Sampling
+from groundrl.rollout.native import NativeEngine, cut, draw
 from groundrl.rollout.randomness import uniforms
 from groundrl.rollout.sampler import Sampler
 
@@ -23,18 +24,12 @@ def test_greedy_tokens_equal_generate(make_policy: MakePolicy) -> None:
     sampler = Sampler(NativeEngine(), Sampling(max_tokens=24, temperature=0.0), group_size=1)
     rollout = sampler(policy, samples, step=0)
     for group, prompt in zip(rollout.groups, rollout.prompts, strict=True):
-        pixels, grid = pixel_batch([prompt])
-        ids = prompt.prefix.tokens[None]
         expected = policy.vlm.generate(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            mm_token_type_ids=(ids == policy.vlm.config.image_token_id).long(),
-            pixel_values=pixels,
-            image_grid_thw=grid,
+            **own_inputs(policy, prompt),
             do_sample=False,
             max_new_tokens=24,
-            suppress_tokens=[policy.vlm.config.image_token_id, policy.vlm.config.video_token_id],
-        )[0, ids.shape[1] :]
+            suppress_tokens=list(policy.spec.stand_ins),
+        )[0, len(prompt.prefix.tokens) :]
         assert list(group.completions[0].tokens) == expected.tolist()
 
 

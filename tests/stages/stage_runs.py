@@ -20,7 +20,8 @@ from groundrl.losses import PolicyLoss
 from groundrl.policy.policy import Policy
 from groundrl.records import Sample
 from groundrl.rewards.base import Attempt, RewardSum, RewardTerm
-from groundrl.rollout.native import NativeEngine, Sampling
+from groundrl.rollout.base import Sampling
+from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Sampler
 from groundrl.stages.base import Stage
 from groundrl.stages.fit import StagePlan, fit
@@ -44,9 +45,9 @@ class LowTokens:
         return sum(token < 200 for token in tokens) / len(tokens)
 
 
-def sft_module(policy: Policy, lr: float = 3e-3, steps: int = 4) -> SFTModule:
+def sft_module(policy: Policy, lr: float = 3e-3, steps: int = 4, **options: int) -> SFTModule:
     optimization = Optimization(lr=lr, steps=steps, warmup=2)
-    return SFTModule(policy, get_grammar("obj_bbox"), optimization)
+    return SFTModule(policy, get_grammar("obj_bbox"), optimization, **options)
 
 
 def grpo_module(

@@ -102,13 +102,14 @@ def written_out(policy: Policy, rollout: Rollout, advantages: Tensor) -> list[Te
     return [p.grad.clone() for p in policy.parameters() if p.requires_grad and p.grad is not None]
 
 
-@pytest.mark.parametrize("groups_per_forward", [1, 2, 8])
+# One completion a pass, groups cut in two, several groups a pass.
+@pytest.mark.parametrize("tokens_per_forward", [1, 110, 8192])
 def test_a_step_has_the_gradient_of_the_written_out_loop(
-    make_policy: MakePolicy, groups_per_forward: int
+    make_policy: MakePolicy, tokens_per_forward: int
 ) -> None:
     loss = PolicyLoss(kl_coef=KL)
     module = grpo_module(
-        moved_policy(make_policy), loss=loss, groups_per_forward=groups_per_forward
+        moved_policy(make_policy), loss=loss, tokens_per_forward=tokens_per_forward
     )
     plain = grpo_module(moved_policy(make_policy, prefix_sharing=False), loss=loss)
     drift(module.policy)

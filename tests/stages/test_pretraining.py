@@ -15,17 +15,11 @@ from groundrl.grammar import get_grammar
 from groundrl.policy.policy import Policy
 from groundrl.prompts import PromptTemplate
 from groundrl.scenes.graph import Look, Subject
+from groundrl.stages.dense_lesson import CLASS_NAMES, COLOR_NAMES, DenseHead, dense_targets
 from groundrl.stages.fit import StagePlan
 from groundrl.stages.lessons import Curriculum, LessonStream
 from groundrl.stages.make_embedded import Pretraining
-from groundrl.stages.pretrain import (
-    CLASS_NAMES,
-    COLOR_NAMES,
-    DenseHead,
-    PretrainModule,
-    dense_targets,
-    one_cycle,
-)
+from groundrl.stages.pretrain import PretrainModule, one_cycle
 
 CPU = torch.device("cpu")
 

@@ -28,6 +28,7 @@ def interrupt_at(module: Stage, step: int, act: Callable[[], None]) -> None:
     class Encoder:
         template = encode.template
         answer_tokens = encode.answer_tokens
+        end_token = encode.end_token
 
         def __call__(self, sample: Sample) -> object:
             # Three prompts a step: the second one is the middle.

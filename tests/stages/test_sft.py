@@ -2,9 +2,15 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 from stage_runs import MakePolicy, logged, sft_module, train, weights
 from world_questions import world_samples
+
+from groundrl.grammar import get_grammar
+from groundrl.records import Sample
+from groundrl.stages.optimization import Optimization
+from groundrl.stages.sft import SFTModule
 
 
 def test_the_loss_of_a_handful_of_samples_falls(make_policy: MakePolicy, tmp_path: Path) -> None:
@@ -21,3 +27,35 @@ def test_the_base_stays_as_it_is_to_the_last_bit(make_policy: MakePolicy, tmp_pa
     after = weights(policy, learning=False)
     assert all(torch.equal(base[name], after[name]) for name in base)
     assert any(not torch.equal(adapter[name], value) for name, value in weights(policy).items())
+
+
+def test_small_forward_passes_change_nothing(make_policy: MakePolicy, tmp_path: Path) -> None:
+    found = []
+    for budget in (1, 8192):
+        policy = make_policy()
+        module = sft_module(policy, tokens_per_forward=budget)
+        train(module, tmp_path / str(budget), samples=world_samples(4))
+        found.append((logged(tmp_path / str(budget)), weights(policy)))
+    for step, loss in found[0][0]["sft/loss"].items():
+        assert loss == pytest.approx(found[1][0]["sft/loss"][step], rel=1e-4)
+    for name, value in found[0][1].items():
+        torch.testing.assert_close(value, found[1][1][name], atol=1e-4, rtol=1e-3)
+
+
+class Meddling(SFTModule):
+    """Changes one bit of the base in its third step."""
+
+    def training_step(self, samples: list[Sample], batch_index: int) -> None:
+        super().training_step(samples, batch_index)
+        if batch_index == 2:
+            base = self.policy.vlm.get_input_embeddings().weight
+            base.data.view(torch.int32)[5, 5] ^= 1
+
+
+def test_a_changed_base_weight_stops_the_run(make_policy: MakePolicy, tmp_path: Path) -> None:
+    optimization = Optimization(lr=1e-3, steps=8, warmup=2)
+    module = Meddling(make_policy(), get_grammar("obj_bbox"), optimization)
+    with pytest.raises(RuntimeError, match="base weights changed in the last 2 steps up to step 4"):
+        train(module, tmp_path, steps=8)
+    checkpoint = torch.load(tmp_path / "checkpoints/stage/last.ckpt", weights_only=False)
+    assert checkpoint["global_step"] == 2

@@ -24,7 +24,7 @@ from groundrl.grammar import get_grammar
 from groundrl.policy.embedded import embedded_model_dir
 from groundrl.records import ImageFile
 from groundrl.rewards.base import ABSENCE_KINDS, RewardTerm
-from groundrl.rollout.native import Sampling
+from groundrl.rollout.base import Sampling
 from groundrl.rollout.sampler import Sampler
 from groundrl.stages.base import Stage
 from groundrl.stages.fit import MakeTrainer, StagePlan

@@ -10,7 +10,8 @@ from groundrl.boxes import Frame, convert, iou
 from groundrl.grammar.base import Grammar
 from groundrl.policy.policy import Policy
 from groundrl.records import RolloutGroup, Sample
-from groundrl.rollout.native import NativeEngine, Sampling
+from groundrl.rollout.base import Sampling
+from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Sampler
 from groundrl.scenes.graph import Look, SceneSpec, Subject
 from groundrl.scenes.questions import ask

@@ -9,7 +9,15 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import BitsAndBytesConfig, PreTrainedModel
 
 from groundrl.errors import UserError
+from groundrl.policy.family import is_tower, spec_of
 
+TOWERS = (
+    r".*\bvisual",
+    r".*\bvision_(model|tower)",
+    r".*\bconnector",
+    r".*\bmulti_modal_projector",
+)
+"""Names of what turns pixels into image tokens, as patterns."""
 LANGUAGE_LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -36,8 +44,7 @@ class Adapter:
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_compute_dtype=compute_dtype,
-            # Patterns: the tower is "model.visual" in the classes that have one.
-            llm_int8_skip_modules=[r".*\bvisual", "lm_head"],
+            llm_int8_skip_modules=[*TOWERS, "lm_head"],
         )
 
     def apply(self, vlm: PreTrainedModel) -> PreTrainedModel | PeftModel:
@@ -45,15 +52,16 @@ class Adapter:
         vlm.requires_grad_(False)
         if self.kind == "qlora":
             keep_layout(vlm)
+        spec = spec_of(vlm)
         if self.kind == "none":
             for name, parameter in vlm.named_parameters():
-                parameter.requires_grad_("visual" not in name)
+                parameter.requires_grad_(not is_tower(name, spec))
             return vlm
         # Linear layers of the tower may bear the same names; they stay as they are.
         layers = [
             name
             for name, module in vlm.named_modules()
-            if "visual" not in name and name.rpartition(".")[2] in self.targets
+            if not is_tower(name, spec) and name.rpartition(".")[2] in self.targets
         ]
         check_targets(layers, self.targets)
         config = LoraConfig(

@@ -11,6 +11,7 @@ from groundrl.errors import UserError
 from groundrl.policy.adapter import Adapter
 from groundrl.policy.embedded import embedded_model_dir
 from groundrl.policy.policy import Policy
+from groundrl.policy.vision import VisionStore
 from groundrl.prompts import PromptTemplate
 
 
@@ -23,6 +24,8 @@ def load_policy(
     min_pixels: int | None = None,
     max_pixels: int | None = None,
     prefix_sharing: bool = True,
+    gradient_checkpointing: bool = False,
+    vision_store: VisionStore | None = None,
 ) -> Policy:
     """Load ``path`` ("embedded", a hub id or a folder) and put ``adapter`` on it.
 
@@ -48,10 +51,17 @@ def load_policy(
             f"cannot load model.path={path}{hint}: {error}. Type model=embedded for the model that "
             "comes with the package, or model.path=<folder or hub id>."
         ) from error
+    if Frame(frame) is Frame.MODEL and "image_grid_thw" not in processor.model_input_names:
+        raise UserError(
+            f"model.frame=model says that {path} writes boxes in pixels of the resized picture, "
+            "but its processor tiles or squeezes pictures: type model.frame=permille"
+        )
     return Policy(
         model=adapter.apply(vlm),
         processor=processor,
         template=template,
         frame=Frame(frame),
         prefix_sharing=prefix_sharing,
+        gradient_checkpointing=gradient_checkpointing,
+        vision_store=vision_store,
     )

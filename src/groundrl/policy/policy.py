@@ -4,35 +4,32 @@ import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import cast
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
 from peft.utils import load_peft_weights
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from groundrl.boxes import Frame
+from groundrl.policy.family import spec_of
+from groundrl.policy.fingerprint import fingerprint
 from groundrl.policy.layout import Branch, Layout, lay_out
-from groundrl.policy.prompt import Processor, Prompt, PromptEncoder, pixel_batch
+from groundrl.policy.prompt import Processor, Prompt, PromptEncoder
 from groundrl.policy.tower import speed_up_tower
+from groundrl.policy.vision import VisionFeatures, VisionStore, VisionTower
 from groundrl.prompts import PromptTemplate
 
+LOGITS_AT_ONCE = 2**26
+"""In float32 they take 256 MiB; a vocabulary of 150 000 gives 440 tokens."""
 NEVER = -1e9
 """Logit of an impossible token; finite, so that ``0 * log 0`` is 0 in entropies."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VisionFeatures:
-    """What the vision tower says about one image."""
-
-    tokens: Float[Tensor, "tokens width"]
-    """Embeddings that stand in for the image tokens of the prompt."""
-    deepstack: tuple[Float[Tensor, "tokens width"], ...]
-    """Features added after the first language layers (Qwen3-VL); empty elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +53,23 @@ class Policy(nn.Module):
         template: PromptTemplate,
         frame: Frame,
         prefix_sharing: bool = True,
+        gradient_checkpointing: bool = False,
+        vision_store: VisionStore | None = None,
     ) -> None:
+        """``gradient_checkpointing`` trades a second forward pass for the memory of activations.
+        ``vision_store`` is for frozen towers."""
         super().__init__()
         self.model = model
         speed_up_tower(self.vlm)
+        self.spec = spec_of(self.vlm)
+        if prefix_sharing and not self.spec.shares_prefixes:
+            kind = self.vlm.config.model_type
+            print(f"{kind} has layers with a running state: a prompt is computed per completion")
         self.processor = processor
         self.frame = frame
-        self.prefix_sharing = prefix_sharing
+        self.prefix_sharing = prefix_sharing and self.spec.shares_prefixes
+        self.gradient_checkpointing = gradient_checkpointing
+        self.tower = VisionTower(self.vlm, self.spec, vision_store)
         self.encode = PromptEncoder(self.vlm, processor, template)
         # A tuple hides the copy from nn.Module: it is neither trained nor saved.
         self._frozen_copy: tuple[PreTrainedModel, ...] = ()
@@ -87,22 +94,15 @@ class Policy(nn.Module):
     @property
     def eos_token(self) -> int:
         """Token id that ends an answer."""
-        return self.processor.tokenizer.eos_token_id
+        return self.encode.end_token
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Text of a completion without special tokens."""
         return self.processor.tokenizer.decode(tokens, skip_special_tokens=True)
 
     def features(self, prompts: list[Prompt]) -> list[VisionFeatures]:
-        """Run the vision tower once over the images of ``prompts``."""
-        pixels, grids = pixel_batch(prompts)
-        output = self.vlm.model.get_image_features(pixels.to(self.device), grids.to(self.device))
-        deepstack = zip(*getattr(output, "deepstack_features", None) or (), strict=True)
-        layers = list(deepstack) or [()] * len(prompts)
-        return [
-            VisionFeatures(tokens=tokens, deepstack=tuple(deep))
-            for tokens, deep in zip(output.pooler_output, layers, strict=True)
-        ]
+        """What the vision tower says about the images of ``prompts``."""
+        return self.tower(prompts)
 
     def logprobs(
         self,
@@ -124,34 +124,88 @@ class Policy(nn.Module):
                 ]
             completions = [[branch] for group in completions for branch in group]
         prefixes = [prompt.prefix for prompt in prompts]
-        layout = lay_out(prefixes, completions, pad=self.pad_token)
+        layout = lay_out(
+            prefixes,
+            completions,
+            pad=self.pad_token,
+            window=self.spec.window,
+            images_see_themselves=self.spec.images_see_themselves,
+        )
         hidden = self._hidden(layout, features or self.features(prompts))
         return self._score(hidden, layout, temperature)
 
     def _hidden(self, layout: Layout, features: list[VisionFeatures]) -> Float[Tensor, "R L width"]:
-        output = self.vlm.model(
-            input_ids=layout.input_ids.to(self.device),
-            position_ids=layout.position_ids.to(self.device),
-            attention_mask=layout.attention_mask.to(self.device),
-            mm_encoder_outputs={"image": encoder_output(features)},
-            use_cache=False,
-        )
+        with self._recomputing():
+            output = self.vlm.model(
+                input_ids=layout.input_ids.to(self.device),
+                position_ids=self.positions(layout.position_ids),
+                attention_mask=self._masks(layout),
+                mm_encoder_outputs=self.tower.outputs(features),
+                use_cache=False,
+            )
         return output.last_hidden_state
+
+    def _masks(self, layout: Layout) -> Tensor | dict[str, Tensor]:
+        if not self.spec.shares_prefixes:  # one sequence a row: the model knows what it may see
+            return layout.filled.to(self.device)
+        everything = layout.attention_mask.to(self.device)
+        if layout.sliding_mask is None:
+            return everything
+        sliding = layout.sliding_mask.to(self.device)
+        return {"full_attention": everything, "sliding_attention": sliding}
+
+    def positions(self, positions: Int[Tensor, "axes R L"]) -> Tensor:
+        """Rotary positions as the model takes them."""
+        positions = positions.to(self.device)
+        return positions if len(positions) > 1 else positions[0]
+
+    @contextmanager
+    def _recomputing(self) -> Iterator[None]:
+        """Inside, layers keep their input only and compute the rest anew in the backward pass."""
+        layers = [m for m in self.vlm.modules() if isinstance(m, GradientCheckpointingLayer)]
+        on = self.gradient_checkpointing and torch.is_grad_enabled()
+        recompute = partial(checkpoint, use_reentrant=False)
+        for layer in layers:
+            vars(layer).update(gradient_checkpointing=on, _gradient_checkpointing_func=recompute)
+        try:
+            yield
+        finally:
+            for layer in layers:  # with it, a rollout would lose its key-value cache
+                layer.gradient_checkpointing = False
 
     def _score(
         self, hidden: Float[Tensor, "R L width"], layout: Layout, temperature: float
     ) -> TokenLogprobs:
         scored = layout.scored.to(self.device)
         states = hidden.flatten(0, 1)[layout.source.to(self.device)[scored]]
-        table = torch.log_softmax(self.logits(states) / temperature, dim=-1)
-        chosen = table.gather(-1, layout.targets.to(self.device)[scored][:, None])[:, 0]
+        targets = layout.targets.to(self.device)[scored]
+        size = max(1, LOGITS_AT_ONCE // self.vlm.config.get_text_config().vocab_size)
+        chunks = zip(states.split(size), targets.split(size), strict=True)
+        if len(states) <= size:
+            parts = [self._head(states, targets, temperature)]
+        else:  # logits are computed anew in the backward pass: of all chunks they would not fit
+            parts = [
+                checkpoint(self._head, *chunk, temperature, use_reentrant=False) for chunk in chunks
+            ]
+        logprobs, entropy = (torch.cat(part) for part in zip(*parts, strict=True))
         zeros = torch.zeros(scored.shape, device=self.device)
-        table = table.detach()
         return TokenLogprobs(
-            logprobs=zeros.masked_scatter(scored, chosen),
-            entropy=zeros.masked_scatter(scored, -(table.exp() * table).sum(-1)),
+            logprobs=zeros.masked_scatter(scored, logprobs),
+            entropy=zeros.masked_scatter(scored, entropy),
             mask=scored,
         )
+
+    def _head(
+        self,
+        states: Float[Tensor, "tokens width"],
+        targets: Int[Tensor, "tokens"],
+        temperature: float,
+    ) -> tuple[Float[Tensor, "tokens"], Float[Tensor, "tokens"]]:
+        """Log-probabilities of ``targets``, and the entropies."""
+        table = torch.log_softmax(self.logits(states) / temperature, dim=-1)
+        chosen = table.gather(-1, targets[:, None])[:, 0]
+        table = table.detach()
+        return chosen, -(table.exp() * table).sum(-1)
 
     def fix_reference(self) -> None:
         """Make the policy of this moment the reference.
@@ -168,16 +222,17 @@ class Policy(nn.Module):
         else:
             self._frozen_copy = (copy.deepcopy(self.model).requires_grad_(False),)
 
+    def base_fingerprint(self) -> int:
+        """Of the weights that must never change: the base below an adapter, or the frozen copy."""
+        if isinstance(self.model, PeftModel):
+            return fingerprint(p for n, p in self.vlm.named_parameters() if "lora_" not in n)
+        return fingerprint(p for copied in self._frozen_copy for p in copied.parameters())
+
     def logits(self, states: Float[Tensor, "tokens width"]) -> Float[Tensor, "tokens V"]:
         """Next-token logits in float32. Image and video tokens stand for pixels: none is ever an
         answer, so their probability is 0 for sampling and scoring alike."""
         logits = self.vlm.lm_head(states).float()
-        config = self.vlm.config
-        return logits.index_fill(
-            -1,
-            torch.tensor([config.image_token_id, config.video_token_id], device=self.device),
-            NEVER,
-        )
+        return logits.index_fill(-1, torch.tensor(self.spec.stand_ins, device=self.device), NEVER)
 
     @contextmanager
     def reference(self) -> Iterator[None]:
@@ -214,11 +269,3 @@ class Policy(nn.Module):
         else:
             saved = type(self.model).from_pretrained(str(folder), dtype=self.model.dtype)
             self.model.load_state_dict(saved.state_dict())
-
-
-def encoder_output(features: list[VisionFeatures]) -> SimpleNamespace:
-    """Features in the form in which the model classes take them back."""
-    return SimpleNamespace(
-        pooler_output=[feature.tokens for feature in features],
-        deepstack_features=list(zip(*(feature.deepstack for feature in features), strict=True)),
-    )

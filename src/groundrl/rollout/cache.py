@@ -1,9 +1,14 @@
 """The key-value cache of the native engine."""
 
 import math
+from typing import cast
 
+import torch
+from jaxtyping import Int
 from torch import Tensor
-from transformers.cache_utils import Cache, DynamicLayer
+from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
+
+from groundrl.policy.policy import Policy
 
 ROOM_STEP = 64
 """Tokens of room that are added at a time."""
@@ -44,17 +49,19 @@ class RoomyLayer(DynamicLayer):
         self.values = self._room[1][..., :end, :]
         return self.keys, self.values
 
-    def batch_repeat_interleave(self, repeats: int) -> None:
-        """Repeat every row; the copies get room with their next token."""
-        super().batch_repeat_interleave(repeats)
-        self._room = None
-
-    def batch_select_indices(self, indices: Tensor) -> None:
-        """Keep these rows; they get room with their next token."""
-        super().batch_select_indices(indices)
+    def reorder_cache(self, beam_idx: Tensor) -> None:
+        """Take these rows, some of them several times; they get room with their next token."""
+        super().reorder_cache(cast(torch.LongTensor, beam_idx))
         self._room = None
 
 
-def roomy_cache() -> Cache:
-    """An empty cache with as many layers as a model will fill."""
-    return Cache(layer_class_to_replicate=RoomyLayer)
+def take_rows(cache: Cache, rows: Int[Tensor, "B"]) -> None:
+    """Make ``rows`` the rows of the cache; one may stand there several times, or not at all."""
+    cache.reorder_cache(cast(torch.LongTensor, rows))
+
+
+def empty_cache(policy: Policy) -> Cache:
+    """A cache that the policy's model will fill."""
+    if policy.spec.shares_prefixes:
+        return Cache(layer_class_to_replicate=RoomyLayer)
+    return DynamicCache(config=policy.vlm.config.get_text_config())

@@ -7,34 +7,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers.cache_utils import Cache
 
-from groundrl.policy.policy import Policy, VisionFeatures, encoder_output
+from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
-from groundrl.rollout.cache import roomy_cache
+from groundrl.policy.vision import VisionFeatures
+from groundrl.rollout.base import Drawn, Draws, Sampling
+from groundrl.rollout.cache import empty_cache, take_rows
 from groundrl.rollout.randomness import choose
 
 ENDED_SHARE = 0.25
 """Of the rows of a batch: when so many have ended, the others go on in a smaller batch."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampling:
-    """How a token is drawn. ``temperature=0`` takes the likeliest token."""
-
-    max_tokens: int = 128
-    temperature: float = 1.0
-    top_p: float = 1.0
-    top_k: int = 0
-    """0 keeps the whole vocabulary."""
-    min_p: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
-    """One decoded completion, before it becomes text."""
-
-    tokens: tuple[int, ...]
-    logprobs: tuple[float, ...]
-    truncated: bool
 
 
 class NativeEngine:
@@ -50,11 +31,12 @@ class NativeEngine:
         policy: Policy,
         prompts: list[Prompt],
         features: list[VisionFeatures],
-        uniforms: Float[Tensor, "P G max_tokens"],
+        draws: Draws,
         sampling: Sampling,
     ) -> list[list[Drawn]]:
-        """G completions for each of P prompts; ``uniforms`` decides every draw."""
-        group = uniforms.shape[1]
+        """G completions for each of P prompts."""
+        uniforms = draws.uniforms(sampling.max_tokens)
+        group = draws.group_size
         at_once = max(1, self.max_rows // group)
         # Prompts of similar length decode together, so that padding stays short.
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i].prefix.tokens))
@@ -79,7 +61,7 @@ class _Rows:
 
     cache: Cache
     mask: Int[Tensor, "B L"]
-    position: Int[Tensor, "B"]
+    position: Int[Tensor, "axes B"]
     logits: Float[Tensor, "B V"]
     row: Int[Tensor, "B"]
     """Which completion each row is."""
@@ -87,8 +69,8 @@ class _Rows:
     def keep(self, going: Bool[Tensor, "B"]) -> None:
         """Drop the rows that have ended."""
         index = going.nonzero()[:, 0]
-        self.cache.batch_select_indices(index)
-        self.mask, self.position = self.mask[index], self.position[index]
+        take_rows(self.cache, index)
+        self.mask, self.position = self.mask[index], self.position[:, index]
         self.logits, self.row = self.logits[index], self.row[index]
 
 
@@ -139,28 +121,32 @@ def _prefill(
     shape = (len(prompts), longest)
     ids = torch.full(shape, policy.pad_token)
     mask = torch.zeros(shape, dtype=torch.long)
-    positions = torch.zeros((3, *shape), dtype=torch.long)
+    images = torch.zeros(shape, dtype=torch.long)
+    positions = torch.zeros((len(prompts[0].prefix.positions), *shape), dtype=torch.long)
     for row, prompt in enumerate(prompts):
         start = longest - len(prompt.prefix.tokens)
         ids[row, start:], mask[row, start:] = prompt.prefix.tokens, 1
+        images[row, start:] = prompt.prefix.images
         positions[:, row, start:] = prompt.prefix.positions
     device = policy.device
     mask, positions = mask.to(device), positions.to(device)
-    cache = roomy_cache()
+    cache = empty_cache(policy)
+    seen = policy.spec.images_see_themselves
     output = policy.vlm.model(
         input_ids=ids.to(device),
-        position_ids=positions,
+        position_ids=policy.positions(positions),
         attention_mask=mask,
-        mm_encoder_outputs={"image": encoder_output(features)},
+        mm_encoder_outputs=policy.tower.outputs(features),
         past_key_values=cache,
         use_cache=True,
+        **({"token_type_ids": images.sign().to(device)} if seen else {}),
     )
     logits = policy.logits(output.last_hidden_state[:, -1])
-    cache.batch_repeat_interleave(group)
+    take_rows(cache, torch.arange(len(prompts), device=device).repeat_interleave(group))
     return _Rows(
         cache=cache,
         mask=mask.repeat_interleave(group, 0),
-        position=(positions.amax((0, 2)) + 1).repeat_interleave(group),
+        position=(positions.amax((0, 2)) + 1).repeat_interleave(group).expand(len(positions), -1),
         logits=logits.repeat_interleave(group, 0),
         row=torch.arange(len(prompts) * group, device=device),
     )
@@ -171,7 +157,7 @@ def _advance(policy: Policy, rows: _Rows, token: Int[Tensor, "B"]) -> None:
     rows.mask = torch.cat([rows.mask, torch.ones_like(rows.mask[:, :1])], dim=1)
     output = policy.vlm.model(
         input_ids=token[:, None],
-        position_ids=rows.position.expand(3, -1)[:, :, None],
+        position_ids=policy.positions(rows.position[:, :, None]),
         attention_mask=rows.mask,
         past_key_values=rows.cache,
         use_cache=True,

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
-from groundrl.policy.policy import Policy, VisionFeatures
+from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
+from groundrl.policy.vision import VisionFeatures
 from groundrl.records import Completion, RolloutGroup, Sample
-from groundrl.rollout.native import NativeEngine, Sampling
-from groundrl.rollout.randomness import uniforms
+from groundrl.rollout.base import Draws, Engine, Sampling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +24,7 @@ class Rollout:
 class Sampler:
     """Draws ``group_size`` completions per sample with an engine."""
 
-    def __init__(
-        self, engine: NativeEngine, sampling: Sampling, group_size: int, seed: int = 0
-    ) -> None:
+    def __init__(self, engine: Engine, sampling: Sampling, group_size: int, seed: int = 0) -> None:
         self.engine = engine
         self.sampling = sampling
         self.group_size = group_size
@@ -38,18 +35,13 @@ class Sampler:
         prompts = [policy.encode(sample) for sample in samples]
         with torch.no_grad():
             features = policy.features(prompts)
-        draws = np.array(
-            [
-                [
-                    uniforms(self.seed, step, sample.id, index, self.sampling.max_tokens)
-                    for index in range(self.group_size)
-                ]
-                for sample in samples
-            ]
+        draws = Draws(
+            seed=self.seed,
+            step=step,
+            sample_ids=tuple(sample.id for sample in samples),
+            group_size=self.group_size,
         )
-        drawn = self.engine.generate(
-            policy, prompts, features, torch.from_numpy(draws), self.sampling
-        )
+        drawn = self.engine.generate(policy, prompts, features, draws, self.sampling)
         groups = tuple(
             RolloutGroup(
                 sample=sample,

@@ -1,12 +1,16 @@
 """What all stages have in common."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import cast
 
 import lightning as L
+import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from groundrl.metrics import check_names
 from groundrl.policy.policy import Policy
+from groundrl.stages.strategy import sum_gradients, trainable
 
 
 class Stage(L.LightningModule):
@@ -31,6 +35,18 @@ class Stage(L.LightningModule):
         }
         assert self.trainer.logger is not None
         self.trainer.logger.log_metrics(self.logged, step)
+
+    def optimizer_step_on(self, losses: Iterable[Tensor], max_grad_norm: float) -> float:
+        """One optimizer step on the sum of ``losses``, each a forward pass of its own, of which
+        only one is in memory at a time; returns the gradient's norm before it is cut."""
+        optimizer = cast(LightningOptimizer, self.optimizers())
+        optimizer.zero_grad()
+        for loss in losses:
+            self.manual_backward(loss)
+        sum_gradients(self.policy)
+        norm = torch.nn.utils.clip_grad_norm_(trainable(self.policy), max_grad_norm)
+        optimizer.step()
+        return norm.item()
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Keep what learns; frozen base weights are never written."""

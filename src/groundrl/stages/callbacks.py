@@ -105,6 +105,41 @@ class Checkpoints(L.Callback):
             os.write(2, b"\nstopping after this step (Ctrl-C again: at once, without saving)\n")
 
 
+class FixedBase(L.Callback):
+    """Stops the run when a base weight changes: every reference and adapter would be void.
+
+    Looked at every ``every`` steps and at the end, before the checkpoint is written.
+    """
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.fingerprint = 0
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Remember the weights."""
+        assert isinstance(pl_module, Stage)
+        self.fingerprint = pl_module.policy.base_fingerprint()
+
+    def on_train_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
+    ) -> None:
+        """Raises RuntimeError when they are others."""
+        done = batch_idx + 1
+        if done % self.every and done != trainer.num_training_batches:
+            return
+        assert isinstance(pl_module, Stage)
+        if pl_module.policy.base_fingerprint() != self.fingerprint:
+            raise RuntimeError(
+                f"base weights changed in the last {self.every} steps up to step {done}, though "
+                "only the adapter may; the last checkpoint is from before"
+            )
+
+
 class PlainFile(TorchCheckpointIO):
     """Writes where it is told to. Lightning takes a detour through the folder of temporary files,
     which may be small and another disk."""

@@ -10,7 +10,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
 from groundrl.stages.base import Stage
-from groundrl.stages.callbacks import Checkpoints, PlainFile, Progress, RolloutPictures
+from groundrl.stages.callbacks import Checkpoints, FixedBase, PlainFile, Progress, RolloutPictures
 
 MakeTrainer = Callable[..., L.Trainer]
 """A partial ``lightning.Trainer``: accelerator, precision, devices."""
@@ -64,6 +64,7 @@ def fit(
         callbacks=[
             RolloutPictures(plan.picture_every),
             Progress(name, plan.steps),
+            FixedBase(plan.checkpoint_every),
             checkpoints,
         ],
         plugins=[PlainFile()],

@@ -4,7 +4,7 @@ import operator
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
 from typing import cast
@@ -17,16 +17,16 @@ from torch import Tensor
 from groundrl.advantages import Advantage, zero_variance
 from groundrl.losses import LossInputs, Normalizer, PolicyLoss
 from groundrl.parallel import gathered, means, rank, sums, world_size
-from groundrl.policy.layout import Branch
-from groundrl.policy.policy import Policy, TokenLogprobs, VisionFeatures
+from groundrl.policy.layout import Branch, packs, row_length, split
+from groundrl.policy.policy import Policy, TokenLogprobs
 from groundrl.policy.prompt import Prompt
+from groundrl.policy.vision import VisionFeatures
 from groundrl.records import Sample
 from groundrl.rewards.base import RewardSum
 from groundrl.rollout.sampler import Rollout, Sampler
 from groundrl.stages.base import Stage
 from groundrl.stages.optimization import Optimization
 from groundrl.stages.rollout_metrics import ScoredRollout, rollout_metrics
-from groundrl.stages.strategy import sum_gradients, trainable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,21 @@ class Group:
     truncated: list[bool]
     equal: bool
     """All rewards are equal, so nothing is learned from it: it would add KL gradients only."""
+
+    def parts(self, budget: int) -> list["Group"]:
+        """The same completions in groups whose rows hold at most ``budget`` tokens, or one
+        completion."""
+        lengths = [len(completion.tokens) for completion in self.completions]
+        return [
+            replace(
+                self,
+                completions=self.completions[part],
+                sampler_logprobs=self.sampler_logprobs[part],
+                advantages=self.advantages[part],
+                truncated=self.truncated[part],
+            )
+            for part in split(len(self.prompt.prefix.tokens), lengths, budget)
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +82,10 @@ class GRPOModule(Stage):
         optimization: Optimization,
         num_epochs: int = 1,
         num_minibatches: int = 1,
-        groups_per_forward: int = 8,
+        tokens_per_forward: int = 8192,
     ) -> None:
         """``num_epochs`` passes over each rollout, each in ``num_minibatches`` optimizer steps;
-        ``groups_per_forward`` bounds memory and changes no result."""
+        ``tokens_per_forward``, padding included, bounds memory and changes no result."""
         super().__init__(policy)
         self.automatic_optimization = False
         self.sampler = sampler
@@ -80,7 +95,7 @@ class GRPOModule(Stage):
         self.optimization = optimization
         self.num_epochs = num_epochs
         self.num_minibatches = num_minibatches
-        self.groups_per_forward = groups_per_forward
+        self.tokens_per_forward = tokens_per_forward
         self.rollouts_done = 0
         if loss.kl_coef:
             policy.fix_reference()
@@ -139,8 +154,8 @@ class GRPOModule(Stage):
                 # skipping groups that have no gradient changes anything.
                 own = self.loss.normalizer(completion_mask(part), truncated(part))
                 normalizer = reduce(operator.add, gathered(own))
-                chunks = _chunks(learning, self.groups_per_forward)
-                minibatches.append(([self.batch(chunk) for chunk in chunks], normalizer))
+                passes = self.passes(learning)
+                minibatches.append(([self.batch(groups) for groups in passes], normalizer))
         totals: dict[str, float] = {}
         steps = 0
         for _ in range(self.num_epochs):
@@ -149,6 +164,15 @@ class GRPOModule(Stage):
                     totals[name] = totals.get(name, 0.0) + value
                 steps += 1
         return {name: total / steps for name, total in totals.items()}
+
+    def passes(self, groups: list[Group]) -> list[list[Group]]:
+        """Groups that share a forward pass; one that is too long is split, and its parts compute
+        their prompt each."""
+        # Without prefix sharing every completion is a row.
+        budget = self.tokens_per_forward if self.policy.prefix_sharing else 0
+        parts = [part for group in groups for part in group.parts(budget)]
+        rows = [row_length(part.prompt.prefix, part.completions) for part in parts]
+        return [[parts[i] for i in pack] for pack in packs(rows, self.tokens_per_forward)]
 
     def batch(self, groups: list[Group]) -> Batch:
         """Old and reference log-probabilities, only where the loss will read them."""
@@ -172,24 +196,21 @@ class GRPOModule(Stage):
 
     def optimize(self, batches: list[Batch], normalizer: Normalizer) -> dict[str, float]:
         """One optimizer step, its gradient accumulated over the forward passes."""
-        optimizer = cast(LightningOptimizer, self.optimizers())
-        optimizer.zero_grad()
         totals: dict[str, float] = {}
-        for batch in batches:
-            scored = self.logprobs(batch.groups)
-            inputs = loss_inputs(batch, scored)
-            output = self.loss(inputs, normalizer)
-            self.manual_backward(output.loss)
-            counted = self.loss.counted(scored.mask, inputs.truncated)
-            entropy = (scored.entropy * counted).sum() / normalizer.tokens.clamp(min=1)
-            for name, value in {**output.metrics, "policy/entropy": entropy}.items():
-                totals[name] = totals.get(name, 0.0) + value.item()
-        sum_gradients(self.policy)
-        norm = torch.nn.utils.clip_grad_norm_(
-            trainable(self.policy), self.optimization.max_grad_norm
-        )
-        optimizer.step()
-        return sums(gathered(totals)) | {"policy/grad_norm": norm.item()}
+
+        def losses() -> Iterator[Tensor]:
+            for batch in batches:
+                scored = self.logprobs(batch.groups)
+                inputs = loss_inputs(batch, scored)
+                output = self.loss(inputs, normalizer)
+                yield output.loss
+                counted = self.loss.counted(scored.mask, inputs.truncated)
+                entropy = (scored.entropy * counted).sum() / normalizer.tokens.clamp(min=1)
+                for name, value in {**output.metrics, "policy/entropy": entropy}.items():
+                    totals[name] = totals.get(name, 0.0) + value.item()
+
+        norm = self.optimizer_step_on(losses(), self.optimization.max_grad_norm)
+        return sums(gathered(totals)) | {"policy/grad_norm": norm}
 
     def times(self) -> dict[str, float]:
         """``time/<part>`` of this step, and its speed."""
@@ -256,10 +277,6 @@ def loss_inputs(batch: Batch, scored: TokenLogprobs) -> LossInputs:
         completion_mask=scored.mask,
         truncated=truncated(batch.groups).to(device),
     )
-
-
-def _chunks(groups: list[Group], size: int) -> list[list[Group]]:
-    return [groups[start : start + size] for start in range(0, len(groups), size)]
 
 
 def _parts(groups: list[Group], count: int) -> list[list[Group]]:

@@ -9,111 +9,27 @@ All questions about one scene share one row: ``[image | question answer | questi
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from groundrl.boxes import Frame, convert
 from groundrl.grammar.base import Grammar
-from groundrl.policy.layout import Branch
-from groundrl.policy.policy import Policy, VisionFeatures
+from groundrl.policy.family import is_tower
+from groundrl.policy.layout import Branch, packs, row_length
+from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
+from groundrl.policy.vision import VisionFeatures
 from groundrl.prompts import to_frame
 from groundrl.records import Sample
-from groundrl.scenes.graph import Scene
-from groundrl.scenes.vocabulary import CATEGORIES, COLORS
 from groundrl.stages.base import Stage
+from groundrl.stages.dense_lesson import CLASS_NAMES, COLOR_NAMES, DenseHead, dense_targets
 from groundrl.stages.lessons import Curriculum, Lesson
 
-CLASS_NAMES = [name for names in CATEGORIES.values() for name in names]
-COLOR_NAMES = list(COLORS)
-ROWS_PER_PASS = 16
-CORNER_SCALE = 0.02
-"""Share of the picture's side below which a corner's error counts squared."""
-CORNER_WEIGHT = 15.0
-"""A corner 2 % off costs as much as the other parts once they are learned."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DenseTargets:
-    """What each image token of a batch should say about the object centred in its cell."""
-
-    cell: Int[Tensor, "objects"]
-    """Index of the image token, counted over all images."""
-    category: Int[Tensor, "objects"]
-    color: Int[Tensor, "objects"]
-    center: Float[Tensor, "objects 2"]
-    """Of the cell, (x, y) in the UNIT frame."""
-    box: Float[Tensor, "objects 4"]
-    """Corners in the UNIT frame."""
-
-
-def dense_targets(
-    scenes: list[Scene], prompts: list[Prompt], device: torch.device, merge: int = 2
-) -> DenseTargets:
-    """The nearest object whose visible box is centred in a cell owns it."""
-    rows: dict[int, tuple[int, int, tuple[float, float], tuple[float, ...]]] = {}
-    offset = 0
-    for scene, prompt in zip(scenes, prompts, strict=True):
-        height, width = int(prompt.grid[1]) // merge, int(prompt.grid[2]) // merge
-        for thing in scene.objects:  # near to far: the first one in a cell is the nearest
-            box = convert(thing.box, Frame.UNIT, prompt.view)
-            x, y = box.center
-            row, column = int(y * height), int(x * width)
-            center = ((column + 0.5) / width, (row + 0.5) / height)
-            category, color = CLASS_NAMES.index(thing.category), COLOR_NAMES.index(thing.color)
-            cell = offset + row * width + column
-            rows.setdefault(cell, (category, color, center, box.corners))
-        offset += height * width
-    return DenseTargets(
-        cell=torch.tensor(list(rows), device=device),
-        category=torch.tensor([row[0] for row in rows.values()], device=device),
-        color=torch.tensor([row[1] for row in rows.values()], device=device),
-        center=torch.tensor([row[2] for row in rows.values()], device=device),
-        box=torch.tensor([row[3] for row in rows.values()], device=device),
-    )
-
-
-class DenseHead(nn.Module):
-    """One linear layer on image tokens: objectness, class, colour, centre of the cell, and the
-    box's corners as seen from there.
-
-    Counted from the picture's edge instead, corners are learned more slowly: after 300 steps they
-    are 4.4 % of the side off instead of 3.4 %.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.sizes = [1, len(CLASS_NAMES), len(COLOR_NAMES), 2, 4]
-        self.linear = nn.Linear(width, sum(self.sizes))
-
-    def forward(
-        self, tokens: Float[Tensor, "tokens width"], targets: DenseTargets
-    ) -> dict[str, Tensor]:
-        """Loss and how well each part is read: shares right, mean corner error (UNIT)."""
-        objectness, *parts = self.linear(tokens).float().split(self.sizes, dim=-1)
-        there = torch.zeros_like(objectness[:, 0]).index_fill(0, targets.cell, 1.0)
-        category, color, center, corners = (part[targets.cell] for part in parts)
-        # Both are wanted: the language model writes coordinates counted from the picture's edge.
-        offsets = targets.box - targets.center.repeat(1, 2)
-        loss = (
-            F.binary_cross_entropy_with_logits(objectness[:, 0], there)
-            + F.cross_entropy(category, targets.category)
-            + F.cross_entropy(color, targets.color)
-            + CORNER_WEIGHT * F.smooth_l1_loss(center, targets.center, beta=CORNER_SCALE)
-            + CORNER_WEIGHT * F.smooth_l1_loss(corners, offsets, beta=CORNER_SCALE)
-        )
-        return {
-            "loss": loss,
-            "class": (category.argmax(-1) == targets.category).float().mean(),
-            "color": (color.argmax(-1) == targets.color).float().mean(),
-            "corner_error": (corners.detach() - offsets).abs().mean(),
-        }
+TOKENS_PER_FORWARD = 4096
 
 
 class PretrainModule(Stage):
@@ -164,8 +80,9 @@ class PretrainModule(Stage):
         kinds: dict[str, dict[bool, list[nn.Parameter]]] = {
             kind: {True: [], False: []} for kind in ("matrix", "other")
         }
+        spec = self.policy.spec
         for name, parameter in self.named_parameters():
-            tower = "visual" in name or name.startswith("head.")
+            tower = name.startswith("head.") or is_tower(name.removeprefix("policy.model."), spec)
             # Rows of a table and of the dense head are independent of each other.
             matrix = parameter.ndim == 2 and "embed" not in name and not name.startswith("head.")
             kinds["matrix" if matrix else "other"][tower].append(parameter)
@@ -246,10 +163,12 @@ class PretrainModule(Stage):
         similar length share a pass.
         """
         branches = [self.branches(lesson) for lesson in lessons]
-        order = sorted(range(len(lessons)), key=lambda i: sum(len(b.tokens) for b in branches[i]))
+        rows = [
+            row_length(lesson.prompt.prefix, group)
+            for lesson, group in zip(lessons, branches, strict=True)
+        ]
         totals, counts = torch.zeros(2), torch.zeros(2)
-        for start in range(0, len(order), ROWS_PER_PASS):
-            chosen = order[start : start + ROWS_PER_PASS]
+        for chosen in packs(rows, TOKENS_PER_FORWARD):
             scored = self.policy.logprobs(
                 [lessons[i].prompt for i in chosen],
                 [branches[i] for i in chosen],

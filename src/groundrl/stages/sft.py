@@ -1,51 +1,47 @@
 """SFT warm-up: teaches the grammar of grounded reasoning from worked examples."""
 
+from collections.abc import Iterator
 from typing import cast
 
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from groundrl.grammar.base import Grammar
 from groundrl.parallel import gathered, sums
-from groundrl.policy.layout import Branch
+from groundrl.policy.layout import Branch, packs, row_length
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.records import Sample
 from groundrl.stages.base import Stage
 from groundrl.stages.optimization import Optimization
-from groundrl.stages.strategy import sum_gradients
 
 
 class SFTModule(Stage):
     """Next-token cross-entropy on the answer, ``-mean log p(token)``, prompt excluded."""
 
-    def __init__(self, policy: Policy, grammar: Grammar, optimization: Optimization) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        grammar: Grammar,
+        optimization: Optimization,
+        tokens_per_forward: int = 8192,
+    ) -> None:
+        """``tokens_per_forward``, padding included, bounds memory and changes no result."""
         super().__init__(policy)
+        self.automatic_optimization = False
         self.grammar = grammar
         self.optimization = optimization
+        self.tokens_per_forward = tokens_per_forward
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW on what the adapter leaves trainable."""
         return self.optimization.optimizer(self.policy)
 
-    def configure_gradient_clipping(
-        self,
-        optimizer: torch.optim.Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """The stage's own limit (Lightning calls this before each optimizer step)."""
-        sum_gradients(self.policy)
-        self.clip_gradients(
-            optimizer,
-            gradient_clip_val=self.optimization.max_grad_norm,
-            gradient_clip_algorithm="norm",
-        )
-
-    def training_step(self, samples: list[Sample], batch_index: int) -> Tensor:
-        """This process's share of the loss over the scored tokens of all samples of the step."""
-        optimizer = cast(torch.optim.Optimizer, self.optimizers())
-        lr = self.optimization.set_lr(optimizer, self.global_step)
+    def training_step(self, samples: list[Sample], batch_index: int) -> None:
+        """One optimizer step on the scored tokens of all samples of all processes."""
+        optimizer = cast(LightningOptimizer, self.optimizers())
+        lr = self.optimization.set_lr(optimizer.optimizer, self.global_step)
         prompts = [self.policy.encode(sample) for sample in samples]
         with torch.no_grad():
             features = self.policy.features(prompts)
@@ -53,13 +49,23 @@ class SFTModule(Stage):
             [Branch(tokens=self.target(sample, prompt))]
             for sample, prompt in zip(samples, prompts, strict=True)
         ]
-        scored = self.policy.logprobs(prompts, targets, features)
-        tokens = sum(gathered(scored.mask.sum().item()))
-        loss = -scored.logprobs.sum() / tokens
-        entropy = scored.entropy.sum() / tokens
-        shares = gathered({"sft/loss": loss.item(), "sft/entropy": entropy.item()})
-        self.log_step(sums(shares) | {"lr": lr}, self.global_step + 1)
-        return loss
+        tokens = sum(gathered(sum(len(branch.tokens) for (branch,) in targets)))
+        totals = {"sft/loss": 0.0, "sft/entropy": 0.0}
+
+        def losses() -> Iterator[Tensor]:
+            rows = [row_length(p.prefix, group) for p, group in zip(prompts, targets, strict=True)]
+            for chosen in packs(rows, self.tokens_per_forward):
+                scored = self.policy.logprobs(
+                    [prompts[i] for i in chosen],
+                    [targets[i] for i in chosen],
+                    [features[i] for i in chosen],
+                )
+                yield (loss := -scored.logprobs.sum() / tokens)
+                totals["sft/loss"] += loss.item()
+                totals["sft/entropy"] += scored.entropy.sum().item() / tokens
+
+        self.optimizer_step_on(losses(), self.optimization.max_grad_norm)
+        self.log_step(sums(gathered(totals)) | {"lr": lr}, self.global_step)
 
     def target(self, sample: Sample, prompt: Prompt) -> list[int]:
         """Tokens of the worked answer: rationale with boxes, then the answer."""

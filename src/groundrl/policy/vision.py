@@ -1,0 +1,175 @@
+"""Image features: the tower looks at an image once, and a store remembers it for other runs."""
+
+import hashlib
+import os
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from groundrl.errors import is_disk_full
+from groundrl.policy.family import ModelSpec, tower_parameters
+from groundrl.policy.fingerprint import fingerprint
+from groundrl.policy.prompt import Prompt
+
+SCAN_EVERY = 100
+"""Files written between two looks at the folder's size."""
+KEPT_SHARE = 0.9
+"""Of ``max_gb``, when room has to be made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisionFeatures:
+    """What the vision tower says about one image."""
+
+    tokens: Float[Tensor, "tokens width"]
+    """Embeddings that stand in for the image tokens of the prompt."""
+    deepstack: tuple[Float[Tensor, "tokens width"], ...]
+    """Features added after the first language layers (Qwen3-VL); empty elsewhere."""
+
+
+class VisionStore:
+    """One file per image, named by the pixels that the tower reads and by its weights.
+
+    Several processes may share the folder: files appear and disappear as a whole. Beyond ``max_gb``
+    those that were not read for the longest time go first.
+    """
+
+    def __init__(self, folder: Path | str, max_gb: float = 20.0) -> None:
+        self.folder = Path(folder)
+        self.max_bytes = max_gb * 1e9
+        self._writes = 0
+
+    def path(self, prompt: Prompt, tower: str) -> Path:
+        """The file of the prompt's image; ``tower`` names weights and precision."""
+        digest = hashlib.blake2b(tower.encode(), digest_size=16)
+        for name, tensor in sorted(prompt.images.items()):
+            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+        name = digest.hexdigest()
+        return self.folder / name[:2] / f"{name}.safetensors"
+
+    def read(self, path: Path, device: torch.device) -> VisionFeatures | None:
+        """Features, or None where nobody has written them."""
+        try:
+            tensors = load(path.read_bytes())
+            os.utime(path)
+        except (FileNotFoundError, SafetensorError):  # gone in between, or cut off with the power
+            return None
+        tokens, *deepstack = (tensors[str(i)].to(device) for i in range(len(tensors)))
+        return VisionFeatures(tokens=tokens, deepstack=tuple(deepstack))
+
+    def write(self, path: Path, features: VisionFeatures) -> None:
+        """Keep features for others; a full disk costs a warning, not the run."""
+        tensors = (features.tokens, *features.deepstack)
+        content = save({str(i): tensor.cpu().contiguous() for i, tensor in enumerate(tensors)})
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
+                os.replace(partial, path)
+            except OSError:
+                Path(partial).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+            warnings.warn(f"no space left for vision features in {self.folder}", stacklevel=2)
+        if self._writes % SCAN_EVERY == 0:
+            self._make_room()
+        self._writes += 1
+
+    def _make_room(self) -> None:
+        files = []
+        for path in self.folder.glob("*/*.safetensors"):
+            try:
+                files.append((path.stat(), path))
+            except FileNotFoundError:  # another process made room
+                continue
+        size = sum(stat.st_size for stat, _ in files)
+        if size <= self.max_bytes:
+            return
+        for stat, path in sorted(files, key=lambda file: file[0].st_mtime):
+            path.unlink(missing_ok=True)
+            size -= stat.st_size
+            if size <= KEPT_SHARE * self.max_bytes:
+                return
+
+
+class VisionTower:
+    """The part of a model that turns pixels into image tokens."""
+
+    def __init__(self, vlm: PreTrainedModel, spec: ModelSpec, store: VisionStore | None) -> None:
+        self.vlm = vlm
+        self.spec = spec
+        self.store = store
+
+    def __call__(self, prompts: list[Prompt]) -> list[VisionFeatures]:
+        """Features of the images of each prompt, from the store if they are there."""
+        if self.store is None:
+            return self._look_at(prompts)
+        device = self.vlm.device
+        autocast = torch.is_autocast_enabled(device.type)
+        precision = torch.get_autocast_dtype(device.type) if autocast else None
+        paths = [self.store.path(prompt, f"{self._fingerprint} {precision}") for prompt in prompts]
+        found = {path: self.store.read(path, device) for path in paths}
+        new = {path: p for path, p in zip(paths, prompts, strict=True) if found[path] is None}
+        if new:
+            for path, features in zip(new, self._look_at(list(new.values())), strict=True):
+                self.store.write(path, features)
+                found[path] = features
+        return [features for path in paths if (features := found[path]) is not None]
+
+    @cached_property
+    def _fingerprint(self) -> int:
+        return fingerprint(tower_parameters(self.vlm, self.spec))
+
+    def _look_at(self, prompts: list[Prompt]) -> list[VisionFeatures]:
+        """Images that can be stacked share a pass."""
+        alike: dict[object, list[int]] = {}
+        for i, prompt in enumerate(prompts):
+            shapes = tuple((name, x.shape[1:]) for name, x in sorted(prompt.images.items()))
+            alike.setdefault(shapes, []).append(i)
+        found: dict[int, VisionFeatures] = {}
+        for chosen in alike.values():
+            batch = {
+                name: torch.cat([prompts[i].images[name] for i in chosen]).to(self.vlm.device)
+                for name in prompts[chosen[0]].images
+            }
+            output = self.vlm.model.get_image_features(**batch)
+            sizes = [int((prompts[i].prefix.images > 0).sum()) for i in chosen]
+            layers = (output.pooler_output, *(getattr(output, "deepstack_features", None) or ()))
+            parts = zip(*(in_a_row(layer).split(sizes) for layer in layers), strict=True)
+            for i, (tokens, *deepstack) in zip(chosen, parts, strict=True):
+                found[i] = VisionFeatures(tokens=tokens, deepstack=tuple(deepstack))
+        return [found[i] for i in range(len(prompts))]
+
+    def outputs(self, features: list[VisionFeatures]) -> dict[str, SimpleNamespace]:
+        """Features in the form in which the model takes them back (``mm_encoder_outputs``)."""
+        tokens = [feature.tokens for feature in features]
+        image = SimpleNamespace(
+            # As blocks of one token each: some classes count [blocks, tokens, width].
+            pooler_output=torch.cat(tokens)[:, None]
+            if self.spec.features_in_one_tensor
+            else tokens,
+            deepstack_features=list(zip(*(f.deepstack for f in features), strict=True)),
+        )
+        return {"image": image}
+
+
+def in_a_row(features: Tensor | Sequence[Tensor]) -> Float[Tensor, "tokens width"]:
+    """Features of several images, however the model's class groups them."""
+    parts = features if isinstance(features, Tensor) else torch.cat([*features])
+    return parts.flatten(0, -2)
