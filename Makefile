@@ -23,10 +23,10 @@ lint: .venv/.tests  ## ruff, its formatter and pyright
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 lock: .venv/.uv  ## refresh the pinned requirements after an edit of pyproject.toml
-	$(LOCK) --quiet --output-file requirements.txt
-	grep -v '^-r' requirements-test.txt > .venv/tests.txt
-	$(LOCK) --quiet --extra test --constraints requirements.txt --output-file .venv/tests.txt
-	(echo "-r requirements.txt"; grep -vxFf requirements.txt .venv/tests.txt) > requirements-test.txt
+	grep -hv '^-r' requirements.txt requirements-test.txt > .venv/all.txt
+	$(LOCK) --quiet --extra test --output-file .venv/all.txt
+	$(LOCK) --quiet --constraints .venv/all.txt --output-file requirements.txt
+	(echo "-r requirements.txt"; grep -vxFf requirements.txt .venv/all.txt) > requirements-test.txt
 
 clean:  ## remove the environment and the tools' caches, never outputs/
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis

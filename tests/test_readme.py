@@ -32,7 +32,8 @@ def blocks(language: str) -> list[str]:
 
 def commands() -> list[list[str]]:
     """The words behind ``python train.py``, without comments and environment variables."""
-    lines = [line for block in blocks("sh") for line in block.splitlines() if TRAIN in line]
+    whole = [block.replace("\\\n", "") for block in blocks("sh")]
+    lines = [line for block in whole for line in block.splitlines() if TRAIN in line]
     return [shlex.split(line.partition(TRAIN)[2], comments=True) for line in lines]
 
 

@@ -230,6 +230,13 @@ def test_an_option_that_agrees_with_an_ablation_passes(overlay_dir: Path) -> Non
         ({"pipeline": ["pretrain", "sft"]}, "mixes pretraining with other stages"),
         ({"grammar": "obj_box"}, "did you mean 'obj_bbox'?"),
         ({"trainer": {"devices": 4}, "pipeline": ["pretrain"]}, "type trainer.devices=1"),
+        (
+            {
+                "rollout": {"_target_": "groundrl.rollout.vllm.VLLMEngine"},
+                "adapter": {"_target_": "groundrl.policy.adapter.Adapter", "kind": "none"},
+            },
+            "adapter=none has none: type adapter=lora",
+        ),
     ],
 )
 def test_a_choice_that_nothing_can_run_is_told(config: dict[str, Any], told: str) -> None:

@@ -18,6 +18,7 @@ def cross_checks(tree: dict[str, Any]) -> list[str]:
         *_unknown_grammar(tree),
         *_lonely_groups(tree),
         *_biased_ratios(tree),
+        *_nothing_to_serve(tree),
         *unwritable_folders(tree),
         *_absent_gpu(tree),
         *_several_devices(tree),
@@ -76,6 +77,16 @@ def _biased_ratios(tree: dict[str, Any]) -> Iterator[str]:
                 f"{cut} cuts the sampling distribution, which biases the ratio that {correction} "
                 f"corrects: type {cut}={off}, or {correction}=null"
             )
+
+
+def _nothing_to_serve(tree: dict[str, Any]) -> Iterator[str]:
+    """vLLM follows the policy by its adapter."""
+    rollout, adapter = tree.get("rollout", {}), tree.get("adapter", {})
+    if ".vllm" in str(rollout.get("_target_")) and adapter.get("kind") == "none":
+        yield (
+            "rollout=vllm serves the policy's adapter, and adapter=none has none: type "
+            "adapter=lora or rollout=native"
+        )
 
 
 def _number(value: object, otherwise: float) -> float:

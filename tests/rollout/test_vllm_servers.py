@@ -1,0 +1,153 @@
+"""How prompts are shared among servers, with servers that only speak the protocol."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from world_questions import world_samples
+
+from groundrl.errors import UserError
+from groundrl.policy.policy import Policy
+from groundrl.rollout import vllm_server
+from groundrl.rollout.base import Sampling
+from groundrl.rollout.sampler import Rollout, Sampler
+from groundrl.rollout.vllm_server import VLLMServers
+
+MakePolicy = Callable[..., Policy]
+
+
+class Speaker(BaseHTTPRequestHandler):
+    """Answers every prompt with the same two tokens."""
+
+    ill: ClassVar[int] = 0
+    """Chat requests that get a 503."""
+    refusal: ClassVar[int | None] = None
+    asked: ClassVar[list[dict[str, Any]]]
+    adapters: ClassVar[list[str]]
+
+    def do_GET(self) -> None:
+        self.answer(200, {})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        cls = type(self)
+        if self.path == "/v1/load_lora_adapter":
+            assert (Path(body["lora_path"]) / "adapter_model.safetensors").exists()
+            cls.adapters.append(body["lora_name"])
+            self.answer(200, {})
+        elif self.path == "/v1/unload_lora_adapter":
+            cls.adapters.remove(body["lora_name"])
+            self.answer(200, {})
+        elif cls.refusal is not None:
+            self.answer(cls.refusal, {"error": "this is another model"})
+        elif cls.ill > 0:
+            cls.ill -= 1
+            self.answer(503, {})
+        else:
+            cls.asked.append(body)
+            content = [{"logprob": -0.5}, {"logprob": -0.25}]
+            choice = {"token_ids": [40, 41], "logprobs": {"content": content}}
+            choices = [choice | {"index": i} for i in reversed(range(body["n"]))]
+            self.answer(200, {"choices": choices})
+
+    def answer(self, code: int, body: dict[str, Any]) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def speaker(**options: Any) -> Iterator[tuple[str, type[Speaker]]]:
+    handler = type("OneSpeaker", (Speaker,), {"asked": [], "adapters": [], **options})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", handler
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vllm_server, "PAUSE", 0.0)
+
+
+def roll(policy: Policy, folder: Path, *urls: str) -> tuple[Rollout, VLLMServers]:
+    engine = VLLMServers(urls, adapter_folder=str(folder), concurrency=2, retries=3)
+    sampler = Sampler(engine, Sampling(max_tokens=8), group_size=3)
+    return sampler(policy, world_samples(8), step=0), engine
+
+
+def test_servers_share_the_prompts_of_a_step(make_policy: MakePolicy, tmp_path: Path) -> None:
+    with speaker() as (url, first), speaker() as (other, second):
+        rollout, _ = roll(make_policy(), tmp_path, url, other)
+    assert len(first.asked) + len(second.asked) == 8
+    assert first.asked
+    assert second.asked
+    seeds = {body["seed"] for body in first.asked + second.asked}
+    assert len(seeds) == 8
+    (adapter,) = {body["model"] for body in first.asked + second.asked}
+    assert first.adapters == second.adapters == [adapter]
+    for group in rollout.groups:
+        assert [c.tokens for c in group.completions] == [(40, 41)] * 3
+        assert group.completions[0].logprobs == (-0.5, -0.25)
+
+
+def test_a_server_that_recovers_goes_on(make_policy: MakePolicy, tmp_path: Path) -> None:
+    with speaker(ill=3) as (url, handler):
+        rollout, engine = roll(make_policy(), tmp_path, url)
+    assert len(rollout.groups) == 8
+    assert len(engine.servers) == 1
+    assert len(set(handler.adapters)) == 1  # loaded again, in case it was started anew
+
+
+def test_a_prompt_that_fails_everywhere_is_told(make_policy: MakePolicy, tmp_path: Path) -> None:
+    with (
+        speaker(ill=1000) as (url, _),
+        pytest.raises(UserError, match="fails at every server"),
+    ):
+        roll(make_policy(), tmp_path, url)
+
+
+def test_a_server_that_refuses_is_told_with_the_command_to_start_it(
+    make_policy: MakePolicy, tmp_path: Path
+) -> None:
+    with (
+        speaker(refusal=404) as (url, _),
+        pytest.raises(UserError, match=r"another model.*--enable-lora"),
+    ):
+        roll(make_policy(), tmp_path, url)
+
+
+def test_no_server_at_all_is_told(make_policy: MakePolicy, tmp_path: Path) -> None:
+    with (
+        pytest.warns(UserWarning, match=r"http://127\.0\.0\.1:9 is left out"),
+        pytest.raises(UserError, match="no vLLM server is left"),
+    ):
+        roll(make_policy(), tmp_path, "http://127.0.0.1:9")
+
+
+def test_an_unchanged_adapter_is_written_once(make_policy: MakePolicy, tmp_path: Path) -> None:
+    policy = make_policy()
+    with speaker() as (url, handler):
+        engine = VLLMServers([url], adapter_folder=str(tmp_path))
+        sampler = Sampler(engine, Sampling(max_tokens=8), group_size=1)
+        names = []
+        for step in range(5):
+            sampler(policy, world_samples(1), step=step)
+            names += handler.adapters
+            if step % 2:
+                next(p for p in policy.parameters() if p.requires_grad).data += 1.0
+    assert [name.rpartition("-")[2] for name in names] == ["1", "1", "2", "2", "3"]
+    assert len(list(tmp_path.glob("*/*"))) == 2
