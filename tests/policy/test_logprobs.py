@@ -12,7 +12,7 @@ from own_inputs import own_inputs
 from torch import Tensor
 from world_questions import world_samples
 
-from groundrl.policy.layout import LENGTH_STEP, Branch, Prefix, lay_out, packs, split
+from groundrl.policy.layout import Branch, packs, split
 from groundrl.policy.policy import Policy
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
@@ -146,29 +146,6 @@ def test_entropy_is_that_of_the_distribution(make_policy: MakePolicy) -> None:
         every = policy.logprobs([prompt], [[Branch(tokens=[t]) for t in words]]).logprobs[:, 0]
     assert every.exp().sum().item() == pytest.approx(1, abs=1e-4)
     assert result.entropy[0, 0].item() == pytest.approx(-(every.exp() * every).sum().item(), 1e-4)
-
-
-def test_a_branch_sees_the_prefix_and_itself_only() -> None:
-    prefix = Prefix(
-        tokens=torch.tensor([5, 6]),
-        positions=torch.tensor([[0, 1]] * 3),
-        images=torch.tensor([0, 0]),
-    )
-    layout = lay_out([prefix], [[Branch(tokens=[7, 8]), Branch(tokens=[9])]], pad=0)
-    assert layout.input_ids.shape == (1, LENGTH_STEP)
-    assert layout.input_ids[:, :5].tolist() == [[5, 6, 7, 8, 9]]
-    assert not layout.input_ids[:, 5:].any()
-    assert layout.position_ids[0, :, :5].tolist() == [[0, 1, 2, 3, 2]]
-    assert not layout.attention_mask[0, 0, :5, 5:].any()
-    assert layout.attention_mask[0, 0, :5, :5].int().tolist() == [
-        [1, 0, 0, 0, 0],
-        [1, 1, 0, 0, 0],
-        [1, 1, 1, 0, 0],
-        [1, 1, 1, 1, 0],
-        [1, 1, 0, 0, 1],
-    ]
-    assert layout.source.tolist() == [[1, 2], [1, 0]]
-    assert layout.targets.tolist() == [[7, 8], [9, 0]]
 
 
 @pytest.mark.parametrize("kind", ["lora", "none"])

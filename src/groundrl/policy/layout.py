@@ -8,11 +8,14 @@ while the prefix (image and question) is computed once.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
+
+from groundrl.policy.attention import Groups, Masks
 
 LENGTH_STEP = 32
 """Rows are padded to a multiple of this: kernels are prepared, and kept, for every new shape."""
@@ -44,10 +47,7 @@ class Layout:
 
     input_ids: Int[Tensor, "R L"]
     position_ids: Int[Tensor, "axes R L"]
-    attention_mask: Bool[Tensor, "R 1 L L"]
-    """True where the row's place i (third axis) sees place j (fourth)."""
-    sliding_mask: Bool[Tensor, "R 1 L L"] | None
-    """The same for layers with a window; None without one."""
+    groups: Groups
     filled: Bool[Tensor, "R L"]
     """False on padding."""
     source: Int[Tensor, "B T"]
@@ -73,11 +73,12 @@ def lay_out(
     length = math.ceil(longest_row / LENGTH_STEP) * LENGTH_STEP
     flat = [branch for group in branches for branch in group]
     longest = max(len(branch.tokens) for branch in flat)
+    longest_prefix = max(len(prefix.tokens) for prefix in prefixes)
     input_ids = torch.full((rows, length), pad)
     position_ids = torch.zeros((len(prefixes[0].positions), rows, length), dtype=torch.long)
-    image = torch.zeros((rows, length), dtype=torch.long)
-    # The owner of a token: -1 for the prefix, k for branch k, -2 for padding.
-    owner = torch.full((rows, length), -2)
+    restored = torch.zeros((rows, length), dtype=torch.long)
+    filled = torch.zeros((rows, length), dtype=torch.bool)
+    places = torch.zeros((len(flat), longest), dtype=torch.long)
     source = torch.zeros((len(flat), longest), dtype=torch.long)
     targets = torch.full((len(flat), longest), pad)
     scored = torch.zeros((len(flat), longest), dtype=torch.bool)
@@ -86,32 +87,39 @@ def lay_out(
         start = len(prefix.tokens)
         input_ids[row, :start] = prefix.tokens
         position_ids[:, row, :start] = prefix.positions
-        owner[row, :start] = -1
-        image[row, :start] = prefix.images
+        restored[row, :start] = row * longest_prefix + torch.arange(start)
         after = int(prefix.positions.max()) + 1
         at = start
-        for number, branch in enumerate(group):
+        for branch in group:
             size = len(branch.tokens)
             tokens = torch.tensor(branch.tokens)
             here = torch.arange(at, at + size)
             input_ids[row, here] = tokens
             position_ids[:, row, here] = after + torch.arange(size)
-            owner[row, here] = number
+            restored[row, here] = rows * longest_prefix + index * longest + torch.arange(size)
+            places[index, :size] = row * length + here
             source[index, :size] = row * length + here - 1
             source[index, 0] = row * length + start - 1
             targets[index, :size] = tokens
             scored[index, branch.context : size] = True
             at += size
             index += 1
-    visible = _visible(owner, image if images_see_themselves else torch.zeros_like(image))
-    position = position_ids[0]
-    far = position[:, None, None, :] <= position[:, None, :, None] - (window or length)
+        filled[row, :at] = True
+    counts = [len(group) for group in branches]
+    row_start = length * torch.arange(rows).repeat_interleave(torch.tensor(counts))[:, None]
+    full, sliding = masks(prefixes, counts, longest, window, images_see_themselves)
     return Layout(
         input_ids=input_ids,
         position_ids=position_ids,
-        attention_mask=visible,
-        sliding_mask=visible & ~far if window else None,
-        filled=owner != -2,
+        groups=Groups(
+            places=places,
+            seen=torch.cat([row_start + torch.arange(longest_prefix), places], dim=1),
+            restored=restored,
+            longest_prefix=longest_prefix,
+            full=full,
+            sliding=sliding,
+        ),
+        filled=filled,
         source=source,
         targets=targets,
         scored=scored,
@@ -147,14 +155,31 @@ def row_length(prefix: Prefix, branches: Sequence[Branch]) -> int:
     return len(prefix.tokens) + sum(len(branch.tokens) for branch in branches)
 
 
-def _visible(owner: Int[Tensor, "R L"], image: Int[Tensor, "R L"]) -> Bool[Tensor, "R 1 L L"]:
-    """Causal, and within the own branch or into the prefix, or within an image; padding sees itself
-    only."""
-    length = owner.shape[1]
-    causal = torch.ones(length, length, dtype=torch.bool).tril()
-    same = owner[:, :, None] == owner[:, None, :]
-    prefix = (owner[:, None, :] == -1) & (owner[:, :, None] != -2)
-    own = torch.eye(length, dtype=torch.bool)
-    within = (image[:, :, None] == image[:, None, :]) & (image[:, :, None] > 0)
-    visible = causal & (same & (owner[:, :, None] != -2) | prefix) | own | within
-    return visible[:, None]
+def masks(
+    prefixes: Sequence[Prefix],
+    branches: Sequence[int],
+    longest: int,
+    window: int | None,
+    images_see_themselves: bool,
+) -> tuple[Masks, Masks | None]:
+    """For layers without and with a window; branches as counts, of ``longest`` tokens at most."""
+    pad = partial(torch.nn.utils.rnn.pad_sequence, batch_first=True)
+    length = torch.tensor([len(prefix.tokens) for prefix in prefixes])
+    place = torch.arange(int(length.max()))
+    own = torch.arange(longest)
+    row = torch.arange(len(prefixes)).repeat_interleave(torch.tensor(branches))
+    inside = (place < length[row, None])[:, None].expand(-1, longest, -1)
+    causal = (own <= own[:, None]).expand(len(row), -1, -1)
+    branch = torch.cat([inside, causal], dim=2)[:, None]
+    prefix = (place <= place[:, None])[None, None]
+    if images_see_themselves:
+        image = pad([prefix.images for prefix in prefixes])
+        prefix = prefix | ((image[:, :, None] == image[:, None]) & (image[:, :, None] > 0))[:, None]
+    full = Masks(prefix=prefix if images_see_themselves else None, branch=branch)
+    if window is None:
+        return full, None
+    near_prefix = place[:, None] - place < window
+    # Place t of a branch stands ``length + t`` places from the start.
+    at = length[row, None, None] + own[:, None]
+    near = torch.cat([at - place < window, at - length[row, None, None] - own < window], dim=2)
+    return full, Masks(prefix=prefix & near_prefix, branch=branch & near[:, None])

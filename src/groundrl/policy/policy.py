@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from groundrl.boxes import Frame
+from groundrl.policy.attention import NO_MASK, attend_in_groups
 from groundrl.policy.family import spec_of
 from groundrl.policy.fingerprint import fingerprint
 from groundrl.policy.layout import Branch, Layout, lay_out
@@ -61,6 +62,7 @@ class Policy(nn.Module):
         super().__init__()
         self.model = model
         speed_up_tower(self.vlm)
+        attend_in_groups(self.vlm)
         self.spec = spec_of(self.vlm)
         if prefix_sharing and not self.spec.shares_prefixes:
             kind = self.vlm.config.model_type
@@ -139,20 +141,16 @@ class Policy(nn.Module):
             output = self.vlm.model(
                 input_ids=layout.input_ids.to(self.device),
                 position_ids=self.positions(layout.position_ids),
-                attention_mask=self._masks(layout),
                 mm_encoder_outputs=self.tower.outputs(features),
                 use_cache=False,
+                **self._seen(layout),
             )
         return output.last_hidden_state
 
-    def _masks(self, layout: Layout) -> Tensor | dict[str, Tensor]:
+    def _seen(self, layout: Layout) -> dict[str, object]:
         if not self.spec.shares_prefixes:  # one sequence a row: the model knows what it may see
-            return layout.filled.to(self.device)
-        everything = layout.attention_mask.to(self.device)
-        if layout.sliding_mask is None:
-            return everything
-        sliding = layout.sliding_mask.to(self.device)
-        return {"full_attention": everything, "sliding_attention": sliding}
+            return {"attention_mask": layout.filled.to(self.device)}
+        return {"attention_mask": NO_MASK, "groups": layout.groups.to(self.device)}
 
     def positions(self, positions: Int[Tensor, "axes R L"]) -> Tensor:
         """Rotary positions as the model takes them."""

@@ -1,0 +1,319 @@
+"""One GRPO step in three ways: ours, ours with nothing shared, and TRL's trainer."""
+
+import gc
+import random
+import time
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any, ClassVar
+
+import lightning as L
+import torch
+from peft import LoraConfig
+from random_models import build
+from roofline import measured_peak, rollout_cost, shape_of, update_cost
+from work import Work
+
+from groundrl.advantages import Advantage
+from groundrl.boxes import Frame
+from groundrl.data.datasets import SampleList
+from groundrl.data.module import GroundingDataModule
+from groundrl.grammar import get_grammar
+from groundrl.losses import Normalizer, PolicyLoss
+from groundrl.policy.adapter import LANGUAGE_LINEARS, Adapter
+from groundrl.policy.layout import Branch
+from groundrl.policy.policy import Policy, TokenLogprobs
+from groundrl.policy.prompt import Prompt
+from groundrl.policy.vision import VisionFeatures
+from groundrl.prompts import PromptTemplate
+from groundrl.report.run_report import read_curves
+from groundrl.rewards.base import Attempt, RewardSum
+from groundrl.rollout.base import Drawn, Draws, Sampling
+from groundrl.rollout.native import NativeEngine
+from groundrl.rollout.sampler import Sampler
+from groundrl.stages.fit import StagePlan, fit
+from groundrl.stages.grpo import Batch, Group, GRPOModule
+from groundrl.stages.optimization import Optimization
+
+STEPS = 6
+"""The first one prepares kernels and does not count."""
+KL_COEF = 0.04
+RANK, ALPHA = 8, 16
+
+Figures = dict[str, float]
+
+
+def in_use(device: str, peak: bool = False) -> float:
+    """MB now, or at most since the last ``forget_peak``."""
+    if device != "cpu":
+        used = torch.cuda.max_memory_allocated() if peak else torch.cuda.memory_allocated()
+        return used / 1e6
+    field = "VmHWM" if peak else "VmRSS"
+    (line,) = [x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith(field)]
+    return int(line.split()[1]) * 1024 / 1e6
+
+
+def forget_peak(device: str) -> None:
+    """Start counting anew."""
+    gc.collect()
+    if device == "cpu":
+        Path("/proc/self/clear_refs").write_text("5")
+    else:
+        torch.cuda.reset_peak_memory_stats()
+
+
+class Dice:
+    """A reward that leaves no group without variance."""
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+    weight = 1.0
+
+    def __init__(self) -> None:
+        self.rng = random.Random(0)
+
+    def __call__(self, attempt: Attempt) -> float:
+        return self.rng.random()
+
+
+class Watched(GRPOModule):
+    """Remembers the memory of the update."""
+
+    memory: float = 0.0
+
+    def optimize(self, batches: list[Batch], normalizer: Normalizer) -> Figures:
+        forget_peak(self.device.type)
+        metrics = super().optimize(batches, normalizer)
+        self.memory = in_use(self.device.type, peak=True)
+        return metrics
+
+
+class NothingShared(Watched):
+    """Every completion brings its prompt along, and its image."""
+
+    def logprobs(self, groups: list[Group]) -> TokenLogprobs:
+        return self.policy.logprobs(
+            [group.prompt for group in groups],
+            [group.completions for group in groups],
+            temperature=self.sampler.sampling.temperature,
+        )
+
+
+class GenerateEngine:
+    """``model.generate`` on one row per completion."""
+
+    def generate(
+        self,
+        policy: Policy,
+        prompts: list[Prompt],
+        features: list[VisionFeatures],
+        draws: Draws,
+        sampling: Sampling,
+    ) -> list[list[Drawn]]:
+        chat = partial(
+            policy.processor.apply_chat_template, tokenize=False, add_generation_prompt=True
+        )
+        rows = [prompt for prompt in prompts for _ in range(draws.group_size)]
+        inputs = policy.processor(
+            text=[chat(prompt.messages) for prompt in rows],
+            images=[prompt.source.load() for prompt in rows],
+            return_tensors="pt",
+        ).to(policy.device)
+        length = inputs["input_ids"].shape[1]
+        new = sampling.max_tokens
+        sequences: Any = policy.vlm.generate(
+            **inputs, do_sample=True, min_new_tokens=new, max_new_tokens=new
+        )
+        nothing = (0.0,) * new
+        drawn = [
+            Drawn(tokens=tuple(tokens[length:].tolist()), logprobs=nothing, truncated=True)
+            for tokens in sequences
+        ]
+        return [drawn[i : i + draws.group_size] for i in range(0, len(rows), draws.group_size)]
+
+
+def policy_for(work: Work, sharing: bool) -> Policy:
+    """A random model with a fresh adapter; no answer ends early."""
+    vlm, processor = build(work.family, work.size, work.device, work.dtype)
+    policy = Policy(
+        model=Adapter(rank=RANK, alpha=ALPHA).apply(vlm),
+        processor=processor,
+        template=PromptTemplate(),
+        frame=Frame.PERMILLE,
+        prefix_sharing=sharing,
+    )
+    policy.encode.end_token = -1
+    return policy
+
+
+def ours(work: Work, folder: Path, sharing: bool) -> Figures:
+    """Seconds of a step and of its parts, MB of the update above those of the loaded model."""
+    policy = policy_for(work, sharing)
+    module = (Watched if sharing else NothingShared)(
+        policy=policy,
+        sampler=Sampler(
+            NativeEngine() if sharing else GenerateEngine(),
+            Sampling(max_tokens=work.completion),
+            work.group,
+        ),
+        reward=RewardSum(
+            terms={"dice": Dice()}, grammar=get_grammar("obj_bbox"), frame=policy.frame
+        ),
+        advantage=Advantage(),
+        loss=PolicyLoss(kl_coef=KL_COEF),
+        optimization=Optimization(lr=1e-6, steps=STEPS),
+        tokens_per_forward=2**20,  # the whole step at once, as TRL does it
+    )
+    question = work.question(policy.processor)
+    samples = tuple(work.sample(i, question) for i in range(STEPS * work.prompts))
+    data = GroundingDataModule(train=SampleList(samples), prompts_per_step=work.prompts, seed=0)
+    plan = StagePlan(module=GRPOModule, steps=STEPS, prompts_per_step=work.prompts)
+    precision = {} if work.device == "cpu" else {"precision": "bf16-mixed"}
+    before = in_use(work.device)
+    fit(
+        "grpo",
+        module,
+        data,
+        plan,
+        partial(L.Trainer, accelerator=work.device, devices=1, **precision),
+        folder,
+    )
+    curves = read_curves(folder)["grpo"]
+    return {
+        "memory": module.memory - before,
+        **{
+            part: median(value for _, value in curves[f"time/{part}"][1:])
+            for part in ("step", "rollout", "update")
+        },
+    }
+
+
+def trl(work: Work, folder: Path) -> Figures:
+    """TRL's trainer on the same work; its rollout holds the reference pass."""
+    from datasets import Dataset
+    from trl import GRPOConfig, GRPOTrainer
+
+    vlm, processor = build(work.family, work.size, work.device, work.dtype)
+    question = work.question(processor)
+    content = [{"type": "image"}, {"type": "text", "text": question}]
+    rows = [
+        {
+            "prompt": [{"role": "user", "content": content}],
+            "image": work.sample(i, question).image.load(),
+        }
+        for i in range(STEPS * work.prompts)
+    ]
+    ends: list[float] = []
+    rollouts: list[float] = []
+    peaks: list[float] = []
+
+    class Timed(GRPOTrainer):
+        def _prepare_inputs(self, generation_batch: Any) -> Any:
+            start = time.perf_counter()
+            inputs = super()._prepare_inputs(generation_batch)
+            rollouts.append(time.perf_counter() - start)
+            forget_peak(work.device)
+            return inputs
+
+        def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+            loss = super().training_step(*args, **kwargs)
+            peaks.append(in_use(work.device, peak=True))
+            return loss
+
+        def log(self, *args: Any, **kwargs: Any) -> None:
+            ends.append(time.perf_counter())  # once a step, when it is done
+
+    rng = random.Random(0)
+    linears = "|".join(LANGUAGE_LINEARS)
+    before = in_use(work.device)
+    trainer = Timed(
+        model=vlm,
+        processing_class=processor,
+        train_dataset=Dataset.from_list(rows),
+        reward_funcs=lambda prompts, completions, **_: [rng.random() for _ in completions],
+        peft_config=LoraConfig(
+            r=RANK, lora_alpha=ALPHA, target_modules=rf".*language_model.*({linears})"
+        ),
+        args=GRPOConfig(
+            output_dir=str(folder),
+            per_device_train_batch_size=work.prompts * work.group,
+            num_generations=work.group,
+            max_completion_length=work.completion,
+            generation_kwargs={"min_new_tokens": work.completion},
+            max_steps=STEPS,
+            beta=KL_COEF,
+            use_cpu=work.device == "cpu",
+            bf16=work.device != "cpu",
+            gradient_checkpointing=False,
+            logging_steps=1,
+            report_to=[],
+            save_strategy="no",
+            disable_tqdm=True,
+        ),
+    )
+    trainer.train()
+    steps = [b - a for a, b in pairwise(ends[:STEPS])]
+    return {
+        "memory": max(peaks) - before,
+        "step": median(steps),
+        "rollout": median(rollouts[1:STEPS]),
+        "update": median(step - part for step, part in zip(steps, rollouts[1:STEPS], strict=True)),
+    }
+
+
+def parity(work: Work, folder: Path) -> Figures:
+    """Largest differences between the shared and the plain path: of log-probabilities, and of
+    gradients relative to the largest one."""
+    policy = policy_for(work, sharing=True)
+    for parameter in policy.parameters():
+        if parameter.requires_grad:
+            parameter.data.normal_(std=0.02)
+    question = work.question(policy.processor)
+    prompts = [policy.encode(work.sample(i, question)) for i in range(work.prompts)]
+    draw = random.Random(0).choices
+    vocabulary = sorted({*range(len(policy.processor.tokenizer))} - {*policy.spec.stand_ins})
+    groups = [
+        [Branch(tokens=draw(vocabulary, k=work.completion)) for _ in range(work.group)]
+        for _ in prompts
+    ]
+    found = []
+    for sharing in (True, False):
+        policy.prefix_sharing = sharing
+        policy.zero_grad()
+        logprobs = policy.logprobs(prompts, groups).logprobs
+        logprobs.mean().backward()
+        gradients = [p.grad.flatten() for p in policy.parameters() if p.grad is not None]
+        found.append((logprobs.detach(), torch.cat(gradients)))
+    (shared, shared_grad), (plain, plain_grad) = found
+    return {
+        "max_abs_logprob": float((shared - plain).abs().max()),
+        "max_rel_grad": float((shared_grad - plain_grad).abs().max() / plain_grad.abs().max()),
+    }
+
+
+def floor(work: Work, folder: Path) -> Figures:
+    """Seconds that rollout and update would take at the machine's measured peak."""
+    policy = policy_for(work, sharing=True)
+    model: Any = policy.vlm.model
+    shape = shape_of(policy.vlm, model.language_model, model.visual)
+    peak = measured_peak(work.device, work.dtype)
+    rollout, update = rollout_cost(shape, work), update_cost(shape, work)
+    return {
+        "rollout": rollout.seconds(peak),
+        "update": update.seconds(peak),
+        "rollout_gflop": rollout.flops / 1e9,
+        "update_gflop": update.flops / 1e9,
+        "peak_gflops": peak.flops / 1e9,
+        "peak_gb_per_second": peak.bytes / 1e9,
+    }
+
+
+RUNS: dict[str, Callable[[Work, Path], Figures]] = {
+    "ours": partial(ours, sharing=True),
+    "plain": partial(ours, sharing=False),
+    "trl": trl,
+    "parity": parity,
+    "floor": floor,
+}

@@ -1,0 +1,149 @@
+"""A GRPO step in three ways, side by side: ``python benchmarks/grpo_step.py``.
+
+ours: prompts and images once per group. plain: our loop with ``model.generate`` and one row per
+completion, image and all. trl: TRL's GRPOTrainer (pip install trl). All have the same random model,
+pictures, lengths, LoRA and KL term, and make one update; nothing ends early. Each runs in a process
+of its own. Medians of all steps but the first. ``memory``: peak of the update above the loaded
+model. ``floor``: what must be computed and read, at the peak that this machine reaches.
+
+On a GPU: --device cuda --size full --prompt 1000 --completion 200 --prompts 16
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from random_models import FAMILIES, SIZES
+from work import Work
+
+from groundrl.report.tables import Table, number, to_text
+
+CONTENDERS = ("ours", "plain", "trl")
+PARTS = ("step", "rollout", "update", "memory")
+
+Found = dict[str, dict[str, float]]
+
+
+def measure(work: Work, threads: int) -> Found:
+    """Each run's figures, in processes of their own."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for run in (*CONTENDERS, "parity", "floor"):
+            request = json.dumps({"run": run, "threads": threads, "folder": folder} | asdict(work))
+            answer = subprocess.run(
+                [sys.executable, __file__, "--child", request],
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+                env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+            )
+            found[run] = json.loads(answer.stdout.splitlines()[-1])
+    return found
+
+
+def child(request: dict) -> None:
+    """Print the figures of one run as JSON."""
+    from contenders import RUNS
+
+    from groundrl.stages.quiet import quiet
+
+    quiet()
+    warnings.filterwarnings("ignore")
+    run, folder = request.pop("run"), Path(request.pop("folder"))
+    torch.set_num_threads(request.pop("threads"))
+    print(json.dumps(RUNS[run](Work(**request), folder / run)))
+
+
+def summary(work: Work, found: Found) -> dict[str, dict[str, float]]:
+    """How many times faster and smaller, with everything that was measured."""
+    ours, plain, trl = (found[name] for name in CONTENDERS)
+    tokens = work.prompts * work.group * work.completion
+    return {
+        "speedup": {
+            "step_vs_trl": trl["step"] / ours["step"],
+            "step_vs_plain": plain["step"] / ours["step"],
+            "update_vs_plain": plain["update"] / ours["update"],
+            "rollout_vs_generate": plain["rollout"] / ours["rollout"],
+        },
+        "memory": {
+            "update_vs_trl": ours["memory"] / trl["memory"],
+            "update_vs_plain": ours["memory"] / plain["memory"],
+        },
+        "parity": found["parity"],
+        "roofline": {
+            **found["floor"],
+            "rollout_share": found["floor"]["rollout"] / ours["rollout"],
+            "update_share": found["floor"]["update"] / ours["update"],
+        },
+        **{
+            name: found[name] | {"tokens_per_second": tokens / found[name]["step"]}
+            for name in CONTENDERS
+        },
+    }
+
+
+def tables(figures: Found) -> list[Table]:
+    """Seconds, MB and shares, and how often ours fits into the others."""
+
+    def cell(name: str, part: str) -> str:
+        value, own = figures[name][part], figures["ours"][part]
+        if name == "ours":
+            share = f" ({value / figures[name]['step']:.0%})" if part != "memory" else ""
+            return number(value) + share
+        return f"{number(value)} ({value / own:.1f}x)"
+
+    rows = [
+        (name, *(cell(name, p) for p in PARTS), number(figures[name]["tokens_per_second"]))
+        for name in CONTENDERS
+    ]
+    roof = figures["roofline"]
+    floor = tuple(
+        f"{number(roof[part])} ({roof[f'{part}_share']:.0%} of ours)" for part in PARTS[1:3]
+    )
+    rows.append(("floor", "", *floor, "", ""))
+    columns = ("", "step, s", "rollout, s", "update, s", "memory, MB", "tokens/s")
+    parity = tuple((name, f"{value:.1e}") for name, value in figures["parity"].items())
+    return [
+        Table(columns=columns, rows=tuple(rows)),
+        Table(columns=("shared path against plain path", ""), rows=parity),
+    ]
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--family", choices=FAMILIES, default="qwen2_5_vl")
+    parser.add_argument("--size", choices=SIZES, default="tiny")
+    parser.add_argument("--prompt", type=int, default=298, help="tokens, nine tenths image")
+    parser.add_argument("--completion", type=int, default=48, help="tokens")
+    parser.add_argument("--group", type=int, default=8)
+    parser.add_argument("--prompts", type=int, default=2, help="per step")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--out", type=Path, help="JSON file for the same figures")
+    parser.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)
+    options = vars(parser.parse_args())
+    request, out, threads = options.pop("child"), options.pop("out"), options.pop("threads")
+    if request:
+        child(request)
+        return
+    work = Work(**options)
+    figures = summary(work, measure(work, threads))
+    print(" ".join(f"{name}={value}" for name, value in options.items()), f"threads={threads}")
+    for table in tables(figures):
+        print(f"\n{to_text(table)}")
+    if out:
+        out.write_text(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()
