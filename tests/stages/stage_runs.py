@@ -20,7 +20,7 @@ from groundrl.losses import PolicyLoss
 from groundrl.policy.policy import Policy
 from groundrl.records import Sample
 from groundrl.rewards.base import Attempt, RewardSum, RewardTerm
-from groundrl.rollout.base import Sampling
+from groundrl.rollout.base import Engine, Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Sampler
 from groundrl.stages.base import Stage
@@ -58,11 +58,13 @@ def grpo_module(
     group_size: int = 4,
     max_tokens: int = 8,
     loss: PolicyLoss | None = None,
+    engine: Engine | None = None,
     **options: int,
 ) -> GRPOModule:
     return GRPOModule(
         policy=policy,
-        sampler=Sampler(NativeEngine(), Sampling(max_tokens=max_tokens), group_size=group_size),
+        engine=engine or NativeEngine(),
+        sampler=partial(Sampler, sampling=Sampling(max_tokens=max_tokens), group_size=group_size),
         reward=RewardSum(
             terms={"toy": term or LowTokens()},
             grammar=get_grammar("obj_bbox"),

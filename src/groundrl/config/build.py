@@ -65,7 +65,8 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining:
         check_rationales(data.train)
     policy = make(cfg.model)
     reward = make(cfg.reward, grammar=grammar, frame=policy.frame)
-    supplied = {"policy": policy, "grammar": grammar, "reward": reward}
+    engine = make(cfg.rollout)  # one: it may hold a second copy of the weights
+    supplied = {"policy": policy, "grammar": grammar, "reward": reward, "engine": engine}
     greedy = Sampling(max_tokens=OmegaConf.select(cfg, ANSWER_TOKENS), temperature=0.0)
     return Pipeline(
         policy=policy,
@@ -74,7 +75,7 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining:
         build=partial(build_stage, supplied=supplied),
         held_out=HeldOut(
             sets=data.heldout,
-            sampler=Sampler(make(cfg.rollout), greedy, group_size=1),
+            sampler=Sampler(engine, greedy, group_size=1),
             reward=reward,
         ),
         make_trainer=make_trainer(cfg.trainer),

@@ -2,7 +2,7 @@
 
 import operator
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -23,6 +23,7 @@ from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision import VisionFeatures
 from groundrl.records import Sample
 from groundrl.rewards.base import RewardSum
+from groundrl.rollout.base import Engine
 from groundrl.rollout.sampler import Rollout, Sampler
 from groundrl.stages.base import Stage
 from groundrl.stages.optimization import Optimization
@@ -75,7 +76,8 @@ class GRPOModule(Stage):
     def __init__(
         self,
         policy: Policy,
-        sampler: Sampler,
+        engine: Engine,
+        sampler: Callable[[Engine], Sampler],
         reward: RewardSum,
         advantage: Advantage,
         loss: PolicyLoss,
@@ -88,7 +90,7 @@ class GRPOModule(Stage):
         ``tokens_per_forward``, padding included, bounds memory and changes no result."""
         super().__init__(policy)
         self.automatic_optimization = False
-        self.sampler = sampler
+        self.sampler = sampler(engine)
         self.reward = reward
         self.advantage = advantage
         self.loss = loss
