@@ -72,6 +72,8 @@ def test_every_option_is_sound(file: Path) -> None:
         with pytest.raises(UserError, match="type trainer=cpu"):
             check_config(composed(*overrides(file)))
         return
+    if (file.parent.name, file.stem) == ("rollout", "vllm"):
+        pytest.importorskip("vllm", reason="vLLM has no build for this machine")
     check_config(composed(*overrides(file)))
 
 

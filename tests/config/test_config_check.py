@@ -9,7 +9,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from groundrl.config import check_config
+from groundrl.config import check_config, crosschecks
 from groundrl.errors import UserError
 
 HERE = __name__
@@ -179,6 +179,24 @@ def test_a_cut_distribution_with_an_importance_correction_names_both_options() -
     check_config(OmegaConf.create(config))
 
 
+VLLM = {"_target_": "groundrl.rollout.vllm.VLLMEngine"}
+
+
+def test_a_rank_that_vllm_has_no_room_for_is_told() -> None:
+    pytest.importorskip("vllm", reason="vLLM has no build for this machine")
+    assert problems({"rollout": VLLM, "adapter": {"rank": 600}}) == [
+        "adapter.rank=600 is more than vLLM makes room for: type adapter.rank=512 or less, or "
+        "rollout=native"
+    ]
+    check_config(OmegaConf.create({"rollout": VLLM, "adapter": {"rank": 512}}))
+
+
+def test_a_vllm_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crosschecks, "find_spec", lambda name: None)
+    (problem,) = problems({"rollout": VLLM})
+    assert problem.startswith("rollout=vllm needs vLLM, which is not installed: type pip install")
+
+
 def test_an_output_directory_below_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("")
     assert "is a file" in problems({"output_dir": str(tmp_path / "notes" / "run")})[0]
@@ -232,7 +250,11 @@ def test_an_option_that_agrees_with_an_ablation_passes(overlay_dir: Path) -> Non
         ({"trainer": {"devices": 4}, "pipeline": ["pretrain"]}, "type trainer.devices=1"),
         (
             {
-                "rollout": {"_target_": "groundrl.rollout.vllm.VLLMEngine"},
+                "rollout": {
+                    "_target_": "groundrl.rollout.vllm_server.VLLMServers",
+                    "urls": [],
+                    "adapter_folder": "a",
+                },
                 "adapter": {"_target_": "groundrl.policy.adapter.Adapter", "kind": "none"},
             },
             "adapter=none has none: type adapter=lora",

