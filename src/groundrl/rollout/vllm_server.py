@@ -6,9 +6,8 @@ import queue
 import threading
 import time
 import warnings
-from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -158,42 +157,38 @@ class VLLMServers:
         self, count: int, ask: Callable[[Server, int], list[Drawn] | None]
     ) -> list[list[Drawn]]:
         """``ask`` for every index at some server that is alive."""
-        waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for index in range(count):
-            waiting.put(index)
-        found: dict[int, list[Drawn]] = {}
-        tries: Counter[int] = Counter()
-        stop = threading.Event()
+        places: queue.SimpleQueue[Server] = queue.SimpleQueue()
+        for server in self.servers * self.concurrency:
+            places.put(server)
 
-        def work(server: Server) -> None:
-            try:
-                while server.alive and len(found) < count and not stop.is_set():
-                    try:
-                        index = waiting.get(timeout=0.05)
-                    except queue.Empty:  # one of those under way may come back
-                        continue
-                    answer = ask(server, index)
-                    if answer is not None:
-                        found[index] = answer
-                        continue
-                    tries[index] += 1
-                    if tries[index] > self.retries * len(self.servers):
-                        raise UserError(f"prompt {index} of this step fails at every server")
-                    waiting.put(index)
-            except BaseException:
-                stop.set()
-                raise
+        def somewhere(index: int) -> list[Drawn]:
+            for _ in range(self.retries * len(self.servers) + 1):
+                server = self._place(places)
+                try:
+                    found = ask(server, index)
+                finally:
+                    places.put(server)
+                if found is not None:
+                    return found
+            raise UserError(f"prompt {index} of this step fails at every server")
 
-        with ThreadPoolExecutor(self.concurrency * len(self.servers)) as pool:
-            workers = [pool.submit(work, s) for s in self.servers for _ in range(self.concurrency)]
-        for worker in workers:
-            worker.result()
-        self.servers = [server for server in self.servers if server.alive]
-        if len(found) < count:
-            raise UserError(
-                "no vLLM server is left: start one again and go on with resume=<run directory>"
-            )
-        return [found[index] for index in range(count)]
+        pool = ThreadPoolExecutor(self.concurrency * len(self.servers))
+        answers = [pool.submit(somewhere, index) for index in range(count)]
+        try:
+            wait(answers, return_when=FIRST_EXCEPTION)
+            return [answer.result() for answer in answers]
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _place(self, places: "queue.SimpleQueue[Server]") -> Server:
+        """A free place at a server that is alive; raises UserError when there is none left."""
+        while not (server := places.get()).alive:
+            if not any(server.alive for server in self.servers):
+                places.put(server)  # whoever waits for one is to learn it, too
+                raise UserError(
+                    "no vLLM server is left: start one again and go on with resume=<run directory>"
+                )
+        return server
 
 
 def request_body(
