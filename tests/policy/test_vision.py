@@ -13,6 +13,7 @@ from groundrl.policy.policy import Policy
 from groundrl.policy.vision import VisionFeatures, VisionStore
 
 MakePolicy = Callable[..., Policy]
+FEATURES = VisionFeatures(tokens=torch.ones(2, 3), deepstack=())
 
 
 def looks(policy: Policy) -> list[int]:
@@ -76,6 +77,24 @@ def test_the_least_recently_read_go_first(tmp_path: Path) -> None:
     assert not paths[1].exists()
 
 
+def test_what_a_killed_process_left_goes_and_what_is_being_written_stays(tmp_path: Path) -> None:
+    old, new = tmp_path / "ab" / "old.1.partial", tmp_path / "ab" / "new.2.partial"
+    old.parent.mkdir()
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (1, 1))
+    store = VisionStore(tmp_path)
+    store.write(tmp_path / "ab" / "x.safetensors", FEATURES)
+    assert {path.name for path in tmp_path.glob("*/*")} == {new.name, "x.safetensors"}
+
+
+def test_other_users_may_read(tmp_path: Path) -> None:
+    plain, path = tmp_path / "plain", tmp_path / "ab" / "x.safetensors"
+    plain.touch()
+    VisionStore(tmp_path).write(path, FEATURES)
+    assert path.stat().st_mode == plain.stat().st_mode
+
+
 @pytest.mark.parametrize("content", [b"", b"\x00" * 7, b"\xff" * 100])
 def test_a_damaged_file_is_written_anew(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "ab" / "x.safetensors"
@@ -83,7 +102,7 @@ def test_a_damaged_file_is_written_anew(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     store = VisionStore(tmp_path)
     assert store.read(path, torch.device("cpu")) is None
-    store.write(path, VisionFeatures(tokens=torch.ones(2, 3), deepstack=()))
+    store.write(path, FEATURES)
     found = store.read(path, torch.device("cpu"))
     assert found is not None
     assert torch.equal(found.tokens, torch.ones(2, 3))

@@ -1,5 +1,6 @@
 """How prompts are shared among servers, with servers that only speak the protocol."""
 
+import gc
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -151,3 +152,10 @@ def test_an_unchanged_adapter_is_written_once(make_policy: MakePolicy, tmp_path:
                 next(p for p in policy.parameters() if p.requires_grad).data += 1.0
     assert [name.rpartition("-")[2] for name in names] == ["1", "1", "2", "2", "3"]
     assert len(list(tmp_path.glob("*/*"))) == 2
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    (folder,) = tmp_path.glob("adapter-*")
+    assert folder.stat().st_mode == plain.stat().st_mode  # servers of other users read it
+    del engine, sampler
+    gc.collect()
+    assert not folder.exists()

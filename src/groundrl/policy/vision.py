@@ -2,13 +2,14 @@
 
 import hashlib
 import os
-import tempfile
+import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
+from uuid import uuid4
 
 import torch
 from jaxtyping import Float
@@ -24,6 +25,8 @@ from groundrl.policy.prompt import Prompt
 
 SCAN_EVERY = 100
 """Files written between two looks at the folder's size."""
+ABANDONED = 3600.0
+"""Seconds after which nobody is writing a file any more."""
 KEPT_SHARE = 0.9
 """Of ``max_gb``, when room has to be made."""
 
@@ -75,13 +78,13 @@ class VisionStore:
         content = save({str(i): tensor.cpu().contiguous() for i, tensor in enumerate(tensors)})
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
+            # mkstemp's mode would keep other users out.
+            partial = path.with_suffix(f".{uuid4().hex}.partial")
             try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content)
-                os.replace(partial, path)
+                partial.write_bytes(content)
+                partial.replace(path)
             except OSError:
-                Path(partial).unlink(missing_ok=True)
+                partial.unlink(missing_ok=True)
                 raise
         except OSError as error:
             if not is_disk_full(error):
@@ -93,11 +96,15 @@ class VisionStore:
 
     def _make_room(self) -> None:
         files = []
-        for path in self.folder.glob("*/*.safetensors"):
+        for path in self.folder.glob("*/*"):
             try:
-                files.append((path.stat(), path))
+                stat = path.stat()
             except FileNotFoundError:  # another process made room
                 continue
+            if path.suffix != ".partial":
+                files.append((stat, path))
+            elif time.time() - stat.st_mtime > ABANDONED:
+                path.unlink(missing_ok=True)
         size = sum(stat.st_size for stat, _ in files)
         if size <= self.max_bytes:
             return

@@ -2,9 +2,11 @@
 
 import shutil
 import tempfile
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+from uuid import uuid4
 
 from peft import LoraConfig, PeftModel
 
@@ -31,7 +33,10 @@ class Version:
 
 
 class PublishedAdapter:
-    """Writes the policy's adapter whenever it has changed; it is never merged into the base."""
+    """Writes the policy's adapter whenever it has changed; it is never merged into the base.
+
+    What it wrote disappears with it.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._root = folder
@@ -57,6 +62,8 @@ class PublishedAdapter:
     def _folder(self) -> Path:
         if self._versions:
             return self._versions[-1].folder.parent
-        if self._root is not None:
-            self._root.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix="adapter-", dir=self._root))
+        # Not a temporary directory: its mode would keep servers of other users out.
+        folder = (self._root or Path(tempfile.gettempdir())) / f"adapter-{uuid4().hex}"
+        folder.mkdir(parents=True)
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder
