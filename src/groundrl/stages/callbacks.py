@@ -108,11 +108,10 @@ class Checkpoints(L.Callback):
 class FixedBase(L.Callback):
     """Stops the run when a base weight changes: every reference and adapter would be void.
 
-    Looked at every ``every`` steps and at the end, before the checkpoint is written.
+    Looked at before each checkpoint is written, the last one and that of Ctrl-C included.
     """
 
-    def __init__(self, every: int) -> None:
-        self.every = every
+    def __init__(self) -> None:
         self.fingerprint = 0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -120,23 +119,15 @@ class FixedBase(L.Callback):
         assert isinstance(pl_module, Stage)
         self.fingerprint = pl_module.policy.base_fingerprint()
 
-    def on_train_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: object,
-        batch: object,
-        batch_idx: int,
+    def on_save_checkpoint(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Raises RuntimeError when they are others."""
-        done = batch_idx + 1
-        if done % self.every and done != trainer.num_training_batches:
-            return
         assert isinstance(pl_module, Stage)
         if pl_module.policy.base_fingerprint() != self.fingerprint:
             raise RuntimeError(
-                f"base weights changed in the last {self.every} steps up to step {done}, though "
-                "only the adapter may; the last checkpoint is from before"
+                "base weights changed since the last checkpoint, though only the adapter may; what "
+                "is saved is from before"
             )
 
 

@@ -64,7 +64,7 @@ def fit(
         callbacks=[
             RolloutPictures(plan.picture_every),
             Progress(name, plan.steps),
-            FixedBase(plan.checkpoint_every),
+            FixedBase(),
             checkpoints,
         ],
         plugins=[PlainFile()],
