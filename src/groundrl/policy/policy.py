@@ -72,7 +72,7 @@ class Policy(nn.Module):
         self.prefix_sharing = prefix_sharing and self.spec.shares_prefixes
         self.gradient_checkpointing = gradient_checkpointing
         self.tower = VisionTower(self.vlm, self.spec, vision_store)
-        self.encode = PromptEncoder(self.vlm, processor, template)
+        self.encode = PromptEncoder(self.vlm, processor, template, self.spec)
         # A tuple hides the copy from nn.Module: it is neither trained nor saved.
         self._frozen_copy: tuple[PreTrainedModel, ...] = ()
 

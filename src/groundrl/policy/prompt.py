@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from groundrl.boxes import View
-from groundrl.policy.family import spec_of
+from groundrl.policy.family import ModelSpec
 from groundrl.policy.layout import Prefix
 from groundrl.prompts import PromptTemplate
 from groundrl.records import ImageSource, Sample
@@ -54,12 +54,16 @@ class PromptEncoder:
     """Applies the prompt template, the chat template, the tokenizer and the image processor."""
 
     def __init__(
-        self, vlm: PreTrainedModel, processor: Processor, template: PromptTemplate
+        self,
+        vlm: PreTrainedModel,
+        processor: Processor,
+        template: PromptTemplate,
+        spec: ModelSpec,
     ) -> None:
         self.template = template
         self.processor = processor
         self._model: Any = vlm.model
-        self._spec = spec_of(vlm)
+        self._spec = spec
         reads = set(signature(self._model.get_image_features).parameters)
         self._reads = reads & set(processor.image_processor.model_input_names)
         self.end_token = end_token(processor)

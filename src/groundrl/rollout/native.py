@@ -10,9 +10,9 @@ from transformers.cache_utils import Cache
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision import VisionFeatures
-from groundrl.rollout.base import Drawn, Draws, Sampling
+from groundrl.rollout.base import Drawn, Sampling
 from groundrl.rollout.cache import empty_cache, take_rows
-from groundrl.rollout.randomness import choose
+from groundrl.rollout.randomness import Draws, choose
 
 ENDED_SHARE = 0.25
 """Of the rows of a batch: when so many have ended, the others go on in a smaller batch."""

@@ -5,10 +5,9 @@ import tempfile
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 from uuid import uuid4
 
-from peft import LoraConfig, PeftModel
+from peft import PeftModel
 
 from groundrl.policy.fingerprint import fingerprint
 from groundrl.policy.policy import Policy
@@ -24,7 +23,6 @@ class Version:
     number: int
     """From 1 on."""
     folder: Path
-    rank: int
 
     @property
     def name(self) -> str:
@@ -50,8 +48,7 @@ class PublishedAdapter:
         if now != self._fingerprint:
             self._fingerprint = now
             number = self._versions[-1].number + 1 if self._versions else 1
-            rank = cast(LoraConfig, policy.model.peft_config["default"]).r
-            version = Version(number=number, folder=self._folder() / str(number), rank=rank)
+            version = Version(number=number, folder=self._folder() / str(number))
             policy.save(version.folder)
             self._versions.append(version)
             for old in self._versions[:-KEPT]:

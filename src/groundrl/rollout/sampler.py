@@ -9,7 +9,8 @@ from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision import VisionFeatures
 from groundrl.records import Completion, RolloutGroup, Sample
-from groundrl.rollout.base import Draws, Engine, Sampling
+from groundrl.rollout.base import Engine, Sampling
+from groundrl.rollout.randomness import Draws
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,16 @@
 """vLLM in the training process: the same base weights, the policy's adapter swapped in."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from peft import LoraConfig, PeftModel
 
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision import VisionFeatures
-from groundrl.rollout.base import Drawn, Draws, Sampling
-from groundrl.rollout.published import PublishedAdapter, Version
+from groundrl.rollout.base import Drawn, Sampling
+from groundrl.rollout.published import PublishedAdapter
+from groundrl.rollout.randomness import Draws
 
 if TYPE_CHECKING:
     from vllm import LLM
@@ -50,7 +53,7 @@ class VLLMEngine:
         from vllm.lora.request import LoRARequest
 
         version = self._publish(policy)
-        llm = self._started(policy, version)
+        llm = self._started(policy)
         outputs = llm.generate(
             [
                 {
@@ -80,11 +83,13 @@ class VLLMEngine:
             for output in outputs
         ]
 
-    def _started(self, policy: Policy, version: Version) -> "LLM":
+    def _started(self, policy: Policy) -> "LLM":
         if self._llm is None:
             from vllm import LLM
 
             assert policy.vlm.name_or_path is not None
+            assert isinstance(policy.model, PeftModel)
+            needed = cast(LoraConfig, policy.model.peft_config["default"]).r
             dtype: Any = str(policy.vlm.dtype).removeprefix("torch.")
             self._llm = LLM(
                 policy.vlm.name_or_path,
@@ -95,7 +100,7 @@ class VLLMEngine:
                 limit_mm_per_prompt={"image": 1, "video": 0},
                 mm_processor_kwargs=pixel_limits(policy),
                 enable_lora=True,
-                max_lora_rank=next(rank for rank in LORA_RANKS if rank >= version.rank),
+                max_lora_rank=next(rank for rank in LORA_RANKS if rank >= needed),
                 logprobs_mode="processed_logprobs",  # after the temperature
                 seed=0,
             )

@@ -20,8 +20,9 @@ from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision import VisionFeatures
-from groundrl.rollout.base import Drawn, Draws, Sampling
+from groundrl.rollout.base import Drawn, Sampling
 from groundrl.rollout.published import PublishedAdapter, Version
+from groundrl.rollout.randomness import Draws
 from groundrl.rollout.vllm import drawn, pixel_limits, sampling_options
 
 START = (
