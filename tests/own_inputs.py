@@ -10,9 +10,18 @@ from groundrl.policy.prompt import Prompt
 
 
 def own_inputs(policy: Policy, prompt: Prompt, answer: Sequence[int] = ()) -> dict[str, Tensor]:
-    ids = torch.cat([prompt.prefix.tokens, torch.tensor(answer, dtype=torch.long)])[None]
-    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), **prompt.images}
+    """From the messages and pictures, by the processor alone."""
+    text = policy.processor.apply_chat_template(
+        prompt.messages, tokenize=False, add_generation_prompt=True
+    )
+    inputs = policy.processor(
+        text=[text],
+        images=[[image.source.load() for image in prompt.images]],
+        return_tensors="pt",
+        add_special_tokens=False,
+    )
+    ids = torch.cat([inputs["input_ids"], torch.tensor([answer], dtype=torch.long)], dim=1)
+    shown = dict(inputs) | {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     image = (ids == policy.spec.image_token).long()
-    if len(prompt.prefix.positions) > 1:
-        return inputs | {"mm_token_type_ids": image}
-    return inputs | ({"token_type_ids": image} if policy.spec.images_see_themselves else {})
+    types = {"mm_token_type_ids", "token_type_ids"} & set(inputs)
+    return shown | dict.fromkeys(types, image)

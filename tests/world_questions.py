@@ -1,8 +1,11 @@
 """Questions about the embedded world that many tests ask."""
 
+from dataclasses import replace
+
 from groundrl.records import Sample
 from groundrl.scenes.graph import SceneSpec
 from groundrl.scenes.questions import ANSWER_KINDS, sample_question
+from groundrl.scenes.source import SceneImage
 
 EVERYWHERE = [kind for kind in ANSWER_KINDS if kind not in ("category", "multi_color")]
 """Kinds that every scene of three or more objects has a question of."""
@@ -13,4 +16,13 @@ def world_samples(count: int, seed: int = 5) -> list[Sample]:
     return [
         sample_question(SceneSpec(seed=seed, index=i), [EVERYWHERE[i % len(EVERYWHERE)], "count"])
         for i in range(count)
+    ]
+
+
+def with_context(samples: list[Sample]) -> list[Sample]:
+    """The same questions, but the second, fourth, ... show another picture of another size, too."""
+    other = SceneImage(spec=SceneSpec(seed=8, index=0, width=190, height=90))
+    return [
+        replace(sample, context_images=(other,)) if i % 2 else sample
+        for i, sample in enumerate(samples)
     ]

@@ -12,7 +12,7 @@ from groundrl.records import Grounding, Response, Sample, Segments
 
 @dataclass(frozen=True)
 class PromptTemplate:
-    """How a question is put: image, question, options, instruction."""
+    """How a question is put: images, question, options, instruction."""
 
     instruction: str = ""
     """Said after the question and its options, on a line of its own."""
@@ -20,11 +20,11 @@ class PromptTemplate:
     """Whether options are named by their words or by the letters A, B, …"""
 
     def messages(self, sample: Sample) -> list[dict[str, Any]]:
-        """One user turn of an image and a text, as ``transformers``' chat templates expect it."""
+        """One user turn of images and a text, as ``transformers``' chat templates expect it."""
         lines = [sample.question, self._options(sample), self.instruction]
         text = "\n".join(line for line in lines if line)
-        content = [{"type": "image"}, {"type": "text", "text": text}]
-        return [{"role": "user", "content": content}]
+        images = [{"type": "image"} for _ in sample.images]
+        return [{"role": "user", "content": [*images, {"type": "text", "text": text}]}]
 
     def response(self, sample: Sample, view: View, frame: Frame) -> Response:
         """The SFT target: the sample's rationale, boxes converted to ``frame`` and rounded.

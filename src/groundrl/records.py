@@ -80,7 +80,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One question about one image, with its truth. Boxes are in the PIXEL frame."""
+    """One question about one image, with its truth. Boxes are in the PIXEL frame of ``image``."""
 
     id: str
     """Unique within the data set and split."""
@@ -98,7 +98,14 @@ class Sample:
     """Reasoning that points at each of ``groundings``, for the SFT warm-up."""
     kind: str = "question"
     """What is asked: "color", "relation", "count", "locate", …; metrics can be split by it."""
+    context_images: tuple[ImageSource, ...] = ()
+    """Shown after ``image``: its depth map, earlier frames; no box refers to them."""
     provenance: Provenance = field(kw_only=True)
+
+    @property
+    def images(self) -> tuple[ImageSource, ...]:
+        """All that are shown, in order."""
+        return (self.image, *self.context_images)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

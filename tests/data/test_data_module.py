@@ -1,5 +1,6 @@
 """A stopped and resumed run sees exactly the batches of an undisturbed one."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,15 @@ def test_worker_processes_do_not_change_the_order() -> None:
 def test_held_out_pictures_that_are_trained_on_are_a_user_error() -> None:
     with pytest.raises(UserError, match="'val' shares 3 pictures"):
         GroundingDataModule(train=numbered(5), heldout={"val": numbered(3)})
+    five, (held,) = numbered(5), numbered(1, "h").samples
+    again = SampleList((replace(held, context_images=(five[3].image,)),))
+    with pytest.raises(UserError, match=r"'val' shares 1 pictures .*t3\.jpg"):
+        GroundingDataModule(train=five, heldout={"val": again})
+    with pytest.raises(UserError, match=r"'val' shares 1 pictures .*t3\.jpg"):
+        GroundingDataModule(train=again, heldout={"val": five})
+    legend = SampleList(tuple(replace(s, context_images=(held.image,)) for s in five.samples))
+    others = SampleList((replace(held, image=five[0].image, context_images=(held.image,)),))
+    GroundingDataModule(train=SampleList(legend.samples[1:]), heldout={"val": others})
     scenes = world(seed=0, size=5)
     with pytest.raises(UserError, match="another seed than 0"):
         GroundingDataModule(train=scenes, heldout={"val": world(seed=0, size=2)})

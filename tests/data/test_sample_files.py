@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -54,6 +55,7 @@ def samples(draw: st.DrawFn, image: ImageFile, number: int) -> Sample:
         groundings=tuple(draw(st.lists(groundings(), max_size=3))),
         rationale=draw(st.none() | rationales()),
         kind=draw(st.text()),
+        context_images=draw(st.sampled_from([(), (image,), (image, image)])),
         provenance=Provenance(
             dataset=draw(st.text()), split=draw(st.text()), licence=draw(st.text())
         ),
@@ -113,6 +115,9 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ({"options": "yes"}, "field 'options' must be a list, got 'yes'"),
     ({"answers": ["maybe"]}, "answer 'maybe' is not among the options"),
     ({"image": "gone.jpg"}, "image 'gone.jpg': no such picture"),
+    ({"context_images": ["a.jpg", "lost.jpg"]}, "image 'lost.jpg': no such picture"),
+    ({"context_images": ["text.jpg"]}, "image 'text.jpg': the picture cannot be decoded"),
+    ({"context_images": "a.jpg"}, "field 'context_images' must be a list, got 'a.jpg'"),
     ({"groundings": [{"label": "dog", "box": [0, 0, 101, 10]}]}, "lies outside the picture"),
     ({"groundings": [{"label": "dog", "box": [9, 0, 1, 10]}]}, "x1 <= x2"),
     ({"groundings": [{"label": "dog", "box": [0, 0, 10]}]}, "must be [x1, y1, x2, y2]"),
@@ -135,6 +140,7 @@ def test_a_picture_that_is_stored_turned_is_an_error(tmp_path: Path) -> None:
 
 def test_every_broken_line_is_listed(tmp_path: Path, picture: Callable[..., Path]) -> None:
     picture(tmp_path / "a.jpg")
+    (tmp_path / "text.jpg").write_text("not a picture")
     rows = [json.dumps(good(1)), "", "{nonsense"]
     rows += [json.dumps(good(number) | change) for number, (change, _) in enumerate(BROKEN, 4)]
     path = tmp_path / "samples.jsonl"
@@ -156,6 +162,24 @@ def test_broken_parquet_rows_are_listed(tmp_path: Path, picture: Callable[..., P
         read_parquet(tmp_path / "s.parquet")
     assert "row 2: answer 'maybe'" in str(error.value)
     assert "row 3: id 'q1' is already used" in str(error.value)
+
+
+@pytest.mark.parametrize(("suffix", "write", "read"), FORMATS)
+def test_context_pictures_keep_their_own_sizes(
+    tmp_path: Path,
+    picture: Callable[..., Path],
+    suffix: str,
+    write: Callable[..., None],
+    read: Callable[..., list[Sample]],
+) -> None:
+    image, depth = (
+        ImageFile(path=picture(tmp_path / name, width=width), width=width, height=80)
+        for name, width in (("a.jpg", 100), ("depth.jpg", 30))
+    )
+    scene = replace(world(seed=3, size=1)[0], image=image, groundings=(), rationale=None)
+    written = [replace(scene, context_images=(depth,)), replace(scene, id="another")]
+    write(written, tmp_path / f"s.{suffix}")
+    assert read(tmp_path / f"s.{suffix}") == written
 
 
 @pytest.mark.parametrize(("suffix", "write", "read"), FORMATS)

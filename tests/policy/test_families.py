@@ -9,7 +9,7 @@ from families import FAMILIES, build
 from own_inputs import own_inputs
 from peft import PeftModel
 from stages.stage_runs import grpo_module, train
-from world_questions import world_samples
+from world_questions import with_context, world_samples
 
 from groundrl.boxes import Frame
 from groundrl.errors import UserError
@@ -50,7 +50,7 @@ def answers(policy: Policy, sizes: list[list[int]]) -> list[list[Branch]]:
 @every_family
 def test_shared_logprobs_are_those_of_the_models_own_forward_pass(family: str) -> None:
     policy = make_policy(family, None)
-    prompts = [policy.encode(sample) for sample in world_samples(3)]
+    prompts = [policy.encode(sample) for sample in with_context(world_samples(3))]
     groups = answers(policy, [[40, 3, 1], [12], [5, 9]])
     with torch.no_grad():
         found = policy.logprobs(prompts, groups)
@@ -70,7 +70,7 @@ def test_sharing_changes_neither_logprobs_nor_gradients(family: str) -> None:
     found = []
     for sharing in (True, False):
         policy = make_policy(family, prefix_sharing=sharing)
-        prompts = [policy.encode(sample) for sample in world_samples(2)]
+        prompts = [policy.encode(sample) for sample in with_context(world_samples(2))]
         result = policy.logprobs(prompts, answers(policy, [[7, 3, 30], [6]]))
         weights = torch.linspace(-1, 1, result.logprobs.numel()).view_as(result.logprobs)
         (result.logprobs * weights * result.mask).sum().backward()
@@ -120,7 +120,7 @@ def test_pixels_of_the_resized_picture_need_a_picture_resized_as_a_whole(
 def test_greedy_tokens_are_those_of_generate(family: str) -> None:
     policy = make_policy(family, None)
     sampler = Sampler(NativeEngine(), Sampling(max_tokens=30, temperature=0.0), group_size=1)
-    rollout = sampler(policy, world_samples(4), step=0)
+    rollout = sampler(policy, with_context(world_samples(4)), step=0)
     for group, prompt in zip(rollout.groups, rollout.prompts, strict=True):
         expected = policy.vlm.generate(
             **own_inputs(policy, prompt),

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,24 @@ def test_an_image_is_looked_at_once(make_policy: MakePolicy, tmp_path: Path) -> 
         assert same(found, alone)
         assert same(policy.features([*prompts[::-1], prompts[1]]), [*alone[::-1], alone[1]])
         assert len(seen) == (3 if run == 0 else 0)
+
+
+@torch.no_grad()
+def test_an_image_is_looked_at_once_whatever_it_is_shown_with(
+    make_policy: MakePolicy, tmp_path: Path
+) -> None:
+    policy = make_policy("lora", vision_store=VisionStore(tmp_path))
+    first, second, third = world_samples(3)
+    alone = policy.features([policy.encode(sample) for sample in (first, second)])
+    seen = looks(policy)
+    shown = [replace(second, context_images=(first.image,)), replace(first, image=second.image)]
+    both, again = policy.features([policy.encode(sample) for sample in shown])
+    assert not seen
+    assert torch.equal(both.tokens, torch.cat([alone[1].tokens, alone[0].tokens]))
+    assert torch.equal(again.tokens, alone[1].tokens)
+    policy.features([policy.encode(replace(third, context_images=(first.image, third.image)))])
+    assert len(seen) == 1
+    assert len(list(tmp_path.glob("*/*"))) == 3
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from urllib.request import urlopen
 import pytest
 import torch
 from families import build
-from world_questions import world_samples
+from world_questions import with_context, world_samples
 
 from groundrl.errors import UserError
 from groundrl.policy.adapter import Adapter
@@ -45,8 +45,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def policy(checkpoint: Path) -> Policy:
-    """With an adapter that matters."""
-    policy = load_policy(str(checkpoint), "model", PromptTemplate(), Adapter(rank=8, alpha=16))
+    """With an adapter that matters, and smaller pictures than the checkpoint's."""
+    adapter = Adapter(rank=8, alpha=16)
+    policy = load_policy(str(checkpoint), "model", PromptTemplate(), adapter, max_pixels=9408)
     move(policy, seed=1)
     return policy
 
@@ -60,7 +61,7 @@ def move(policy: Policy, seed: int) -> None:
 
 def roll(engine: Engine, policy: Policy, sampling: Sampling, group_size: int = 1) -> Rollout:
     sampler = Sampler(engine, sampling, group_size=group_size, seed=3)
-    return sampler(policy, world_samples(4), step=2)
+    return sampler(policy, with_context(world_samples(4)), step=2)
 
 
 def tokens(rollout: Rollout) -> list[list[tuple[int, ...]]]:
@@ -130,8 +131,8 @@ def servers(
         command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
         command += ["--model", str(checkpoint), "--dtype", "float32", "--max-model-len", "512"]
         command += ["--enforce-eager", "--enable-lora", "--max-lora-rank", "8"]
-        command += ["--limit-mm-per-prompt", '{"image": 1, "video": 0}']
-        command += ["--logprobs-mode", "processed_logprobs"]
+        command += ["--limit-mm-per-prompt", '{"video": 0}']
+        command += ["--logprobs-mode", "processed_logprobs", "--trust-request-mm-kwargs"]
         command += ["--host", "127.0.0.1", "--port", str(port)]
         environment = os.environ | CPU | {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"}
         with log.open("wb") as file:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from world_questions import world_samples
+from world_questions import with_context, world_samples
 
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
@@ -87,7 +87,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def roll(policy: Policy, folder: Path, *urls: str) -> tuple[Rollout, VLLMServers]:
     engine = VLLMServers(urls, adapter_folder=str(folder), concurrency=2, retries=3)
     sampler = Sampler(engine, Sampling(max_tokens=8), group_size=3)
-    return sampler(policy, world_samples(8), step=0), engine
+    return sampler(policy, with_context(world_samples(8)), step=0), engine
 
 
 def test_servers_share_the_prompts_of_a_step(make_policy: MakePolicy, tmp_path: Path) -> None:
@@ -98,6 +98,11 @@ def test_servers_share_the_prompts_of_a_step(make_policy: MakePolicy, tmp_path: 
     assert second.asked
     seeds = {body["seed"] for body in first.asked + second.asked}
     assert len(seeds) == 8
+    contents = [body["messages"][0]["content"] for body in first.asked + second.asked]
+    kinds = sorted(tuple(part["type"] for part in content) for content in contents)
+    assert kinds == [("image_url", "image_url", "text")] * 4 + [("image_url", "text")] * 4
+    pictures = {part["image_url"]["url"] for content in contents for part in content[:-1]}
+    assert len(pictures) == 9  # eight scenes and one context
     (adapter,) = {body["model"] for body in first.asked + second.asked}
     assert first.adapters == second.adapters == [adapter]
     for group in rollout.groups:

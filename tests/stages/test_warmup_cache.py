@@ -62,14 +62,16 @@ def test_other_samples_or_pictures_have_another_warmup(tmp_path: Path) -> None:
     (sample,) = world_samples(1)
     picture = tmp_path / "a.png"
 
-    def stamp(question: str, color: str) -> str:
+    def stamp(question: str, color: str, shown: str = "image") -> str:
         Image.new("RGB", (8, 8), color).save(picture)
         image = ImageFile(path=picture, width=8, height=8)
-        asked = replace(sample, image=image, question=question)
+        images = {"image": image} if shown == "image" else {"context_images": (image,)}
+        asked = replace(sample, question=question, **images)
         return data_stamp(GroundingDataModule(train=SampleList((asked,))))
 
-    stamps = {stamp("Which?", "red"), stamp("What?", "red"), stamp("Which?", "#123456")}
-    assert len(stamps) == 3
+    stamps = [stamp("Which?", "red"), stamp("What?", "red"), stamp("Which?", "#123456")]
+    stamps += [stamp("Which?", color, "context") for color in ("red", "#123456")]
+    assert len(set(stamps)) == 5
 
 
 def finished_run(run_dir: Path, weights: bytes = b"learned") -> Path:

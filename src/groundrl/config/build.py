@@ -170,8 +170,8 @@ def data_stamp(data: GroundingDataModule) -> str:
         if isinstance(source, SampleList):
             for sample in source.samples:
                 digest.update(repr(sample).encode())
-                if isinstance(sample.image, ImageFile):
-                    pictures.add(sample.image.path)
+                files = (image for image in sample.images if isinstance(image, ImageFile))
+                pictures.update(image.path for image in files)
     for path in sorted(pictures):
         stat = path.stat()
         digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}".encode())

@@ -1,5 +1,6 @@
 """A row of a sample file, checked field by field."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,7 +9,7 @@ from groundrl.data.detection import overhang
 from groundrl.records import Grounding, ImageFile, Provenance, Sample, Segments
 
 REQUIRED: Final = ("id", "image", "question", "provenance")
-OPTIONAL: Final = ("options", "answers", "groundings", "rationale", "kind")
+OPTIONAL: Final = ("options", "answers", "groundings", "rationale", "kind", "context_images")
 
 ROUNDING: Final = 1e-3
 """Pixels a stored box may reach out of its picture: what converting frames can add."""
@@ -21,6 +22,8 @@ class Row:
     id: str
     image: str
     """Path from the file's folder."""
+    context_images: tuple[str, ...]
+    """Further such paths."""
     question: str
     options: tuple[str, ...]
     answers: tuple[str, ...]
@@ -41,6 +44,7 @@ class Row:
         row = cls(
             id=_text(values["id"], "id"),
             image=_text(values["image"], "image"),
+            context_images=_texts(values, "context_images"),
             question=_text(values["question"], "question"),
             options=_texts(values, "options"),
             answers=_texts(values, "answers"),
@@ -59,8 +63,9 @@ class Row:
         return row
 
 
-def from_row(row: Row, image: ImageFile) -> Sample:
-    """The sample. Raises ValueError for a box outside its picture."""
+def from_row(row: Row, images: Sequence[ImageFile]) -> Sample:
+    """The sample. Raises ValueError for a box outside the first picture."""
+    image, *context_images = images
     pointed = [part for part in row.rationale or () if isinstance(part, Grounding)]
     for item in (*row.groundings, *pointed):
         if overhang(item.box, image) > ROUNDING:
@@ -71,6 +76,7 @@ def from_row(row: Row, image: ImageFile) -> Sample:
     return Sample(
         id=row.id,
         image=image,
+        context_images=tuple(context_images),
         question=row.question,
         options=row.options,
         answers=row.answers,

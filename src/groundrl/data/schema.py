@@ -2,7 +2,7 @@
 
 Columns: id, image (path from the file's folder), question, options, answers, groundings
 (label, box = x1, y1, x2, y2 in pixels), rationale (pieces that are either text, or label and box),
-kind, provenance (dataset, split, licence).
+kind, context_images (further such paths), provenance (dataset, split, licence).
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ ARROW_SCHEMA: Final = pa.schema(
         "groundings": pa.list_(pa.struct({"label": pa.string(), "box": _BOX})),
         "rationale": pa.list_(pa.struct({"text": pa.string(), "label": pa.string(), "box": _BOX})),
         "kind": pa.string(),
+        "context_images": pa.list_(pa.string()),
         "provenance": pa.struct(
             {"dataset": pa.string(), "split": pa.string(), "licence": pa.string()}
         ),
@@ -92,12 +94,14 @@ def to_rows(samples: Iterable[Sample], folder: Path) -> list[dict[str, Any]]:
 
 
 def to_row(sample: Sample, folder: Path, saved: dict[str, str]) -> dict[str, Any]:
-    """One sample as plain values; ``saved`` remembers by key where its picture went."""
-    if sample.image.key not in saved:
-        saved[sample.image.key] = _place(sample.image, folder)
+    """One sample as plain values; ``saved`` remembers by key where a picture went."""
+    for image in sample.images:
+        if image.key not in saved:
+            saved[image.key] = _place(image, folder)
     row: dict[str, Any] = {
         "id": sample.id,
         "image": saved[sample.image.key],
+        "context_images": [saved[image.key] for image in sample.context_images],
         "question": sample.question,
         "options": list(sample.options),
         "answers": list(sample.answers),
@@ -158,9 +162,12 @@ def _read(
         except ValueError as error:
             problems.add(where, str(error))
     folder = source.parent.resolve()
-    paths = [Path(os.path.normpath(folder / row.image)) for _, row in rows]
-    pictures = check_images(paths, upright=True)
-    samples = _samples(rows, [pictures[path] for path in paths], problems)
+    shown = [
+        [Path(os.path.normpath(folder / name)) for name in (row.image, *row.context_images)]
+        for _, row in rows
+    ]
+    checked = check_images(chain.from_iterable(shown), upright=True)
+    samples = _samples(rows, [[checked[path] for path in paths] for paths in shown], problems)
     if not samples and not problems.found:
         problems.add(source, "no samples")
     problems.raise_if_any()
@@ -168,19 +175,24 @@ def _read(
 
 
 def _samples(
-    rows: Sequence[tuple[str, Row]], pictures: Sequence[ImageFile | str], problems: Problems
+    rows: Sequence[tuple[str, Row]],
+    pictures: Sequence[Sequence[ImageFile | str]],
+    problems: Problems,
 ) -> list[Sample]:
     first: dict[str, str] = {}
     samples = []
-    for (where, row), picture in zip(rows, pictures, strict=True):
+    for (where, row), found in zip(rows, pictures, strict=True):
         if row.id in first:
             problems.add(where, f"id {row.id!r} is already used at {first[row.id]}")
         first[row.id] = where
-        if isinstance(picture, str):
-            problems.add(where, f"image {row.image!r}: {picture}")
+        for name, picture in zip((row.image, *row.context_images), found, strict=True):
+            if isinstance(picture, str):
+                problems.add(where, f"image {name!r}: {picture}")
+        images = [picture for picture in found if isinstance(picture, ImageFile)]
+        if len(images) < len(found):
             continue
         try:
-            samples.append(from_row(row, picture))
+            samples.append(from_row(row, images))
         except ValueError as error:
             problems.add(where, str(error))
     return samples

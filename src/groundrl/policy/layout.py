@@ -29,7 +29,7 @@ class Prefix:
     positions: Int[Tensor, "axes prefix"]
     """Rotary positions: one axis, or time, height and width (M-RoPE)."""
     images: Int[Tensor, "prefix"]
-    """k on tokens that stand for the k-th image, 0 on text."""
+    """k on the k-th run of tokens that stand for pixels, 0 on text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

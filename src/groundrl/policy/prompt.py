@@ -1,6 +1,6 @@
 """Sample -> the tokens, pixels and rotary positions that the model reads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any, Protocol, runtime_checkable
@@ -21,19 +21,26 @@ Messages = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromptImage:
+    """One image of a prompt."""
+
+    source: ImageSource
+    pixels: dict[str, Tensor]
+    """What the vision tower reads, under the names of the model's class."""
+    tokens: int
+    """Tokens of the prompt that stand for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """An encoded prompt, generation header included."""
 
     prefix: Prefix
-    images: dict[str, Tensor]
-    """What the vision tower reads, under the names of the model's class."""
+    images: tuple[PromptImage, ...]
     messages: Messages
     """What the chat template was given: what an engine with a processor of its own starts from."""
-    source: ImageSource
     view: View
-
-
-IMAGE_ONLY = [{"role": "user", "content": [{"type": "image"}]}]
+    """Of the first image: boxes refer to it."""
 
 
 @runtime_checkable
@@ -71,18 +78,19 @@ class PromptEncoder:
     def __call__(self, sample: Sample) -> Prompt:
         """Encode one sample on the CPU."""
         messages = self.template.messages(sample)
-        return self._encode(self._text(messages), sample.image, messages)
+        return self._encode(self._text(messages), sample.images, messages)
 
-    def image_prefix(self, image: ImageSource) -> Prompt:
-        """The prompt up to the end of its image: what all questions about it share."""
+    def image_prefix(self, *images: ImageSource) -> Prompt:
+        """The prompt up to the end of its images: what all questions about them share."""
+        messages: Messages = [{"role": "user", "content": [{"type": "image"} for _ in images]}]
         token = self.processor.image_token
-        head = self.processor.apply_chat_template(IMAGE_ONLY, tokenize=False).partition(token)[0]
-        return self._encode(head + token, image, IMAGE_ONLY)
+        text = self.processor.apply_chat_template(messages, tokenize=False).rpartition(token)[0]
+        return self._encode(text + token, images, messages)
 
-    def after_image(self, sample: Sample) -> list[int]:
-        """Token ids of the prompt behind its image: the question and the generation header."""
+    def after_images(self, sample: Sample) -> list[int]:
+        """Token ids of the prompt behind its images: the question and the generation header."""
         text = self._text(self.template.messages(sample))
-        _, _, question = text.partition(self.processor.image_token)
+        _, _, question = text.rpartition(self.processor.image_token)
         return self.processor.tokenizer.encode(question, add_special_tokens=False)
 
     def unexpanded(self, prompt: Prompt) -> list[int]:
@@ -95,26 +103,39 @@ class PromptEncoder:
             messages, tokenize=False, add_generation_prompt=True
         )
 
-    def _encode(self, text: str, image: ImageSource, messages: Messages) -> Prompt:
+    def _encode(self, text: str, sources: Sequence[ImageSource], messages: Messages) -> Prompt:
         inputs = self.processor(
             text=[text],
-            images=[image.load()],
+            images=[[source.load() for source in sources]],
             return_tensors="pt",
             add_special_tokens=False,  # the chat template has written them
+            **({"return_text_replacement_offsets": True} if len(sources) > 1 else {}),
         )
-        images = {name: inputs[name] for name in self._reads if name in inputs}
         tokens = inputs["input_ids"][0]
-        width, height = self._model_size(image, images)
+        images = self._images(inputs, sources)
         return Prompt(
             prefix=Prefix(
                 tokens=tokens, positions=self._positions(inputs), images=self._numbered(tokens)
             ),
             images=images,
             messages=messages,
-            source=image,
-            view=View(
-                width=image.width, height=image.height, model_width=width, model_height=height
-            ),
+            view=self._view(images[0]),
+        )
+
+    def _images(
+        self, inputs: Mapping[str, Any], sources: Sequence[ImageSource]
+    ) -> tuple[PromptImage, ...]:
+        if len(sources) == 1:
+            tokens = [int((inputs["input_ids"] == self._spec.image_token).sum())]
+        else:
+            word = self.processor.tokenizer.convert_ids_to_tokens(self._spec.image_token)
+            (expanded,) = inputs["text_replacement_offsets"]
+            tokens = [image["replacement"].count(word) for image in expanded]
+        names = [name for name in self._reads if name in inputs]
+        parts = zip(*(by_image(inputs[name], tokens) for name in names), strict=True)
+        return tuple(
+            PromptImage(source=source, pixels=dict(zip(names, part, strict=True)), tokens=count)
+            for source, part, count in zip(sources, parts, tokens, strict=True)
         )
 
     def _positions(self, inputs: Mapping[str, Tensor]) -> Int[Tensor, "axes prefix"]:
@@ -128,22 +149,39 @@ class PromptEncoder:
         return positions[:, 0]
 
     def _numbered(self, tokens: Int[Tensor, "prefix"]) -> Int[Tensor, "prefix"]:
-        """Runs of image tokens, numbered from 1 on."""
+        """Runs of image tokens (an image may have several), numbered from 1 on."""
         image = tokens == self._spec.image_token
         starts = image & ~image.roll(1)
         return starts.cumsum(0) * image
 
-    def _model_size(self, image: ImageSource, images: dict[str, Tensor]) -> tuple[int, int]:
-        """Width and height in pixels as the tower sees them, where it sees the image as a whole."""
-        if "image_grid_thw" not in images:
-            return image.width, image.height
-        _, rows, columns = images["image_grid_thw"][0].tolist()
-        patch = self.processor.image_processor.patch_size
-        return columns * patch, rows * patch
+    def _view(self, image: PromptImage) -> View:
+        """With the size in pixels that the tower sees, where it sees the image as a whole."""
+        width, height = image.source.width, image.source.height
+        size = (width, height)
+        if "image_grid_thw" in image.pixels:
+            _, rows, columns = image.pixels["image_grid_thw"][0].tolist()
+            patch = self.processor.image_processor.patch_size
+            size = (columns * patch, rows * patch)
+        return View(width=width, height=height, model_width=size[0], model_height=size[1])
 
     def answer_tokens(self, text: str) -> list[int]:
         """Token ids of a completion, end-of-turn token included."""
         return [*self.processor.tokenizer.encode(text, add_special_tokens=False), self.end_token]
+
+
+def by_image(tensor: Tensor, tokens: Sequence[int]) -> list[Tensor]:
+    """The part of a processor's output that belongs to each image, given how many tokens stand for
+    each.
+
+    Along the dimension behind the batch, where there is one, an image has one row, or rows (patches
+    or tiles) in proportion to its tokens; a number about the prompt belongs to all its images.
+    """
+    if len(tokens) == 1 or tensor.ndim == 1:
+        return [tensor] * len(tokens)
+    dim = 1 if len(tensor) == 1 else 0
+    rows = tensor.shape[dim]
+    each = [rows * count // sum(tokens) for count in tokens]
+    return list(tensor.split([1] * rows if rows == len(tokens) else each, dim))
 
 
 def end_token(processor: Processor) -> int:

@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 from groundrl.errors import is_disk_full
 from groundrl.policy.family import ModelSpec, tower_parameters
 from groundrl.policy.fingerprint import fingerprint
-from groundrl.policy.prompt import Prompt
+from groundrl.policy.prompt import Prompt, PromptImage
 
 SCAN_EVERY = 100
 """Files written between two looks at the folder's size."""
@@ -33,7 +33,7 @@ KEPT_SHARE = 0.9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisionFeatures:
-    """What the vision tower says about one image."""
+    """What the vision tower says about one image, or about those of a prompt in a row."""
 
     tokens: Float[Tensor, "tokens width"]
     """Embeddings that stand in for the image tokens of the prompt."""
@@ -53,10 +53,10 @@ class VisionStore:
         self.max_bytes = max_gb * 1e9
         self._writes = 0
 
-    def path(self, prompt: Prompt, tower: str) -> Path:
-        """The file of the prompt's image; ``tower`` names weights and precision."""
+    def path(self, image: PromptImage, tower: str) -> Path:
+        """The file of the image; ``tower`` names weights and precision."""
         digest = hashlib.blake2b(tower.encode(), digest_size=16)
-        for name, tensor in sorted(prompt.images.items()):
+        for name, tensor in sorted(image.pixels.items()):
             digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
             digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
         name = digest.hexdigest()
@@ -125,14 +125,18 @@ class VisionTower:
 
     def __call__(self, prompts: list[Prompt]) -> list[VisionFeatures]:
         """Features of the images of each prompt, from the store if they are there."""
+        features = iter(self._features([image for prompt in prompts for image in prompt.images]))
+        return [joined([next(features) for _ in prompt.images]) for prompt in prompts]
+
+    def _features(self, images: list[PromptImage]) -> list[VisionFeatures]:
         if self.store is None:
-            return self._look_at(prompts)
+            return self._look_at(images)
         device = self.vlm.device
         autocast = torch.is_autocast_enabled(device.type)
         precision = torch.get_autocast_dtype(device.type) if autocast else None
-        paths = [self.store.path(prompt, f"{self._fingerprint} {precision}") for prompt in prompts]
+        paths = [self.store.path(image, f"{self._fingerprint} {precision}") for image in images]
         found = {path: self.store.read(path, device) for path in paths}
-        new = {path: p for path, p in zip(paths, prompts, strict=True) if found[path] is None}
+        new = {path: x for path, x in zip(paths, images, strict=True) if found[path] is None}
         if new:
             for path, features in zip(new, self._look_at(list(new.values())), strict=True):
                 self.store.write(path, features)
@@ -143,25 +147,25 @@ class VisionTower:
     def _fingerprint(self) -> int:
         return fingerprint(tower_parameters(self.vlm, self.spec))
 
-    def _look_at(self, prompts: list[Prompt]) -> list[VisionFeatures]:
+    def _look_at(self, images: list[PromptImage]) -> list[VisionFeatures]:
         """Images that can be stacked share a pass."""
         alike: dict[object, list[int]] = {}
-        for i, prompt in enumerate(prompts):
-            shapes = tuple((name, x.shape[1:]) for name, x in sorted(prompt.images.items()))
+        for i, image in enumerate(images):
+            shapes = tuple((name, x.shape[1:]) for name, x in sorted(image.pixels.items()))
             alike.setdefault(shapes, []).append(i)
         found: dict[int, VisionFeatures] = {}
         for chosen in alike.values():
             batch = {
-                name: torch.cat([prompts[i].images[name] for i in chosen]).to(self.vlm.device)
-                for name in prompts[chosen[0]].images
+                name: torch.cat([images[i].pixels[name] for i in chosen]).to(self.vlm.device)
+                for name in images[chosen[0]].pixels
             }
             output = self.vlm.model.get_image_features(**batch)
-            sizes = [int((prompts[i].prefix.images > 0).sum()) for i in chosen]
+            sizes = [images[i].tokens for i in chosen]
             layers = (output.pooler_output, *(getattr(output, "deepstack_features", None) or ()))
             parts = zip(*(in_a_row(layer).split(sizes) for layer in layers), strict=True)
             for i, (tokens, *deepstack) in zip(chosen, parts, strict=True):
                 found[i] = VisionFeatures(tokens=tokens, deepstack=tuple(deepstack))
-        return [found[i] for i in range(len(prompts))]
+        return [found[i] for i in range(len(images))]
 
     def outputs(self, features: list[VisionFeatures]) -> dict[str, SimpleNamespace]:
         """Features in the form in which the model takes them back (``mm_encoder_outputs``)."""
@@ -174,6 +178,16 @@ class VisionTower:
             deepstack_features=list(zip(*(f.deepstack for f in features), strict=True)),
         )
         return {"image": image}
+
+
+def joined(images: Sequence[VisionFeatures]) -> VisionFeatures:
+    """Features of several images, one after the other."""
+    if len(images) == 1:
+        return images[0]
+    return VisionFeatures(
+        tokens=torch.cat([image.tokens for image in images]),
+        deepstack=tuple(map(torch.cat, zip(*(image.deepstack for image in images), strict=True))),
+    )
 
 
 def in_a_row(features: Tensor | Sequence[Tensor]) -> Float[Tensor, "tokens width"]:

@@ -58,7 +58,7 @@ class VLLMEngine:
             [
                 {
                     "prompt_token_ids": policy.encode.unexpanded(prompt),
-                    "multi_modal_data": {"image": prompt.source.load()},
+                    "multi_modal_data": {"image": [x.source.load() for x in prompt.images]},
                 }
                 for prompt in prompts
             ],
@@ -97,7 +97,7 @@ class VLLMEngine:
                 max_model_len=self.max_model_len,
                 gpu_memory_utilization=self.gpu_memory_utilization,
                 enforce_eager=self.enforce_eager,
-                limit_mm_per_prompt={"image": 1, "video": 0},
+                limit_mm_per_prompt={"video": 0},
                 mm_processor_kwargs=pixel_limits(policy),
                 enable_lora=True,
                 max_lora_rank=next(rank for rank in LORA_RANKS if rank >= needed),
@@ -130,8 +130,11 @@ def sampling_options(policy: Policy, sampling: Sampling) -> dict[str, Any]:
 def pixel_limits(policy: Policy) -> dict[str, int]:
     """As the policy's own processor resizes, where it has limits."""
     processor = policy.processor.image_processor
-    limits = {name: getattr(processor, name, None) for name in ("min_pixels", "max_pixels")}
-    return {name: value for name, value in limits.items() if value is not None}
+    if "image_grid_thw" not in processor.model_input_names:
+        return {}
+    # The processors of Qwen-VL call areas edges.
+    size = processor.size
+    return {"min_pixels": size["shortest_edge"], "max_pixels": size["longest_edge"]}
 
 
 def drawn(policy: Policy, tokens: Sequence[int], logprobs: Sequence[float]) -> Drawn:

@@ -27,7 +27,8 @@ from groundrl.rollout.vllm import drawn, pixel_limits, sampling_options
 
 START = (
     "VLLM_ALLOW_RUNTIME_LORA_UPDATING=1 vllm serve <model.path> --enable-lora "
-    "--max-lora-rank <adapter.rank or more> --logprobs-mode processed_logprobs"
+    "--max-lora-rank <adapter.rank or more> --logprobs-mode processed_logprobs "
+    "--trust-request-mm-kwargs"  # pictures are resized as the policy's processor does
 )
 
 
@@ -199,7 +200,7 @@ def request_body(
     options = sampling_options(policy, sampling)
     return {
         "model": model,
-        "messages": with_picture(prompt),
+        "messages": with_pictures(prompt),
         "n": draws.group_size,
         "seed": draws.group_seed(index),
         "logprobs": True,
@@ -209,18 +210,22 @@ def request_body(
     }
 
 
-def with_picture(prompt: Prompt) -> list[dict[str, Any]]:
-    """The prompt's messages in OpenAI's form, the picture as a PNG inside."""
-    buffer = BytesIO()
-    picture: Image.Image = prompt.source.load()
-    picture.save(buffer, format="PNG")
-    url = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-    image = {"type": "image_url", "image_url": {"url": url}}
+def with_pictures(prompt: Prompt) -> list[dict[str, Any]]:
+    """The prompt's messages in OpenAI's form, the pictures as PNGs inside."""
+    pictures = iter([as_part(image.source.load()) for image in prompt.images])
     return [
         message
-        | {"content": [image if part["type"] == "image" else part for part in message["content"]]}
+        | {"content": [next(pictures) if x["type"] == "image" else x for x in message["content"]]}
         for message in prompt.messages
     ]
+
+
+def as_part(picture: Image.Image) -> dict[str, Any]:
+    """A picture as a part of a message."""
+    buffer = BytesIO()
+    picture.save(buffer, format="PNG")
+    url = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return {"type": "image_url", "image_url": {"url": url}}
 
 
 def completions(policy: Policy, answer: dict[str, Any]) -> list[Drawn]:

@@ -41,7 +41,7 @@ def dense_targets(
     rows: dict[int, tuple[int, int, tuple[float, float], tuple[float, ...]]] = {}
     offset = 0
     for scene, prompt in zip(scenes, prompts, strict=True):
-        _, *patches = prompt.images["image_grid_thw"][0].tolist()
+        _, *patches = prompt.images[0].pixels["image_grid_thw"][0].tolist()
         height, width = (count // merge for count in patches)
         for thing in scene.objects:  # near to far: the first one in a cell is the nearest
             box = convert(thing.box, Frame.UNIT, prompt.view)

@@ -205,7 +205,7 @@ class PretrainModule(Stage):
 
     def branch(self, sample: Sample, text: str) -> Branch:
         """One question and its answer."""
-        question = self.policy.encode.after_image(sample)
+        question = self.policy.encode.after_images(sample)
         answer = self.policy.encode.answer_tokens(text)
         return Branch(tokens=[*question, *answer], context=len(question))
 

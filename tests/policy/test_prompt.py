@@ -1,0 +1,71 @@
+"""Prompts of several images: what belongs to which."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from families import FAMILIES, build
+from world_questions import with_context, world_samples
+
+from groundrl.boxes import Frame
+from groundrl.policy.policy import Policy
+from groundrl.prompts import PromptTemplate
+from groundrl.records import Sample
+
+MakePolicy = Callable[..., Policy]
+
+
+def two_images() -> Sample:
+    return with_context(world_samples(2))[1]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_image_has_its_own_pixels_and_tokens(family: str) -> None:
+    vlm, processor = build(family)
+    policy = Policy(model=vlm, processor=processor, template=PromptTemplate(), frame=Frame.PERMILLE)
+    sample = two_images()
+    prompt = policy.encode(sample)
+    assert [image.source for image in prompt.images] == list(sample.images)
+    tokens = (prompt.prefix.tokens == policy.spec.image_token).sum()
+    assert sum(image.tokens for image in prompt.images) == tokens
+    together = policy.features([prompt])[0]
+    apart = [policy.features([replace(prompt, images=(image,))])[0] for image in prompt.images]
+    torch.testing.assert_close(
+        together.tokens, torch.cat([feature.tokens for feature in apart]), atol=1e-4, rtol=1e-4
+    )
+    if family == "llava_onevision":  # cuts an image into tiles only where it is alone
+        return
+    for image in prompt.images:
+        (alone,) = policy.encode(replace(sample, image=image.source, context_images=())).images
+        assert alone.tokens == image.tokens
+        assert all(torch.equal(alone.pixels[name], image.pixels[name]) for name in alone.pixels)
+
+
+def test_a_prompt_is_its_image_prefix_and_what_follows(make_policy: MakePolicy) -> None:
+    policy = make_policy(None)
+    for sample in with_context(world_samples(2)):
+        whole = policy.encode(sample)
+        head = policy.encode.image_prefix(*sample.images)
+        tail = policy.encode.after_images(sample)
+        size = len(head.prefix.tokens)
+        assert whole.prefix.tokens.tolist() == [*head.prefix.tokens.tolist(), *tail]
+        assert torch.equal(whole.prefix.positions[:, :size], head.prefix.positions)
+        assert head.prefix.images.max() == len(sample.images)
+
+
+def test_an_unexpanded_prompt_has_one_token_for_each_image(make_policy: MakePolicy) -> None:
+    policy = make_policy(None)
+    prompt = policy.encode(two_images())
+    short = torch.tensor(policy.encode.unexpanded(prompt))
+    image = policy.spec.image_token
+    assert (short == image).sum() == 2
+    whole = prompt.prefix.tokens
+    assert torch.equal(short[short != image], whole[whole != image])
+
+
+def test_boxes_refer_to_the_first_image(make_policy: MakePolicy) -> None:
+    policy, sample = make_policy(None), two_images()
+    assert policy.encode(sample).view == policy.encode(replace(sample, context_images=())).view
+    (turn,) = policy.encode(sample).messages
+    assert [part["type"] for part in turn["content"]] == ["image", "image", "text"]
