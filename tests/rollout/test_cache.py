@@ -1,11 +1,12 @@
-"""The cache with room holds what the cache of transformers holds."""
+"""Caches of the native engine hold what copies of the whole past would hold."""
 
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers.cache_utils import DynamicLayer
+from torch.nn import functional as F
+from transformers.cache_utils import Cache, DynamicLayer
 
-from groundrl.rollout.cache import ROOM_STEP, RoomyLayer
+from groundrl.rollout.cache import ROOM_STEP, RoomyLayer, SharedPast
 
 STEPS = st.lists(
     st.sampled_from(["one token", "many tokens", "repeat", "select"]), min_size=1, max_size=12
@@ -43,3 +44,39 @@ def test_most_tokens_are_written_without_moving_those_before_them() -> None:
         for _ in range(2 * ROOM_STEP)
     }
     assert len(places) == 2
+
+
+@given(
+    lengths=st.lists(st.integers(1, 5), min_size=1, max_size=4),
+    group_size=st.integers(1, 4),
+    window=st.none() | st.integers(1, 9),
+    steps=st.lists(st.sets(st.integers(0, 15), min_size=1), min_size=1, max_size=5),
+)
+def test_rows_see_their_prompt_and_themselves_as_if_each_had_its_own_copy(
+    lengths: list[int], group_size: int, window: int | None, steps: list[set[int]]
+) -> None:
+    noise = torch.Generator().manual_seed(0)
+    prompts, longest, heads, kv_heads, width = len(lengths), max(lengths), 4, 2, 8
+    cache = Cache(layer_class_to_replicate=DynamicLayer)
+    keys, values = torch.randn(2, prompts, kv_heads, longest, width, generator=noise)
+    cache.update(keys, values, 0)
+    mask = (torch.arange(longest) >= longest - torch.tensor(lengths)[:, None]).long()
+    past = SharedPast(cache, mask, group_size, window)
+    rows = torch.arange(prompts).repeat_interleave(group_size)
+    keys, values, visible = keys[rows], values[rows], mask[rows].bool()
+    for going in steps:
+        kept = torch.tensor(sorted({row % len(visible) for row in going}))
+        past.keep(kept)
+        keys, values, visible = keys[kept], values[kept], visible[kept]
+        query = torch.randn(len(kept), heads, 1, width, generator=noise)
+        key, value = torch.randn(2, len(kept), kv_heads, 1, width, generator=noise)
+        keys, values = torch.cat([keys, key], dim=2), torch.cat([values, value], dim=2)
+        visible = torch.cat([visible, torch.ones(len(kept), 1, dtype=torch.bool)], dim=1)
+        own = past.inputs()["past_key_values"]
+        assert isinstance(own, Cache)
+        got = past.attend(0, query, *own.update(key, value, 0), scaling=0.3, sliding=bool(window))
+        near = torch.arange(visible.shape[1]) >= visible.shape[1] - (window or visible.shape[1])
+        expected = F.scaled_dot_product_attention(
+            query, keys, values, (visible & near)[:, None, None], scale=0.3, enable_gqa=True
+        )
+        torch.testing.assert_close(got, expected.transpose(1, 2))

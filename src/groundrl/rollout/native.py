@@ -5,13 +5,12 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from transformers.cache_utils import Cache
 
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision import VisionFeatures
 from groundrl.rollout.base import Drawn, Sampling
-from groundrl.rollout.cache import empty_cache, take_rows
+from groundrl.rollout.cache import Past, empty_cache, past_of
 from groundrl.rollout.randomness import Draws, choose
 
 ENDED_SHARE = 0.25
@@ -59,8 +58,7 @@ class NativeEngine:
 class _Rows:
     """The rows that decode together; some may have ended."""
 
-    cache: Cache
-    mask: Int[Tensor, "B L"]
+    past: Past
     position: Int[Tensor, "axes B"]
     logits: Float[Tensor, "B V"]
     row: Int[Tensor, "B"]
@@ -69,9 +67,8 @@ class _Rows:
     def keep(self, going: Bool[Tensor, "B"]) -> None:
         """Drop the rows that have ended."""
         index = going.nonzero()[:, 0]
-        take_rows(self.cache, index)
-        self.mask, self.position = self.mask[index], self.position[:, index]
-        self.logits, self.row = self.logits[index], self.row[index]
+        self.past.keep(index)
+        self.position, self.row = self.position[:, index], self.row[index]
 
 
 def _decode(
@@ -142,10 +139,8 @@ def _prefill(
         **({"token_type_ids": images.sign().to(device)} if seen else {}),
     )
     logits = policy.logits(output.last_hidden_state[:, -1])
-    take_rows(cache, torch.arange(len(prompts), device=device).repeat_interleave(group))
     return _Rows(
-        cache=cache,
-        mask=mask.repeat_interleave(group, 0),
+        past=past_of(policy, cache, mask, group),
         position=(positions.amax((0, 2)) + 1).repeat_interleave(group).expand(len(positions), -1),
         logits=logits.repeat_interleave(group, 0),
         row=torch.arange(len(prompts) * group, device=device),
@@ -154,13 +149,11 @@ def _prefill(
 
 def _advance(policy: Policy, rows: _Rows, token: Int[Tensor, "B"]) -> None:
     """Feed one token per row."""
-    rows.mask = torch.cat([rows.mask, torch.ones_like(rows.mask[:, :1])], dim=1)
     output = policy.vlm.model(
         input_ids=token[:, None],
         position_ids=policy.positions(rows.position[:, :, None]),
-        attention_mask=rows.mask,
-        past_key_values=rows.cache,
         use_cache=True,
+        **rows.past.inputs(),
     )
     rows.position = rows.position + 1
     rows.logits = policy.logits(output.last_hidden_state[:, -1])
