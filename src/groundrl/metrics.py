@@ -25,7 +25,7 @@ METRICS = {
     "box/off_frame_frac": "Share of boxes that leave the image.",
     "box/parse_failure_frac": "Share of completions whose boxes could not all be read.",
     "time/rollout": "Seconds of the step spent sampling.",
-    "time/reward": "Seconds of the step spent scoring.",
+    "time/reward": "Seconds of the step spent waiting for scores after the rollout.",
     "time/update": "Seconds of the step spent in forward and backward passes.",
     "time/logging": "Seconds spent drawing rollouts, on the steps that draw them.",
     "time/step": "Seconds of the whole step.",

@@ -32,7 +32,7 @@ class Oracle(Sampler):
 
     def __call__(self, policy: Policy, samples: list[Sample], step: int) -> Rollout:
         return Rollout(
-            groups=tuple(self.group(policy, s) for s in samples), prompts=[], features=[]
+            groups=tuple(self.group(policy, s) for s in samples), prompts=[], features=list
         )
 
     def group(self, policy: Policy, sample: Sample) -> RolloutGroup:

@@ -41,7 +41,7 @@ def test_reported_logprobs_are_those_of_the_policy(make_policy: MakePolicy) -> N
         result = policy.logprobs(
             rollout.prompts,
             [[Branch(tokens=c.tokens) for c in group.completions] for group in rollout.groups],
-            rollout.features,
+            rollout.features(),
             temperature=0.8,
         )
     said = [c.logprobs for group in rollout.groups for c in group.completions]
@@ -75,6 +75,22 @@ def test_a_completion_ends_with_the_end_token_or_is_truncated(make_policy: MakeP
         assert policy.eos_token not in completion.tokens[:-1]
         assert len(completion.tokens) == 30 or not completion.truncated
     assert any(c.truncated for c in completions)
+
+
+def test_a_group_comes_when_its_last_completion_has_ended(make_policy: MakePolicy) -> None:
+    policy, samples = make_policy(None), world_samples(6)
+    sampler = Sampler(NativeEngine(), Sampling(max_tokens=20), group_size=2)
+    early = sampler(policy, samples, step=0).groups[0].completions[0].tokens[5]
+    policy.encode.end_token = early
+    sampler = Sampler(NativeEngine(), Sampling(max_tokens=20), group_size=1)
+    steps: list[object] = []
+    policy.vlm.model.language_model.register_forward_pre_hook(lambda *_: steps.append(1))
+    came: dict[int, int] = {}
+    rollout = sampler(policy, samples, step=0, take=lambda i, _: came.update({i: len(steps)}))
+    # One pass for the prompts, and one for each token but the first.
+    assert came == {i: len(g.completions[0].tokens) for i, g in enumerate(rollout.groups)}
+    assert came[0] <= 6
+    assert max(came.values()) == 20
 
 
 def test_uniforms_are_a_function_of_their_names_only() -> None:

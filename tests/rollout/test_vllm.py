@@ -74,7 +74,7 @@ def gap(policy: Policy, rollout: Rollout, temperature: float) -> float:
         scored = policy.logprobs(
             rollout.prompts,
             [[Branch(tokens=c.tokens) for c in group.completions] for group in rollout.groups],
-            rollout.features,
+            rollout.features(),
             temperature=temperature,
         )
     said = [torch.tensor(c.logprobs) for group in rollout.groups for c in group.completions]

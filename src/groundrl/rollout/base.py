@@ -1,5 +1,6 @@
 """What a rollout engine is given and gives back."""
 
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -31,6 +32,10 @@ class Drawn:
     truncated: bool
 
 
+Features = Callable[[], list[VisionFeatures]]
+"""Looks at the images of P prompts when it is first called."""
+
+
 @runtime_checkable
 class Engine(Protocol):
     """Draws G completions for each of P prompts."""
@@ -39,7 +44,9 @@ class Engine(Protocol):
         self,
         policy: Policy,
         prompts: list[Prompt],
-        features: list[VisionFeatures],
+        features: Features,
         draws: Draws,
         sampling: Sampling,
-    ) -> list[list[Drawn]]: ...
+    ) -> Generator[tuple[int, list[Drawn]]]:
+        """Each prompt's number and its group, as soon as that is complete."""
+        ...

@@ -1,5 +1,6 @@
 """The native engine: prompts are prefilled once per group, then G completions decode together."""
 
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision import VisionFeatures
-from groundrl.rollout.base import Drawn, Sampling
+from groundrl.rollout.base import Drawn, Features, Sampling
 from groundrl.rollout.cache import Past, empty_cache, past_of
 from groundrl.rollout.randomness import Draws, choose
 
@@ -29,29 +30,23 @@ class NativeEngine:
         self,
         policy: Policy,
         prompts: list[Prompt],
-        features: list[VisionFeatures],
+        features: Features,
         draws: Draws,
         sampling: Sampling,
-    ) -> list[list[Drawn]]:
-        """G completions for each of P prompts."""
+    ) -> Generator[tuple[int, list[Drawn]]]:
+        """A group when its last completion has ended, while others go on."""
         uniforms = draws.uniforms(sampling.max_tokens)
-        group = draws.group_size
-        at_once = max(1, self.max_rows // group)
+        seen = features()
+        at_once = max(1, self.max_rows // draws.group_size)
         # Prompts of similar length decode together, so that padding stays short.
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i].prefix.tokens))
-        drawn: dict[int, list[Drawn]] = {}
         for start in range(0, len(order), at_once):
             chosen = order[start : start + at_once]
-            rows = _decode(
-                policy,
-                [prompts[i] for i in chosen],
-                [features[i] for i in chosen],
-                uniforms[chosen].flatten(0, 1),
-                sampling,
+            rows = _prefill(
+                policy, [prompts[i] for i in chosen], [seen[i] for i in chosen], draws.group_size
             )
-            for place, i in enumerate(chosen):
-                drawn[i] = rows[place * group : (place + 1) * group]
-        return [drawn[i] for i in range(len(prompts))]
+            for place, group in _decode(policy, rows, uniforms[chosen], sampling):
+                yield chosen[place], group
 
 
 @dataclass(slots=True)
@@ -71,43 +66,69 @@ class _Rows:
         self.position, self.row = self.position[:, index], self.row[index]
 
 
+class _Written:
+    """What the rows have said so far."""
+
+    def __init__(self, groups: int, group_size: int, max_tokens: int) -> None:
+        count = groups * group_size
+        self.group_size = group_size
+        self.tokens = torch.zeros((count, max_tokens), dtype=torch.long)
+        self.logprobs = torch.zeros((count, max_tokens))
+        self.length = torch.full((count,), max_tokens)
+        self.ended = torch.zeros(count, dtype=torch.bool)
+        self.open = list(range(groups))
+        """Groups with a row that goes on."""
+
+    def add(
+        self,
+        step: int,
+        row: Int[Tensor, "B"],
+        token: Int[Tensor, "B"],
+        logprob: Float[Tensor, "B"],
+        end: int,
+    ) -> None:
+        """One token for each of ``row``; what a row says after its end does not count."""
+        going = ~self.ended[row]
+        row, token, logprob = row[going], token[going], logprob[going]
+        self.tokens[row, step], self.logprobs[row, step] = token, logprob
+        ending = row[token == end]
+        self.length[ending], self.ended[ending] = step + 1, True
+
+    def complete(self, last: bool) -> Iterator[tuple[int, list[Drawn]]]:
+        """Groups that have just ended, or all that are left."""
+        ended = self.ended.view(-1, self.group_size).all(1)
+        for group in [group for group in self.open if last or ended[group]]:
+            self.open.remove(group)
+            rows = range(group * self.group_size, (group + 1) * self.group_size)
+            yield group, [self._drawn(row) for row in rows]
+
+    def _drawn(self, row: int) -> Drawn:
+        length = int(self.length[row])
+        return Drawn(
+            tokens=tuple(self.tokens[row, :length].tolist()),
+            logprobs=tuple(self.logprobs[row, :length].tolist()),
+            truncated=not bool(self.ended[row]),
+        )
+
+
 def _decode(
-    policy: Policy,
-    prompts: list[Prompt],
-    features: list[VisionFeatures],
-    uniforms: Float[Tensor, "B T"],
-    sampling: Sampling,
-) -> list[Drawn]:
-    group = uniforms.shape[0] // len(prompts)
-    rows = _prefill(policy, prompts, features, group)
-    tokens = torch.full(uniforms.shape, policy.pad_token)
-    logprobs = torch.zeros(uniforms.shape)
-    length = torch.full((len(uniforms),), uniforms.shape[1])
-    ended = torch.zeros(len(uniforms), dtype=torch.bool)
-    for step in range(uniforms.shape[1]):
-        token, logprob = draw(rows.logits, uniforms[rows.row.cpu(), step], sampling)
-        at = rows.row.cpu()
-        going = ~ended[at]
-        tokens[at[going], step] = token.cpu()[going]
-        logprobs[at[going], step] = logprob.cpu()[going]
-        ending = at[going & (token.cpu() == policy.eos_token)]
-        length[ending], ended[ending] = step + 1, True
-        going = ~ended[at]
-        if not going.any() or step + 1 == uniforms.shape[1]:
-            break
+    policy: Policy, rows: _Rows, uniforms: Float[Tensor, "P G T"], sampling: Sampling
+) -> Iterator[tuple[int, list[Drawn]]]:
+    written = _Written(*uniforms.shape)
+    uniforms = uniforms.flatten(0, 1)
+    for step in range(sampling.max_tokens):
+        row = rows.row.cpu()
+        token, logprob = draw(rows.logits, uniforms[row, step], sampling)
+        written.add(step, row, token.cpu(), logprob.cpu(), policy.eos_token)
+        yield from written.complete(last=step + 1 == sampling.max_tokens)
+        if not written.open:
+            return
+        going = ~written.ended[row]
         if going.sum() <= (1 - ENDED_SHARE) * len(going):
             going = going.to(token.device)
             rows.keep(going)
             token = token[going]
         _advance(policy, rows, token)
-    return [
-        Drawn(
-            tokens=tuple(tokens[i, : length[i]].tolist()),
-            logprobs=tuple(logprobs[i, : length[i]].tolist()),
-            truncated=not bool(ended[i]),
-        )
-        for i in range(len(uniforms))
-    ]
 
 
 def _prefill(

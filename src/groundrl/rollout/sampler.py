@@ -1,7 +1,9 @@
 """Samples -> groups of G completions each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -9,7 +11,7 @@ from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision import VisionFeatures
 from groundrl.records import Completion, RolloutGroup, Sample
-from groundrl.rollout.base import Engine, Sampling
+from groundrl.rollout.base import Drawn, Engine, Features, Sampling
 from groundrl.rollout.randomness import Draws
 
 
@@ -19,7 +21,11 @@ class Rollout:
 
     groups: tuple[RolloutGroup, ...]
     prompts: list[Prompt]
-    features: list[VisionFeatures]
+    features: Features
+
+
+Taker = Callable[[int, RolloutGroup], None]
+"""Is given each group with its number, in the order in which they are complete."""
 
 
 class Sampler:
@@ -31,32 +37,43 @@ class Sampler:
         self.group_size = group_size
         self.seed = seed
 
-    def __call__(self, policy: Policy, samples: Sequence[Sample], step: int) -> Rollout:
+    def __call__(
+        self, policy: Policy, samples: Sequence[Sample], step: int, take: Taker | None = None
+    ) -> Rollout:
         """The completions are a function of (seed, step, sample, index) and the weights."""
         prompts = [policy.encode(sample) for sample in samples]
-        with torch.no_grad():
-            features = policy.features(prompts)
+
+        @cache
+        @torch.no_grad()
+        def features() -> list[VisionFeatures]:
+            return policy.features(prompts)
+
         draws = Draws(
             seed=self.seed,
             step=step,
             sample_ids=tuple(sample.id for sample in samples),
             group_size=self.group_size,
         )
-        drawn = self.engine.generate(policy, prompts, features, draws, self.sampling)
-        groups = tuple(
-            RolloutGroup(
-                sample=sample,
-                view=prompt.view,
-                completions=tuple(
-                    Completion(
-                        text=policy.decode(one.tokens),
-                        tokens=one.tokens,
-                        logprobs=one.logprobs,
-                        truncated=one.truncated,
-                    )
-                    for one in group
-                ),
-            )
-            for sample, prompt, group in zip(samples, prompts, drawn, strict=True)
-        )
-        return Rollout(groups=groups, prompts=prompts, features=features)
+        groups: dict[int, RolloutGroup] = {}
+        drawing = self.engine.generate(policy, prompts, features, draws, self.sampling)
+        with closing(drawing):
+            for index, drawn in drawing:
+                groups[index] = RolloutGroup(
+                    sample=samples[index],
+                    view=prompts[index].view,
+                    completions=tuple(completion(policy, one) for one in drawn),
+                )
+                if take is not None:
+                    take(index, groups[index])
+        ordered = tuple(groups[index] for index in range(len(samples)))
+        return Rollout(groups=ordered, prompts=prompts, features=features)
+
+
+def completion(policy: Policy, drawn: Drawn) -> Completion:
+    """With its text."""
+    return Completion(
+        text=policy.decode(drawn.tokens),
+        tokens=drawn.tokens,
+        logprobs=drawn.logprobs,
+        truncated=drawn.truncated,
+    )

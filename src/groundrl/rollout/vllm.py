@@ -1,14 +1,13 @@
 """vLLM in the training process: the same base weights, the policy's adapter swapped in."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from peft import LoraConfig, PeftModel
 
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
-from groundrl.policy.vision import VisionFeatures
-from groundrl.rollout.base import Drawn, Sampling
+from groundrl.rollout.base import Drawn, Features, Sampling
 from groundrl.rollout.published import PublishedAdapter
 from groundrl.rollout.randomness import Draws
 
@@ -44,11 +43,11 @@ class VLLMEngine:
         self,
         policy: Policy,
         prompts: list[Prompt],
-        features: list[VisionFeatures],
+        features: Features,
         draws: Draws,
         sampling: Sampling,
-    ) -> list[list[Drawn]]:
-        """G completions for each of P prompts; vLLM looks at the images itself."""
+    ) -> Generator[tuple[int, list[Drawn]]]:
+        """All groups at the end of vLLM's call; it looks at the images itself."""
         from vllm import SamplingParams
         from vllm.lora.request import LoRARequest
 
@@ -75,13 +74,9 @@ class VLLMEngine:
             lora_request=LoRARequest(version.name, version.number, str(version.folder)),
             use_tqdm=False,
         )
-        return [
-            [
-                drawn(policy, one.token_ids, logprobs(one))
-                for one in sorted(output.outputs, key=lambda one: one.index)
-            ]
-            for output in outputs
-        ]
+        for index, output in enumerate(outputs):
+            ordered = sorted(output.outputs, key=lambda one: one.index)
+            yield index, [drawn(policy, one.token_ids, logprobs(one)) for one in ordered]
 
     def _started(self, policy: Policy) -> "LLM":
         if self._llm is None:

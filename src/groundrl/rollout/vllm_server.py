@@ -6,8 +6,8 @@ import queue
 import threading
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,7 @@ from PIL import Image
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
-from groundrl.policy.vision import VisionFeatures
-from groundrl.rollout.base import Drawn, Sampling
+from groundrl.rollout.base import Drawn, Features, Sampling
 from groundrl.rollout.published import PublishedAdapter, Version
 from groundrl.rollout.randomness import Draws
 from groundrl.rollout.vllm import drawn, pixel_limits, sampling_options
@@ -141,11 +140,11 @@ class VLLMServers:
         self,
         policy: Policy,
         prompts: list[Prompt],
-        features: list[VisionFeatures],
+        features: Features,
         draws: Draws,
         sampling: Sampling,
-    ) -> list[list[Drawn]]:
-        """G completions for each of P prompts; raises UserError when no server is left."""
+    ) -> Generator[tuple[int, list[Drawn]]]:
+        """Groups as the servers answer; raises UserError when none of them is left."""
         version = self._publish(policy)
 
         def ask(server: Server, index: int) -> list[Drawn] | None:
@@ -153,11 +152,11 @@ class VLLMServers:
             answer = server.ask(version, body)
             return None if answer is None else completions(policy, answer)
 
-        return self._shared(len(prompts), ask)
+        yield from self._shared(len(prompts), ask)
 
     def _shared(
         self, count: int, ask: Callable[[Server, int], list[Drawn] | None]
-    ) -> list[list[Drawn]]:
+    ) -> Generator[tuple[int, list[Drawn]]]:
         """``ask`` for every index at some server that is alive."""
         places: queue.SimpleQueue[Server] = queue.SimpleQueue()
         for server in self.servers * self.concurrency:
@@ -175,12 +174,12 @@ class VLLMServers:
             raise UserError(f"prompt {index} of this step fails at every server")
 
         pool = ThreadPoolExecutor(self.concurrency * len(self.servers))
-        answers = [pool.submit(somewhere, index) for index in range(count)]
+        answers = {pool.submit(somewhere, index): index for index in range(count)}
         try:
-            wait(answers, return_when=FIRST_EXCEPTION)
-            return [answer.result() for answer in answers]
+            for answer in as_completed(answers):
+                yield answers[answer], answer.result()
         finally:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(cancel_futures=True)  # waits for what is under way
 
     def _place(self, places: "queue.SimpleQueue[Server]") -> Server:
         """A free place at a server that is alive; raises UserError when there is none left."""

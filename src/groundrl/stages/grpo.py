@@ -28,6 +28,7 @@ from groundrl.rollout.sampler import Rollout, Sampler
 from groundrl.stages.base import Stage
 from groundrl.stages.optimization import Optimization
 from groundrl.stages.rollout_metrics import ScoredRollout, rollout_metrics
+from groundrl.stages.scoring import Scoring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,10 +125,12 @@ class GRPOModule(Stage):
         start = time.perf_counter()
         optimizer = cast(LightningOptimizer, self.optimizers())
         lr = self.optimization.set_lr(optimizer.optimizer, self.rollouts_done)
-        with self.timed("rollout"):
-            rollout = self.sampler(self.policy, samples, step=self.rollouts_done)
-        with self.timed("reward"):
-            scores = self.reward(rollout.groups)
+        with Scoring(self.reward) as scoring:
+            with self.timed("rollout"):
+                step = self.rollouts_done
+                rollout = self.sampler(self.policy, samples, step, take=scoring.take)
+            with self.timed("reward"):
+                scores = scoring.scores()
         rewards = torch.tensor([[score.total for score in group] for group in scores])
         advantages = self.advantages(rewards)
         with self.timed("update"):
@@ -236,10 +239,11 @@ def groups(
     rollout: Rollout, advantages: Float[Tensor, "P G"], equal: Sequence[bool]
 ) -> list[Group]:
     """Groups with their completions as branches of their prompts."""
+    features = rollout.features()
     return [
         Group(
             prompt=rollout.prompts[index],
-            features=rollout.features[index],
+            features=features[index],
             completions=[Branch(tokens=completion.tokens) for completion in group.completions],
             sampler_logprobs=[completion.logprobs for completion in group.completions],
             advantages=advantages[index],
