@@ -3,7 +3,7 @@
 import gc
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -27,19 +27,20 @@ from groundrl.policy.adapter import LANGUAGE_LINEARS, Adapter
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy, TokenLogprobs
 from groundrl.policy.prompt import Prompt
-from groundrl.policy.vision import VisionFeatures
 from groundrl.prompts import PromptTemplate
 from groundrl.report.run_report import read_curves
 from groundrl.rewards.base import Attempt, RewardSum
-from groundrl.rollout.base import Drawn, Draws, Sampling
+from groundrl.rollout.base import Drawn, Features, Sampling
 from groundrl.rollout.native import NativeEngine
+from groundrl.rollout.randomness import Draws
 from groundrl.rollout.sampler import Sampler
 from groundrl.stages.fit import StagePlan, fit
 from groundrl.stages.grpo import Batch, Group, GRPOModule
 from groundrl.stages.optimization import Optimization
 
-STEPS = 6
-"""The first one prepares kernels and does not count."""
+STEPS = 7
+"""The first one prepares kernels, the last one watches the memory: their time does not count."""
+COUNTED = slice(1, -1)
 KL_COEF = 0.04
 RANK, ALPHA = 8, 16
 
@@ -79,14 +80,17 @@ class Dice:
 
 
 class Watched(GRPOModule):
-    """Remembers the memory of the update."""
+    """Remembers the memory of the last update."""
 
     memory: float = 0.0
 
     def optimize(self, batches: list[Batch], normalizer: Normalizer) -> Figures:
-        forget_peak(self.device.type)
+        last = self.rollouts_done + 1 == STEPS
+        if last:
+            forget_peak(self.device.type)
         metrics = super().optimize(batches, normalizer)
-        self.memory = in_use(self.device.type, peak=True)
+        if last:
+            self.memory = in_use(self.device.type, peak=True)
         return metrics
 
 
@@ -108,30 +112,35 @@ class GenerateEngine:
         self,
         policy: Policy,
         prompts: list[Prompt],
-        features: list[VisionFeatures],
+        features: Features,
         draws: Draws,
         sampling: Sampling,
-    ) -> list[list[Drawn]]:
+    ) -> Generator[tuple[int, list[Drawn]]]:
         chat = partial(
             policy.processor.apply_chat_template, tokenize=False, add_generation_prompt=True
         )
         rows = [prompt for prompt in prompts for _ in range(draws.group_size)]
         inputs = policy.processor(
             text=[chat(prompt.messages) for prompt in rows],
-            images=[prompt.source.load() for prompt in rows],
+            images=[[image.source.load() for image in prompt.images] for prompt in rows],
             return_tensors="pt",
         ).to(policy.device)
         length = inputs["input_ids"].shape[1]
         new = sampling.max_tokens
         sequences: Any = policy.vlm.generate(
-            **inputs, do_sample=True, min_new_tokens=new, max_new_tokens=new
+            **inputs,
+            do_sample=True,
+            min_new_tokens=new,
+            max_new_tokens=new,
+            suppress_tokens=list(policy.spec.stand_ins),
         )
         nothing = (0.0,) * new
         drawn = [
             Drawn(tokens=tuple(tokens[length:].tolist()), logprobs=nothing, truncated=True)
             for tokens in sequences
         ]
-        return [drawn[i : i + draws.group_size] for i in range(0, len(rows), draws.group_size)]
+        for i in range(len(prompts)):
+            yield i, drawn[i * draws.group_size :][: draws.group_size]
 
 
 def policy_for(work: Work, sharing: bool) -> Policy:
@@ -153,10 +162,9 @@ def ours(work: Work, folder: Path, sharing: bool) -> Figures:
     policy = policy_for(work, sharing)
     module = (Watched if sharing else NothingShared)(
         policy=policy,
-        sampler=Sampler(
-            NativeEngine() if sharing else GenerateEngine(),
-            Sampling(max_tokens=work.completion),
-            work.group,
+        engine=NativeEngine() if sharing else GenerateEngine(),
+        sampler=partial(
+            Sampler, sampling=Sampling(max_tokens=work.completion), group_size=work.group
         ),
         reward=RewardSum(
             terms={"dice": Dice()}, grammar=get_grammar("obj_bbox"), frame=policy.frame
@@ -184,7 +192,7 @@ def ours(work: Work, folder: Path, sharing: bool) -> Figures:
     return {
         "memory": module.memory - before,
         **{
-            part: median(value for _, value in curves[f"time/{part}"][1:])
+            part: median(value for _, value in curves[f"time/{part}"][COUNTED])
             for part in ("step", "rollout", "update")
         },
     }
@@ -207,23 +215,18 @@ def trl(work: Work, folder: Path) -> Figures:
     ]
     ends: list[float] = []
     rollouts: list[float] = []
-    peaks: list[float] = []
 
     class Timed(GRPOTrainer):
         def _prepare_inputs(self, generation_batch: Any) -> Any:
             start = time.perf_counter()
             inputs = super()._prepare_inputs(generation_batch)
             rollouts.append(time.perf_counter() - start)
-            forget_peak(work.device)
+            if len(rollouts) == STEPS:
+                forget_peak(work.device)
             return inputs
 
-        def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-            loss = super().training_step(*args, **kwargs)
-            peaks.append(in_use(work.device, peak=True))
-            return loss
-
         def log(self, *args: Any, **kwargs: Any) -> None:
-            ends.append(time.perf_counter())  # once a step, when it is done
+            ends.append(time.perf_counter())  # once a step, when it is done, and at the end
 
     rng = random.Random(0)
     linears = "|".join(LANGUAGE_LINEARS)
@@ -241,7 +244,10 @@ def trl(work: Work, folder: Path) -> Figures:
             per_device_train_batch_size=work.prompts * work.group,
             num_generations=work.group,
             max_completion_length=work.completion,
-            generation_kwargs={"min_new_tokens": work.completion},
+            generation_kwargs={
+                "min_new_tokens": work.completion,
+                "suppress_tokens": [vlm.config.image_token_id, vlm.config.video_token_id],
+            },
             max_steps=STEPS,
             beta=KL_COEF,
             use_cpu=work.device == "cpu",
@@ -254,12 +260,13 @@ def trl(work: Work, folder: Path) -> Figures:
         ),
     )
     trainer.train()
-    steps = [b - a for a, b in pairwise(ends[:STEPS])]
+    steps = [b - a for a, b in pairwise([0.0, *ends[:STEPS]])]
+    updates = [step - rollout for step, rollout in zip(steps, rollouts, strict=True)]
     return {
-        "memory": max(peaks) - before,
-        "step": median(steps),
-        "rollout": median(rollouts[1:STEPS]),
-        "update": median(step - part for step, part in zip(steps, rollouts[1:STEPS], strict=True)),
+        "memory": in_use(work.device, peak=True) - before,
+        "step": median(steps[COUNTED]),
+        "rollout": median(rollouts[COUNTED]),
+        "update": median(updates[COUNTED]),
     }
 
 
