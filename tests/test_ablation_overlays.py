@@ -50,3 +50,13 @@ def test_an_ablation_builds_the_loss_of_its_paper(name: str) -> None:
     assert (instantiate(module.advantage), instantiate(module.loss)) == MEANS[name]
     # An overlay that misses the module's path would add a key beside it.
     assert set(cfg.stage.grpo) == {"_target_", "steps", "prompts_per_step", "module"}
+
+
+def test_only_dapo_draws_prompts_anew() -> None:
+    register_resolvers(ROOT)
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        rounds = {
+            name: compose("train", [f"ablation={name}"]).stage.grpo.module.get("resample", 0)
+            for name in MEANS
+        }
+    assert {name for name, count in rounds.items() if count} == {"dapo"}

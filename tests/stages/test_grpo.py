@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,7 +17,8 @@ from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
 from groundrl.rewards.base import Attempt
 from groundrl.rollout.sampler import Rollout
-from groundrl.stages.grpo import GRPOModule, groups
+from groundrl.stages.groups import groups
+from groundrl.stages.grpo import GRPOModule
 
 KL = 0.3
 
@@ -210,3 +212,54 @@ def test_entropy_is_that_of_the_tokens_that_count(make_policy: MakePolicy, tmp_p
     curves = logged(tmp_path)
     assert set(curves["completion/truncated_frac"].values()) == {1.0}
     assert set(curves["policy/entropy"].values()) == {0.0}
+
+
+@dataclass
+class EqualAtFirst:
+    """Likes every completion until it has seen one group of each prompt ``rounds`` times."""
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+    rounds: int = 1
+    weight: float = 1.0
+    seen: dict[str, int] = field(default_factory=dict)
+
+    def __call__(self, attempt: Attempt) -> float:
+        count = self.seen[attempt.sample.id] = self.seen.get(attempt.sample.id, 0) + 1
+        return float(count % 2) if count > 4 * self.rounds else 1.0
+
+
+@pytest.mark.parametrize(("resample", "rescued"), [(0, None), (1, 0.0), (2, 1.0), (5, 1.0)])
+def test_groups_without_a_winner_are_drawn_anew(
+    make_policy: MakePolicy, tmp_path: Path, resample: int, rescued: float | None
+) -> None:
+    term = EqualAtFirst(rounds=2)
+    module = grpo_module(make_policy(), term, resample=resample)
+    train(module, tmp_path, steps=1)
+    curves = logged(tmp_path)
+    assert set(term.seen.values()) == {4 * (1 + min(resample, 2))}
+    assert curves["group/zero_variance_frac"] == {1: 1.0}
+    assert curves["reward/total"] == {1: 1.0}  # of the first draw: the others are selected
+    assert curves.get("group/rescued_frac") == (None if rescued is None else {1: rescued})
+    assert ("policy/loss" in curves) == bool(rescued)
+
+
+def test_every_round_draws_other_completions(make_policy: MakePolicy) -> None:
+    module = grpo_module(make_policy())
+    first = module.sampler(module.policy, world_samples(3), step=0)
+    for _ in range(2):
+        second = module.sampler.again(module.policy, first, [2, 0], 0, 1, lambda *_: None)
+        assert [g.sample.id for g in second.groups] == [first.groups[i].sample.id for i in (2, 0)]
+        texts = [[c.tokens for c in g.completions] for g in (*first.groups, *second.groups)]
+        assert len({tokens for group in texts for tokens in group}) == 5 * 4
+
+
+def test_only_groups_that_got_a_winner_are_replaced(make_policy: MakePolicy) -> None:
+    module = grpo_module(make_policy(), EqualAtFirst(rounds=1), resample=1)
+    samples = world_samples(3)
+    module.reward.terms["toy"].seen[samples[0].id] = 4  # pyright: ignore
+    first = module.roll(partial(module.sampler, module.policy, samples))
+    assert first.equal == [False, True, True]
+    drawn = module.resampled(first)
+    assert drawn.equal == [False] * 3
+    assert drawn.rollout.groups[0] is first.rollout.groups[0]
+    assert [g.sample.id for g in drawn.rollout.groups] == [s.id for s in samples]

@@ -20,19 +20,28 @@ PAUSE = 0.2
 
 @dataclass
 class Backwards:
-    """The native engine's groups, last one first, each after a pause."""
+    """The native engine's groups, last one first."""
 
-    pause: float = 0.0
+    def generate(self, *arguments: Any) -> Generator[tuple[int, list[Drawn]]]:
+        yield from sorted(NativeEngine().generate(*arguments), key=lambda found: -found[0])
+
+
+@dataclass
+class Steady:
+    """One group every PAUSE, without a look at anything."""
+
     given: list[int] = field(default_factory=list)
     closed: bool = False
 
-    def generate(self, *arguments: Any) -> Generator[tuple[int, list[Drawn]]]:
-        groups = sorted(NativeEngine().generate(*arguments), key=lambda found: found[0])
+    def generate(
+        self, policy: Any, prompts: list[Any], *_: Any
+    ) -> Generator[tuple[int, list[Drawn]]]:
         try:
-            for index, group in reversed(groups):
-                time.sleep(self.pause)
+            for index in range(len(prompts)):
+                time.sleep(PAUSE)
                 self.given.append(index)
-                yield index, group
+                drawn = [Drawn(tokens=(40 + i,), logprobs=(-6.0,), truncated=True) for i in (0, 1)]
+                yield index, 2 * drawn
         finally:
             self.closed = True
 
@@ -68,7 +77,7 @@ def test_the_order_in_which_groups_come_changes_nothing(
 
 
 def test_scoring_hides_behind_the_rollout(make_policy: MakePolicy, tmp_path: Path) -> None:
-    module = grpo_module(make_policy(), Slow(), engine=Backwards(pause=PAUSE))
+    module = grpo_module(make_policy(), Slow(), engine=Steady())
     train(module, tmp_path, steps=1, prompts_per_step=6)
     # One after the other it would be 12 x PAUSE; only the last group's score is waited for.
     assert module.seconds["rollout"] + module.seconds["reward"] < 10 * PAUSE
@@ -76,7 +85,7 @@ def test_scoring_hides_behind_the_rollout(make_policy: MakePolicy, tmp_path: Pat
 
 
 def test_a_reward_that_fails_ends_the_rollout(make_policy: MakePolicy, tmp_path: Path) -> None:
-    engine = Backwards(pause=PAUSE)
+    engine = Steady()
     module = grpo_module(make_policy(), Failing(), engine=engine)
     with pytest.raises(ZeroDivisionError):
         train(module, tmp_path, prompts_per_step=6)
@@ -85,12 +94,7 @@ def test_a_reward_that_fails_ends_the_rollout(make_policy: MakePolicy, tmp_path:
 
 
 def test_an_engine_that_does_not_look_costs_no_look(make_policy: MakePolicy) -> None:
-    class Blind(NativeEngine):
-        def generate(self, policy: Any, prompts: list[Any], *_: Any) -> Any:
-            drawn = Drawn(tokens=(40,), logprobs=(-0.5,), truncated=True)
-            return ((index, [drawn] * 4) for index in range(len(prompts)))
-
-    module = grpo_module(make_policy(), engine=Blind())
+    module = grpo_module(make_policy(), engine=Steady())
     seen: list[object] = []
     module.policy.vlm.model.visual.register_forward_pre_hook(lambda *_: seen.append(1))
     rollout = module.sampler(module.policy, world_samples(3), step=0)

@@ -22,24 +22,30 @@ def uniforms(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draws:
-    """Randomness of a rollout: a function of (seed, step, prompt, index), never of history."""
+    """Randomness of a rollout."""
 
     seed: int
     step: int
     sample_ids: tuple[str, ...]
     group_size: int
+    round: int = 0
+    """How often the prompts were drawn before in this step; their completions are counted on."""
 
     def uniforms(self, count: int) -> Float[Tensor, "P G count"]:
         """Numbers in [0, 1): one for each of ``count`` tokens of each completion."""
+        first = self.round * self.group_size
         drawn = [
-            [uniforms(self.seed, self.step, name, index, count) for index in range(self.group_size)]
+            [
+                uniforms(self.seed, self.step, name, first + index, count)
+                for index in range(self.group_size)
+            ]
             for name in self.sample_ids
         ]
         return torch.from_numpy(np.array(drawn))
 
     def group_seed(self, prompt: int) -> int:
         """A seed of 63 bits for a group, for engines that draw their own numbers."""
-        return _digest(self.seed, self.step, self.sample_ids[prompt], size=8) >> 1
+        return _digest(self.seed, self.step, self.sample_ids[prompt], self.round, size=8) >> 1
 
 
 def _digest(*parts: object, size: int) -> int:

@@ -41,6 +41,7 @@ class Sampler:
         self, policy: Policy, samples: Sequence[Sample], step: int, take: Taker | None = None
     ) -> Rollout:
         """The completions are a function of (seed, step, sample, index) and the weights."""
+        samples = list(samples)
         prompts = [policy.encode(sample) for sample in samples]
 
         @cache
@@ -48,11 +49,45 @@ class Sampler:
         def features() -> list[VisionFeatures]:
             return policy.features(prompts)
 
+        return self.draw(policy, samples, prompts, features, step, take=take)
+
+    def again(
+        self,
+        policy: Policy,
+        rollout: Rollout,
+        chosen: list[int],
+        step: int,
+        round: int,
+        take: Taker,
+    ) -> Rollout:
+        """Other completions for the ``chosen`` prompts of the step's first rollout."""
+        return self.draw(
+            policy,
+            [rollout.groups[i].sample for i in chosen],
+            [rollout.prompts[i] for i in chosen],
+            lambda: [rollout.features()[i] for i in chosen],
+            step,
+            round,
+            take,
+        )
+
+    def draw(
+        self,
+        policy: Policy,
+        samples: list[Sample],
+        prompts: list[Prompt],
+        features: Features,
+        step: int,
+        round: int = 0,
+        take: Taker | None = None,
+    ) -> Rollout:
+        """The completions of samples that are encoded; other ones in every ``round``."""
         draws = Draws(
             seed=self.seed,
             step=step,
             sample_ids=tuple(sample.id for sample in samples),
             group_size=self.group_size,
+            round=round,
         )
         groups: dict[int, RolloutGroup] = {}
         drawing = self.engine.generate(policy, prompts, features, draws, self.sampling)

@@ -220,7 +220,7 @@ class RolloutPictures(L.Callback):
             last.rollout.groups,
             last.scores,
             [[a.parsed.groundings for a in group] for group in last.attempts(pl_module.reward)],
-            last.advantages.tolist(),
+            pl_module.last_advantages.tolist(),
         )
         assert isinstance(trainer.logger, TensorBoardLogger)
         writer = trainer.logger.experiment

@@ -2,73 +2,38 @@
 
 import operator
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import reduce
-from itertools import pairwise
+from functools import partial, reduce
 from typing import cast
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
-from groundrl.advantages import Advantage, zero_variance
-from groundrl.losses import LossInputs, Normalizer, PolicyLoss
+from groundrl.advantages import Advantage
+from groundrl.losses import Normalizer, PolicyLoss
 from groundrl.parallel import gathered, means, rank, sums, world_size
-from groundrl.policy.layout import Branch, packs, row_length, split
+from groundrl.policy.layout import packs, row_length
 from groundrl.policy.policy import Policy, TokenLogprobs
-from groundrl.policy.prompt import Prompt
-from groundrl.policy.vision import VisionFeatures
 from groundrl.records import Sample
 from groundrl.rewards.base import RewardSum
 from groundrl.rollout.base import Engine
 from groundrl.rollout.sampler import Rollout, Sampler
 from groundrl.stages.base import Stage
+from groundrl.stages.groups import (
+    Batch,
+    Group,
+    completion_mask,
+    groups,
+    loss_inputs,
+    parts_of,
+    truncated,
+)
 from groundrl.stages.optimization import Optimization
-from groundrl.stages.rollout_metrics import ScoredRollout, rollout_metrics
-from groundrl.stages.scoring import Scoring
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """A group on its way into the loss."""
-
-    prompt: Prompt
-    features: VisionFeatures
-    completions: list[Branch]
-    sampler_logprobs: list[tuple[float, ...]]
-    advantages: Float[Tensor, "G"]
-    truncated: list[bool]
-    equal: bool
-    """All rewards are equal, so nothing is learned from it: it would add KL gradients only."""
-
-    def parts(self, budget: int) -> list["Group"]:
-        """The same completions in groups whose rows hold at most ``budget`` tokens, or one
-        completion."""
-        lengths = [len(completion.tokens) for completion in self.completions]
-        return [
-            replace(
-                self,
-                completions=self.completions[part],
-                sampler_logprobs=self.sampler_logprobs[part],
-                advantages=self.advantages[part],
-                truncated=self.truncated[part],
-            )
-            for part in split(len(self.prompt.prefix.tokens), lengths, budget)
-        ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Groups that share one forward pass, with what is computed before the first update."""
-
-    groups: list[Group]
-    old_logprobs: Float[Tensor, "B T"] | None
-    """None on policy: the ratio is then exactly 1."""
-    ref_logprobs: Float[Tensor, "B T"] | None
-    """None without a KL term."""
+from groundrl.stages.rollout_metrics import rollout_metrics
+from groundrl.stages.scoring import ScoredRollout, Scoring
 
 
 class GRPOModule(Stage):
@@ -86,9 +51,12 @@ class GRPOModule(Stage):
         num_epochs: int = 1,
         num_minibatches: int = 1,
         tokens_per_forward: int = 8192,
+        resample: int = 0,
     ) -> None:
         """``num_epochs`` passes over each rollout, each in ``num_minibatches`` optimizer steps;
-        ``tokens_per_forward``, padding included, bounds memory and changes no result."""
+        ``tokens_per_forward``, padding included, bounds memory and changes no result;
+        ``resample`` rounds draw prompts anew whose rewards are all equal, and groups that are then
+        still equal are left out of the update."""
         super().__init__(policy)
         self.automatic_optimization = False
         self.sampler = sampler(engine)
@@ -99,12 +67,16 @@ class GRPOModule(Stage):
         self.num_epochs = num_epochs
         self.num_minibatches = num_minibatches
         self.tokens_per_forward = tokens_per_forward
+        self.resample = resample
         self.rollouts_done = 0
         if loss.kl_coef:
             policy.fix_reference()
         self.seconds: dict[str, float] = {}
+        self.tokens = 0
+        """Sampled in this step."""
         self.last: ScoredRollout | None = None
-        """The rollout of the last step, for pictures."""
+        """What the last step learned from, for pictures."""
+        self.last_advantages = torch.zeros(0, 0)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW on what the adapter leaves trainable."""
@@ -121,25 +93,48 @@ class GRPOModule(Stage):
 
     def training_step(self, samples: list[Sample], batch_index: int) -> None:
         """One rollout and the optimizer steps on it."""
-        self.seconds = {}
+        self.seconds, self.tokens = {}, 0
         start = time.perf_counter()
         optimizer = cast(LightningOptimizer, self.optimizers())
         lr = self.optimization.set_lr(optimizer.optimizer, self.rollouts_done)
-        with Scoring(self.reward) as scoring:
-            with self.timed("rollout"):
-                step = self.rollouts_done
-                rollout = self.sampler(self.policy, samples, step, take=scoring.take)
-            with self.timed("reward"):
-                scores = scoring.scores()
-        rewards = torch.tensor([[score.total for score in group] for group in scores])
-        advantages = self.advantages(rewards)
+        first = self.roll(partial(self.sampler, self.policy, samples))
+        drawn = self.resampled(first)
+        advantages = self.advantages(drawn.rewards)
         with self.timed("update"):
-            learned = self.update(groups(rollout, advantages, zero_variance(rewards).tolist()))
+            learned = self.update(groups(drawn.rollout, advantages, drawn.equal))
         self.rollouts_done += 1
         self.seconds["step"] = time.perf_counter() - start
-        self.last = ScoredRollout(rollout=rollout, scores=scores, advantages=advantages)
-        metrics = rollout_metrics(self.last, self.reward) | self.times()
+        self.last, self.last_advantages = drawn, advantages
+        # What is drawn until its rewards differ says nothing about the policy.
+        metrics = rollout_metrics(first, self.reward) | self.times()
+        if self.resample:
+            rescued = sum(first.equal) - sum(drawn.equal)
+            metrics["group/rescued_frac"] = rescued / len(samples)
+        metrics["advantage/mean"] = advantages.mean().item()
+        metrics["advantage/abs_mean"] = advantages.abs().mean().item()
         self.log_step(means(gathered(metrics)) | learned | {"lr": lr}, self.rollouts_done)
+
+    def roll(self, draw: Callable[..., Rollout]) -> ScoredRollout:
+        """Groups that are scored as they come."""
+        with Scoring(self.reward) as scoring:
+            with self.timed("rollout"):
+                rollout = draw(step=self.rollouts_done, take=scoring.take)
+            with self.timed("reward"):
+                scored = ScoredRollout(rollout=rollout, scores=scoring.scores())
+        self.tokens += scored.tokens
+        return scored
+
+    def resampled(self, first: ScoredRollout) -> ScoredRollout:
+        """Prompts whose rewards are all equal get new groups, as long as there are rounds left
+        (after the dynamic sampling of DAPO, arXiv 2503.14476, section 3.2)."""
+        drawn = first
+        for round in range(1, self.resample + 1):
+            equal = [i for i, is_equal in enumerate(drawn.equal) if is_equal]
+            if not equal:
+                break
+            draw = partial(self.sampler.again, self.policy, first.rollout, equal, round=round)
+            drawn = drawn.with_groups(equal, self.roll(draw))
+        return drawn
 
     def advantages(self, rewards: Float[Tensor, "P G"]) -> Float[Tensor, "P G"]:
         """Some kinds compare all groups of the step, those of the other processes included."""
@@ -152,7 +147,7 @@ class GRPOModule(Stage):
         Every process makes the same steps, also where none of its own groups learns.
         """
         minibatches = []
-        for part in _parts(groups, self.num_minibatches):
+        for part in parts_of(groups, self.num_minibatches):
             learning = [group for group in part if not group.equal]
             if any(gathered(bool(learning))):
                 # The denominators belong to the whole optimizer step: neither splitting it nor
@@ -219,73 +214,16 @@ class GRPOModule(Stage):
 
     def times(self) -> dict[str, float]:
         """``time/<part>`` of this step, and its speed."""
-        assert self.last is not None
-        # The other processes draw about as many.
-        tokens = sum(len(c.tokens) for g in self.last.rollout.groups for c in g.completions)
         return {
             **{f"time/{part}": seconds for part, seconds in self.seconds.items()},
-            "tokens/per_second": tokens * world_size() / self.seconds["step"],
+            # The other processes draw about as many.
+            "tokens/per_second": self.tokens * world_size() / self.seconds["step"],
         }
 
     @contextmanager
     def timed(self, part: str) -> Iterator[None]:
-        """The block's wall time becomes ``time/<part>``."""
+        """The block's wall time counts in ``time/<part>``."""
         start = time.perf_counter()
         yield
-        self.seconds[part] = time.perf_counter() - start
-
-
-def groups(
-    rollout: Rollout, advantages: Float[Tensor, "P G"], equal: Sequence[bool]
-) -> list[Group]:
-    """Groups with their completions as branches of their prompts."""
-    features = rollout.features()
-    return [
-        Group(
-            prompt=rollout.prompts[index],
-            features=features[index],
-            completions=[Branch(tokens=completion.tokens) for completion in group.completions],
-            sampler_logprobs=[completion.logprobs for completion in group.completions],
-            advantages=advantages[index],
-            truncated=[completion.truncated for completion in group.completions],
-            equal=equal[index],
-        )
-        for index, group in enumerate(rollout.groups)
-    ]
-
-
-def completion_mask(groups: list[Group]) -> Bool[Tensor, "B T"]:
-    """True on the tokens of each completion, padded to the longest."""
-    lengths = torch.tensor([len(c.tokens) for group in groups for c in group.completions])
-    return torch.arange(int(lengths.max())) < lengths[:, None]
-
-
-def truncated(groups: list[Group]) -> Bool[Tensor, "B"]:
-    """Which completions were cut off."""
-    return torch.tensor([flag for group in groups for flag in group.truncated])
-
-
-def sampler_logprobs(groups: list[Group]) -> Float[Tensor, "B T"]:
-    """What the rollout engine reported, padded to the longest completion."""
-    rows = [torch.tensor(row) for group in groups for row in group.sampler_logprobs]
-    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-
-
-def loss_inputs(batch: Batch, scored: TokenLogprobs) -> LossInputs:
-    """What the loss reads, on the device of the log-probabilities."""
-    device = scored.logprobs.device
-    return LossInputs(
-        logprobs=scored.logprobs,
-        old_logprobs=batch.old_logprobs,
-        ref_logprobs=batch.ref_logprobs,
-        sampler_logprobs=sampler_logprobs(batch.groups).to(device),
-        advantages=torch.cat([group.advantages for group in batch.groups]).to(device),
-        completion_mask=scored.mask,
-        truncated=truncated(batch.groups).to(device),
-    )
-
-
-def _parts(groups: list[Group], count: int) -> list[list[Group]]:
-    """``count`` parts of nearly equal size, empty ones left out."""
-    bounds = [round(len(groups) * k / count) for k in range(count + 1)]
-    return [groups[a:b] for a, b in pairwise(bounds) if b > a]
+        seconds = time.perf_counter() - start
+        self.seconds[part] = self.seconds.get(part, 0.0) + seconds

@@ -1,38 +1,9 @@
 """What a rollout tells: rewards, completions and boxes, under the names of metrics.py."""
 
-from dataclasses import dataclass
-
-import torch
-from jaxtyping import Float
-from torch import Tensor
-
-from groundrl.advantages import zero_variance
 from groundrl.boxes import is_inside
-from groundrl.records import Score
-from groundrl.rewards.base import Attempt, RewardSum
+from groundrl.rewards.base import RewardSum
 from groundrl.rewards.format import has_format
-from groundrl.rollout.sampler import Rollout
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoredRollout:
-    """P groups of G completions with their rewards."""
-
-    rollout: Rollout
-    scores: list[list[Score]]
-    advantages: Float[Tensor, "P G"]
-
-    @property
-    def rewards(self) -> Float[Tensor, "P G"]:
-        """Total rewards."""
-        return torch.tensor([[score.total for score in group] for group in self.scores])
-
-    def attempts(self, reward: RewardSum) -> list[list[Attempt]]:
-        """The parsed completions, [P][G]."""
-        return [
-            [reward.attempt(group, completion) for completion in group.completions]
-            for group in self.rollout.groups
-        ]
+from groundrl.stages.scoring import ScoredRollout
 
 
 def rollout_metrics(scored: ScoredRollout, reward: RewardSum) -> dict[str, float]:
@@ -49,9 +20,7 @@ def rollout_metrics(scored: ScoredRollout, reward: RewardSum) -> dict[str, float
         "reward/total": rewards.mean().item(),
         "reward/std": rewards.std(dim=1).mean().item(),
         **{f"reward/{name}": _mean(values) for name, values in parts.items()},
-        "advantage/mean": scored.advantages.mean().item(),
-        "advantage/abs_mean": scored.advantages.abs().mean().item(),
-        "group/zero_variance_frac": zero_variance(rewards).float().mean().item(),
+        "group/zero_variance_frac": _mean([float(equal) for equal in scored.equal]),
         "completion/length": _mean([float(len(a.completion.tokens)) for a in attempts]),
         "completion/truncated_frac": _mean([float(a.completion.truncated) for a in attempts]),
         "completion/format_frac": _mean([float(has_format(a)) for a in attempts]),

@@ -1,9 +1,57 @@
 """Scores groups while others are still being drawn."""
 
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from groundrl.advantages import zero_variance
 from groundrl.records import RolloutGroup, Score
-from groundrl.rewards.base import RewardSum
+from groundrl.rewards.base import Attempt, RewardSum
+from groundrl.rollout.sampler import Rollout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredRollout:
+    """P groups of G completions with their rewards."""
+
+    rollout: Rollout
+    scores: list[list[Score]]
+
+    @property
+    def rewards(self) -> Float[Tensor, "P G"]:
+        """Total rewards."""
+        return torch.tensor([[score.total for score in group] for group in self.scores])
+
+    @property
+    def equal(self) -> list[bool]:
+        """The groups of which nothing can be learned, since all their rewards are equal."""
+        return zero_variance(self.rewards).tolist()
+
+    @property
+    def tokens(self) -> int:
+        """In all completions."""
+        return sum(len(c.tokens) for group in self.rollout.groups for c in group.completions)
+
+    def attempts(self, reward: RewardSum) -> list[list[Attempt]]:
+        """The parsed completions, [P][G]."""
+        return [
+            [reward.attempt(group, completion) for completion in group.completions]
+            for group in self.rollout.groups
+        ]
+
+    def with_groups(self, places: Sequence[int], other: "ScoredRollout") -> "ScoredRollout":
+        """The groups of ``other`` at ``places``, where their rewards differ."""
+        groups, scores = list(self.rollout.groups), list(self.scores)
+        for place, group, score, equal in zip(
+            places, other.rollout.groups, other.scores, other.equal, strict=True
+        ):
+            if not equal:
+                groups[place], scores[place] = group, score
+        return ScoredRollout(rollout=replace(self.rollout, groups=tuple(groups)), scores=scores)
 
 
 class Scoring:
