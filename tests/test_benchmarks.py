@@ -1,18 +1,27 @@
-"""Programs of benchmarks/ that read finished runs."""
+"""Every program of benchmarks/ runs and tells what it measured."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.tensorboard.writer import SummaryWriter
 
-PROGRAM = Path(__file__).parents[1] / "benchmarks" / "step_time.py"
+from groundrl.policy.layout import Branch
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+
+
+def program(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(FOLDER / f"{name}.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def step_time(run: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(PROGRAM), str(run)], capture_output=True, text=True, check=False
-    )
+    return program("step_time", run)
 
 
 def test_the_time_of_a_step_is_told_by_part(tmp_path: Path) -> None:
@@ -32,3 +41,49 @@ def test_the_time_of_a_step_is_told_by_part(tmp_path: Path) -> None:
 
 def test_a_folder_without_grpo_is_refused(tmp_path: Path) -> None:
     assert "has no curves of a GRPO stage" in step_time(tmp_path).stderr
+
+
+def test_a_step_is_put_beside_trl_and_beside_one_with_nothing_shared(tmp_path: Path) -> None:
+    pytest.importorskip("trl", reason="TRL is not installed")
+    out = tmp_path / "figures.json"
+    small = ("--prompt", 40, "--completion", 4, "--group", 2, "--prompts", 1)
+    result = program("grpo_step", "--family", "qwen3_vl", *small, "--out", out)
+    assert result.returncode == 0, result.stderr
+    assert [row.split()[0] for row in result.stdout.splitlines() if "(" in row] == [
+        *("ours", "plain", "trl", "floor")
+    ]
+    figures = json.loads(out.read_text())
+    assert set(figures["speedup"]) >= {"step_vs_trl", "update_vs_plain", "rollout_vs_generate"}
+    assert all(value > 0 for name in ("speedup", "memory") for value in figures[name].values())
+    assert figures["parity"]["max_abs_logprob"] <= 2e-6
+    assert figures["parity"]["max_rel_grad"] <= 2e-6
+
+
+def test_costs_are_told_as_groups_grow(tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    result = program("scaling", "--only", "prompts", "--tries", 1, "--out", out)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1].split()[0] == "8"
+    assert [row["prompts"] for row in json.loads(out.read_text())["prompts"]] == [1, 2, 4, 8]
+
+
+def test_the_floor_counts_the_products_that_a_forward_pass_makes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    from contenders import policy_for
+    from roofline import shape_of, update_cost
+    from work import Work
+
+    work = Work(family="qwen3_vl", size="tiny", prompt=48, completion=16, group=1, prompts=1)
+    policy = policy_for(work, sharing=True)
+    prompt = policy.encode(work.sample(0, work.question(policy.processor)))
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        policy.logprobs([prompt], [[Branch(tokens=[20] * 16)]], policy.features([prompt]))
+    counts = {str(op): n for op, n in counter.get_flop_counts()["Global"].items()}
+    counted = counts["aten.mm"]
+    model = policy.vlm.model
+    shape = shape_of(policy.vlm, model.language_model, model.visual)
+    forward = 2 * (shape.linear + shape.adapter) * 64 + 2 * shape.head * 16
+    assert counted == pytest.approx(forward, rel=0.01)
+    assert 3 * counted < update_cost(shape, work).flops < 4 * counted
