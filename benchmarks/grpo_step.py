@@ -1,10 +1,10 @@
 """A GRPO step in three ways, side by side: ``python benchmarks/grpo_step.py``.
 
 ours: prompts and images once per group. plain: our loop with ``model.generate`` and one row per
-completion, image and all. trl: TRL's GRPOTrainer (pip install 'groundrl[benchmarks]'). All have the same random model,
-pictures, lengths, LoRA and KL term, and make one update; nothing ends early. Each runs in a process
-of its own; medians of five steps. ``memory``: peak of the update above the loaded model. ``floor``:
-what must be computed and read, at the peak that this machine reaches.
+completion, image and all. trl: TRL's GRPOTrainer (pip install 'groundrl[benchmarks]'). All have the
+same random model, pictures, lengths, LoRA and KL term, and make one update; nothing ends early.
+Each runs in a process of its own; medians of five steps. ``memory``: peak of the update above the
+loaded model. ``floor``: what must be computed and read, at the peak that this machine reaches.
 
 On a GPU: --device cuda --size full --prompt 1000 --completion 200 --prompts 16
 """
