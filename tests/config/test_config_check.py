@@ -171,10 +171,11 @@ def test_a_group_of_one_is_told() -> None:
 
 
 def test_a_cut_distribution_with_an_importance_correction_names_both_options() -> None:
-    config = {"rollout": {"top_p": 0.9, "top_k": 50, "importance_cap": 2.0}}
-    cut, count = problems(config)
+    config = {"rollout": {"top_p": 0.9, "top_k": 50, "min_p": 0.1, "importance_cap": 2.0}}
+    cut, count, share = problems(config)
     assert cut.endswith("type rollout.top_p=1.0, or rollout.importance_cap=null")
     assert count.endswith("type rollout.top_k=0, or rollout.importance_cap=null")
+    assert share.endswith("type rollout.min_p=0.0, or rollout.importance_cap=null")
     config["rollout"]["importance_cap"] = None
     check_config(OmegaConf.create(config))
 

@@ -8,6 +8,7 @@ import torch
 from own_inputs import own_inputs
 from world_questions import world_samples
 
+from groundrl.errors import UserError
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
 from groundrl.rollout.base import Sampling
@@ -91,6 +92,24 @@ def test_a_group_comes_when_its_last_completion_has_ended(make_policy: MakePolic
     assert came == {i: len(g.completions[0].tokens) for i, g in enumerate(rollout.groups)}
     assert came[0] <= 6
     assert max(came.values()) == 20
+
+
+def test_a_prompt_that_leaves_no_room_is_told(make_policy: MakePolicy) -> None:
+    policy, samples = make_policy(None), world_samples(2)
+    lengths = [len(policy.encode(sample).prefix.tokens) for sample in samples]
+    sampler = Sampler(NativeEngine(), Sampling(max_tokens=10), group_size=1)
+    limits = policy.vlm.config.get_text_config()
+    limits.max_position_embeddings = max(lengths) + 10
+    sampler(policy, samples, step=0)
+    limits.max_position_embeddings -= 1
+    longest = samples[lengths.index(max(lengths))]
+    message = f"sample '{longest.id}' has a prompt of {max(lengths)} tokens.*max_tokens=10"
+    with pytest.raises(UserError, match=message):
+        sampler(policy, samples, step=0)
+    limits.max_position_embeddings = 10_000
+    sampler.engine.max_model_len = max(lengths) + 9
+    with pytest.raises(UserError, match=r"more than rollout\.max_model_len"):
+        sampler(policy, samples, step=0)
 
 
 def test_uniforms_are_a_function_of_their_names_only() -> None:

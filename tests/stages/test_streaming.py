@@ -22,6 +22,8 @@ PAUSE = 0.2
 class Backwards:
     """The native engine's groups, last one first."""
 
+    max_model_len: None = None
+
     def generate(self, *arguments: Any) -> Generator[tuple[int, list[Drawn]]]:
         yield from sorted(NativeEngine().generate(*arguments), key=lambda found: -found[0])
 
@@ -30,6 +32,7 @@ class Backwards:
 class Steady:
     """One group every PAUSE, without a look at anything."""
 
+    max_model_len: None = None
     given: list[int] = field(default_factory=list)
     closed: bool = False
 

@@ -73,6 +73,7 @@ def _biased_ratios(tree: dict[str, Any]) -> Iterator[str]:
     corrections = [p for p, cap in _named(tree, "importance_cap") if cap not in (None, False)]
     cuts = [(p, "1.0") for p, share in _named(tree, "top_p") if _number(share, 1.0) < 1]
     cuts += [(p, "0") for p, count in _named(tree, "top_k") if _number(count, 0.0) > 0]
+    cuts += [(p, "0.0") for p, share in _named(tree, "min_p") if _number(share, 0.0) > 0]
     for correction in corrections:
         for cut, off in cuts:
             yield (

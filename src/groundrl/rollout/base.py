@@ -40,6 +40,9 @@ Features = Callable[[], list[VisionFeatures]]
 class Engine(Protocol):
     """Draws G completions for each of P prompts."""
 
+    max_model_len: int | None
+    """Tokens of prompt and completion that it has room for; None where only the model limits it."""
+
     def generate(
         self,
         policy: Policy,

@@ -21,6 +21,8 @@ ENDED_SHARE = 0.25
 class NativeEngine:
     """Samples with the policy's own weights, in the policy's own process."""
 
+    max_model_len: int | None = None
+
     def __init__(self, max_rows: int = 128) -> None:
         self.max_rows = max_rows
         """Completions that decode together; more rows cost memory, fewer cost speed."""

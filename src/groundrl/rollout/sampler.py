@@ -7,6 +7,7 @@ from functools import cache
 
 import torch
 
+from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision import VisionFeatures
@@ -44,12 +45,31 @@ class Sampler:
         samples = list(samples)
         prompts = [policy.encode(sample) for sample in samples]
 
+        self.check_lengths(policy, samples, prompts)
+
         @cache
         @torch.no_grad()
         def features() -> list[VisionFeatures]:
             return policy.features(prompts)
 
         return self.draw(policy, samples, prompts, features, step, take=take)
+
+    def check_lengths(self, policy: Policy, samples: list[Sample], prompts: list[Prompt]) -> None:
+        """Raise UserError for a prompt that leaves no room for a completion."""
+        limits = {
+            "the model's positions": policy.vlm.config.get_text_config().max_position_embeddings,
+            "rollout.max_model_len": self.engine.max_model_len,
+        }
+        for sample, prompt in zip(samples, prompts, strict=True):
+            length = len(prompt.prefix.tokens)
+            for name, limit in limits.items():
+                if limit is not None and length + self.sampling.max_tokens > limit:
+                    raise UserError(
+                        f"sample {sample.id!r} has a prompt of {length} tokens, and with "
+                        f"max_tokens={self.sampling.max_tokens} that is more than {name} "
+                        f"({limit}): lower sampling.max_tokens, or model.max_pixels for fewer "
+                        "image tokens, or leave the sample out"
+                    )
 
     def again(
         self,

@@ -33,7 +33,7 @@ class VLLMEngine:
     ) -> None:
         """``max_model_len`` counts prompt and completion; ``gpu_memory_utilization`` is the share
         of the GPU that is left to vLLM, its copy of the base included."""
-        self.max_model_len = max_model_len
+        self.max_model_len: int | None = max_model_len
         self.gpu_memory_utilization = gpu_memory_utilization
         self.enforce_eager = enforce_eager
         self._publish = PublishedAdapter()

@@ -116,6 +116,8 @@ class VLLMServers:
     others.
     """
 
+    max_model_len: int | None = None  # the servers refuse what is too long for them
+
     def __init__(
         self,
         urls: Sequence[str],
