@@ -176,7 +176,12 @@ def ours(work: Work, folder: Path, sharing: bool) -> Figures:
     )
     question = work.question(policy.processor)
     samples = tuple(work.sample(i, question) for i in range(STEPS * work.prompts))
-    data = GroundingDataModule(train=SampleList(samples), prompts_per_step=work.prompts, seed=0)
+    data = GroundingDataModule(
+        train=SampleList(samples),
+        prompts_per_step=work.prompts,
+        seed=0,
+        encode=policy.encode,
+    )
     plan = StagePlan(module=GRPOModule, steps=STEPS, prompts_per_step=work.prompts)
     precision = {} if work.device == "cpu" else {"precision": "bf16-mixed"}
     before = in_use(work.device)

@@ -53,15 +53,15 @@ def measure(work: Work, tries: int) -> Row:
     """Seconds of the tower, the rollout after it, and forward and backward."""
     policy = policy_for(work, sharing=True).to(work.device)
     question = work.question(policy.processor)
-    prompts = [policy.encode(work.sample(i, question)) for i in range(work.prompts)]
-    samples = [work.sample(i, question) for i in range(work.prompts)]
+    examples = policy.encode.examples([work.sample(i, question) for i in range(work.prompts)])
+    prompts = [prompt for _, prompt in examples]
     sampler = Sampler(NativeEngine(), Sampling(max_tokens=work.completion), work.group)
 
     @torch.no_grad()
     def look() -> object:
         return policy.features(prompts)
 
-    rollout = sampler(policy, samples, step=0)
+    rollout = sampler(policy, examples, step=0)
     branches = [[Branch(tokens=c.tokens) for c in g.completions] for g in rollout.groups]
 
     def update() -> None:
@@ -71,7 +71,7 @@ def measure(work: Work, tries: int) -> Row:
     tower = fastest(look, tries)
     return {
         "tower": tower,
-        "rollout": fastest(lambda: sampler(policy, samples, step=0), tries) - tower,
+        "rollout": fastest(lambda: sampler(policy, examples, step=0), tries) - tower,
         "update": fastest(update, tries),
     }
 

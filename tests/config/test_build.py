@@ -1,11 +1,17 @@
-"""What a config becomes."""
+"""What a config becomes, and what a run says about its pictures before it starts."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+from families import build
 from hydra import compose, initialize_config_dir
+from world_questions import world_samples
 
 from groundrl.config import check_config, register_resolvers
-from groundrl.config.build import build_training
+from groundrl.config.build import build_training, tell_shrunk
+from groundrl.data.datasets import SampleList
+from groundrl.records import ImageFile, Sample
 from groundrl.rollout.native import NativeEngine
 from groundrl.stages.grpo import GRPOModule
 from groundrl.stages.pipeline import Pipeline
@@ -25,3 +31,30 @@ def test_rollouts_and_held_out_questions_share_one_engine(tmp_path: Path) -> Non
     assert isinstance(stage.sampler.engine, NativeEngine)
     assert stage.sampler.engine.max_rows == 64
     assert stage.sampler.engine is pipeline.held_out.sampler.engine
+
+
+def sample(width: int, *context: int) -> Sample:
+    def picture(size: int) -> ImageFile:
+        return ImageFile(path=Path(f"{size}.jpg"), width=size, height=100)
+
+    (asked,) = world_samples(1)
+    return replace(asked, image=picture(width), context_images=tuple(map(picture, context)))
+
+
+@pytest.mark.parametrize(
+    ("family", "samples", "told"),
+    [
+        ("qwen2_5_vl", [sample(125)], ""),
+        ("qwen2_5_vl", [sample(126), sample(90, 300), sample(126)], "2 of 3 pictures have more"),
+        ("gemma3", [sample(4000)], ""),
+    ],
+)
+def test_pictures_beyond_the_budget_of_pixels_are_told_once(
+    family: str, samples: list[Sample], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, processor = build(family)  # at most 12544 pixels, where there is a limit
+    tell_shrunk([SampleList(tuple(samples))], processor)
+    said = capsys.readouterr().out
+    assert said.startswith(told)
+    assert len(said.splitlines()) == bool(told)
+    assert ("model.max_pixels=12544 pixels (up to 30000)" in said) == bool(told)

@@ -1,5 +1,6 @@
 """A stopped and resumed run sees exactly the batches of an undisturbed one."""
 
+import resource
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,25 @@ def test_worker_processes_do_not_change_the_order() -> None:
         batches = iter(loader)
         orders.append([next(batches) for _ in range(3)])
     assert orders[0] == orders[1]
+
+
+def many_tensors(sample: Sample) -> list[torch.Tensor]:
+    return [torch.full((3,), float(i)) for i in range(int(sample.id[1:]), 300)]
+
+
+def test_a_batch_of_many_tensors_needs_few_open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        module = GroundingDataModule(
+            train=numbered(9), prompts_per_step=2, num_workers=1, encode=many_tensors
+        )
+        batches = iter(module.train_dataloader())
+        kept = [next(batches) for _ in range(2)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    for sample, tensors in kept[0] + kept[1]:
+        assert [x[0].item() for x in tensors] == list(range(int(sample.id[1:]), 300))
 
 
 def test_held_out_pictures_that_are_trained_on_are_a_user_error() -> None:

@@ -12,6 +12,7 @@ from groundrl.data.datasets import SampleList
 from groundrl.evaluation.heldout import HeldOut
 from groundrl.grammar import get_grammar
 from groundrl.policy.policy import Policy
+from groundrl.policy.prompt import Example
 from groundrl.records import Completion, RolloutGroup, Sample
 from groundrl.rewards.acc import Acc
 from groundrl.rewards.base import RewardSum
@@ -30,9 +31,11 @@ class Oracle(Sampler):
         super().__init__(NativeEngine(), Sampling(), group_size=1)
         self.knows = knows
 
-    def __call__(self, policy: Policy, samples: list[Sample], step: int) -> Rollout:
+    def __call__(self, policy: Policy, examples: list[Example], step: int) -> Rollout:
         return Rollout(
-            groups=tuple(self.group(policy, s) for s in samples), prompts=[], features=list
+            groups=tuple(self.group(policy, sample) for sample, _ in examples),
+            prompts=[],
+            features=list,
         )
 
     def group(self, policy: Policy, sample: Sample) -> RolloutGroup:

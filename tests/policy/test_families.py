@@ -120,7 +120,7 @@ def test_pixels_of_the_resized_picture_need_a_picture_resized_as_a_whole(
 def test_greedy_tokens_are_those_of_generate(family: str) -> None:
     policy = make_policy(family, None)
     sampler = Sampler(NativeEngine(), Sampling(max_tokens=30, temperature=0.0), group_size=1)
-    rollout = sampler(policy, with_context(world_samples(4)), step=0)
+    rollout = sampler(policy, policy.encode.examples(with_context(world_samples(4))), step=0)
     for group, prompt in zip(rollout.groups, rollout.prompts, strict=True):
         expected = policy.vlm.generate(
             **own_inputs(policy, prompt),

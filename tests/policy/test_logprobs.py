@@ -121,7 +121,7 @@ def test_recomputed_activations_change_neither_gradients_nor_the_rollouts_cache(
     torch.testing.assert_close(gradients_of(policy, [[7, 3], [6]]), kept, atol=1e-6, rtol=1e-5)
     assert len(passes) == 2
     sampler = Sampler(NativeEngine(), Sampling(max_tokens=4), group_size=2)
-    sampler(policy, world_samples(1), step=0)
+    sampler(policy, policy.encode.examples(world_samples(1)), step=0)
     assert passes[3:] == [1] * len(passes[3:])  # one token at a time, thanks to the cache
 
 

@@ -1,5 +1,6 @@
 """Prompts of several images: what belongs to which."""
 
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -40,6 +41,17 @@ def test_each_image_has_its_own_pixels_and_tokens(family: str) -> None:
         (alone,) = policy.encode(replace(sample, image=image.source, context_images=())).images
         assert alone.tokens == image.tokens
         assert all(torch.equal(alone.pixels[name], image.pixels[name]) for name in alone.pixels)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_encoder_goes_to_other_processes_without_the_weights(family: str) -> None:
+    vlm, processor = build(family)
+    policy = Policy(model=vlm, processor=processor, template=PromptTemplate(), frame=Frame.PERMILLE)
+    packed = pickle.dumps(policy.encode)
+    assert len(packed) < sum(4 * p.numel() for p in policy.parameters()) / 4
+    found, expected = pickle.loads(packed)(two_images()), policy.encode(two_images())
+    assert torch.equal(found.prefix.tokens, expected.prefix.tokens)
+    assert torch.equal(found.prefix.positions, expected.prefix.positions)
 
 
 def test_a_prompt_is_its_image_prefix_and_what_follows(make_policy: MakePolicy) -> None:

@@ -91,7 +91,7 @@ def test_gradients_reach_every_adapter_after_a_rollout(checkpoint: Path) -> None
     before = gradients(policy)
     sampler = Sampler(NativeEngine(), Sampling(max_tokens=4), group_size=2)
     policy.eval()
-    sampler(policy, world_samples(1), step=0)
+    sampler(policy, policy.encode.examples(world_samples(1)), step=0)
     after = gradients(policy)
     trainable = {n for n, p in policy.named_parameters() if p.requires_grad}
     assert set(after) == trainable

@@ -21,9 +21,9 @@ MakePolicy = Callable[..., Policy]
 
 def test_greedy_tokens_equal_generate(make_policy: MakePolicy) -> None:
     policy = make_policy(None)
-    samples = world_samples(5)
+    examples = policy.encode.examples(world_samples(5))
     sampler = Sampler(NativeEngine(), Sampling(max_tokens=24, temperature=0.0), group_size=1)
-    rollout = sampler(policy, samples, step=0)
+    rollout = sampler(policy, examples, step=0)
     for group, prompt in zip(rollout.groups, rollout.prompts, strict=True):
         expected = policy.vlm.generate(
             **own_inputs(policy, prompt),
@@ -37,7 +37,7 @@ def test_greedy_tokens_equal_generate(make_policy: MakePolicy) -> None:
 def test_reported_logprobs_are_those_of_the_policy(make_policy: MakePolicy) -> None:
     policy = make_policy("lora")
     sampler = Sampler(NativeEngine(), Sampling(max_tokens=12, temperature=0.8), group_size=3)
-    rollout = sampler(policy, world_samples(3), step=4)
+    rollout = sampler(policy, policy.encode.examples(world_samples(3)), step=4)
     with torch.no_grad():
         result = policy.logprobs(
             rollout.prompts,
@@ -51,15 +51,16 @@ def test_reported_logprobs_are_those_of_the_policy(make_policy: MakePolicy) -> N
 
 
 def test_completions_do_not_depend_on_the_batch_they_are_drawn_in(make_policy: MakePolicy) -> None:
-    policy, samples = make_policy(None), world_samples(4)
+    policy = make_policy(None)
+    examples = policy.encode.examples(world_samples(4))
     together = Sampler(NativeEngine(), Sampling(max_tokens=10), group_size=3, seed=7)
     apart = Sampler(NativeEngine(max_rows=3), Sampling(max_tokens=10), group_size=3, seed=7)
-    first = together(policy, samples, step=2).groups
-    second = apart(policy, samples[::-1], step=2).groups[::-1]
+    first = together(policy, examples, step=2).groups
+    second = apart(policy, examples[::-1], step=2).groups[::-1]
     assert [[c.tokens for c in g.completions] for g in first] == [
         [c.tokens for c in g.completions] for g in second
     ]
-    third = together(policy, samples, step=3).groups
+    third = together(policy, examples, step=3).groups
     assert first[0].completions[0].tokens != third[0].completions[0].tokens
     assert len({c.tokens for c in first[0].completions}) == 3
 
@@ -69,7 +70,9 @@ def test_a_completion_ends_with_the_end_token_or_is_truncated(make_policy: MakeP
     policy.vlm.lm_head.weight.data[policy.eos_token] *= 3  # answers end soon
     sampler = Sampler(NativeEngine(), Sampling(max_tokens=30, temperature=2.0), group_size=16)
     completions = [
-        c for g in sampler(policy, world_samples(2), step=0).groups for c in g.completions
+        c
+        for g in sampler(policy, policy.encode.examples(world_samples(2)), step=0).groups
+        for c in g.completions
     ]
     for completion in completions:
         assert completion.truncated == (completion.tokens[-1] != policy.eos_token)
@@ -79,15 +82,16 @@ def test_a_completion_ends_with_the_end_token_or_is_truncated(make_policy: MakeP
 
 
 def test_a_group_comes_when_its_last_completion_has_ended(make_policy: MakePolicy) -> None:
-    policy, samples = make_policy(None), world_samples(6)
+    policy = make_policy(None)
+    examples = policy.encode.examples(world_samples(6))
     sampler = Sampler(NativeEngine(), Sampling(max_tokens=20), group_size=2)
-    early = sampler(policy, samples, step=0).groups[0].completions[0].tokens[5]
+    early = sampler(policy, examples, step=0).groups[0].completions[0].tokens[5]
     policy.encode.end_token = early
     sampler = Sampler(NativeEngine(), Sampling(max_tokens=20), group_size=1)
     steps: list[object] = []
     policy.vlm.model.language_model.register_forward_pre_hook(lambda *_: steps.append(1))
     came: dict[int, int] = {}
-    rollout = sampler(policy, samples, step=0, take=lambda i, _: came.update({i: len(steps)}))
+    rollout = sampler(policy, examples, step=0, take=lambda i, _: came.update({i: len(steps)}))
     # One pass for the prompts, and one for each token but the first.
     assert came == {i: len(g.completions[0].tokens) for i, g in enumerate(rollout.groups)}
     assert came[0] <= 6
@@ -95,21 +99,22 @@ def test_a_group_comes_when_its_last_completion_has_ended(make_policy: MakePolic
 
 
 def test_a_prompt_that_leaves_no_room_is_told(make_policy: MakePolicy) -> None:
-    policy, samples = make_policy(None), world_samples(2)
-    lengths = [len(policy.encode(sample).prefix.tokens) for sample in samples]
+    policy = make_policy(None)
+    examples = policy.encode.examples(world_samples(2))
+    lengths = [len(prompt.prefix.tokens) for _, prompt in examples]
     sampler = Sampler(NativeEngine(), Sampling(max_tokens=10), group_size=1)
     limits = policy.vlm.config.get_text_config()
     limits.max_position_embeddings = max(lengths) + 10
-    sampler(policy, samples, step=0)
+    sampler(policy, examples, step=0)
     limits.max_position_embeddings -= 1
-    longest = samples[lengths.index(max(lengths))]
+    longest, _ = examples[lengths.index(max(lengths))]
     message = f"sample '{longest.id}' has a prompt of {max(lengths)} tokens.*max_tokens=10"
     with pytest.raises(UserError, match=message):
-        sampler(policy, samples, step=0)
+        sampler(policy, examples, step=0)
     limits.max_position_embeddings = 10_000
     sampler.engine.max_model_len = max(lengths) + 9
     with pytest.raises(UserError, match=r"more than rollout\.max_model_len"):
-        sampler(policy, samples, step=0)
+        sampler(policy, examples, step=0)
 
 
 def test_uniforms_are_a_function_of_their_names_only() -> None:

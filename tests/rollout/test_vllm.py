@@ -61,7 +61,7 @@ def move(policy: Policy, seed: int) -> None:
 
 def roll(engine: Engine, policy: Policy, sampling: Sampling, group_size: int = 1) -> Rollout:
     sampler = Sampler(engine, sampling, group_size=group_size, seed=3)
-    return sampler(policy, with_context(world_samples(4)), step=2)
+    return sampler(policy, policy.encode.examples(with_context(world_samples(4))), step=2)
 
 
 def tokens(rollout: Rollout) -> list[list[tuple[int, ...]]]:

@@ -87,7 +87,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def roll(policy: Policy, folder: Path, *urls: str) -> tuple[Rollout, VLLMServers]:
     engine = VLLMServers(urls, adapter_folder=str(folder), concurrency=2, retries=3)
     sampler = Sampler(engine, Sampling(max_tokens=8), group_size=3)
-    return sampler(policy, with_context(world_samples(8)), step=0), engine
+    return sampler(policy, policy.encode.examples(with_context(world_samples(8))), step=0), engine
 
 
 def test_servers_share_the_prompts_of_a_step(make_policy: MakePolicy, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_an_unchanged_adapter_is_written_once(make_policy: MakePolicy, tmp_path:
         sampler = Sampler(engine, Sampling(max_tokens=8), group_size=1)
         names = []
         for step in range(5):
-            sampler(policy, world_samples(1), step=step)
+            sampler(policy, policy.encode.examples(world_samples(1)), step=step)
             names += handler.adapters
             if step % 2:
                 next(p for p in policy.parameters() if p.requires_grad).data += 1.0

@@ -84,6 +84,7 @@ def train(
     prompts_per_step: int = 3,
     samples: Sequence[Sample] | None = None,
     checkpoint_every: int = 2,
+    num_workers: int = 0,
 ) -> None:
     """``steps`` steps as ``train.py`` takes them, from the checkpoint in ``run_dir`` if any."""
     quiet()
@@ -91,6 +92,8 @@ def train(
         train=SampleList(tuple(samples or world_samples(8))),
         prompts_per_step=prompts_per_step,
         seed=1,
+        num_workers=num_workers,
+        encode=module.policy.encode,
     )
     plan = StagePlan(
         module=type(module),

@@ -116,7 +116,7 @@ def test_a_step_has_the_gradient_of_the_written_out_loop(
     plain = grpo_module(moved_policy(make_policy, prefix_sharing=False), loss=loss)
     drift(module.policy)
     drift(plain.policy)
-    rollout = module.sampler(module.policy, world_samples(3), step=0)
+    rollout = module.sampler(module.policy, module.policy.encode.examples(world_samples(3)), step=0)
     rewards = torch.tensor([[s.total for s in group] for group in module.reward(rollout.groups)])
     advantages = module.advantage(rewards)
     object.__setattr__(module.optimization, "max_grad_norm", 1e9)
@@ -178,7 +178,7 @@ def test_groups_without_a_winner_count_in_the_denominators(make_policy: MakePoli
     loss = PolicyLoss(kl_coef=0.0)
     module = grpo_module(moved_policy(make_policy), loss=loss)
     object.__setattr__(module.optimization, "max_grad_norm", 1e9)
-    rollout = module.sampler(module.policy, world_samples(3), step=0)
+    rollout = module.sampler(module.policy, module.policy.encode.examples(world_samples(3)), step=0)
     advantages = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
     advantages[1] = 0.0
     taken = module_gradients(module, rollout, advantages)
@@ -245,7 +245,7 @@ def test_groups_without_a_winner_are_drawn_anew(
 
 def test_every_round_draws_other_completions(make_policy: MakePolicy) -> None:
     module = grpo_module(make_policy())
-    first = module.sampler(module.policy, world_samples(3), step=0)
+    first = module.sampler(module.policy, module.policy.encode.examples(world_samples(3)), step=0)
     for _ in range(2):
         second = module.sampler.again(module.policy, first, [2, 0], 0, 1, lambda *_: None)
         assert [g.sample.id for g in second.groups] == [first.groups[i].sample.id for i in (2, 0)]
@@ -257,7 +257,9 @@ def test_only_groups_that_got_a_winner_are_replaced(make_policy: MakePolicy) -> 
     module = grpo_module(make_policy(), EqualAtFirst(rounds=1), resample=1)
     samples = world_samples(3)
     module.reward.terms["toy"].seen[samples[0].id] = 4  # pyright: ignore
-    first = module.roll(partial(module.sampler, module.policy, samples))
+    first = module.roll(
+        partial(module.sampler, module.policy, module.policy.encode.examples(samples))
+    )
     assert first.equal == [False, True, True]
     drawn = module.resampled(first)
     assert drawn.equal == [False] * 3

@@ -1,5 +1,6 @@
 """A run that was interrupted ends where a run that was not does, to the last bit."""
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -9,7 +10,9 @@ import pytest
 import torch
 from stage_runs import MakePolicy, grpo_module, logged, sft_module, train, weights
 
-from groundrl.records import RolloutGroup, Sample, Score
+from groundrl.policy.prompt import Prompt
+from groundrl.policy.vision import VisionFeatures
+from groundrl.records import RolloutGroup, Score
 from groundrl.rewards.base import RewardSum
 from groundrl.stages.base import Stage
 from groundrl.stages.callbacks import Interrupted
@@ -23,20 +26,14 @@ class PowerCut(Exception):
 
 def interrupt_at(module: Stage, step: int, act: Callable[[], None]) -> None:
     """Let ``act`` happen in the middle of the ``step``-th step from here (from 1)."""
-    encode, calls = module.policy.encode, iter(range(1, 1000))
+    look, calls = module.policy.features, iter(range(1, 1000))
 
-    class Encoder:
-        template = encode.template
-        answer_tokens = encode.answer_tokens
-        end_token = encode.end_token
+    def features(prompts: list[Prompt]) -> list[VisionFeatures]:
+        if next(calls) == step:
+            act()
+        return look(prompts)
 
-        def __call__(self, sample: Sample) -> object:
-            # Three prompts a step: the second one is the middle.
-            if next(calls) == 3 * (step - 1) + 2:
-                act()
-            return encode(sample)
-
-    module.policy.encode = Encoder()  # pyright: ignore[reportAttributeAccessIssue]
+    module.policy.features = features
 
 
 def cut_power() -> None:
@@ -44,6 +41,10 @@ def cut_power() -> None:
 
 
 def press_ctrl_c() -> None:
+    """A terminal sends it to the loader's processes, too."""
+    for worker in multiprocessing.active_children():
+        assert worker.pid is not None
+        os.kill(worker.pid, signal.SIGINT)
     os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -90,6 +91,22 @@ def test_ctrl_c_finishes_the_step_and_the_run_goes_on_after_it(
 
 
 @pytest.mark.parametrize("name", STAGES)
+def test_loader_processes_change_nothing(
+    make_policy: MakePolicy, tmp_path: Path, name: str
+) -> None:
+    straight = STAGES[name](make_policy())
+    train(straight, tmp_path / "straight")
+    stopped = STAGES[name](make_policy())
+    interrupt_at(stopped, 2, press_ctrl_c)
+    with pytest.raises(Interrupted, match=r"saved in .*last\.ckpt"):
+        train(stopped, tmp_path / "resumed", num_workers=1)
+    assert not multiprocessing.active_children()
+    resumed = STAGES[name](make_policy())
+    train(resumed, tmp_path / "resumed", num_workers=2)
+    assert_same_run(straight, tmp_path / "straight", resumed, tmp_path / "resumed")
+
+
+@pytest.mark.parametrize("name", STAGES)
 def test_a_finished_stage_is_not_trained_again(
     make_policy: MakePolicy, tmp_path: Path, name: str
 ) -> None:
@@ -102,7 +119,9 @@ def test_a_finished_stage_is_not_trained_again(
     assert len(logged(tmp_path)["lr"]) == 4
 
 
-def test_the_second_ctrl_c_stops_at_once(make_policy: MakePolicy, tmp_path: Path) -> None:
+def test_the_second_ctrl_c_stops_at_once(
+    make_policy: MakePolicy, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     module = sft_module(make_policy())
 
     def press_twice() -> None:
@@ -112,7 +131,8 @@ def test_the_second_ctrl_c_stops_at_once(make_policy: MakePolicy, tmp_path: Path
 
     interrupt_at(module, 3, press_twice)
     with pytest.raises(Interrupted, match=r"stopped at once; saved in .*last\.ckpt"):
-        train(module, tmp_path)
+        train(module, tmp_path, num_workers=1)
+    assert "Traceback" not in capfd.readouterr().err  # of the loader's process
     assert len(logged(tmp_path)["lr"]) == 2
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

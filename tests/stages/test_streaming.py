@@ -100,7 +100,7 @@ def test_an_engine_that_does_not_look_costs_no_look(make_policy: MakePolicy) -> 
     module = grpo_module(make_policy(), engine=Steady())
     seen: list[object] = []
     module.policy.vlm.model.visual.register_forward_pre_hook(lambda *_: seen.append(1))
-    rollout = module.sampler(module.policy, world_samples(3), step=0)
+    rollout = module.sampler(module.policy, module.policy.encode.examples(world_samples(3)), step=0)
     assert not seen
     assert len(rollout.features()) == len(rollout.features()) == 3
     assert len(seen) == 1

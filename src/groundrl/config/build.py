@@ -2,7 +2,7 @@
 
 import hashlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,7 @@ from groundrl.errors import UserError
 from groundrl.evaluation.heldout import HeldOut
 from groundrl.grammar import get_grammar
 from groundrl.policy.embedded import embedded_model_dir
+from groundrl.policy.prompt import Processor, pixel_limits
 from groundrl.records import ImageFile
 from groundrl.rewards.base import ABSENCE_KINDS, RewardTerm
 from groundrl.rollout.base import Sampling
@@ -64,6 +65,7 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining:
     if "sft" in cfg.pipeline:
         check_rationales(data.train)
     policy = make(cfg.model)
+    tell_shrunk((data.train, *data.heldout.values()), policy.processor)
     reward = make(cfg.reward, grammar=grammar, frame=policy.frame)
     engine = make(cfg.rollout)  # one: it may hold a second copy of the weights
     supplied = {"policy": policy, "grammar": grammar, "reward": reward, "engine": engine}
@@ -77,6 +79,7 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining:
             sets=data.heldout,
             sampler=Sampler(engine, greedy, group_size=1),
             reward=reward,
+            num_workers=data.num_workers,
         ),
         make_trainer=make_trainer(cfg.trainer),
         run_dir=run_dir,
@@ -121,6 +124,24 @@ def check_rationales(train: SampleSource) -> None:
             f"{len(lacking)} of {len(train)} training samples have no rationale, {lacking[0]!r} "
             "for example, and the SFT warm-up needs one for every sample: add them, or skip the "
             "warm-up with pipeline=[grpo]"
+        )
+
+
+def tell_shrunk(sources: Iterable[SampleSource], processor: Processor) -> None:
+    """Say how many pictures the model sees in fewer pixels than they have, if any."""
+    limit = pixel_limits(processor).get("max_pixels")
+    listed = [source for source in sources if isinstance(source, SampleList)]
+    areas = {
+        image.key: image.width * image.height
+        for source in listed
+        for sample in source.samples
+        for image in sample.images
+    }
+    large = [area for area in areas.values() if limit is not None and area > limit]
+    if large:
+        print(
+            f"{len(large)} of {len(areas)} pictures have more than model.max_pixels={limit} pixels "
+            f"(up to {max(large)}): the model sees them shrunk to that, in nearly the same shape"
         )
 
 

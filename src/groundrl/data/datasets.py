@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from groundrl.errors import UserError
 from groundrl.records import Sample
 from groundrl.scenes.graph import Look, SceneSpec, Subject
 from groundrl.scenes.questions import ANSWER_KINDS, sample_question
+
+T = TypeVar("T")
 
 LAYOUTS: Final[dict[str, Callable[[str | Path, str | None], DetectionSet]]] = {
     "yolo": read_yolo,
@@ -90,6 +92,21 @@ class SampleList:
             return self
         chosen = np.random.default_rng(seed).choice(len(self), size=size, replace=False)
         return SampleList(tuple(self.samples[int(index)] for index in sorted(chosen)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded(Generic[T]):
+    """Each sample with what ``encode`` makes of it: the work of loader processes."""
+
+    source: SampleSource
+    encode: Callable[[Sample], T]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> tuple[Sample, T]:
+        sample = self.source[index]
+        return sample, self.encode(sample)
 
 
 def world(

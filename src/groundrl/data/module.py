@@ -1,13 +1,14 @@
 """The Lightning datamodule: an endless, resumable order of training steps, and held-out sets."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
 import lightning as L
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from groundrl.data.datasets import SampleList, SampleSource, WorldDataset
+from groundrl.data.datasets import Encoded, SampleList, SampleSource, WorldDataset
 from groundrl.data.order import StepSampler
 from groundrl.errors import UserError
 from groundrl.records import Sample
@@ -16,8 +17,9 @@ from groundrl.records import Sample
 class GroundingDataModule(L.LightningDataModule):
     """Lists of Samples; the batch of step s is a function of (seed, s) alone.
 
-    The training loader has no end: the Trainer's ``max_steps`` or ``limit_train_batches`` stops
-    it. Each rank gets its slice of a step, so ``prompts_per_step`` counts all ranks together.
+    With ``num_workers`` the next steps are loaded while one computes. The training loader has no
+    end: the Trainer's ``max_steps`` or ``limit_train_batches`` stops it. Each rank gets its slice
+    of a step, so ``prompts_per_step`` counts all ranks together.
     """
 
     def __init__(
@@ -28,14 +30,19 @@ class GroundingDataModule(L.LightningDataModule):
         prompts_per_step: int = 8,
         seed: int = 0,
         num_workers: int = 0,
+        encode: Callable[[Sample], Any] | None = None,
     ) -> None:
-        """Raises UserError when a held-out set is empty or shares pictures with training."""
+        """Batches hold samples, or ``(sample, encode(sample))`` from the loader's processes.
+
+        Raises UserError when a held-out set is empty or shares pictures with training.
+        """
         super().__init__()
         self.train = train
         self.heldout = dict(heldout or {})
         self.prompts_per_step = prompts_per_step
         self.seed = seed
         self.num_workers = num_workers
+        self.encode = encode
         self._resumed_at = 0
         StepSampler(size=len(train), batch_size=prompts_per_step, seed=seed)
         for name, source in self.heldout.items():
@@ -84,9 +91,9 @@ class GroundingDataModule(L.LightningDataModule):
             self._resumed_at = 0
 
     def transfer_batch_to_device(
-        self, batch: list[Sample], device: torch.device, dataloader_idx: int
-    ) -> list[Sample]:
-        """Samples hold no tensors; Lightning would try to copy tensors into the frozen records."""
+        self, batch: list[Any], device: torch.device, dataloader_idx: int
+    ) -> list[Any]:
+        """As it is: Lightning would try to copy tensors into the frozen records."""
         return batch
 
     def train_dataloader(self) -> "TrainLoader":
@@ -100,7 +107,7 @@ class TrainLoader:
     def __init__(self, module: GroundingDataModule) -> None:
         self.module = module
 
-    def __iter__(self) -> Iterator[list[Sample]]:
+    def __iter__(self) -> Iterator[list[Any]]:
         module = self.module
         rank, world_size = _place(module)
         sampler = StepSampler(
@@ -111,7 +118,10 @@ class TrainLoader:
             rank=rank,
             world_size=world_size,
         )
-        return _batches_of(module.train, sampler, module.num_workers)
+        source = module.train
+        if module.encode is not None:
+            source = Encoded(source=source, encode=module.encode)
+        return batches_of(source, sampler, module.num_workers)
 
     def state_dict(self) -> dict[str, Any]:
         """Tells Lightning that this loader resumes within an epoch."""
@@ -121,19 +131,28 @@ class TrainLoader:
         """Nothing to do: the module, restored before any loader exists, knows the step."""
 
 
-def _batches_of(
-    source: SampleSource, batches: Iterable[list[int]], num_workers: int
-) -> Iterator[list[Sample]]:
+def batches_of(
+    source: SampleSource | Encoded[Any], batches: Iterable[list[int]], num_workers: int
+) -> Iterator[list[Any]]:
+    """The items of each batch of indices, each worker one batch ahead."""
     loader = DataLoader(
-        cast(Dataset[Sample], source),
+        cast(Dataset[Any], source),
         batch_sampler=batches,
         num_workers=num_workers,
+        prefetch_factor=1 if num_workers else None,
+        worker_init_fn=_start_worker,
         collate_fn=list,
         # Its own, because a loader draws a number when it starts: the global state would depend
         # on how often a run was resumed or validated.
         generator=torch.Generator().manual_seed(0),
     )
     return iter(loader)
+
+
+def _start_worker(number: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the step under way still needs it
+    # By name in shared memory: of open descriptors a process may have about a thousand.
+    torch.multiprocessing.set_sharing_strategy("file_system")
 
 
 def _place(module: GroundingDataModule) -> tuple[int, int]:

@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import StringIO
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 
 from groundrl.boxes import View, matched_iou
-from groundrl.data.datasets import SampleSource
+from groundrl.data.datasets import Encoded, SampleSource
+from groundrl.data.module import batches_of
 from groundrl.evaluation.grounding import GroundingMetrics, Outcome
 from groundrl.evaluation.statistics import bootstrap
 from groundrl.grammar.answers import is_correct
@@ -34,6 +35,8 @@ class HeldOut:
     sampler: Sampler
     """Greedy, one completion per question."""
     reward: RewardSum
+    num_workers: int = 0
+    """Processes that make prompts while others are answered; 0 makes them in this one."""
 
     def __call__(self, policy: Policy, run_dir: Path, name: str) -> dict[str, float]:
         """``<set>/<metric>`` with 95 % intervals; answers go to ``heldout_<name>.jsonl``.
@@ -86,11 +89,11 @@ class HeldOut:
     def _answer(
         self, policy: Policy, source: SampleSource
     ) -> Iterator[tuple[list[Attempt], list[float]]]:
-        for start in range(0, len(source), QUESTIONS_AT_ONCE):
-            stop = min(start + QUESTIONS_AT_ONCE, len(source))
-            samples = [source[index] for index in range(start, stop)]
-            own = samples[rank() :: world_size()]
-            shares = gathered(self.sampler(policy, own, step=0).groups if own else ())
+        bounds = pairwise([*range(0, len(source), QUESTIONS_AT_ONCE), len(source)])
+        own = [list(range(start, stop))[rank() :: world_size()] for start, stop in bounds]
+        encoded = Encoded(source=source, encode=policy.encode)
+        for examples in batches_of(encoded, own, self.num_workers):
+            shares = gathered(self.sampler(policy, examples, step=0).groups if examples else ())
             groups = [group for row in zip_longest(*shares) for group in row if group is not None]
             yield (
                 [self.reward.attempt(group, group.completions[0]) for group in groups],

@@ -32,7 +32,7 @@ def naming_report(policy: Policy, grammar: Grammar, scenes: int = 100) -> dict[s
         for look in Look:
             for kind, name in (("category", "class"), ("color", "color"), ("locate", "locate_iou")):
                 samples = list(_questions(subject, look, kind, scenes))
-                groups = sampler(policy, samples, step=0).groups
+                groups = sampler(policy, policy.encode.examples(samples), step=0).groups
                 scores = [_score(group, grammar, policy.frame) for group in groups]
                 report[f"{subject}-{look}/{name}"] = sum(scores) / len(scores)
     return report

@@ -1,13 +1,13 @@
 """Sample -> the tokens, pixels and rotary positions that the model reads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Int
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from groundrl.boxes import View
@@ -43,6 +43,10 @@ class Prompt:
     """Of the first image: boxes refer to it."""
 
 
+Example = tuple[Sample, Prompt]
+"""A sample and its prompt."""
+
+
 @runtime_checkable
 class Processor(Protocol):
     """What the processors of all image-text models of ``transformers`` have in common."""
@@ -58,7 +62,10 @@ class Processor(Protocol):
 
 
 class PromptEncoder:
-    """Applies the prompt template, the chat template, the tokenizer and the image processor."""
+    """Applies the prompt template, the chat template, the tokenizer and the image processor.
+
+    It holds no weights, so that loader processes can have it.
+    """
 
     def __init__(
         self,
@@ -69,9 +76,9 @@ class PromptEncoder:
     ) -> None:
         self.template = template
         self.processor = processor
-        self._model: Any = vlm.model
+        self._model: Any = without_weights(vlm.model)
         self._spec = spec
-        reads = set(signature(self._model.get_image_features).parameters)
+        reads = set(signature(vlm.model.get_image_features).parameters)
         self._reads = reads & set(processor.image_processor.model_input_names)
         self.end_token = end_token(processor)
 
@@ -79,6 +86,10 @@ class PromptEncoder:
         """Encode one sample on the CPU."""
         messages = self.template.messages(sample)
         return self._encode(self._text(messages), sample.images, messages)
+
+    def examples(self, samples: Iterable[Sample]) -> list[Example]:
+        """Each sample with its prompt."""
+        return [(sample, self(sample)) for sample in samples]
 
     def image_prefix(self, *images: ImageSource) -> Prompt:
         """The prompt up to the end of its images: what all questions about them share."""
@@ -182,6 +193,23 @@ def by_image(tensor: Tensor, tokens: Sequence[int]) -> list[Tensor]:
     rows = tensor.shape[dim]
     each = [rows * count // sum(tokens) for count in tokens]
     return list(tensor.split([1] * rows if rows == len(tokens) else each, dim))
+
+
+def pixel_limits(processor: Processor) -> dict[str, int]:
+    """Areas that pictures are resized to fit in between, where there are such."""
+    if "image_grid_thw" not in processor.image_processor.model_input_names:
+        return {}
+    # The processors of Qwen-VL call areas edges.
+    size = processor.image_processor.size
+    return {"min_pixels": size["shortest_edge"], "max_pixels": size["longest_edge"]}
+
+
+def without_weights(model: nn.Module) -> nn.Module:
+    """An instance of the model's class with its config only: rotary positions need no more."""
+    shell = object.__new__(type(model))
+    nn.Module.__init__(shell)
+    shell.config = model.config
+    return shell
 
 
 def end_token(processor: Processor) -> int:

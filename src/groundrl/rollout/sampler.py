@@ -9,7 +9,7 @@ import torch
 
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
-from groundrl.policy.prompt import Prompt
+from groundrl.policy.prompt import Example, Prompt
 from groundrl.policy.vision import VisionFeatures
 from groundrl.records import Completion, RolloutGroup, Sample
 from groundrl.rollout.base import Drawn, Engine, Features, Sampling
@@ -39,12 +39,11 @@ class Sampler:
         self.seed = seed
 
     def __call__(
-        self, policy: Policy, samples: Sequence[Sample], step: int, take: Taker | None = None
+        self, policy: Policy, examples: Sequence[Example], step: int, take: Taker | None = None
     ) -> Rollout:
         """The completions are a function of (seed, step, sample, index) and the weights."""
-        samples = list(samples)
-        prompts = [policy.encode(sample) for sample in samples]
-
+        samples = [sample for sample, _ in examples]
+        prompts = [prompt for _, prompt in examples]
         self.check_lengths(policy, samples, prompts)
 
         @cache

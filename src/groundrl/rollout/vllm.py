@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 from peft import LoraConfig, PeftModel
 
 from groundrl.policy.policy import Policy
-from groundrl.policy.prompt import Prompt
+from groundrl.policy.prompt import Prompt, pixel_limits
 from groundrl.rollout.base import Drawn, Features, Sampling
 from groundrl.rollout.published import PublishedAdapter
 from groundrl.rollout.randomness import Draws
@@ -93,7 +93,7 @@ class VLLMEngine:
                 gpu_memory_utilization=self.gpu_memory_utilization,
                 enforce_eager=self.enforce_eager,
                 limit_mm_per_prompt={"video": 0},
-                mm_processor_kwargs=pixel_limits(policy),
+                mm_processor_kwargs=pixel_limits(policy.processor),
                 enable_lora=True,
                 max_lora_rank=next(rank for rank in LORA_RANKS if rank >= needed),
                 logprobs_mode="processed_logprobs",  # after the temperature
@@ -120,16 +120,6 @@ def sampling_options(policy: Policy, sampling: Sampling) -> dict[str, Any]:
         "stop_token_ids": [policy.eos_token],
         "logit_bias": dict.fromkeys(policy.spec.stand_ins, IMPOSSIBLE),
     }
-
-
-def pixel_limits(policy: Policy) -> dict[str, int]:
-    """As the policy's own processor resizes, where it has limits."""
-    processor = policy.processor.image_processor
-    if "image_grid_thw" not in processor.model_input_names:
-        return {}
-    # The processors of Qwen-VL call areas edges.
-    size = processor.size
-    return {"min_pixels": size["shortest_edge"], "max_pixels": size["longest_edge"]}
 
 
 def drawn(policy: Policy, tokens: Sequence[int], logprobs: Sequence[float]) -> Drawn:

@@ -18,11 +18,11 @@ from PIL import Image
 
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
-from groundrl.policy.prompt import Prompt
+from groundrl.policy.prompt import Prompt, pixel_limits
 from groundrl.rollout.base import Drawn, Features, Sampling
 from groundrl.rollout.published import PublishedAdapter, Version
 from groundrl.rollout.randomness import Draws
-from groundrl.rollout.vllm import drawn, pixel_limits, sampling_options
+from groundrl.rollout.vllm import drawn, sampling_options
 
 START = (
     "VLLM_ALLOW_RUNTIME_LORA_UPDATING=1 vllm serve <model.path> --enable-lora "
@@ -206,7 +206,7 @@ def request_body(
         "seed": draws.group_seed(index),
         "logprobs": True,
         "return_token_ids": True,
-        "mm_processor_kwargs": pixel_limits(policy) or None,
+        "mm_processor_kwargs": pixel_limits(policy.processor) or None,
         **options,
     }
 

@@ -17,7 +17,7 @@ from groundrl.losses import Normalizer, PolicyLoss
 from groundrl.parallel import gathered, means, rank, sums, world_size
 from groundrl.policy.layout import packs, row_length
 from groundrl.policy.policy import Policy, TokenLogprobs
-from groundrl.records import Sample
+from groundrl.policy.prompt import Example
 from groundrl.rewards.base import RewardSum
 from groundrl.rollout.base import Engine
 from groundrl.rollout.sampler import Rollout, Sampler
@@ -91,13 +91,13 @@ class GRPOModule(Stage):
         """Go on with the next rollout."""
         self.rollouts_done = checkpoint["rollouts_done"]
 
-    def training_step(self, samples: list[Sample], batch_index: int) -> None:
+    def training_step(self, examples: list[Example], batch_index: int) -> None:
         """One rollout and the optimizer steps on it."""
         self.seconds, self.tokens = {}, 0
         start = time.perf_counter()
         optimizer = cast(LightningOptimizer, self.optimizers())
         lr = self.optimization.set_lr(optimizer.optimizer, self.rollouts_done)
-        first = self.roll(partial(self.sampler, self.policy, samples))
+        first = self.roll(partial(self.sampler, self.policy, examples))
         drawn = self.resampled(first)
         advantages = self.advantages(drawn.rewards)
         with self.timed("update"):
@@ -109,7 +109,7 @@ class GRPOModule(Stage):
         metrics = rollout_metrics(first, self.reward) | self.times()
         if self.resample:
             rescued = sum(first.equal) - sum(drawn.equal)
-            metrics["group/rescued_frac"] = rescued / len(samples)
+            metrics["group/rescued_frac"] = rescued / len(examples)
         metrics["advantage/mean"] = advantages.mean().item()
         metrics["advantage/abs_mean"] = advantages.abs().mean().item()
         self.log_step(means(gathered(metrics)) | learned | {"lr": lr}, self.rollouts_done)

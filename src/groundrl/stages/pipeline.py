@@ -138,6 +138,7 @@ class Pipeline:
             # Each stage has its own order, so that no stage sees the questions of the one before.
             seed=self.data.seed + 1000 * list(self.plans).index(name),
             num_workers=self.data.num_workers,
+            encode=self.policy.encode,
         )
         try:
             fit(name, self.build(plan), data, plan, self.make_trainer, self.run_dir)

@@ -11,7 +11,7 @@ from groundrl.grammar.base import Grammar
 from groundrl.parallel import gathered, sums
 from groundrl.policy.layout import Branch, packs, row_length
 from groundrl.policy.policy import Policy
-from groundrl.policy.prompt import Prompt
+from groundrl.policy.prompt import Example, Prompt
 from groundrl.records import Sample
 from groundrl.stages.base import Stage
 from groundrl.stages.optimization import Optimization
@@ -38,17 +38,14 @@ class SFTModule(Stage):
         """AdamW on what the adapter leaves trainable."""
         return self.optimization.optimizer(self.policy)
 
-    def training_step(self, samples: list[Sample], batch_index: int) -> None:
+    def training_step(self, examples: list[Example], batch_index: int) -> None:
         """One optimizer step on the scored tokens of all samples of all processes."""
         optimizer = cast(LightningOptimizer, self.optimizers())
         lr = self.optimization.set_lr(optimizer.optimizer, self.global_step)
-        prompts = [self.policy.encode(sample) for sample in samples]
+        prompts = [prompt for _, prompt in examples]
         with torch.no_grad():
             features = self.policy.features(prompts)
-        targets = [
-            [Branch(tokens=self.target(sample, prompt))]
-            for sample, prompt in zip(samples, prompts, strict=True)
-        ]
+        targets = [[Branch(tokens=self.target(*example))] for example in examples]
         tokens = sum(gathered(sum(len(branch.tokens) for (branch,) in targets)))
         totals = {"sft/loss": 0.0, "sft/entropy": 0.0}
 
