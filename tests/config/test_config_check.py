@@ -51,6 +51,9 @@ def problems(config: dict[str, Any]) -> list[str]:
     return [line.split(". ", 1)[1] for line in str(raised.value).splitlines()[1:]]
 
 
+FLASH = {"attention": "flash_attention_2"}
+
+
 def iou(**options: Any) -> dict[str, Any]:
     return {"_target_": f"{HERE}.Iou", **options}
 
@@ -198,6 +201,12 @@ def test_a_vllm_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -
     assert problem.startswith("rollout=vllm needs vLLM, which is not installed: type pip install")
 
 
+def test_flash_attention_shares_no_prefixes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crosschecks, "find_spec", lambda name: True)
+    (problem,) = problems({"model": FLASH, "trainer": {"accelerator": "auto"}})
+    assert "type model.prefix_sharing=false, or model.attention=flex_attention" in problem
+
+
 def test_an_output_directory_below_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("")
     assert "is a file" in problems({"output_dir": str(tmp_path / "notes" / "run")})[0]
@@ -249,6 +258,14 @@ def test_an_option_that_agrees_with_an_ablation_passes(overlay_dir: Path) -> Non
         ({"pipeline": ["pretrain", "sft"]}, "mixes pretraining with other stages"),
         ({"grammar": "obj_box"}, "did you mean 'obj_bbox'?"),
         ({"trainer": {"devices": 4}, "pipeline": ["pretrain"]}, "type trainer.devices=1"),
+        (
+            {"model": {"attention": "flex_attention"}, "trainer": {"accelerator": "cpu"}},
+            "needs a GPU: type model.attention=sdpa",
+        ),
+        (
+            {"model": FLASH | {"prefix_sharing": False}, "trainer": {"accelerator": "auto"}},
+            "needs flash-attn, which is not installed",
+        ),
         (
             {
                 "rollout": {

@@ -23,6 +23,7 @@ def cross_checks(tree: dict[str, Any]) -> list[str]:
         *_vllm_in_process(tree),
         *unwritable_folders(tree),
         *_absent_gpu(tree),
+        *_attention_elsewhere(tree),
         *_several_devices(tree),
     ]
 
@@ -147,6 +148,29 @@ def _absent_gpu(tree: dict[str, Any]) -> Iterator[str]:
 
         if not torch.cuda.is_available():
             yield "trainer needs a GPU, and torch sees none on this machine: type trainer=cpu"
+
+
+def _attention_elsewhere(tree: dict[str, Any]) -> Iterator[str]:
+    """Kinds of attention that this run has no machine, library or layout for."""
+    model, trainer = tree.get("model"), tree.get("trainer")
+    if not isinstance(model, dict) or not isinstance(trainer, dict):
+        return
+    attention = model.get("attention", "sdpa")
+    if attention not in ("flex_attention", "flash_attention_2"):
+        return
+    if trainer.get("accelerator") == "cpu":
+        yield f"model.attention={attention} needs a GPU: type model.attention=sdpa, or trainer=gpu"
+    if attention == "flash_attention_2":
+        if find_spec("flash_attn") is None:
+            yield (
+                "model.attention=flash_attention_2 needs flash-attn, which is not installed: pip "
+                "install 'groundrl[gpu]', or type model.attention=sdpa"
+            )
+        if model.get("prefix_sharing", True):
+            yield (
+                "model.attention=flash_attention_2 takes one completion a row: type "
+                "model.prefix_sharing=false, or model.attention=flex_attention"
+            )
 
 
 def _several_devices(tree: dict[str, Any]) -> Iterator[str]:

@@ -48,8 +48,10 @@ class Layout:
     input_ids: Int[Tensor, "R L"]
     position_ids: Int[Tensor, "axes R L"]
     groups: Groups
-    filled: Bool[Tensor, "R L"]
-    """False on padding."""
+    owner: Int[Tensor, "R L"]
+    """-1 for the prefix, k for the k-th branch of the row, -2 for padding."""
+    images: Int[Tensor, "R L"]
+    """k on tokens that stand for the row's k-th image, 0 elsewhere."""
     source: Int[Tensor, "B T"]
     """Flat index into ``R * L`` of the hidden state that predicts each branch token."""
     targets: Int[Tensor, "B T"]
@@ -77,7 +79,8 @@ def lay_out(
     input_ids = torch.full((rows, length), pad)
     position_ids = torch.zeros((len(prefixes[0].positions), rows, length), dtype=torch.long)
     restored = torch.zeros((rows, length), dtype=torch.long)
-    filled = torch.zeros((rows, length), dtype=torch.bool)
+    images = torch.zeros((rows, length), dtype=torch.long)
+    owner = torch.full((rows, length), -2)
     places = torch.zeros((len(flat), longest), dtype=torch.long)
     source = torch.zeros((len(flat), longest), dtype=torch.long)
     targets = torch.full((len(flat), longest), pad)
@@ -88,14 +91,17 @@ def lay_out(
         input_ids[row, :start] = prefix.tokens
         position_ids[:, row, :start] = prefix.positions
         restored[row, :start] = row * longest_prefix + torch.arange(start)
+        owner[row, :start] = -1
+        images[row, :start] = prefix.images
         after = int(prefix.positions.max()) + 1
         at = start
-        for branch in group:
+        for number, branch in enumerate(group):
             size = len(branch.tokens)
             tokens = torch.tensor(branch.tokens)
             here = torch.arange(at, at + size)
             input_ids[row, here] = tokens
             position_ids[:, row, here] = after + torch.arange(size)
+            owner[row, here] = number
             restored[row, here] = rows * longest_prefix + index * longest + torch.arange(size)
             places[index, :size] = row * length + here
             source[index, :size] = row * length + here - 1
@@ -104,7 +110,6 @@ def lay_out(
             scored[index, branch.context : size] = True
             at += size
             index += 1
-        filled[row, :at] = True
     counts = [len(group) for group in branches]
     row_start = length * torch.arange(rows).repeat_interleave(torch.tensor(counts))[:, None]
     full, sliding = masks(prefixes, counts, longest, window, images_see_themselves)
@@ -119,7 +124,8 @@ def lay_out(
             full=full,
             sliding=sliding,
         ),
-        filled=filled,
+        owner=owner,
+        images=images,
         source=source,
         targets=targets,
         scored=scored,

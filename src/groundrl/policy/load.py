@@ -10,7 +10,7 @@ from groundrl.boxes import Frame
 from groundrl.errors import UserError
 from groundrl.policy.adapter import Adapter
 from groundrl.policy.embedded import embedded_model_dir
-from groundrl.policy.policy import Policy
+from groundrl.policy.policy import Attention, Policy
 from groundrl.policy.vision import VisionStore
 from groundrl.prompts import PromptTemplate
 
@@ -26,10 +26,13 @@ def load_policy(
     prefix_sharing: bool = True,
     gradient_checkpointing: bool = False,
     vision_store: VisionStore | None = None,
+    attention: Attention = "sdpa",
 ) -> Policy:
     """Load ``path`` ("embedded", a hub id or a folder) and put ``adapter`` on it.
 
-    ``frame`` is what the model writes boxes in. Raises UserError when nothing loadable is there.
+    ``frame`` is what the model writes boxes in. ``attention``: "flex_attention" is for GPUs,
+    "flash_attention_2" for GPUs and models whose completions share nothing. Raises UserError when
+    nothing loadable is there.
     """
     source = str(embedded_model_dir()) if path == "embedded" else path
     # Small updates of weights themselves are lost in 16 bits; adapters are kept in 32 bits.
@@ -42,7 +45,8 @@ def load_policy(
         vlm = AutoModelForImageTextToText.from_pretrained(
             source,
             dtype=torch_dtype,
-            attn_implementation="sdpa",  # takes the mask of rows with several branches
+            # Rows with several branches have attention of their own.
+            attn_implementation="sdpa" if attention == "flex_attention" else attention,
             quantization_config=adapter.quantization(torch_dtype),
         )
     except OSError as error:
@@ -64,4 +68,5 @@ def load_policy(
         prefix_sharing=prefix_sharing,
         gradient_checkpointing=gradient_checkpointing,
         vision_store=vision_store,
+        attention=attention,
     )

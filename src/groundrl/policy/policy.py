@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -21,12 +21,14 @@ from groundrl.boxes import Frame
 from groundrl.policy.attention import NO_MASK, attend_in_groups
 from groundrl.policy.family import spec_of
 from groundrl.policy.fingerprint import fingerprint
+from groundrl.policy.flex import flex_groups
 from groundrl.policy.layout import Branch, Layout, lay_out
 from groundrl.policy.prompt import Processor, Prompt, PromptEncoder
 from groundrl.policy.tower import speed_up_tower
 from groundrl.policy.vision import VisionFeatures, VisionStore, VisionTower
 from groundrl.prompts import PromptTemplate
 
+Attention = Literal["sdpa", "flex_attention", "flash_attention_2"]
 LOGITS_AT_ONCE = 2**26
 """In float32 they take 256 MiB; a vocabulary of 150 000 gives 440 tokens."""
 NEVER = -1e9
@@ -56,20 +58,25 @@ class Policy(nn.Module):
         prefix_sharing: bool = True,
         gradient_checkpointing: bool = False,
         vision_store: VisionStore | None = None,
+        attention: Attention = "sdpa",
     ) -> None:
         """``gradient_checkpointing`` trades a second forward pass for the memory of activations.
         ``vision_store`` is for frozen towers."""
         super().__init__()
         self.model = model
         speed_up_tower(self.vlm)
-        attend_in_groups(self.vlm)
         self.spec = spec_of(self.vlm)
+        self.attention = attention
+        self.in_groups = self.spec.shares_prefixes and attention != "flash_attention_2"
+        """Whether branches can share a prefix, in the update or in rollouts."""
+        if self.in_groups:
+            attend_in_groups(self.vlm)
         if prefix_sharing and not self.spec.shares_prefixes:
             kind = self.vlm.config.model_type
             print(f"{kind} has layers with a running state: a prompt is computed per completion")
         self.processor = processor
         self.frame = frame
-        self.prefix_sharing = prefix_sharing and self.spec.shares_prefixes
+        self.prefix_sharing = prefix_sharing and self.in_groups
         self.gradient_checkpointing = gradient_checkpointing
         self.tower = VisionTower(self.vlm, self.spec, vision_store)
         self.encode = PromptEncoder(self.vlm, processor, template, self.spec)
@@ -148,9 +155,18 @@ class Policy(nn.Module):
         return output.last_hidden_state
 
     def _seen(self, layout: Layout) -> dict[str, object]:
-        if not self.spec.shares_prefixes:  # one sequence a row: the model knows what it may see
-            return {"attention_mask": layout.filled.to(self.device)}
-        return {"attention_mask": NO_MASK, "groups": layout.groups.to(self.device)}
+        """How the model knows who sees whom."""
+        if not self.in_groups:  # one sequence a row
+            return {"attention_mask": (layout.owner != -2).to(self.device)}
+        if self.attention == "sdpa":
+            return {"attention_mask": NO_MASK, "groups": layout.groups.to(self.device)}
+        groups = flex_groups(
+            layout.owner.to(self.device),
+            layout.position_ids[0].to(self.device),
+            layout.images.to(self.device) if self.spec.images_see_themselves else None,
+            self.spec.window,
+        )
+        return {"attention_mask": NO_MASK, "groups": groups}
 
     def positions(self, positions: Int[Tensor, "axes R L"]) -> Tensor:
         """Rotary positions as the model takes them."""

@@ -159,14 +159,14 @@ Past = SharedPast | CopiedPast
 
 def past_of(policy: Policy, prompts: Cache, mask: Int[Tensor, "P L"], group_size: int) -> Past:
     """What ``group_size`` completions of each prompt go on from."""
-    if policy.spec.shares_prefixes:
+    if policy.in_groups:
         return SharedPast(prompts, mask, group_size, policy.spec.window)
     return CopiedPast(prompts, mask, group_size)
 
 
 def empty_cache(policy: Policy) -> Cache:
     """A cache that the policy's model fills with prompts."""
-    if policy.spec.shares_prefixes:  # layers with a window keep everything, too
+    if policy.in_groups:  # layers with a window keep everything, too
         return Cache(layer_class_to_replicate=DynamicLayer)
     return DynamicCache(config=policy.vlm.config.get_text_config())
 
