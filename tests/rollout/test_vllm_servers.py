@@ -14,7 +14,7 @@ from world_questions import with_context, world_samples
 
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
-from groundrl.rollout import vllm_server
+from groundrl.rollout import server
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.sampler import Rollout, Sampler
 from groundrl.rollout.vllm_server import VLLMServers
@@ -28,16 +28,27 @@ class Speaker(BaseHTTPRequestHandler):
     ill: ClassVar[int] = 0
     """Chat requests that get a 503."""
     refusal: ClassVar[int | None] = None
+    refuses_adapters: ClassVar[bool] = False
+    root: ClassVar[str] = "/elsewhere/tiny"
+    tokens: ClassVar[list[int]]
+    """Of the first prompt."""
     asked: ClassVar[list[dict[str, Any]]]
     adapters: ClassVar[list[str]]
 
     def do_GET(self) -> None:
-        self.answer(200, {})
+        base = {"id": "base", "root": self.root, "parent": None}
+        adapter = {"id": "adapter", "root": "adapters/1", "parent": "base"}
+        self.answer(200, {"data": [base, adapter]})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         cls = type(self)
-        if self.path == "/v1/load_lora_adapter":
+        if self.path == "/tokenize":
+            assert body["model"] == "base"
+            self.answer(200, {"tokens": self.tokens})
+        elif self.path == "/v1/load_lora_adapter" and cls.refuses_adapters:
+            self.answer(400, {"error": "LoRA rank 4 is greater than max_lora_rank 2"})
+        elif self.path == "/v1/load_lora_adapter":
             assert (Path(body["lora_path"]) / "adapter_model.safetensors").exists()
             cls.adapters.append(body["lora_name"])
             self.answer(200, {})
@@ -70,18 +81,32 @@ class Speaker(BaseHTTPRequestHandler):
 @contextmanager
 def speaker(**options: Any) -> Iterator[tuple[str, type[Speaker]]]:
     handler = type("OneSpeaker", (Speaker,), {"asked": [], "adapters": [], **options})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    running = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=running.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", handler
+        yield f"http://127.0.0.1:{running.server_port}", handler
     finally:
-        server.shutdown()
-        server.server_close()
+        running.shutdown()
+        running.server_close()
 
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vllm_server, "PAUSE", 0.0)
+    monkeypatch.setattr(server, "PAUSE", 0.0)
+
+
+@pytest.fixture
+def make_policy(make_policy: MakePolicy, monkeypatch: pytest.MonkeyPatch) -> MakePolicy:
+    """A policy that the speakers know."""
+
+    def make() -> Policy:
+        policy = make_policy()
+        policy.vlm.name_or_path = "/models/tiny"
+        first = policy.encode(world_samples(1)[0]).prefix.tokens.tolist()
+        monkeypatch.setattr(Speaker, "tokens", first, raising=False)
+        return policy
+
+    return make
 
 
 def roll(policy: Policy, folder: Path, *urls: str) -> tuple[Rollout, VLLMServers]:
@@ -133,6 +158,21 @@ def test_a_server_that_refuses_is_told_with_the_command_to_start_it(
         speaker(refusal=404) as (url, _),
         pytest.raises(UserError, match=r"another model.*--enable-lora"),
     ):
+        roll(make_policy(), tmp_path, url)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"root": "/elsewhere/other"}, "serves /elsewhere/other, and the policy is /models/tiny"),
+        ({"tokens": [1, 2]}, "as 2 tokens that are not the policy's"),
+        ({"refuses_adapters": True}, r"refuses \(400\): .*max_lora_rank 2.*--max-lora-rank"),
+    ],
+)
+def test_a_server_that_cannot_speak_for_the_policy_is_told(
+    make_policy: MakePolicy, tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    with speaker(**options) as (url, _), pytest.raises(UserError, match=message):
         roll(make_policy(), tmp_path, url)
 
 

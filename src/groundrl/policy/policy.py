@@ -271,7 +271,11 @@ class Policy(nn.Module):
     def save(self, folder: Path) -> None:
         """Write the adapter in PEFT format; without one, the whole model and its processor."""
         if isinstance(self.model, PeftModel):
-            self.model.save_pretrained(str(folder), selected_adapters=["default"])
+            self.model.save_pretrained(
+                str(folder),
+                selected_adapters=["default"],
+                save_embedding_layers=False,  # "auto" asks the hub each time, and none is trained
+            )
         else:
             self.model.save_pretrained(str(folder))
             self.processor.save_pretrained(str(folder))

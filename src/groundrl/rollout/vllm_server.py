@@ -1,18 +1,12 @@
 """Running vLLM servers: prompts go to whichever is free, adapters by a folder that all can read."""
 
 import base64
-import json
 import queue
-import threading
-import time
-import warnings
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 from PIL import Image
 
@@ -20,93 +14,10 @@ from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt, pixel_limits
 from groundrl.rollout.base import Drawn, Features, Sampling
-from groundrl.rollout.published import PublishedAdapter, Version
+from groundrl.rollout.published import PublishedAdapter
 from groundrl.rollout.randomness import Draws
+from groundrl.rollout.server import START, Probe, Server
 from groundrl.rollout.vllm import drawn, sampling_options
-
-START = (
-    "VLLM_ALLOW_RUNTIME_LORA_UPDATING=1 vllm serve <model.path> --enable-lora "
-    "--max-lora-rank <adapter.rank or more> --logprobs-mode processed_logprobs "
-    "--trust-request-mm-kwargs"  # pictures are resized as the policy's processor does
-)
-
-
-PAUSE = 0.5
-"""Seconds before a server that failed is asked for its health; it doubles each time."""
-
-
-class ServerGone(Exception):
-    """A server did not answer, or not as a healthy one does."""
-
-
-class Server:
-    """One server and what it has loaded; many threads may ask it at once."""
-
-    def __init__(self, url: str, retries: int, timeout: float) -> None:
-        self.url = url.rstrip("/")
-        self.retries = retries
-        self.timeout = timeout
-        self.alive = True
-        self._lock = threading.Lock()
-        self._lives = 0
-        self._loaded: list[str] = []
-
-    def ask(self, version: Version, body: dict[str, Any]) -> dict[str, Any] | None:
-        """The answer to a chat request under an adapter; None when the server failed, and then it
-        is either back or no longer ``alive``. Raises UserError when it refuses."""
-        life = self._lives
-        try:
-            self._load(version)
-            return json.loads(self._post("/v1/chat/completions", body))
-        except ServerGone as error:
-            self._wait(life, error)
-            return None
-
-    def _load(self, version: Version) -> None:
-        with self._lock:
-            if version.name in self._loaded:
-                return
-            adapter = {"lora_name": version.name, "lora_path": str(version.folder.absolute())}
-            self._post("/v1/load_lora_adapter", adapter)
-            for name in self._loaded:
-                self._post("/v1/unload_lora_adapter", {"lora_name": name})
-            self._loaded = [version.name]
-
-    def _wait(self, life: int, error: ServerGone) -> None:
-        """Ask for its health, each time after a longer pause."""
-        with self._lock:
-            if not self.alive or life != self._lives:  # another thread has done so
-                return
-            for attempt in range(self.retries):
-                time.sleep(PAUSE * 2**attempt)
-                try:
-                    with urlopen(f"{self.url}/health", timeout=10):
-                        self._lives += 1
-                        self._loaded = []  # it may have been started anew
-                        return
-                except OSError:
-                    continue
-            self.alive = False
-            warnings.warn(f"{self.url} is left out from now on: {error}", stacklevel=2)
-
-    def _post(self, path: str, body: dict[str, Any]) -> bytes:
-        request = Request(
-            self.url + path,
-            data=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        try:
-            with urlopen(request, timeout=self.timeout) as answer:
-                return answer.read()
-        except HTTPError as error:
-            message = error.read().decode(errors="replace")[:500]
-            if error.code >= 500:
-                raise ServerGone(f"{error.code} {message}") from error
-            raise UserError(
-                f"{self.url}{path} refuses ({error.code}): {message}. Start servers with {START}"
-            ) from error
-        except OSError as error:
-            raise ServerGone(str(error)) from error
 
 
 class VLLMServers:
@@ -149,9 +60,19 @@ class VLLMServers:
         """Groups as the servers answer; raises UserError when none of them is left."""
         version = self._publish(policy)
 
+        assert policy.vlm.name_or_path is not None
+        probe = Probe(
+            model=policy.vlm.name_or_path,
+            request={
+                "messages": with_picture(prompts[0]),
+                "mm_processor_kwargs": pixel_limits(policy) or None,
+            },
+            tokens=prompts[0].prefix.tokens.tolist(),
+        )
+
         def ask(server: Server, index: int) -> list[Drawn] | None:
             body = request_body(policy, prompts[index], draws, index, sampling, version.name)
-            answer = server.ask(version, body)
+            answer = server.ask(version, probe, body)
             return None if answer is None else completions(policy, answer)
 
         yield from self._shared(len(prompts), ask)
