@@ -20,8 +20,9 @@ from groundrl.policy.policy import Policy, TokenLogprobs
 from groundrl.policy.prompt import Example
 from groundrl.rewards.base import RewardSum
 from groundrl.rollout.base import Engine
+from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Rollout, Sampler
-from groundrl.stages.base import Stage
+from groundrl.stages.base import Stage, told_when_full
 from groundrl.stages.groups import (
     Batch,
     Group,
@@ -100,7 +101,7 @@ class GRPOModule(Stage):
         first = self.roll(partial(self.sampler, self.policy, examples))
         drawn = self.resampled(first)
         advantages = self.advantages(drawn.rewards)
-        with self.timed("update"):
+        with self.timed("update"), told_when_full(self.update_memory()):
             learned = self.update(groups(drawn.rollout, advantages, drawn.equal))
         self.rollouts_done += 1
         self.seconds["step"] = time.perf_counter() - start
@@ -117,7 +118,7 @@ class GRPOModule(Stage):
     def roll(self, draw: Callable[..., Rollout]) -> ScoredRollout:
         """Groups that are scored as they come."""
         with Scoring(self.reward) as scoring:
-            with self.timed("rollout"):
+            with self.timed("rollout"), told_when_full(self.rollout_memory()):
                 rollout = draw(step=self.rollouts_done, take=scoring.take)
             with self.timed("reward"):
                 scored = ScoredRollout(rollout=rollout, scores=scoring.scores())
@@ -211,6 +212,24 @@ class GRPOModule(Stage):
 
         norm = self.optimizer_step_on(losses(), self.optimization.max_grad_norm)
         return sums(gathered(totals)) | {"policy/grad_norm": norm}
+
+    def rollout_memory(self) -> dict[str, object]:
+        """Options on which the memory of a rollout depends, with their values."""
+        engine = self.sampler.engine
+        rows = {"rollout.max_rows": engine.max_rows} if isinstance(engine, NativeEngine) else {}
+        return rows | self.lengths()
+
+    def update_memory(self) -> dict[str, object]:
+        """Options on which the memory of an update depends, with their values."""
+        tokens = {"stage.grpo.module.tokens_per_forward": self.tokens_per_forward}
+        return tokens | self.lengths()
+
+    def lengths(self) -> dict[str, object]:
+        """Options on which the length of a row depends, with their values."""
+        return {
+            "stage.grpo.module.sampler.sampling.max_tokens": self.sampler.sampling.max_tokens,
+            "model.max_pixels": getattr(self.policy.processor.image_processor, "max_pixels", None),
+        }
 
     def times(self) -> dict[str, float]:
         """``time/<part>`` of this step, and its speed."""
