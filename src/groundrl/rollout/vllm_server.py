@@ -59,13 +59,12 @@ class VLLMServers:
     ) -> Generator[tuple[int, list[Drawn]]]:
         """Groups as the servers answer; raises UserError when none of them is left."""
         version = self._publish(policy)
-
         assert policy.vlm.name_or_path is not None
         probe = Probe(
             model=policy.vlm.name_or_path,
             request={
-                "messages": with_picture(prompts[0]),
-                "mm_processor_kwargs": pixel_limits(policy) or None,
+                "messages": with_pictures(prompts[0]),
+                "mm_processor_kwargs": pixel_limits(policy.processor) or None,
             },
             tokens=prompts[0].prefix.tokens.tolist(),
         )
