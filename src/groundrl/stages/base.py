@@ -65,6 +65,7 @@ def told_when_full(options: Mapping[str, object]) -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         lower = ", ".join(f"{name} (now {value})" for name, value in options.items())
         raise UserError(
-            f"out of memory ({error}): lower one of {lower}. tokens_per_forward and max_rows change "
-            "no result and may differ with resume=<run directory>; the others need a new run"
+            f"out of memory ({error}): lower one of {lower}. tokens_per_forward and max_rows "
+            "change no result and may differ with resume=<run directory>; the others need a new "
+            "run"
         ) from error
