@@ -115,6 +115,11 @@ class VisionStore:
                 return
 
 
+def vision_store(cache_dir: str | None, max_gb: float = 20.0) -> VisionStore | None:
+    """The store of ``cache_dir``; None where nothing is to be kept."""
+    return None if cache_dir is None else VisionStore(Path(cache_dir) / "vision", max_gb)
+
+
 class VisionTower:
     """The part of a model that turns pixels into image tokens."""
 
