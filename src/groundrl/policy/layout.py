@@ -8,12 +8,13 @@ while the prefix (image and question) is computed once.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
 from groundrl.policy.attention import Groups, Masks
 
@@ -71,54 +72,37 @@ def lay_out(
     A token sees ``window`` positions back, its own included, in layers that have one, and with
     ``images_see_themselves`` all tokens of its own image.
     """
-    rows, longest_row = len(prefixes), max(map(row_length, prefixes, branches))
+    longest_row = max(map(row_length, prefixes, branches))
     length = math.ceil(longest_row / LENGTH_STEP) * LENGTH_STEP
+    rows = [
+        _row(prefix, group, length, pad) for prefix, group in zip(prefixes, branches, strict=True)
+    ]
+    tokens, positions, owner, images = map(torch.stack, zip(*rows, strict=True))
     flat = [branch for group in branches for branch in group]
-    longest = max(len(branch.tokens) for branch in flat)
-    longest_prefix = max(len(prefix.tokens) for prefix in prefixes)
-    input_ids = torch.full((rows, length), pad)
-    position_ids = torch.zeros((len(prefixes[0].positions), rows, length), dtype=torch.long)
-    restored = torch.zeros((rows, length), dtype=torch.long)
-    images = torch.zeros((rows, length), dtype=torch.long)
-    owner = torch.full((rows, length), -2)
-    places = torch.zeros((len(flat), longest), dtype=torch.long)
-    source = torch.zeros((len(flat), longest), dtype=torch.long)
-    targets = torch.full((len(flat), longest), pad)
-    scored = torch.zeros((len(flat), longest), dtype=torch.bool)
-    index = 0
-    for row, (prefix, group) in enumerate(zip(prefixes, branches, strict=True)):
-        start = len(prefix.tokens)
-        input_ids[row, :start] = prefix.tokens
-        position_ids[:, row, :start] = prefix.positions
-        restored[row, :start] = row * longest_prefix + torch.arange(start)
-        owner[row, :start] = -1
-        images[row, :start] = prefix.images
-        after = int(prefix.positions.max()) + 1
-        at = start
-        for number, branch in enumerate(group):
-            size = len(branch.tokens)
-            tokens = torch.tensor(branch.tokens)
-            here = torch.arange(at, at + size)
-            input_ids[row, here] = tokens
-            position_ids[:, row, here] = after + torch.arange(size)
-            owner[row, here] = number
-            restored[row, here] = rows * longest_prefix + index * longest + torch.arange(size)
-            places[index, :size] = row * length + here
-            source[index, :size] = row * length + here - 1
-            source[index, 0] = row * length + start - 1
-            targets[index, :size] = tokens
-            scored[index, branch.context : size] = True
-            at += size
-            index += 1
-    counts = [len(group) for group in branches]
-    row_start = length * torch.arange(rows).repeat_interleave(torch.tensor(counts))[:, None]
-    full, sliding = masks(prefixes, counts, longest, window, images_see_themselves)
+    counts = torch.tensor([len(group) for group in branches])
+    row = torch.arange(len(prefixes)).repeat_interleave(counts)
+    size = torch.tensor([len(branch.tokens) for branch in flat])
+    before = size.cumsum(0) - size
+    prefix = torch.tensor([len(prefix.tokens) for prefix in prefixes])
+    start = prefix[row] + before - before[(counts.cumsum(0) - counts)[row]]
+    step = torch.arange(int(size.max()))
+    inside = step < size[:, None]
+    places = ((row * length + start)[:, None] + step) * inside
+    source = torch.where(step == 0, (row * length + prefix[row])[:, None], places) - 1
+    longest_prefix = int(prefix.max())
+    # Prefixes stand before branches in what attention gathers.
+    restored = torch.arange(length).clamp(max=longest_prefix - 1).repeat(len(prefixes), 1)
+    restored += longest_prefix * torch.arange(len(prefixes))[:, None]
+    order = torch.arange(inside.numel()).view_as(inside) + len(prefixes) * longest_prefix
+    restored.view(-1)[places[inside]] = order[inside]
+    seen = row[:, None] * length + torch.arange(longest_prefix)
+    full, sliding = masks(prefixes, counts, len(step), window, images_see_themselves)
     return Layout(
-        input_ids=input_ids,
-        position_ids=position_ids,
+        input_ids=tokens,
+        position_ids=positions.transpose(0, 1),
         groups=Groups(
             places=places,
-            seen=torch.cat([row_start + torch.arange(longest_prefix), places], dim=1),
+            seen=torch.cat([seen, places], dim=1),
             restored=restored,
             longest_prefix=longest_prefix,
             full=full,
@@ -126,9 +110,31 @@ def lay_out(
         ),
         owner=owner,
         images=images,
-        source=source,
-        targets=targets,
-        scored=scored,
+        source=source * inside,
+        targets=tokens.view(-1)[places].where(inside, pad),
+        scored=inside & (step >= torch.tensor([branch.context for branch in flat])[:, None]),
+    )
+
+
+def _row(
+    prefix: Prefix, branches: Sequence[Branch], length: int, pad: int
+) -> tuple[Int[Tensor, "L"], Int[Tensor, "axes L"], Int[Tensor, "L"], Int[Tensor, "L"]]:
+    """Tokens, positions, owner and images of a row."""
+    sizes = [len(branch.tokens) for branch in branches]
+    after = int(prefix.positions.max()) + 1
+    tokens = [prefix.tokens, *(torch.tensor(branch.tokens) for branch in branches)]
+    positions = [(after + torch.arange(size)).expand(len(prefix.positions), -1) for size in sizes]
+    owner = [torch.full((size,), i - 1) for i, size in enumerate([len(prefix.tokens), *sizes])]
+
+    def filled(parts: list[Tensor], value: int) -> Tensor:
+        x = torch.cat(parts, dim=-1)
+        return F.pad(x, (0, length - x.shape[-1]), value=value)
+
+    return (
+        filled(tokens, pad),
+        filled([prefix.positions, *positions], 0),
+        filled(owner, -2),
+        filled([prefix.images], 0),
     )
 
 
@@ -163,23 +169,22 @@ def row_length(prefix: Prefix, branches: Sequence[Branch]) -> int:
 
 def masks(
     prefixes: Sequence[Prefix],
-    branches: Sequence[int],
+    branches: Int[Tensor, "R"],
     longest: int,
     window: int | None,
     images_see_themselves: bool,
 ) -> tuple[Masks, Masks | None]:
     """For layers without and with a window; branches as counts, of ``longest`` tokens at most."""
-    pad = partial(torch.nn.utils.rnn.pad_sequence, batch_first=True)
     length = torch.tensor([len(prefix.tokens) for prefix in prefixes])
     place = torch.arange(int(length.max()))
     own = torch.arange(longest)
-    row = torch.arange(len(prefixes)).repeat_interleave(torch.tensor(branches))
+    row = torch.arange(len(prefixes)).repeat_interleave(branches)
     inside = (place < length[row, None])[:, None].expand(-1, longest, -1)
     causal = (own <= own[:, None]).expand(len(row), -1, -1)
     branch = torch.cat([inside, causal], dim=2)[:, None]
     prefix = (place <= place[:, None])[None, None]
     if images_see_themselves:
-        image = pad([prefix.images for prefix in prefixes])
+        image = pad_sequence([prefix.images for prefix in prefixes], batch_first=True)
         prefix = prefix | ((image[:, :, None] == image[:, None]) & (image[:, :, None] > 0))[:, None]
     full = Masks(prefix=prefix if images_see_themselves else None, branch=branch)
     if window is None:
