@@ -23,9 +23,19 @@ from transformers import (
 
 from groundrl.policy.prompt import Processor
 
+ROPE = {"rope_type": "default", "mrope_section": [4, 6, 6], "rope_theta": 10000.0}
+TOWER = {"hidden_size": WIDTH, "intermediate_size": 96, "out_hidden_size": WIDTH}
+"""Of all but the oldest family."""
+
 
 def qwen(
-    model: Any, config: Any, processor: Any, video: Any, **vision: Any
+    model: Any,
+    config: Any,
+    processor: Any,
+    video: Any,
+    patch: int,
+    vision: dict[str, Any],
+    text: dict[str, Any] | None = None,
 ) -> tuple[PreTrainedModel, Processor]:
     image = "<|image_pad|>"
     words = tokenizer(
@@ -35,21 +45,9 @@ def qwen(
         vision_end_token="<|vision_end|>",
     )
     token_id = words.convert_tokens_to_ids
-    patch = 14 if config in (Qwen2VLConfig, Qwen2_5_VLConfig) else 16
-    rope = {"rope_type": "default", "mrope_section": [4, 6, 6], "rope_theta": 10000.0}
-    text = text_config(words, rope_parameters=rope)
-    if config is Qwen3_5Config:
-        text |= {
-            "layer_types": ["linear_attention", "full_attention"],
-            "rope_parameters": rope | {"mrope_interleaved": True, "partial_rotary_factor": 1.0},
-            "linear_key_head_dim": 16,
-            "linear_value_head_dim": 16,
-            "linear_num_key_heads": 2,
-            "linear_num_value_heads": 4,
-        }
     vlm = model(
         config(
-            text_config=text,
+            text_config=text_config(words, **({"rope_parameters": ROPE} | (text or {}))),
             vision_config={
                 "depth": 2,
                 "num_heads": 4,
@@ -82,8 +80,8 @@ def qwen2_vl() -> tuple[PreTrainedModel, Processor]:
         Qwen2VLConfig,
         Qwen2VLProcessor,
         Qwen2VLVideoProcessor,
-        embed_dim=WIDTH,
-        hidden_size=WIDTH,
+        patch=14,
+        vision={"embed_dim": WIDTH, "hidden_size": WIDTH},
     )
 
 
@@ -93,11 +91,8 @@ def qwen2_5_vl() -> tuple[PreTrainedModel, Processor]:
         Qwen2_5_VLConfig,
         Qwen2_5_VLProcessor,
         Qwen2VLVideoProcessor,
-        hidden_size=WIDTH,
-        intermediate_size=96,
-        out_hidden_size=WIDTH,
-        window_size=56,
-        fullatt_block_indexes=[1],
+        patch=14,
+        vision=TOWER | {"window_size": 56, "fullatt_block_indexes": [1]},
     )
 
 
@@ -107,11 +102,8 @@ def qwen3_vl() -> tuple[PreTrainedModel, Processor]:
         Qwen3VLConfig,
         Qwen3VLProcessor,
         Qwen3VLVideoProcessor,
-        hidden_size=WIDTH,
-        intermediate_size=96,
-        out_hidden_size=WIDTH,
-        num_position_embeddings=64,
-        deepstack_visual_indexes=[0],
+        patch=16,
+        vision=TOWER | {"num_position_embeddings": 64, "deepstack_visual_indexes": [0]},
     )
 
 
@@ -121,8 +113,14 @@ def qwen3_5() -> tuple[PreTrainedModel, Processor]:
         Qwen3_5Config,
         Qwen3VLProcessor,
         Qwen3VLVideoProcessor,
-        hidden_size=WIDTH,
-        intermediate_size=96,
-        out_hidden_size=WIDTH,
-        num_position_embeddings=64,
+        patch=16,
+        vision=TOWER | {"num_position_embeddings": 64},
+        text={
+            "layer_types": ["linear_attention", "full_attention"],
+            "rope_parameters": ROPE | {"mrope_interleaved": True, "partial_rotary_factor": 1.0},
+            "linear_key_head_dim": 16,
+            "linear_value_head_dim": 16,
+            "linear_num_key_heads": 2,
+            "linear_num_value_heads": 4,
+        },
     )

@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 from bitsandbytes.nn import Linear4bit
+from families import build
+from stages.stage_runs import grpo_module, train, weights
 from transformers import PreTrainedTokenizerFast
 from world_questions import world_samples
 
+from groundrl.losses import PolicyLoss
 from groundrl.policy.adapter import Adapter
 from groundrl.policy.embedded import build_model, build_processor
 from groundrl.policy.layout import Branch
@@ -132,3 +135,21 @@ def test_a_saved_adapter_comes_back(checkpoint: Path, tmp_path: Path) -> None:
     other.load(tmp_path / "adapter")
     with torch.no_grad():
         torch.testing.assert_close(score(other).logprobs, score(policy).logprobs, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "gemma3"])
+def test_grpo_over_four_bits_moves_the_adapter_and_never_the_base(
+    family: str, tmp_path: Path
+) -> None:
+    for part in build(family):
+        part.save_pretrained(tmp_path / "model")
+    policy = load(tmp_path / "model", "qlora")
+    assert sum(isinstance(module, Linear4bit) for module in policy.vlm.modules()) == 2 * 7
+    shake(policy)
+    learning, base = weights(policy), weights(policy, learning=False)
+    module = grpo_module(policy, loss=PolicyLoss(kl_coef=0.05), max_tokens=6)
+    train(module, tmp_path, steps=2, prompts_per_step=2)
+    moved = weights(policy)
+    assert any(not torch.equal(moved[name], value) for name, value in learning.items())
+    after = weights(policy, learning=False)
+    assert all(torch.equal(after[name], value) for name, value in base.items())
