@@ -108,6 +108,8 @@ class NothingShared(Watched):
 class GenerateEngine:
     """``model.generate`` on one row per completion."""
 
+    max_model_len = None
+
     def generate(
         self,
         policy: Policy,
