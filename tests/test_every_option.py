@@ -27,6 +27,9 @@ NEEDED = {
 }
 """What an option asks the user for."""
 
+OF_EVALUATION = ("benchmark", "judge")
+"""Groups that evaluate.py has and train.py has not."""
+
 PLACES = {"reward/term": "+reward/term@reward.terms.extra", "stage": "stage@stage.{option}"}
 """How a group is chosen that is not chosen by its own name."""
 
@@ -51,8 +54,8 @@ def _hydra() -> Iterator[None]:
         yield
 
 
-def composed(*lines: str) -> DictConfig:
-    return compose("train", [*lines], return_hydra_config=True)
+def composed(*lines: str, script: str = "train") -> DictConfig:
+    return compose(script, [*lines], return_hydra_config=True)
 
 
 def plain(*lines: str) -> dict[str, Any]:
@@ -62,8 +65,9 @@ def plain(*lines: str) -> dict[str, Any]:
     return leaves({str(key): value for key, value in tree.items()})
 
 
-def test_the_default_config_is_sound() -> None:
-    check_config(composed())
+@pytest.mark.parametrize("script", ["train", "evaluate"])
+def test_the_default_config_is_sound(script: str) -> None:
+    check_config(composed(script=script))
 
 
 @pytest.mark.parametrize("file", option_files(), ids=lambda file: f"{file.parent.name}={file.stem}")
@@ -74,7 +78,21 @@ def test_every_option_is_sound(file: Path) -> None:
         return
     if (file.parent.name, file.stem) == ("rollout", "vllm"):
         pytest.importorskip("vllm", reason="vLLM has no build for this machine")
-    check_config(composed(*overrides(file)))
+    group = file.parent.name
+    script = "evaluate" if group in OF_EVALUATION or file.stem == "frozen" else "train"
+    check_config(composed(*overrides(file), script=script))
+
+
+def test_a_frozen_model_is_not_trained() -> None:
+    with pytest.raises(UserError, match="adapter=frozen leaves nothing to train"):
+        check_config(composed("adapter=frozen"))
+
+
+@pytest.mark.parametrize("model", sorted(f.stem for f in (CONF / "model").glob("*.yaml")))
+def test_every_model_can_be_evaluated(model: str) -> None:
+    cfg = composed(f"model={model}", script="evaluate")
+    check_config(cfg)
+    assert cfg.sampling.max_tokens == (128 if model == "embedded" else 512)
 
 
 def test_options_that_ask_for_something_say_so() -> None:

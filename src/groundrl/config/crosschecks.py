@@ -21,6 +21,8 @@ def cross_checks(tree: dict[str, Any]) -> list[str]:
         *_biased_ratios(tree),
         *_nothing_to_serve(tree),
         *_vllm_in_process(tree),
+        *_nothing_to_train(tree),
+        *_several_respondents(tree),
         *unwritable_folders(tree),
         *_absent_gpu(tree),
         *_attention_elsewhere(tree),
@@ -110,6 +112,20 @@ def _vllm_in_process(tree: dict[str, Any]) -> Iterator[str]:
             f"adapter.rank={rank} is more than vLLM makes room for: type adapter.rank="
             f"{max(LORA_RANKS)} or less, or rollout=native"
         )
+
+
+def _nothing_to_train(tree: dict[str, Any]) -> Iterator[str]:
+    """Without a pipeline it is an evaluation."""
+    if "pipeline" in tree and tree.get("adapter", {}).get("kind") == "frozen":
+        yield "adapter=frozen leaves nothing to train: type adapter=lora"
+
+
+def _several_respondents(tree: dict[str, Any]) -> Iterator[str]:
+    """An evaluation scores one model, or one file."""
+    if tree.get("run") is not None and tree.get("predictions") is not None:
+        yield "run=<run directory> and predictions=<file> both bring answers: type one of them"
+    if "benchmark" in tree and not tree["benchmark"]:
+        yield "no benchmark is chosen: type for example benchmark=world_vqa"
 
 
 def _number(value: object, otherwise: float) -> float:

@@ -28,6 +28,7 @@ class Outcome:
     true: tuple[Box, ...]
     """Empty when the truth names no boxes: the question then says nothing about IoU."""
     view: View
+    """A width of 0: nobody knows the picture's size, so nothing is said about its frame."""
     well_formed: bool
     """Every box of the answer could be read."""
     format_ok: bool
@@ -46,7 +47,7 @@ COLUMNS: tuple[str, ...] = (
     "all_hit",
     "predicted",
     "true",
-    "outside",
+    "outside",  # nan when the picture's size is unknown
     "format_ok",
     "well_formed",
     "truncated",
@@ -98,7 +99,7 @@ class GroundingMetrics(Metric):
         n = len(table["image"])
         asked = _where(table, ~np.isnan(table["correct"]))
         boxed = _where(table, table["true"] > 0)
-        drawn = _where(table, table["predicted"] > 0)
+        drawn = _where(table, (table["predicted"] > 0) & ~np.isnan(table["outside"]))
         share = drawn["outside"] / drawn["predicted"]
         intervals = {
             "acc": _proportion(asked["correct"]),
@@ -115,9 +116,7 @@ class GroundingMetrics(Metric):
         summary = {"n": float(n), "boxes_true": float(table["true"].mean())}
         for name, interval in intervals.items():
             if interval is not None:
-                summary[name] = interval.mean
-                summary[f"{name}_low"] = interval.low
-                summary[f"{name}_high"] = interval.high
+                summary |= interval.figures(name)
         return summary
 
     def _mean(
@@ -149,12 +148,18 @@ def _row(outcome: Outcome) -> list[float]:
         float(hits == len(predicted) == len(true)),
         float(len(predicted)),
         float(len(true)),
-        float(sum(not is_inside(box, outcome.view) for box in predicted)),
+        _outside(predicted, outcome.view),
         float(outcome.format_ok),
         float(outcome.well_formed),
         float(outcome.truncated),
         float(outcome.tokens),
     ]
+
+
+def _outside(predicted: tuple[Box, ...], view: View) -> float:
+    if view.width == 0:
+        return float("nan")
+    return float(sum(not is_inside(box, view) for box in predicted))
 
 
 def _digest(key: str) -> int:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import StringIO
 from itertools import pairwise, zip_longest
@@ -19,7 +19,7 @@ from groundrl.grammar.answers import is_correct
 from groundrl.parallel import gathered, is_first, rank, world_size
 from groundrl.policy.policy import Policy
 from groundrl.progress import ProgressLine
-from groundrl.records import Completion, Grounding, RolloutGroup, Sample
+from groundrl.records import Completion, RolloutGroup, Sample
 from groundrl.rewards.base import Attempt, RewardSum
 from groundrl.rewards.format import has_format
 from groundrl.rollout.sampler import Sampler
@@ -57,7 +57,7 @@ class HeldOut:
                 rewards: list[float] = []
                 images: list[str] = []
                 for attempts, scores in self._answer(policy, source):
-                    metrics.update(outcome(attempt) for attempt in attempts)
+                    metrics.update(outcome(attempt, right(attempt)) for attempt in attempts)
                     rewards += scores
                     images += [attempt.sample.image.key for attempt in attempts]
                     for attempt in attempts if is_first() else ():
@@ -103,8 +103,7 @@ class HeldOut:
 
 def reward_figures(rewards: list[float], images: list[str]) -> dict[str, float]:
     """``reward`` with its interval by bootstrap over images."""
-    spread = bootstrap(rewards, images)
-    return {"reward": spread.mean, "reward_low": spread.low, "reward_high": spread.high}
+    return bootstrap(rewards, images).figures("reward")
 
 
 def answered(sample: Sample, record: Mapping[str, Any]) -> RolloutGroup:
@@ -129,11 +128,17 @@ def answered(sample: Sample, record: Mapping[str, Any]) -> RolloutGroup:
     )
 
 
-def outcome(attempt: Attempt) -> Outcome:
+def right(attempt: Attempt) -> bool | None:
+    """Whether the answer is right; None for samples that ask for boxes only."""
+    sample = attempt.sample
+    return is_correct(attempt.parsed.answer, sample) if sample.answers else None
+
+
+def outcome(attempt: Attempt, correct: bool | None) -> Outcome:
     """What the metrics need to know about an answer."""
     sample = attempt.sample
     return Outcome(
-        correct=is_correct(attempt.parsed.answer, sample) if sample.answers else None,
+        correct=correct,
         predicted=tuple(grounding.box for grounding in attempt.parsed.groundings),
         true=tuple(grounding.box for grounding in sample.groundings),
         view=attempt.view,
@@ -147,8 +152,14 @@ def outcome(attempt: Attempt) -> Outcome:
 
 def answer_record(attempt: Attempt, set_name: str, run_dir: Path) -> dict[str, object]:
     """One line of ``heldout_<stage>.jsonl``; the picture is kept once, beside it."""
-    sample, parsed = attempt.sample, attempt.parsed
-    judged = outcome(attempt)
+    picture = keep_picture(attempt.sample, run_dir)
+    return describe(attempt, set_name, right(attempt)) | {"image": picture}
+
+
+def describe(attempt: Attempt, set_name: str, correct: bool | None) -> dict[str, object]:
+    """Question, truth and answer as JSON can hold them."""
+    sample, said = attempt.sample, attempt.parsed.groundings
+    true = [grounding.box for grounding in sample.groundings]
     return {
         "set": set_name,
         "id": sample.id,
@@ -160,23 +171,26 @@ def answer_record(attempt: Attempt, set_name: str, run_dir: Path) -> dict[str, o
         "tokens": attempt.completion.tokens,
         "truncated": attempt.completion.truncated,
         "model_size": [attempt.view.model_width, attempt.view.model_height],
-        "correct": judged.correct,
-        "iou": matched_iou(judged.predicted, judged.true) if judged.true else None,
-        "boxes_true": _boxes(sample.groundings),
-        "boxes_predicted": _boxes(parsed.groundings),
-        "image": _picture(sample, run_dir),
+        "correct": correct,
+        "iou": matched_iou([one.box for one in said], true) if true else None,
+        "boxes_true": [(one.label, one.box.corners) for one in sample.groundings],
+        "boxes_predicted": [
+            (one.label, [round(value, 1) for value in one.box.corners]) for one in said
+        ],
     }
 
 
-def _boxes(groundings: Iterable[Grounding]) -> list[tuple[str, list[float]]]:
-    return [(g.label, [round(value, 1) for value in g.box.corners]) for g in groundings]
-
-
-def _picture(sample: Sample, run_dir: Path) -> str:
-    digest = hashlib.blake2b(sample.image.key.encode(), digest_size=8).hexdigest()
-    name = f"images/{digest}.jpg"
+def keep_picture(sample: Sample, run_dir: Path) -> str:
+    """Writes the picture once; its path from the run directory."""
+    name = picture_name(sample)
     path = run_dir / name
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
         sample.image.load().save(path, quality=90)
     return name
+
+
+def picture_name(sample: Sample) -> str:
+    """Where a run directory keeps the picture."""
+    digest = hashlib.blake2b(sample.image.key.encode(), digest_size=8).hexdigest()
+    return f"images/{digest}.jpg"

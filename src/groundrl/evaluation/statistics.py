@@ -1,10 +1,11 @@
 """95 % intervals: of a proportion, of a mean over images, of a mean over seeds."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from scipy.special import ndtri, stdtrit
 
 LEVEL = 0.95
@@ -22,6 +23,10 @@ class Interval:
     high: float
     n: int
     """Values that the mean is taken over."""
+
+    def figures(self, name: str) -> dict[str, float]:
+        """``{name: mean, name_low: low, name_high: high}``."""
+        return {name: self.mean, f"{name}_low": self.low, f"{name}_high": self.high}
 
 
 def wilson(successes: int, n: int) -> Interval:
@@ -73,16 +78,40 @@ def bootstrap(
     weight = np.ones_like(array) if weights is None else np.asarray(weights, dtype=np.float64)
     if not (weight > 0).all():
         raise ValueError("weights must be positive: leave values without weight out")
-    cluster = np.arange(len(array))
+    return bootstrap_of_sums(
+        np.stack([array * weight, weight], axis=1),
+        lambda sums: sums[..., 0] / sums[..., 1],
+        clusters,
+        resamples,
+        seed,
+    )
+
+
+def bootstrap_of_sums(
+    parts: Float[np.ndarray, "n k"],
+    statistic: Callable[[Float[np.ndarray, "R k"]], Float[np.ndarray, "R"]],
+    clusters: Sequence[str] | Sequence[int] | np.ndarray | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Interval:
+    """Percentile bootstrap of a function of column sums: a ratio, an F1, a sum of percentages.
+
+    Whole clusters are drawn with replacement, as in ``bootstrap``. ValueError without rows.
+    """
+    if len(parts) == 0:
+        raise ValueError("nothing was counted, so there is nothing to resample")
+    cluster = np.arange(len(parts))
     if clusters is not None:
         cluster = np.unique(np.asarray(clusters), return_inverse=True)[1]
-    sums = np.bincount(cluster, weights=array * weight)
-    totals = np.bincount(cluster, weights=weight)
+    sums = np.zeros((cluster.max() + 1, parts.shape[1]))
+    np.add.at(sums, cluster, parts)
     drawn = np.random.default_rng(seed).integers(0, len(sums), (resamples, len(sums)))
-    means = sums[drawn].sum(axis=1) / totals[drawn].sum(axis=1)
-    low, high = np.quantile(means, (1 - _UPPER, _UPPER))
-    mean = float(sums.sum() / totals.sum())
-    return Interval(mean=mean, low=float(low), high=float(high), n=len(array))
+    # How often each cluster was drawn: a product instead of a table of all draws.
+    counts = np.stack([np.bincount(row, minlength=len(sums)) for row in drawn])
+    values = statistic(counts @ sums)
+    low, high = np.quantile(values, (1 - _UPPER, _UPPER))
+    mean = float(statistic(parts.sum(axis=0, keepdims=True))[0])
+    return Interval(mean=mean, low=float(low), high=float(high), n=len(parts))
 
 
 def _array(values: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -27,9 +28,12 @@ class Adapter:
 
     ``lora``: arXiv 2106.09685. ``qlora``: LoRA over NF4 weights, arXiv 2305.14314. ``none``: all
     weights of the language model, which costs a second, frozen copy of them for the reference.
+    ``frozen``: none, for evaluation.
     """
 
-    kind: Literal["lora", "qlora", "none"] = "lora"
+    kind: Literal["lora", "qlora", "none", "frozen"] = "lora"
+    path: str | None = None
+    """Folder of a trained adapter in PEFT format, for ``frozen``."""
     rank: int = 16
     alpha: int = 32
     """The update is scaled by ``alpha / rank``."""
@@ -50,6 +54,8 @@ class Adapter:
     def apply(self, vlm: PreTrainedModel) -> PreTrainedModel | PeftModel:
         """Freeze and wrap ``vlm``; raises UserError when a target names no layer."""
         vlm.requires_grad_(False)
+        if self.kind == "frozen":
+            return vlm if self.path is None else trained(vlm, self.path)
         if self.kind == "qlora":
             keep_layout(vlm)
         spec = spec_of(vlm)
@@ -73,6 +79,16 @@ class Adapter:
             task_type="CAUSAL_LM",
         )
         return get_peft_model(vlm, config)
+
+
+def trained(vlm: PreTrainedModel, folder: str) -> PeftModel:
+    """``vlm`` with a trained adapter. Raises UserError where there is none."""
+    if not (Path(folder) / "adapter_config.json").is_file():
+        raise UserError(
+            f"adapter.path={folder} is no adapter in PEFT format: it has no adapter_config.json. "
+            "Type adapter.path=<run directory>/adapter."
+        )
+    return PeftModel.from_pretrained(vlm, folder)
 
 
 def keep_layout(vlm: PreTrainedModel) -> None:

@@ -28,7 +28,7 @@ TAG = re.compile(r"(&lt;/?\w+&gt;)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One line of ``heldout_<stage>.jsonl``. Boxes are in the PIXEL frame."""
+    """A line of ``heldout_<stage>.jsonl`` or ``predictions.jsonl``; boxes in the PIXEL frame."""
 
     stage: str
     set: str
@@ -92,11 +92,13 @@ def _groundings(pairs: list[Any]) -> tuple[Grounding, ...]:
 def read_answers(run_dir: Path, order: Sequence[str]) -> list[list[Answer]]:
     """The answers of each stage (each file), those named in ``order`` first, then by name.
 
+    ``predictions.jsonl`` of an evaluation counts as the stage "result".
+
     Raises UserError, with file and line, on a line that is no answer record.
     """
-    files = list(run_dir.glob("heldout_*.jsonl"))
+    files = [*run_dir.glob("heldout_*.jsonl"), *run_dir.glob("predictions.jsonl")]
     stages = []
-    names = {file: file.stem.removeprefix("heldout_") for file in files}
+    names = {f: f.stem.removeprefix("heldout_").replace("predictions", "result") for f in files}
     places = {stage: place for place, stage in enumerate(order)}
     for file in sorted(files, key=lambda file: (places.get(names[file], len(places)), file)):
         stage = names[file]

@@ -89,21 +89,28 @@ class RewardSum:
         return Score(total=total, parts=parts)
 
     def attempt(self, group: RolloutGroup, completion: Completion) -> Attempt:
-        """The completion parsed, its boxes converted to PIXEL with the group's view."""
-        parsed = self.grammar.parse(completion.text, self.frame)
+        """``read_attempt`` in this reward's grammar and frame."""
+        return read_attempt(group, completion, self.grammar, self.frame)
 
-        def to_pixel(grounding: Grounding) -> Grounding:
-            return replace(grounding, box=convert(grounding.box, Frame.PIXEL, group.view))
 
-        return Attempt(
-            sample=group.sample,
-            view=group.view,
-            completion=completion,
-            parsed=replace(
-                parsed,
-                reasoning=tuple(
-                    part if isinstance(part, str) else to_pixel(part) for part in parsed.reasoning
-                ),
-                groundings=tuple(to_pixel(grounding) for grounding in parsed.groundings),
+def read_attempt(
+    group: RolloutGroup, completion: Completion, grammar: Grammar, frame: Frame
+) -> Attempt:
+    """The completion parsed, its boxes converted to PIXEL with the group's view."""
+    parsed = grammar.parse(completion.text, frame)
+
+    def to_pixel(grounding: Grounding) -> Grounding:
+        return replace(grounding, box=convert(grounding.box, Frame.PIXEL, group.view))
+
+    return Attempt(
+        sample=group.sample,
+        view=group.view,
+        completion=completion,
+        parsed=replace(
+            parsed,
+            reasoning=tuple(
+                part if isinstance(part, str) else to_pixel(part) for part in parsed.reasoning
             ),
-        )
+            groundings=tuple(to_pixel(grounding) for grounding in parsed.groundings),
+        ),
+    )

@@ -1,0 +1,77 @@
+"""A checked evaluation config -> the objects that it names."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from groundrl.boxes import Frame
+from groundrl.config.build import make, make_trainer
+from groundrl.config.resolved import RESOLVED
+from groundrl.errors import UserError
+from groundrl.evaluation.asking import Respondent
+from groundrl.evaluation.benchmarks.base import Benchmark
+from groundrl.evaluation.recorded import Notation, read_predictions
+from groundrl.grammar import get_grammar
+from groundrl.rollout.sampler import Sampler
+from groundrl.stages.evaluate import Evaluation, Recording
+
+BROUGHT = ("model", "adapter", "grammar")
+"""What ``run=`` brings along, so that it cannot be chosen beside it."""
+
+
+def take_run(cfg: DictConfig) -> None:
+    """Put the model, adapter and grammar of ``cfg.run``, a run directory of train.py, in place."""
+    if cfg.run is None:
+        return
+    folder = Path(cfg.run)
+    file = folder / RESOLVED
+    if not file.is_file() or not (folder / "adapter").is_dir():
+        raise UserError(
+            f"run={folder} is no finished run of train.py: it needs {RESOLVED} and adapter/. "
+            "Type run=<the path that it printed last>, or model.path=<folder>."
+        )
+    typed = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    clash = [line for line in typed if line.lstrip("+~").split("=")[0].split(".")[0] in BROUGHT]
+    if clash:
+        raise UserError(f"run={folder} brings its own {' and '.join(clash)}: drop one of the two")
+    trained = cast(DictConfig, OmegaConf.load(file))
+    with open_dict(cfg):
+        cfg.model, cfg.grammar = trained.model, trained.grammar
+        cfg.sampling.max_tokens = trained.stage.grpo.module.sampler.sampling.max_tokens
+        cfg.model.adapter = cfg.adapter
+        weights = str(folder / "adapter")
+        if (folder / "adapter" / "adapter_config.json").is_file():
+            cfg.adapter.path = weights
+        else:  # adapter=none trains and saves the whole model
+            cfg.model.path = weights
+        cfg.model.adapter = cfg.adapter
+
+
+def build_evaluation(cfg: DictConfig, run_dir: Path) -> Evaluation:
+    """The evaluation that ``cfg`` describes, with its output in ``run_dir``."""
+    benchmarks: dict[str, Benchmark] = {str(k): make(v) for k, v in cfg.benchmark.items()}
+    return Evaluation(
+        benchmarks=benchmarks,
+        source=_recording(cfg) if cfg.predictions else _respondent(cfg),
+        make_trainer=make_trainer(cfg.trainer),
+        run_dir=run_dir,
+        hparams=cast(dict[str, object], OmegaConf.to_container(cfg, resolve=True)),
+    )
+
+
+def _recording(cfg: DictConfig) -> Recording:
+    path = Path(cfg.predictions).expanduser()
+    return Recording(path=path, answers=read_predictions(path, get_grammar(cfg.records.grammar)))
+
+
+def _respondent(cfg: DictConfig) -> Respondent:
+    sampling: Any = make(cfg.sampling)
+    return Respondent(
+        load=partial(make, cfg.model),
+        sampler=Sampler(make(cfg.rollout), sampling, group_size=1, seed=cfg.seed),
+        notation=Notation.of(cfg.grammar, Frame(cfg.model.frame)),
+        prompting=cfg.prompting,
+    )

@@ -1,0 +1,232 @@
+"""Multiple choice: DrivingVQA (several right options) and A-OKVQA (one; or words of its own)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from groundrl.errors import UserError
+from groundrl.evaluation.benchmarks.base import (
+    Answered,
+    Figures,
+    Form,
+    Questions,
+    column,
+    images,
+    mean,
+    precision_recall_f1,
+    said,
+    share,
+)
+from groundrl.evaluation.benchmarks.files import (
+    Download,
+    Pictures,
+    Published,
+    fields,
+    pixel_corners,
+    read_json,
+    some_or_raise,
+)
+from groundrl.grammar.answers import LETTERS, normalise, read_answer
+from groundrl.records import Grounding, ImageFile, Provenance, Sample
+from groundrl.rewards.base import Attempt
+
+MAX_AREA = 3_686_400
+"""Pixels of the largest picture asked about, as published ("Visual Reasoning", study 2)."""
+MATCHES_FOR_FULL_MARKS = 3
+"""Of ten people: an answer that three gave is right (VQA's rule, as A-OKVQA uses it)."""
+
+
+def distinct(options: Sequence[str]) -> tuple[str, ...]:
+    """Options as told apart by their words: blank and repeated ones are given their letter."""
+    plain = [normalise(option) for option in options]
+    return tuple(
+        option if text and plain.count(text) == 1 else f"{option} [{LETTERS[index]}]".strip()
+        for index, (option, text) in enumerate(zip(options, plain, strict=True))
+    )
+
+
+def chosen(attempt: Attempt) -> frozenset[str]:
+    """The options that the answer names by word or letter; none when it says anything else."""
+    return read_answer(said(attempt), attempt.sample.options) or frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrivingVQA(Published):
+    """Questions of a driving theory exam (arXiv 2501.04671): any number of options is right.
+
+    ``exam_score``: share of questions with exactly the right options. ``precision``, ``recall``,
+    ``f1``: micro-averages over options. ``multi_acc``: exam score of the questions with more than
+    one right option. Only single questions with at most ``MAX_AREA`` pixels are asked.
+    """
+
+    split: str = "test"
+    form: Form = Form.OPTIONS
+
+    def questions(self) -> Questions:
+        """See ``Benchmark``."""
+        place = "https://huggingface.co/datasets/EPFL-DrivingVQA/DrivingVQA"
+        file = f"{self.split}.json"
+        download = Download(name="DrivingVQA", parts={file: place, "images": place})
+        found = download.find(self.root)
+        pictures = Pictures(found["images"], found["images"].parent)
+        samples: list[Sample] = []
+        missing: list[str] = []
+        for index, row in enumerate(_rows(found[file])):
+            where = f"{found[file]}: record {index}"
+            name, several = fields(row, ("img_filename", "has_multiple_questions"), where)
+            if several:
+                continue
+            image = pictures.find(name)
+            if isinstance(image, str):
+                missing.append(f"{Path(name).stem}: {image}")
+            elif image.width * image.height <= MAX_AREA:
+                samples.append(self._sample(row, image, where))
+        some_or_raise("DrivingVQA", samples, missing)
+        return Questions(samples=tuple(samples), missing=tuple(missing))
+
+    def _sample(self, row: Any, image: ImageFile, where: str) -> Sample:
+        question, choices, right = fields(
+            row, ("questions", "possible_answers", "true_answers"), where
+        )
+        options = distinct([choices[letter] for letter in sorted(choices)])
+        named = dict(zip(sorted(choices), options, strict=True))
+        strangers = [letter for letter in right if letter not in named]
+        if strangers:
+            raise UserError(f"{where}: true_answers {strangers} are not among {sorted(choices)}")
+        return Sample(
+            id=image.path.stem,
+            image=image,
+            question=question[0] if isinstance(question, list) else question,
+            options=options,
+            answers=tuple(named[letter] for letter in sorted(right)),
+            groundings=tuple(_entities(row)),
+            kind="several" if len(right) > 1 else "single",
+            provenance=Provenance(dataset="drivingvqa", split=self.split, licence="MIT"),
+        )
+
+    def score(self, attempt: Attempt) -> dict[str, float]:
+        """Which options were chosen, and which should have been."""
+        picked, right = chosen(attempt), frozenset(attempt.sample.answers)
+        return {
+            "correct": float(picked == right),
+            "hits": float(len(picked & right)),
+            "chosen": float(len(picked)),
+            "right": float(len(right)),
+        }
+
+    def figures(self, answered: Sequence[Answered]) -> Figures:
+        """See the class."""
+        correct, right = column(answered, "correct"), column(answered, "right")
+        several = right > 1
+        return {
+            **share("exam_score", correct),
+            **precision_recall_f1(
+                column(answered, "hits"), column(answered, "chosen"), right, images(answered)
+            ),
+            **share("multi_acc", correct[several]),
+            "multi_n": float(several.sum()),
+            **share("unparsed", column(answered, "chosen") == 0),
+        }
+
+
+def _rows(path: Path) -> list[Any]:
+    content = read_json(path)
+    rows = list(content.values()) if isinstance(content, dict) else content
+    if not isinstance(rows, list):
+        raise UserError(f"{path}: expected a list of records")
+    return rows
+
+
+def _entities(row: Any) -> list[Grounding]:
+    """``relevant_entities``: ``[{"car": [x, y, width, height]}, ...]``."""
+    return [
+        Grounding(label=label, box=pixel_corners(x, y, x + w, y + h))
+        for entity in row.get("relevant_entities") or ()
+        for label, (x, y, w, h) in entity.items()
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AOKVQA(Published):
+    """Questions that need knowledge of the world (arXiv 2206.01718).
+
+    With ``direct`` no options are shown, and an answer scores ``min(1, matches / 3)`` over the ten
+    given by people, compared by letters and digits; difficult questions are left out, as published.
+    Otherwise exactly the right one of four must be chosen.
+    """
+
+    split: str = "val"
+    direct: bool = False
+
+    @property
+    def form(self) -> Form:
+        """Options, or words of the model's own."""
+        return Form.TEXT if self.direct else Form.OPTIONS
+
+    def questions(self) -> Questions:
+        """See ``Benchmark``; pictures are looked for where COCO's archives unpack to."""
+        file = f"**/aokvqa_v1p0_{self.split}.json"
+        pixels = f"{'val' if self.split == 'val' else self.split}2017"
+        download = Download(
+            name="A-OKVQA",
+            parts={
+                file: "https://prior-datasets.s3.us-east-2.amazonaws.com/aokvqa/aokvqa_v1p0.tar.gz",
+                f"**/{pixels}": f"http://images.cocodataset.org/zips/{pixels}.zip",
+            },
+        )
+        found = download.find(self.root)
+        pictures = Pictures(found[f"**/{pixels}"])
+        samples: list[Sample] = []
+        missing: list[str] = []
+        for index, row in enumerate(read_json(found[file])):
+            where = f"{found[file]}: record {index}"
+            number, name = fields(row, ("image_id", "question_id"), where)
+            if self.direct and row.get("difficult_direct_answer"):
+                continue
+            image = pictures.find(f"{number:012d}.jpg")
+            if isinstance(image, str):
+                missing.append(f"{name}: {image}")
+            else:
+                samples.append(self._sample(row, image, where))
+        some_or_raise("A-OKVQA", samples, missing)
+        return Questions(samples=tuple(samples), missing=tuple(missing))
+
+    def _sample(self, row: Any, image: ImageFile, where: str) -> Sample:
+        wanted = ("question_id", "question", "direct_answers" if self.direct else "choices")
+        name, question, texts = fields(row, wanted, where)
+        options: tuple[str, ...] = ()
+        answers: tuple[str, ...] = tuple(texts)
+        if not self.direct:
+            (place,) = fields(row, ("correct_choice_idx",), where)
+            options = distinct(texts)
+            answers = (options[place],)
+        return Sample(
+            id=name,
+            image=image,
+            question=question,
+            options=options,
+            answers=answers,
+            kind="direct" if self.direct else "choice",
+            provenance=Provenance(dataset="aokvqa", split=self.split, licence="Apache-2.0"),
+        )
+
+    def score(self, attempt: Attempt) -> dict[str, float]:
+        """See the class."""
+        if attempt.sample.options:
+            picked = chosen(attempt)
+            right = picked == frozenset(attempt.sample.answers)
+            return {"correct": float(right), "chosen": float(len(picked))}
+        plain = normalise(said(attempt))
+        matches = sum(normalise(answer) == plain for answer in attempt.sample.answers)
+        return {
+            "score": min(1.0, matches / MATCHES_FOR_FULL_MARKS),
+            "chosen": float(bool(plain)),
+        }
+
+    def figures(self, answered: Sequence[Answered]) -> Figures:
+        """``acc`` with options, else ``score``; ``unparsed``: nothing was chosen or said."""
+        found = share("unparsed", column(answered, "chosen") == 0)
+        if "correct" in answered[0].scores:
+            return share("acc", column(answered, "correct")) | found
+        return mean("score", column(answered, "score"), images(answered)) | found

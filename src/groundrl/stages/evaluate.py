@@ -1,0 +1,123 @@
+"""Asks the questions of benchmarks, judges the answers, and leaves a run directory."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from groundrl.evaluation.asking import PREDICTIONS, Respondent, answered, ask
+from groundrl.evaluation.benchmarks.base import Answered, Benchmark, Figures, Questions, summary
+from groundrl.evaluation.heldout import keep_picture
+from groundrl.evaluation.matching import match_recorded
+from groundrl.evaluation.recorded import Recorded, UnseenImage, prediction
+from groundrl.parallel import is_first
+from groundrl.records import Sample
+from groundrl.report.gallery import picked, read_answers
+from groundrl.report.run_report import write_report
+from groundrl.report.tables import BOUNDS, before_after_table
+from groundrl.report.tensorboard import log_hparams
+from groundrl.stages.fit import MakeTrainer, placed
+
+MISSING = "missing.txt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """Answers that were given before."""
+
+    path: Path
+    answers: Sequence[Recorded]
+
+
+@dataclass(slots=True, kw_only=True)
+class Evaluation:
+    """Everything an evaluation needs, built but not started."""
+
+    benchmarks: Mapping[str, Benchmark]
+    source: Respondent | Recording
+    make_trainer: MakeTrainer
+    run_dir: Path
+    hparams: Mapping[str, object]
+    """The resolved config, for TensorBoard's HParams page."""
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def run(self) -> Figures:
+        """Ask, judge, write; what an earlier, interrupted run was told is not asked again."""
+        start = time.perf_counter()
+        answers, questions = self._answers()
+        self.seconds["answers"] = time.perf_counter() - start
+        figures = self._figures(answers, questions)
+        self.seconds["total"] = time.perf_counter() - start
+        if is_first():
+            self._write(answers, questions, figures)
+        return figures
+
+    def _answers(self) -> tuple[dict[str, list[Answered]], dict[str, Questions]]:
+        if isinstance(self.source, Respondent):
+
+            def place(policy: Any) -> Any:
+                return placed(policy, self.make_trainer)
+
+            return ask(self.source, self.benchmarks, self.run_dir, place)
+        attempts, questions = match_recorded(self.source.path, self.source.answers, self.benchmarks)
+        answers = {
+            name: [answered(self.benchmarks[name], attempt) for attempt in found]
+            for name, found in attempts.items()
+        }
+        notation = self.source.answers[0].notation
+        with (self.run_dir / PREDICTIONS).open("w", encoding="utf-8") as file:
+            for name, found in answers.items():
+                for one in found:
+                    record = prediction(one.attempt, name, one.scores, notation, seed=None)
+                    file.write(json.dumps(record) + "\n")
+        return answers, questions
+
+    def _figures(
+        self, answers: Mapping[str, list[Answered]], questions: Mapping[str, Questions]
+    ) -> Figures:
+        figures: Figures = {}
+        for name, found in answers.items():
+            own = summary(self.benchmarks[name], found)
+            if questions[name].missing:
+                own["missing"] = float(len(questions[name].missing))
+            figures |= {f"{name}/{key}": value for key, value in own.items()}
+        return figures
+
+    def _write(
+        self,
+        answers: Mapping[str, list[Answered]],
+        questions: Mapping[str, Questions],
+        figures: Figures,
+    ) -> None:
+        missing = [f"{name}\t{one}" for name, q in questions.items() for one in q.missing]
+        if missing:
+            (self.run_dir / MISSING).write_text("\n".join(missing) + "\n")
+            print(f"{len(missing)} questions have no picture: {self.run_dir / MISSING}")
+        samples = {
+            (name, one.attempt.sample.id): one.attempt.sample
+            for name, found in answers.items()
+            for one in found
+        }
+        self._keep_pictures(samples)
+        draft = self.run_dir / "metrics.partial"
+        draft.write_text(json.dumps({**figures, "time": self.seconds}, indent=1))
+        draft.replace(self.run_dir / "metrics.json")
+        plain = {k: v for k, v in figures.items() if not k.endswith(BOUNDS)}
+        with SummaryWriter(str(self.run_dir / "tensorboard")) as writer:
+            for name, value in plain.items():
+                writer.add_scalar(name, value, 0)
+            log_hparams(writer, self.hparams, plain)
+        write_report(self.run_dir)
+        print(before_after_table({"result": figures}, ["result"]))
+        print(self.run_dir)
+
+    def _keep_pictures(self, samples: Mapping[tuple[str, str], Sample]) -> None:
+        """Those of the answers that the report shows."""
+        for _, shown in picked(read_answers(self.run_dir, [])):
+            sample = samples[shown.set, shown.id]
+            if not isinstance(sample.image, UnseenImage):
+                keep_picture(sample, self.run_dir)
