@@ -124,6 +124,9 @@ def _several_respondents(tree: dict[str, Any]) -> Iterator[str]:
     """An evaluation scores one model, or one file."""
     if tree.get("run") is not None and tree.get("predictions") is not None:
         yield "run=<run directory> and predictions=<file> both bring answers: type one of them"
+    pair = tree.get("compare")
+    if pair is not None and not (isinstance(pair, list) and len(pair) == 2):
+        yield f"compare={pair} does not name two runs: type compare=[<run>,<run>]"
     if "benchmark" in tree and not tree["benchmark"]:
         yield "no benchmark is chosen: type for example benchmark=world_vqa"
 

@@ -16,6 +16,7 @@ from groundrl.evaluation.benchmarks.base import Benchmark
 from groundrl.evaluation.recorded import Notation, read_predictions
 from groundrl.grammar import get_grammar
 from groundrl.rollout.sampler import Sampler
+from groundrl.stages.compare import Comparison
 from groundrl.stages.evaluate import Evaluation, Recording
 
 BROUGHT = ("model", "adapter", "grammar")
@@ -50,8 +51,11 @@ def take_run(cfg: DictConfig) -> None:
         cfg.model.adapter = cfg.adapter
 
 
-def build_evaluation(cfg: DictConfig, run_dir: Path) -> Evaluation:
+def build_evaluation(cfg: DictConfig, run_dir: Path) -> Evaluation | Comparison:
     """The evaluation that ``cfg`` describes, with its output in ``run_dir``."""
+    if cfg.compare is not None:
+        first, second = cfg.compare
+        return Comparison(places=(first, second), run_dir=run_dir)
     benchmarks: dict[str, Benchmark] = {str(k): make(v) for k, v in cfg.benchmark.items()}
     return Evaluation(
         benchmarks=benchmarks,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtri, stdtrit
+from scipy.stats import binomtest
 
 LEVEL = 0.95
 """Coverage of every interval here."""
@@ -119,3 +120,25 @@ def _array(values: Sequence[float] | np.ndarray) -> np.ndarray:
     if array.ndim != 1 or len(array) == 0:
         raise ValueError(f"expected a list of at least one number, got shape {array.shape}")
     return array
+
+
+def mcnemar(only_a: int, only_b: int) -> float:
+    """Two-sided p of the exact McNemar test (McNemar 1947): were ``a`` and ``b`` equally good,
+    the questions that only one of them has right would be shared out by a fair coin."""
+    n = only_a + only_b
+    return float(binomtest(only_a, n, 0.5).pvalue) if n else 1.0
+
+
+def cohen_kappa(a: Sequence[object], b: Sequence[object]) -> float:
+    """Agreement of two raters beyond chance, ``(p_o - p_e) / (1 - p_e)`` (Cohen 1960); at most 1.
+
+    1 when both always say the same one thing. ValueError for lists of other lengths, or empty.
+    """
+    if len(a) != len(b) or not a:
+        raise ValueError(f"cannot compare {len(a)} ratings with {len(b)}")
+    observed = sum(x == y for x, y in zip(a, b, strict=True)) / len(a)
+    kinds = {*a, *b}
+    chance = sum(
+        sum(x == kind for x in a) * sum(y == kind for y in b) / len(a) ** 2 for kind in kinds
+    )
+    return 1.0 if chance == 1 else (observed - chance) / (1 - chance)

@@ -70,14 +70,14 @@ class Benchmark(Protocol):
 
 
 def summary(benchmark: Benchmark, answered: Sequence[Answered]) -> Figures:
-    """The benchmark's figures, then those of every grounded answer (``metrics.EVALUATION``)."""
+    """The benchmark's figures, beside those of every grounded answer (``metrics.EVALUATION``)."""
     metrics = GroundingMetrics(sync_on_compute=False)  # all answers are here
     metrics.update(
         outcome(one.attempt, None if "correct" not in one.scores else one.scores["correct"] > 0)
         for one in answered
     )
-    shared = metrics.compute()
-    return benchmark.figures(answered) | shared
+    own = benchmark.figures(answered)
+    return own | metrics.compute() | own
 
 
 def said(attempt: Attempt) -> str:
@@ -116,7 +116,7 @@ def of_sums(
     parts: np.ndarray,
     clusters: Sequence[str],
 ) -> Figures:
-    """Functions of column sums (``... k``) with intervals by bootstrap over pictures."""
+    """Functions of column sums (``R k``) with intervals by bootstrap over pictures."""
     found: Figures = {}
     for name, statistic in statistics.items():
         found |= bootstrap_of_sums(parts, statistic, clusters).figures(name)
@@ -134,9 +134,9 @@ def precision_recall_f1(
     """Micro-averages: ``P = hits / predicted``, ``R = hits / true``, ``F1 = 2 P R / (P + R)``."""
     return of_sums(
         {
-            "precision": lambda s: ratio(s[..., 0], s[..., 1]),
-            "recall": lambda s: ratio(s[..., 0], s[..., 2]),
-            "f1": lambda s: ratio(2 * s[..., 0], s[..., 1] + s[..., 2]),
+            "precision": lambda s: ratio(s[:, 0], s[:, 1]),
+            "recall": lambda s: ratio(s[:, 0], s[:, 2]),
+            "f1": lambda s: ratio(2 * s[:, 0], s[:, 1] + s[..., 2]),
         },
         np.stack([hits, predicted, true], axis=1),
         clusters,

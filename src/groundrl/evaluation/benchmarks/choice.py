@@ -19,13 +19,15 @@ from groundrl.evaluation.benchmarks.base import (
     share,
 )
 from groundrl.evaluation.benchmarks.files import (
+    COCO_FOLDERS,
+    COCO_PLACE,
+    Asked,
     Download,
     Pictures,
     Published,
     fields,
     pixel_corners,
     read_json,
-    some_or_raise,
 )
 from groundrl.grammar.answers import LETTERS, normalise, read_answer
 from groundrl.records import Grounding, ImageFile, Provenance, Sample
@@ -69,21 +71,15 @@ class DrivingVQA(Published):
         file = f"{self.split}.json"
         download = Download(name="DrivingVQA", parts={file: place, "images": place})
         found = download.find(self.root)
-        pictures = Pictures(found["images"], found["images"].parent)
-        samples: list[Sample] = []
-        missing: list[str] = []
-        for index, row in enumerate(_rows(found[file])):
-            where = f"{found[file]}: record {index}"
+        (path, *_), (images, *_) = found[file], found["images"]
+        asked = Asked("DrivingVQA", Pictures([images, images.parent]))
+        for index, row in enumerate(_rows(path)):
+            where = f"{path}: record {index}"
             name, several = fields(row, ("img_filename", "has_multiple_questions"), where)
-            if several:
-                continue
-            image = pictures.find(name)
-            if isinstance(image, str):
-                missing.append(f"{Path(name).stem}: {image}")
-            elif image.width * image.height <= MAX_AREA:
-                samples.append(self._sample(row, image, where))
-        some_or_raise("DrivingVQA", samples, missing)
-        return Questions(samples=tuple(samples), missing=tuple(missing))
+            image = None if several else asked.picture(Path(name).stem, name)
+            if image is not None and image.width * image.height <= MAX_AREA:
+                asked.add(self._sample(row, image, where))
+        return asked.questions()
 
     def _sample(self, row: Any, image: ImageFile, where: str) -> Sample:
         question, choices, right = fields(
@@ -165,32 +161,26 @@ class AOKVQA(Published):
         return Form.TEXT if self.direct else Form.OPTIONS
 
     def questions(self) -> Questions:
-        """See ``Benchmark``; pictures are looked for where COCO's archives unpack to."""
+        """See ``Benchmark``."""
         file = f"**/aokvqa_v1p0_{self.split}.json"
-        pixels = f"{'val' if self.split == 'val' else self.split}2017"
         download = Download(
             name="A-OKVQA",
             parts={
                 file: "https://prior-datasets.s3.us-east-2.amazonaws.com/aokvqa/aokvqa_v1p0.tar.gz",
-                f"**/{pixels}": f"http://images.cocodataset.org/zips/{pixels}.zip",
+                COCO_FOLDERS: COCO_PLACE,
             },
         )
         found = download.find(self.root)
-        pictures = Pictures(found[f"**/{pixels}"])
-        samples: list[Sample] = []
-        missing: list[str] = []
-        for index, row in enumerate(read_json(found[file])):
-            where = f"{found[file]}: record {index}"
+        asked = Asked("A-OKVQA", Pictures(found[COCO_FOLDERS]))
+        for index, row in enumerate(read_json(found[file][0])):
+            where = f"{found[file][0]}: record {index}"
             number, name = fields(row, ("image_id", "question_id"), where)
             if self.direct and row.get("difficult_direct_answer"):
                 continue
-            image = pictures.find(f"{number:012d}.jpg")
-            if isinstance(image, str):
-                missing.append(f"{name}: {image}")
-            else:
-                samples.append(self._sample(row, image, where))
-        some_or_raise("A-OKVQA", samples, missing)
-        return Questions(samples=tuple(samples), missing=tuple(missing))
+            image = asked.picture(name, f"{number:012d}.jpg")
+            if image is not None:
+                asked.add(self._sample(row, image, where))
+        return asked.questions()
 
     def _sample(self, row: Any, image: ImageFile, where: str) -> Sample:
         wanted = ("question_id", "question", "direct_answers" if self.direct else "choices")

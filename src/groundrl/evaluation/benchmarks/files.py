@@ -1,7 +1,8 @@
 """Published files below a folder of the user: what is missing, and where to get it."""
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from PIL import Image
 
 from groundrl.boxes import Box, Frame
 from groundrl.errors import UserError
+from groundrl.evaluation.benchmarks.base import Questions
 from groundrl.records import ImageFile, Sample
 
 Number = int | float
@@ -29,24 +31,33 @@ class Download:
 
     name: str
     parts: Mapping[str, str]
-    """Path below the root (a pattern of ``Path.glob``) -> where to get it."""
+    """Path below the root -> where to get it. The path is a pattern of ``Path.glob``; one of
+    several does where "|" stands between them."""
 
-    def find(self, root: str | None) -> dict[str, Path]:
-        """Pattern -> its first match. Raises UserError that lists every missing part."""
-        parts = "".join(f"\n  {path}: {place}" for path, place in self.parts.items())
+    def find(self, root: str | None) -> dict[str, list[Path]]:
+        """Pattern -> its matches. Raises UserError that lists every missing part."""
+        parts = "".join(
+            f"\n  {path.replace('|', ' or ')}: {place}" for path, place in self.parts.items()
+        )
         if root is None:
             raise UserError(
                 f"{self.name} is read from a folder of yours: type data.root=<folder>. It holds"
                 + parts
             )
         folder = Path(root).expanduser()
-        found = {pattern: sorted(folder.glob(pattern)) for pattern in self.parts}
+        found = {
+            pattern: [path for one in pattern.split("|") for path in sorted(folder.glob(one))]
+            for pattern in self.parts
+        }
         absent = [pattern for pattern, paths in found.items() if not paths]
         if absent:
-            lacking = "".join(f"\n  {path}: get it from {self.parts[path]}" for path in absent)
+            lacking = "".join(
+                f"\n  {path.replace('|', ' or ')}: get it from {self.parts[path]}"
+                for path in absent
+            )
             state = "lacks" if folder.is_dir() else "does not exist; it needs"
             raise UserError(f"{self.name}: {folder} {state}{lacking}")
-        return {pattern: paths[0] for pattern, paths in found.items()}
+        return found
 
 
 def read_json(path: Path) -> Any:
@@ -77,21 +88,61 @@ def fields(row: Any, names: Iterable[str], where: str) -> list[Any]:
     return [row[name] for name in wanted]
 
 
+COCO_FOLDERS = "**/val2014|**/train2014|**/val2017|**/train2017"
+COCO_PLACE = "https://cocodataset.org/#download (both years hold the same pictures)"
+_NUMBER = re.compile(r"(?:COCO_\w+?2014_)?(\d{12}\.jpg)")
+
+
 class Pictures:
     """Files found by name below folders, each looked at once."""
 
-    def __init__(self, *folders: Path) -> None:
+    def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = folders
         self._known: dict[str, ImageFile | str] = {}
 
-    def find(self, *names: str) -> ImageFile | str:
-        """The first of the names that is there, or why there is none."""
-        key = "|".join(names)
-        if key not in self._known:
-            paths = [folder / name for name in names for folder in self._folders]
+    def find(self, name: str) -> ImageFile | str:
+        """The picture, or why there is none. COCO's pictures are found by their number."""
+        if name not in self._known:
+            number = _NUMBER.fullmatch(name)
+            names = [name]
+            if number:
+                names += [number[1], f"COCO_val2014_{number[1]}", f"COCO_train2014_{number[1]}"]
+            paths = (folder / one for one in names for folder in self._folders)
             path = next((path for path in paths if path.is_file()), None)
-            self._known[key] = f"no picture {names[0]}" if path is None else picture(path)
-        return self._known[key]
+            self._known[name] = f"no picture {name}" if path is None else picture(path)
+        return self._known[name]
+
+
+class Asked:
+    """Collects questions while their pictures are looked for."""
+
+    def __init__(self, name: str, pictures: Pictures) -> None:
+        self.name = name
+        self.pictures = pictures
+        """Where to look; may change on the way."""
+        self._samples: list[Sample] = []
+        self._missing: list[str] = []
+
+    def picture(self, question: str, name: str) -> ImageFile | None:
+        """The picture of a question; without one the question is noted as missing."""
+        found = self.pictures.find(name)
+        if isinstance(found, str):
+            self._missing.append(f"{question}: {found}")
+            return None
+        return found
+
+    def add(self, sample: Sample) -> None:
+        """One more question."""
+        self._samples.append(sample)
+
+    def questions(self) -> Questions:
+        """All of them. Raises UserError when not one has its picture."""
+        if not self._samples:
+            first = f", for example {self._missing[0]}" if self._missing else ""
+            raise UserError(
+                f"{self.name}: none of {len(self._missing)} questions has its picture{first}"
+            )
+        return Questions(samples=tuple(self._samples), missing=tuple(self._missing))
 
 
 def picture(path: Path) -> ImageFile | str:
@@ -101,13 +152,6 @@ def picture(path: Path) -> ImageFile | str:
             return ImageFile(path=path, width=image.width, height=image.height)
     except (OSError, SyntaxError, ValueError) as error:
         return f"{path} cannot be read ({error})"
-
-
-def some_or_raise(name: str, samples: list[Sample], missing: list[str]) -> None:
-    """Raises UserError when not one question has its picture."""
-    if not samples:
-        first = f", for example {missing[0]}" if missing else ""
-        raise UserError(f"{name}: none of {len(missing)} questions has its picture{first}")
 
 
 def pixel_corners(x1: Number, y1: Number, x2: Number, y2: Number) -> Box:

@@ -1,0 +1,83 @@
+"""CHAIR (arXiv 1809.02156): which of the objects that a caption names are not in the picture?"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from groundrl.evaluation.benchmarks.base import (
+    Answered,
+    Figures,
+    column,
+    images,
+    of_sums,
+    ratio,
+    share,
+)
+from groundrl.records import Grounding
+from groundrl.rewards.base import Attempt
+
+_WORD = re.compile(r"[a-z]+")
+
+
+class Vocabulary:
+    """Words that name objects. Longer names win: "hot dog" is no dog."""
+
+    def __init__(self, words: Mapping[str, str]) -> None:
+        """``words``: what may be written, lower case -> the class it names; "" names none."""
+        self._words = {tuple(word.split()): name for word, name in words.items()}
+        self._longest = max(map(len, self._words))
+
+    def mentions(self, text: str) -> list[str]:
+        """The classes that a text names, in order, each as often as it is named."""
+        words = _WORD.findall(text.lower())
+        found: list[str] = []
+        place = 0
+        while place < len(words):
+            for length in range(min(self._longest, len(words) - place), 0, -1):
+                name = self._words.get(tuple(words[place : place + length]))
+                if name is not None:
+                    found += [name] if name else []
+                    place += length
+                    break
+            else:
+                place += 1
+        return found
+
+
+def caption_text(attempt: Attempt) -> str:
+    """The caption: the answer with the reasoning before it, boxes written as their labels."""
+    parsed = attempt.parsed
+    if parsed.answer is None and not parsed.reasoning:
+        return attempt.completion.text
+    said = [part.label if isinstance(part, Grounding) else part for part in parsed.reasoning]
+    return " ".join([*said, parsed.answer or ""])
+
+
+def caption_scores(attempt: Attempt, vocabulary: Vocabulary) -> dict[str, float]:
+    """Mentions, and how many of them name what is not there (``Sample.answers`` are there)."""
+    mentions = vocabulary.mentions(caption_text(attempt))
+    there = set(attempt.sample.answers)
+    return {
+        "mentions": float(len(mentions)),
+        "invented": float(sum(name not in there for name in mentions)),
+        "found": float(len(there.intersection(mentions))),
+        "objects": float(len(there)),
+    }
+
+
+def caption_figures(answered: Sequence[Answered]) -> Figures:
+    """``chair_i``: share of mentions that are invented; ``chair_s``: share of captions with one;
+    ``recall``: share of the classes there that are named."""
+    names = ("invented", "mentions", "found", "objects")
+    return {
+        **of_sums(
+            {
+                "chair_i": lambda s: ratio(s[:, 0], s[:, 1]),
+                "recall": lambda s: ratio(s[:, 2], s[:, 3]),
+            },
+            np.stack([column(answered, name) for name in names], axis=1),
+            images(answered),
+        ),
+        **share("chair_s", column(answered, "invented") > 0),
+    }

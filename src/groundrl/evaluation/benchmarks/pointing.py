@@ -1,0 +1,46 @@
+"""Referring expressions: RefCOCO, RefCOCO+ and RefCOCOg (arXiv 1608.00272, 1511.02283)."""
+
+from collections.abc import Sequence
+
+from groundrl.boxes import Box, iou
+from groundrl.evaluation.benchmarks.base import Answered, Figures, column, images, mean, share
+from groundrl.evaluation.grounding import HIT_IOU
+from groundrl.records import Grounding
+from groundrl.rewards.base import Attempt
+
+
+def declared_box(attempt: Attempt) -> Box | None:
+    """The one box that an answer declares, never the best of several.
+
+    The only box outside the reasoning; without any, the only box of the reasoning; else None.
+    """
+    boxes = attempt.predicted_boxes
+    thought = [p.box for p in attempt.parsed.reasoning if isinstance(p, Grounding)]
+    concluded = list(boxes)
+    for box in thought:
+        concluded.remove(box)
+    chosen = concluded or thought
+    return chosen[0] if len(chosen) == 1 else None
+
+
+def pointing_scores(attempt: Attempt) -> dict[str, float]:
+    """IoU of the declared box with the true one; 0 without a declared box."""
+    box = declared_box(attempt)
+    value = 0.0 if box is None else iou(box, attempt.sample.groundings[0].box)
+    return {
+        "correct": float(value >= HIT_IOU),
+        "box_iou": value,
+        "none": float(not attempt.predicted_boxes),
+        "several": float(box is None and bool(attempt.predicted_boxes)),
+    }
+
+
+def pointing_figures(answered: Sequence[Answered]) -> Figures:
+    """Of declared boxes: ``acc_50``, share with IoU >= 0.5, and ``iou``; shares of answers that
+    declare none: ``no_box``, ``several_boxes``."""
+    return {
+        **share("acc_50", column(answered, "correct")),
+        **mean("iou", column(answered, "box_iou"), images(answered)),
+        **share("no_box", column(answered, "none")),
+        **share("several_boxes", column(answered, "several")),
+    }

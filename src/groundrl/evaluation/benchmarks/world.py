@@ -1,0 +1,294 @@
+"""The embedded world's counterparts of published benchmarks: same protocols, nothing to download.
+
+Scenes are held out by their seed, half of them tables and half of them streets.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+
+from groundrl.evaluation.benchmarks.base import (
+    Answered,
+    Figures,
+    Form,
+    Questions,
+    by_kind,
+    column,
+    share,
+    verdict,
+)
+from groundrl.evaluation.benchmarks.captions import Vocabulary, caption_figures, caption_scores
+from groundrl.evaluation.benchmarks.pointing import pointing_figures, pointing_scores
+from groundrl.evaluation.benchmarks.statements import WORDS, Statements, statement
+from groundrl.evaluation.benchmarks.yes_no import (
+    mme_figures,
+    mme_scores,
+    yes_no_figures,
+    yes_no_scores,
+)
+from groundrl.records import Grounding, Provenance, Sample
+from groundrl.rewards.base import Attempt
+from groundrl.scenes.claims import CLAIMED, PAIRS, Claim, claim
+from groundrl.scenes.graph import Look, Scene, SceneObject, SceneSpec, Subject
+from groundrl.scenes.phrases import label, plural
+from groundrl.scenes.quarters import AUGMENTED, QuarteredScene
+from groundrl.scenes.questions import ANSWER_KINDS, LICENCE, ask
+from groundrl.scenes.render import build_scene
+from groundrl.scenes.source import SceneImage
+from groundrl.scenes.vocabulary import CATEGORIES
+
+HELD_OUT_SEED = 9_000_011
+"""Far from every training and held-out seed."""
+MOST_SCENES = 60
+"""Looked at for one question before the next is drawn: some relations are rare."""
+QUARTERS_SIDE = 320
+"""Pixels: each quarter is a scene's 160."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Scenes that nobody trains on."""
+
+    size: int = 100
+    """Scenes asked about."""
+    look: str = "plain"
+    seed: int = HELD_OUT_SEED
+
+    def scenes(self) -> Iterator[tuple[int, Scene]]:
+        """Endless, with their numbers; subjects take turns."""
+        for index in itertools.count():
+            subject = tuple(Subject)[index % 2]
+            spec = SceneSpec(seed=self.seed, index=index, subject=subject, look=Look(self.look))
+            yield index, build_scene(spec)
+
+    def sample(
+        self,
+        scene: Scene,
+        name: str,
+        question: str,
+        right: tuple[str, ...],
+        options: tuple[str, ...],
+        things: Sequence[SceneObject] = (),
+        kind: str = "question",
+    ) -> Sample:
+        """A question about a scene."""
+        return Sample(
+            id=name,
+            image=SceneImage(spec=scene.spec),
+            question=question,
+            options=options,
+            answers=right,
+            groundings=tuple(Grounding(label=label(t), box=t.box) for t in things),
+            kind=kind,
+            provenance=provenance(scene),
+        )
+
+    def found(self, draw: Callable[[int, Scene], T | None]) -> list[T]:
+        """What the first ``size`` scenes give that give anything."""
+        drawn = (draw(index, scene) for index, scene in self.scenes())
+        return list(itertools.islice((one for one in drawn if one is not None), self.size))
+
+    def asked(self, kinds: Sequence[str]) -> Questions:
+        """One question about each scene, the kinds in turn."""
+
+        def draw(index: int, scene: Scene) -> Sample | None:
+            # Halved, because subjects take turns as well.
+            return ask(scene, kinds[index // 2 % len(kinds)], np.random.default_rng(index))
+
+        return Questions(samples=tuple(self.found(draw)))
+
+
+def provenance(scene: Scene) -> Provenance:
+    """Where a question about the world comes from."""
+    split = f"{scene.spec.subject}-{scene.spec.look}"
+    return Provenance(dataset="world", split=split, licence=LICENCE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldVQA(World):
+    """Multiple choice, as in A-OKVQA and DrivingVQA: ``acc``, and ``<kind>/acc``."""
+
+    form: Form = Form.OPTIONS
+
+    def questions(self) -> Questions:
+        """See ``Benchmark``."""
+        return self.asked(ANSWER_KINDS)
+
+    def score(self, attempt: Attempt) -> dict[str, float]:
+        """See ``verdict``."""
+        return verdict(attempt)
+
+    def figures(self, answered: Sequence[Answered]) -> Figures:
+        """See the class; ``multi_acc``: questions with several right options."""
+        several = np.array([len(one.attempt.sample.answers) > 1 for one in answered])
+        correct = column(answered, "correct")
+        return {
+            **share("acc", correct),
+            **share("multi_acc", correct[several]),
+            **by_kind(answered),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldREC(World):
+    """Referring expressions, as in RefCOCO."""
+
+    form: Form = Form.BOX
+
+    def questions(self) -> Questions:
+        """See ``Benchmark``."""
+        return self.asked(("locate",))
+
+    def score(self, attempt: Attempt) -> dict[str, float]:
+        """See ``pointing_scores``."""
+        return pointing_scores(attempt)
+
+    def figures(self, answered: Sequence[Answered]) -> Figures:
+        """See ``pointing_figures``."""
+        return pointing_figures(answered)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldPOPE(World):
+    """Is it there? As in POPE: by class ("presence") and by colour and class ("exists")."""
+
+    form: Form = Form.YES_NO
+
+    def questions(self) -> Questions:
+        """See ``Benchmark``."""
+        return self.asked(("presence", "exists"))
+
+    def score(self, attempt: Attempt) -> dict[str, float]:
+        """See ``yes_no_scores``."""
+        return yes_no_scores(attempt)
+
+    def figures(self, answered: Sequence[Answered]) -> Figures:
+        """See ``yes_no_figures``."""
+        return yes_no_figures(answered)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldMME(World):
+    """Existence, count, position and colour, two questions each, as in MME."""
+
+    form: Form = Form.YES_NO
+
+    def questions(self) -> Questions:
+        """One task per scene, the tasks in turn."""
+        tasks = tuple(PAIRS)
+
+        def draw(index: int, scene: Scene) -> tuple[Sample, Sample] | None:
+            task = tasks[index // 2 % len(tasks)]
+            pair = PAIRS[task](scene, np.random.default_rng(index))
+            if pair is None:
+                return None
+            options = ("yes", "no")
+            name = f"{task}/{index}"
+            return (
+                self.sample(scene, f"{name}/0", pair.yes, ("yes",), options, pair.things, task),
+                self.sample(scene, f"{name}/1", pair.no, ("no",), options, kind=task),
+            )
+
+        return Questions(samples=tuple(one for pair in self.found(draw) for one in pair))
+
+    def score(self, attempt: Attempt) -> dict[str, float]:
+        """See ``mme_scores``."""
+        return mme_scores(attempt)
+
+    def figures(self, answered: Sequence[Answered]) -> Figures:
+        """See ``mme_figures``."""
+        return mme_figures(answered)
+
+
+def drawn_claims(world: World) -> list[tuple[int, Scene, Claim]]:
+    """Statements with every relation equally often, exactly half of each of them true."""
+    wanted = [(relation, true) for relation in CLAIMED for true in (True, False)]
+    scenes = world.scenes()
+    found: list[tuple[int, Scene, Claim]] = []
+    turn = 0
+    while len(found) < world.size:
+        relation, true = wanted[turn % len(wanted)]
+        turn += 1
+        for index, scene in itertools.islice(scenes, MOST_SCENES):
+            one = claim(scene, relation, true, np.random.default_rng(index))
+            if one is not None:
+                found.append((index, scene, one))
+                break
+    return found
+
+
+def claimed(world: World, index: int, scene: Scene, one: Claim) -> Sample:
+    """The question whether a statement is true."""
+    return world.sample(
+        scene,
+        str(index),
+        statement(one.text),
+        (WORDS[one.true],),
+        ("true", "false"),
+        (one.subject, one.object),
+        str(one.relation),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldVSR(Statements, World):
+    """Statements with one spatial relation, true or false, as in VSR."""
+
+    def questions(self) -> Questions:
+        """See ``Benchmark``."""
+        return Questions(samples=tuple(claimed(self, *drawn) for drawn in drawn_claims(self)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldRel3D(Statements, World):
+    """Relations in depth, as in Rel3D; ``augmented``: the picture shows four quarters, RGB, depth
+    and a filled mask of either object."""
+
+    augmented: bool = True
+
+    def questions(self) -> Questions:
+        """See ``Benchmark``."""
+        return Questions(samples=tuple(self._sample(*drawn) for drawn in drawn_claims(self)))
+
+    def _sample(self, index: int, scene: Scene, one: Claim) -> Sample:
+        sample = claimed(self, index, scene, one)
+        if not self.augmented:
+            return sample
+        boxes = (one.subject.box, one.object.box)
+        image = QuarteredScene(spec=scene.spec, boxes=boxes, side=QUARTERS_SIDE)
+        return replace(sample, image=image, question=f"{AUGMENTED} {sample.question}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldCaption(World):
+    """Captions, as CHAIR judges them."""
+
+    form: Form = Form.TEXT
+
+    def questions(self) -> Questions:
+        """See ``Benchmark``; the right words are the classes that are there."""
+
+        def draw(index: int, scene: Scene) -> Sample | None:
+            sample = ask(scene, "describe", np.random.default_rng(index))
+            classes = tuple(sorted({thing.category for thing in scene.objects}))
+            return None if sample is None else replace(sample, answers=classes)
+
+        return Questions(samples=tuple(self.found(draw)))
+
+    def score(self, attempt: Attempt) -> dict[str, float]:
+        """See ``caption_scores``."""
+        return caption_scores(attempt, WORLD_WORDS)
+
+    def figures(self, answered: Sequence[Answered]) -> Figures:
+        """See ``caption_figures``."""
+        return caption_figures(answered)
+
+
+WORLD_WORDS = Vocabulary(
+    {word: name for names in CATEGORIES.values() for name in names for word in (name, plural(name))}
+)

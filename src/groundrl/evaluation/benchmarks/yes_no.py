@@ -1,0 +1,246 @@
+"""Questions for yes or no: POPE (arXiv 2305.10355) and MME (arXiv 2306.13394)."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from groundrl.errors import UserError
+from groundrl.evaluation.benchmarks.base import (
+    Answered,
+    Figures,
+    Form,
+    Questions,
+    column,
+    images,
+    of_sums,
+    precision_recall_f1,
+    ratio,
+    said,
+    share,
+)
+from groundrl.evaluation.benchmarks.files import (
+    COCO_FOLDERS,
+    COCO_PLACE,
+    Asked,
+    Download,
+    Pictures,
+    Published,
+    fields,
+    read_jsonl,
+)
+from groundrl.records import Provenance, Sample
+from groundrl.rewards.base import Attempt
+
+_FIRST_WORD = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
+_NEGATIONS = frozenset({"No", "not", "no"})
+
+PERCEPTION = (
+    *("existence", "count", "position", "color", "posters"),
+    *("celebrity", "scene", "landmark", "artwork", "OCR"),
+)
+COGNITION = (
+    *("commonsense_reasoning", "numerical_calculation", "text_translation", "code_reasoning"),
+)
+
+
+def says_yes_officially(text: str) -> bool:
+    """POPE's reading: "No", "not" or "no" before the first full stop is no, anything else yes."""
+    head = text.partition(".")[0].replace(",", "")
+    return _NEGATIONS.isdisjoint(head.split(" "))
+
+
+def says_yes_strictly(text: str) -> bool | None:
+    """The first word, "yes" or "no"; None for any other."""
+    word = _FIRST_WORD.match(text)
+    return None if word is None else word[1].lower() == "yes"
+
+
+def says_yes_in_mme(text: str) -> bool | None:
+    """MME's reading: the whole answer, else its first four characters hold "yes" or "no"."""
+    head = text.lower()[:4]
+    if "yes" in head:
+        return True
+    return False if "no" in head else None
+
+
+def yes_no_scores(attempt: Attempt) -> dict[str, float]:
+    """Both readings of an answer. What strictly is neither counts as the wrong one."""
+    text = said(attempt)
+    true = attempt.sample.answers == ("yes",)
+    strict = says_yes_strictly(text)
+    official = says_yes_officially(text)
+    return {
+        "correct": float(official == true),
+        "true": float(true),
+        "yes": float(official),
+        "strict_yes": float(not true if strict is None else strict),
+        "parsed": float(strict is not None),
+    }
+
+
+def yes_no_figures(answered: Sequence[Answered]) -> Figures:
+    """Accuracy, precision, recall, F1 (positive = yes) of both readings; share of yes."""
+    true, clusters = column(answered, "true"), images(answered)
+    official, strict = column(answered, "yes"), column(answered, "strict_yes")
+    strictly = precision_recall_f1(strict * true, strict, true, clusters)
+    return {
+        **share("acc", column(answered, "correct")),
+        **precision_recall_f1(official * true, official, true, clusters),
+        **share("yes_ratio", official),
+        **share("strict_acc", (strict == true)),
+        **{f"strict_{name}": value for name, value in strictly.items()},
+        **share("unparsed", 1 - column(answered, "parsed")),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class POPE(Published):
+    """Is there such an object in the picture? 3000 questions, half of them with yes.
+
+    ``acc``, ``precision``, ``recall``, ``f1``, ``yes_ratio`` as published: whatever is no "no" is
+    a yes. The same with ``strict_``: an answer that begins with neither counts as the wrong one.
+    """
+
+    variant: Literal["random", "popular", "adversarial"]
+    form: Form = Form.YES_NO
+
+    def questions(self) -> Questions:
+        """See ``Benchmark``."""
+        file = f"**/coco_pope_{self.variant}.json"
+        place = "https://github.com/AoiDragon/POPE/tree/main/output/coco"
+        download = Download(name="POPE", parts={file: place, COCO_FOLDERS: COCO_PLACE})
+        found = download.find(self.root)
+        asked = Asked("POPE", Pictures(found[COCO_FOLDERS]))
+        for number, row in enumerate(read_jsonl(found[file][0]), start=1):
+            where = f"{found[file][0]}:{number}"
+            name, picture, text, label = fields(
+                row, ("question_id", "image", "text", "label"), where
+            )
+            if label not in ("yes", "no"):
+                raise UserError(f"{where}: label must be yes or no, got {label!r}")
+            image = asked.picture(str(name), picture)
+            if image is not None:
+                asked.add(
+                    Sample(
+                        id=str(name),
+                        image=image,
+                        question=text,
+                        answers=(label,),
+                        kind="exists",
+                        provenance=Provenance(dataset="pope", split=self.variant, licence="MIT"),
+                    )
+                )
+        return asked.questions()
+
+    def score(self, attempt: Attempt) -> dict[str, float]:
+        """See the class."""
+        return yes_no_scores(attempt)
+
+    def figures(self, answered: Sequence[Answered]) -> Figures:
+        """See the class."""
+        return yes_no_figures(answered)
+
+
+def mme_scores(attempt: Attempt) -> dict[str, float]:
+    """Right or wrong; an answer with neither word is wrong."""
+    yes = says_yes_in_mme(said(attempt))
+    right = yes is not None and yes == (attempt.sample.answers == ("yes",))
+    return {"correct": float(right), "parsed": float(yes is not None)}
+
+
+def mme_figures(answered: Sequence[Answered]) -> Figures:
+    """Per task: ``acc``, ``acc_plus`` (pictures with both questions right), ``score`` (their sum
+    in per cent, at most 200). ``perception`` and ``cognition``: sums of scores.
+
+    A question's id is ``task/pair/0`` or ``task/pair/1``, its kind the task.
+    """
+    pairs: dict[str, list[bool]] = {}
+    for one in answered:
+        pair = one.attempt.sample.id.rpartition("/")[0]
+        pairs.setdefault(pair, []).append(one.scores["correct"] > 0)
+    tasks = sorted({pair.partition("/")[0] for pair in pairs})
+    # Per pair and task: questions right, questions, both right, pairs.
+    parts = np.zeros((len(pairs), 4 * len(tasks)))
+    for row, (pair, right) in enumerate(pairs.items()):
+        at = 4 * tasks.index(pair.partition("/")[0])
+        parts[row, at : at + 4] = sum(right), len(right), all(right) and len(right) > 1, 1
+
+    def score(sums: np.ndarray, chosen: Sequence[str]) -> np.ndarray:
+        table = sums.reshape(len(sums), len(tasks), 4)[:, [tasks.index(task) for task in chosen]]
+        plain = ratio(table[..., 0], table[..., 1]) + ratio(table[..., 2], table[..., 3])
+        return 100 * plain.sum(axis=1)
+
+    figures: Figures = {}
+    for name, group in (("perception", PERCEPTION), ("cognition", COGNITION)):
+        here = [task for task in tasks if task in group]
+        if here:
+            figures |= of_sums({name: lambda s, t=here: score(s, t)}, parts, list(pairs))
+    figures |= share("acc", column(answered, "correct"))
+    figures |= share("unparsed", 1 - column(answered, "parsed"))
+    for place, task in enumerate(tasks):
+        own = parts[parts[:, 4 * place + 3] > 0]
+        figures |= of_sums({f"{task}/score": lambda s, t=task: score(s, [t])}, own, _range(own))
+        right = [one.scores["correct"] for one in answered if one.attempt.sample.kind == task]
+        figures |= share(f"{task}/acc", np.array(right))
+        figures |= share(f"{task}/acc_plus", own[:, 4 * place + 2])
+    return figures
+
+
+def _range(rows: np.ndarray) -> list[str]:
+    return [str(row) for row in range(len(rows))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MME(Published):
+    """14 tasks with two questions per picture, one with yes and one with no (``mme_figures``)."""
+
+    form: Form = Form.YES_NO
+
+    def questions(self) -> Questions:
+        """Lists ``<task>.txt`` of picture, question and Yes or No; pictures below ``<task>/``."""
+        place = (
+            "https://github.com/BradyFU/Awesome-Multimodal-Large-Language-Models/tree/Evaluation"
+        )
+        lists = {f"**/{task}.txt": place for task in (*PERCEPTION, *COGNITION)}
+        found = Download(name="MME", parts=lists).find(self.root)
+        assert self.root is not None
+        coco = [path for p in COCO_FOLDERS.split("|") for path in Path(self.root).glob(p)]
+        asked = Asked("MME", Pictures([]))
+        for file in lists:
+            path = found[file][0]
+            folders = [*Path(self.root).glob(f"**/{path.stem}/images")]
+            folders += Path(self.root).glob(f"**/{path.stem}")
+            asked.pictures = Pictures([*folders, *coco])
+            self._read(path, asked)
+        return asked.questions()
+
+    def _read(self, path: Path, asked: Asked) -> None:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+            cells = line.split("\t")
+            if len(cells) < 3 or cells[2].strip().lower() not in ("yes", "no"):
+                raise UserError(f"{path}:{number + 1}: expected picture, question and Yes or No")
+            name = f"{path.stem}/{number // 2}/{number % 2}"
+            image = asked.picture(name, cells[0])
+            if image is not None:
+                asked.add(
+                    Sample(
+                        id=name,
+                        image=image,
+                        question=cells[1],
+                        answers=(cells[2].strip().lower(),),
+                        kind=path.stem,
+                        provenance=Provenance(dataset="mme", split=path.stem),
+                    )
+                )
+
+    def score(self, attempt: Attempt) -> dict[str, float]:
+        """See ``mme_scores``."""
+        return mme_scores(attempt)
+
+    def figures(self, answered: Sequence[Answered]) -> Figures:
+        """See ``mme_figures``."""
+        return mme_figures(answered)

@@ -1,0 +1,97 @@
+"""Two runs that answered the same questions, compared question by question."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from groundrl.errors import UserError
+from groundrl.evaluation.statistics import Interval, bootstrap, mcnemar
+
+Records = dict[tuple[str, str], Mapping[str, Any]]
+"""Lines of ``predictions.jsonl`` by set and id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What a score is in both runs, over the questions that both answered."""
+
+    name: str
+    """``<set>/<score>``."""
+    a: float
+    b: float
+    change: Interval
+    """b - a, with its 95 % interval by paired bootstrap over pictures."""
+    p: float | None
+    """Of McNemar's exact test, for scores that are right or wrong; else None."""
+
+
+def read_answered(place: str) -> tuple[Path, Records]:
+    """The predictions of a run directory, or of the file itself. Raises UserError."""
+    path = Path(place).expanduser()
+    path = path / "predictions.jsonl" if path.is_dir() else path
+    if not path.is_file():
+        raise UserError(
+            f"compare: {path} does not exist. Type compare=[<run>,<run>] with two directories that "
+            "evaluate.py printed last."
+        )
+    records: Records = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            record = json.loads(line)
+            records[record["set"], record["id"]] = record
+        except (KeyError, TypeError, ValueError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise UserError(f"{path}:{number} is no answer record ({what})") from error
+    return path, records
+
+
+def compare(a: Records, b: Records) -> list[Difference]:
+    """Every score of every set that both have. Raises UserError when they share no question."""
+    shared = [key for key in a if key in b]
+    if not shared:
+        raise UserError("the two runs share no question: evaluate both on the same benchmark")
+    other = [key for key in shared if a[key]["question"] != b[key]["question"]]
+    if other:
+        raise UserError(
+            f"the two runs ask {len(other)} questions of the same name in other words, for example "
+            f"{other[0][1]!r} of {other[0][0]}: compare runs of the same benchmark"
+        )
+    found = []
+    for name in dict.fromkeys(key[0] for key in shared):
+        keys = [key for key in shared if key[0] == name]
+        scores = [key for key in _scores(a[keys[0]]) if key in _scores(b[keys[0]])]
+        for score in scores:
+            rows = [(_scores(a[key]).get(score), _scores(b[key]).get(score)) for key in keys]
+            images = [a[key]["image_key"] for key in keys]
+            found += _difference(f"{name}/{score}", rows, images)
+    return found
+
+
+def _scores(record: Mapping[str, Any]) -> dict[str, float | None]:
+    """What can be compared: the verdict first, then IoU, then the benchmark's other scores."""
+    scores = dict(record["scores"])
+    first = {"correct": scores.pop("correct")} if "correct" in scores else {}
+    boxes = {"iou": record["iou"]} if record["boxes_true"] else {}
+    return first | boxes | scores
+
+
+def _difference(
+    name: str, rows: list[tuple[float | None, float | None]], images: list[str]
+) -> list[Difference]:
+    pairs = [
+        (x, y, image)
+        for (x, y), image in zip(rows, images, strict=True)
+        if x is not None and y is not None
+    ]
+    if not pairs:
+        return []
+    a, b = (np.array([pair[place] for pair in pairs], dtype=np.float64) for place in (0, 1))
+    p = None
+    if name.endswith("/correct"):
+        p = mcnemar(int(((a == 1) & (b == 0)).sum()), int(((a == 0) & (b == 1)).sum()))
+    change = bootstrap(b - a, [pair[2] for pair in pairs])
+    return [Difference(name=name, a=float(a.mean()), b=float(b.mean()), change=change, p=p)]

@@ -1,0 +1,81 @@
+"""Compares two evaluations, prints the table, and leaves it in a run directory."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from groundrl.evaluation.comparison import Difference, compare, read_answered
+from groundrl.report.page import chips, page, section
+from groundrl.report.svg import Dot, dot_whisker
+from groundrl.report.tables import Table, number, to_html, to_text
+
+LEGEND = (
+    "change is the second run minus the first; its 95 % interval is a paired bootstrap over "
+    "pictures, p is McNemar's exact test"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two run directories of evaluate.py."""
+
+    places: tuple[str, str]
+    run_dir: Path
+
+    def run(self) -> list[Difference]:
+        """Compare question by question; write ``metrics.json`` and ``report.html``."""
+        (path_a, a), (path_b, b) = (read_answered(place) for place in self.places)
+        found = compare(a, b)
+        alone = [
+            f"{path}: {len(own.keys() - other.keys())} questions of its own"
+            for path, own, other in ((path_a, a, b), (path_b, b, a))
+            if own.keys() - other.keys()
+        ]
+        figures: dict[str, float] = {}
+        for one in found:
+            figures |= {f"{one.name}_a": one.a, f"{one.name}_b": one.b}
+            figures |= one.change.figures(f"{one.name}_change")
+            figures |= {f"{one.name}_n": float(one.change.n)}
+            figures |= {} if one.p is None else {f"{one.name}_p": one.p}
+        (self.run_dir / "metrics.json").write_text(json.dumps(figures, indent=1))
+        shown = table(found)
+        dots = "".join(
+            dot_whisker(
+                one.name,
+                [Dot(name="change", value=c.mean, low=c.low, high=c.high)],
+            )
+            for one in found
+            for c in [one.change]
+            if one.p is not None or one.name.endswith("/iou")
+        )
+        facts = [f"first {path_a}", f"second {path_b}", *alone]
+        body = f"<h1>Two runs</h1>{chips(facts)}" + section(
+            "Differences",
+            f'<div class="wide">{to_html(shown)}</div><p class="soft">{LEGEND}</p>'
+            f'<div class="charts">{dots}</div>',
+        )
+        (self.run_dir / "report.html").write_text(page("Two runs", body), encoding="utf-8")
+        print(to_text(shown))
+        for line in alone:
+            print(line)
+        print(self.run_dir)
+        return found
+
+
+def table(found: list[Difference]) -> Table:
+    """One row per score."""
+    rows = tuple(
+        (
+            one.name,
+            number(one.a),
+            number(one.b),
+            f"{one.change.mean:+.3f}",
+            f"{one.change.low:+.3f}",
+            f"{one.change.high:+.3f}",
+            "" if one.p is None else f"{one.p:.4f}",
+            str(one.change.n),
+        )
+        for one in found
+    )
+    columns = ("score", "first", "second", "change", "low", "high", "p", "n")
+    return Table(columns=columns, rows=rows)

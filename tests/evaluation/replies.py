@@ -1,0 +1,55 @@
+"""Questions answered with given texts, for the tests of this folder."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from groundrl.boxes import View
+from groundrl.evaluation.asking import answered
+from groundrl.evaluation.benchmarks.base import Answered, Benchmark, Figures, summary
+from groundrl.evaluation.recorded import Notation
+from groundrl.records import Completion, RolloutGroup, Sample
+from groundrl.rewards.base import Attempt, read_attempt
+
+DATA = Path(__file__).parents[2].parent / "shared/data"
+needs_data = pytest.mark.skipif(
+    not DATA.is_dir(), reason="../shared/data, the published files, is not here"
+)
+PLAIN = Notation.of("inline_box", "pixel")
+
+
+def reply(sample: Sample, text: str) -> Attempt:
+    """``text`` as the answer; boxes inline, in pixels."""
+    width, height = sample.image.width, sample.image.height
+    view = View(width=width, height=height, model_width=width, model_height=height)
+    completion = Completion(text=text, tokens=(), logprobs=(), truncated=False)
+    group = RolloutGroup(sample=sample, view=view, completions=(completion,))
+    return read_attempt(group, completion, PLAIN.grammar, PLAIN.frame)
+
+
+def replies(
+    benchmark: Benchmark, samples: Iterable[Sample], say: Callable[[Sample], str]
+) -> list[Answered]:
+    """Every question answered by a rule."""
+    return [answered(benchmark, reply(sample, say(sample))) for sample in samples]
+
+
+def figures(
+    benchmark: Benchmark, samples: Iterable[Sample], say: Callable[[Sample], str]
+) -> Figures:
+    """What a predictor scores."""
+    return summary(benchmark, replies(benchmark, samples, say))
+
+
+def pictures(folder: Path, names: Iterable[str], size: tuple[int, int] = (8, 6)) -> None:
+    """Small pictures of these names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        Image.new("RGB", size).save(folder / name)
+
+
+def oracle(sample: Sample) -> str:
+    """The first right answer."""
+    return sample.answers[0]
