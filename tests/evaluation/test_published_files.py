@@ -284,22 +284,3 @@ def test_drivingvqa_asks_single_questions_about_pictures_that_are_not_too_large(
     assert sample.groundings[0].box.corners == (1, 2, 4, 6)
     for text, right in (("B, C", 1), ("C, B", 1), ("C", 0), ("A, B, C", 0)):
         assert figures(benchmark, [sample], lambda _, t=text: t)["exam_score"] == right
-
-
-@pytest.mark.parametrize(
-    ("benchmark", "file"),
-    [
-        (VSR, "**/zeroshot/test.jsonl"),
-        (SpatialSense, "**/annotations.json"),
-        (Rel3D, "**/c_0.9_c_0.1.json"),
-        (CHAIR, "**/instances_val2014.json"),
-        (AOKVQA, "**/aokvqa_v1p0_val.json"),
-        (DrivingVQA, "test.json"),
-    ],
-)
-def test_every_missing_file_is_listed_with_where_to_get_it(
-    tmp_path: Path, benchmark: Any, file: str
-) -> None:
-    with pytest.raises(UserError) as told:
-        benchmark(root=str(tmp_path / "no")).questions()
-    assert f"\n  {file}: get it from http" in str(told.value)

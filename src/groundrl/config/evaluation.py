@@ -78,4 +78,5 @@ def _respondent(cfg: DictConfig) -> Respondent:
         sampler=Sampler(make(cfg.rollout), sampling, group_size=1, seed=cfg.seed),
         notation=Notation.of(cfg.grammar, Frame(cfg.model.frame)),
         prompting=cfg.prompting,
+        num_workers=cfg.data.num_workers,
     )

@@ -5,16 +5,16 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 from typing import TextIO
 
+from groundrl.data.datasets import SampleList
 from groundrl.evaluation.benchmarks.base import Answered, Benchmark, Questions
-from groundrl.evaluation.heldout import QUESTIONS_AT_ONCE
+from groundrl.evaluation.heldout import answers_to
 from groundrl.evaluation.matching import check_distinct
 from groundrl.evaluation.prompting import Prompting, template_for
 from groundrl.evaluation.recorded import Notation, from_prediction, prediction
-from groundrl.parallel import gathered, is_first, rank, world_size
+from groundrl.parallel import is_first
 from groundrl.policy.policy import Policy
 from groundrl.progress import ProgressLine
 from groundrl.records import Sample
@@ -37,6 +37,8 @@ class Respondent:
     """One completion per question."""
     notation: Notation
     prompting: Prompting
+    num_workers: int = 0
+    """Processes that decode and preprocess pictures."""
 
 
 def answered(benchmark: Benchmark, attempt: Attempt) -> Answered:
@@ -103,11 +105,9 @@ def _kept(path: Path, asked: Mapping[Key, Sample]) -> dict[Key, Attempt]:
 def _answers(
     respondent: Respondent, policy: Policy, samples: Sequence[Sample]
 ) -> Iterator[list[Attempt]]:
-    for start in range(0, len(samples), QUESTIONS_AT_ONCE):
-        own = samples[start : start + QUESTIONS_AT_ONCE][rank() :: world_size()]
-        shares = gathered(respondent.sampler(policy, own, step=0).groups if own else ())
-        groups = [group for row in zip_longest(*shares) for group in row if group is not None]
-        notation = respondent.notation
+    notation = respondent.notation
+    source = SampleList(tuple(samples))
+    for groups in answers_to(source, policy, respondent.sampler, respondent.num_workers):
         yield [
             read_attempt(group, group.completions[0], notation.grammar, notation.frame)
             for group in groups

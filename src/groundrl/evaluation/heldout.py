@@ -89,16 +89,23 @@ class HeldOut:
     def _answer(
         self, policy: Policy, source: SampleSource
     ) -> Iterator[tuple[list[Attempt], list[float]]]:
-        bounds = pairwise([*range(0, len(source), QUESTIONS_AT_ONCE), len(source)])
-        own = [list(range(start, stop))[rank() :: world_size()] for start, stop in bounds]
-        encoded = Encoded(source=source, encode=policy.encode)
-        for examples in batches_of(encoded, own, self.num_workers):
-            shares = gathered(self.sampler(policy, examples, step=0).groups if examples else ())
-            groups = [group for row in zip_longest(*shares) for group in row if group is not None]
+        for groups in answers_to(source, policy, self.sampler, self.num_workers):
             yield (
                 [self.reward.attempt(group, group.completions[0]) for group in groups],
                 [scores[0].total for scores in self.reward(groups)],
             )
+
+
+def answers_to(
+    source: SampleSource, policy: Policy, sampler: Sampler, num_workers: int = 0
+) -> Iterator[list[RolloutGroup]]:
+    """Batches of answered questions, in order; processes that run together share each batch."""
+    bounds = pairwise([*range(0, len(source), QUESTIONS_AT_ONCE), len(source)])
+    own = [list(range(start, stop))[rank() :: world_size()] for start, stop in bounds]
+    encoded = Encoded(source=source, encode=policy.encode)
+    for examples in batches_of(encoded, own, num_workers):
+        shares = gathered(sampler(policy, examples, step=0).groups if examples else ())
+        yield [group for row in zip_longest(*shares) for group in row if group is not None]
 
 
 def reward_figures(rewards: list[float], images: list[str]) -> dict[str, float]:
