@@ -110,19 +110,23 @@ def test_a_head_in_chunks_changes_neither_logprobs_nor_gradients(
     torch.testing.assert_close(chunks, whole, atol=1e-6, rtol=1e-5)
 
 
-def test_recomputed_activations_change_neither_gradients_nor_the_rollouts_cache(
+def test_recomputed_activations_change_neither_gradients_nor_rollouts(
     make_policy: MakePolicy,
 ) -> None:
-    kept = gradients_of(make_policy("lora").train(), [[7, 3], [6]])
+    plain = make_policy("lora").train()
     policy = make_policy("lora", gradient_checkpointing=True).train()
     passes: list[int] = []
     layer = policy.vlm.model.language_model.layers[0]
     layer.mlp.register_forward_pre_hook(lambda _, args: passes.append(args[0].shape[1]))
-    torch.testing.assert_close(gradients_of(policy, [[7, 3], [6]]), kept, atol=1e-6, rtol=1e-5)
+    found, kept = (gradients_of(one, [[7, 3], [6]]) for one in (policy, plain))
+    torch.testing.assert_close(found, kept, atol=1e-6, rtol=1e-5)
     assert len(passes) == 2
     sampler = Sampler(NativeEngine(), Sampling(max_tokens=4), group_size=2)
-    sampler(policy, policy.encode.examples(world_samples(1)), step=0)
-    assert passes[3:] == [1] * len(passes[3:])  # one token at a time, thanks to the cache
+    examples = policy.encode.examples(world_samples(1))
+    # A layer that recomputes would have no key-value cache.
+    found, kept = (sampler(one, examples, step=0).groups for one in (policy, plain))
+    assert found == kept
+    assert passes[3:] == [1] * len(passes[3:])
 
 
 def test_context_of_a_branch_is_read_but_not_scored(make_policy: MakePolicy) -> None:

@@ -81,6 +81,17 @@ def test_another_tower_image_or_precision_is_another_entry(
     assert len(seen) == 1
 
 
+def test_equal_bytes_of_another_shape_or_type_are_another_entry(
+    make_policy: MakePolicy, tmp_path: Path
+) -> None:
+    (image,) = make_policy(None).encode(world_samples(1)[0]).images
+    pixels = torch.zeros(6, 4)
+    forms = [pixels, pixels.T, pixels.view(torch.int32), torch.ones(6, 4)]
+    images = [replace(image, pixels={"pixel_values": form}) for form in forms]
+    paths = {VisionStore(tmp_path).path(image, "tower") for image in images}
+    assert len(paths) == 4
+
+
 def test_the_least_recently_read_go_first(tmp_path: Path) -> None:
     store = VisionStore(tmp_path, max_gb=30e-6)
     paths = [tmp_path / "ab" / f"{i}.safetensors" for i in range(100)]
