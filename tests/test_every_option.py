@@ -23,6 +23,8 @@ NEEDED = {
     "data=yolo": ["data.root=photos"],
     "data=jsonl": ["data.path=samples.jsonl"],
     "data=parquet": ["data.path=samples.parquet"],
+    "judge=openai": ["judge.model=gpt"],
+    "judge=vllm_server": ["judge.model=qwen"],
     "rollout=vllm_server": ["rollout.urls=[http://localhost:8000]"],
 }
 """What an option asks the user for."""
@@ -98,7 +100,8 @@ def test_every_model_can_be_evaluated(model: str) -> None:
 def test_options_that_ask_for_something_say_so() -> None:
     for choice, filled in NEEDED.items():
         group, _, key = filled[0].partition("=")[0].partition(".")
-        assert OmegaConf.is_missing(composed(choice)[group], key)
+        script = "evaluate" if group in OF_EVALUATION else "train"
+        assert OmegaConf.is_missing(composed(choice, script=script)[group], key)
 
 
 @pytest.mark.parametrize("file", sorted((CONF / "reward").glob("*.yaml")), ids=lambda f: f.stem)

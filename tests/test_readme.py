@@ -21,7 +21,7 @@ from groundrl.rewards.function import Function
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-TRAIN = "python train.py"
+TRAIN, EVALUATE = "python train.py", "python evaluate.py"
 FILL = ROOT / "benchmarks" / "readme_results.py"
 
 
@@ -30,11 +30,11 @@ def blocks(language: str) -> list[str]:
     return [text for name, text in fenced if name == language]
 
 
-def commands() -> list[list[str]]:
-    """The words behind ``python train.py``, without comments and environment variables."""
+def commands(script: str = TRAIN) -> list[list[str]]:
+    """The words behind ``script``, without comments and environment variables."""
     whole = [block.replace("\\\n", "") for block in blocks("sh")]
-    lines = [line for block in whole for line in block.splitlines() if TRAIN in line]
-    return [shlex.split(line.partition(TRAIN)[2], comments=True) for line in lines]
+    lines = [line for block in whole for line in block.splitlines() if script in line]
+    return [shlex.split(line.partition(script)[2], comments=True) for line in lines]
 
 
 def one_job(words: list[str]) -> list[str]:
@@ -65,6 +65,17 @@ def test_a_command_line_of_the_readme_is_sound(words: list[str]) -> None:
     # A line for a GPU machine is read on one without.
     overrides = [*one_job(words), "trainer.accelerator=cpu"]
     check_config(compose("train", overrides, return_hydra_config=True))
+
+
+@pytest.mark.usefixtures("_hydra")
+@pytest.mark.parametrize("words", commands(EVALUATE), ids=" ".join)
+def test_an_evaluation_of_the_readme_is_sound(words: list[str]) -> None:
+    check_config(compose("evaluate", [*words, "trainer.accelerator=cpu"], return_hydra_config=True))
+
+
+def test_every_benchmark_stands_in_the_readme() -> None:
+    for file in (ROOT / "conf/benchmark").glob("*.yaml"):
+        assert f"`{file.stem}`" in README, file.stem
 
 
 def test_the_sample_of_the_readme_is_a_row_of_our_schema() -> None:

@@ -18,6 +18,7 @@ from groundrl.evaluation.benchmarks.world import (
     WorldVSR,
 )
 from groundrl.grammar import get_grammar
+from groundrl.metrics import BENCHMARKS, EVALUATION
 from groundrl.records import Sample
 
 ALL: list[Any] = [WorldVQA, WorldREC, WorldPOPE, WorldMME, WorldVSR, WorldRel3D, WorldCaption]
@@ -106,3 +107,12 @@ def test_captions_name_classes_by_their_words_and_plurals() -> None:
     named = WORLD_WORDS.mentions("Two Cups, a bookshelf; the buses and a bus!")
     assert named == ["cup", "bus", "bus"]
     assert WorldCaption().form is Form.TEXT
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_every_figure_is_declared(kind: Any) -> None:
+    benchmark: Benchmark = kind(size=4)
+    found = figures(benchmark, benchmark.questions().samples, worked)
+    names = {name.rpartition("/")[2] for name in found}
+    plain = {n.removesuffix("_low").removesuffix("_high") for n in names}
+    assert plain <= EVALUATION.keys() | BENCHMARKS.keys()

@@ -13,6 +13,7 @@ from groundrl.config.resolved import RESOLVED
 from groundrl.errors import UserError
 from groundrl.evaluation.asking import Respondent
 from groundrl.evaluation.benchmarks.base import Benchmark
+from groundrl.evaluation.judges import KeptJudge
 from groundrl.evaluation.recorded import Notation, read_predictions
 from groundrl.grammar import get_grammar
 from groundrl.rollout.sampler import Sampler
@@ -62,8 +63,16 @@ def build_evaluation(cfg: DictConfig, run_dir: Path) -> Evaluation | Comparison:
         source=_recording(cfg) if cfg.predictions else _respondent(cfg),
         make_trainer=make_trainer(cfg.trainer),
         run_dir=run_dir,
+        judge=_judge(cfg),
+        labels=None if cfg.labels is None else Path(cfg.labels).expanduser(),
         hparams=cast(dict[str, object], OmegaConf.to_container(cfg, resolve=True)),
     )
+
+
+def _judge(cfg: DictConfig) -> KeptJudge | None:
+    if "judge" not in cfg:  # nothing was chosen
+        return None
+    return KeptJudge(judge=make(cfg.judge), path=Path(cfg.judgements).expanduser())
 
 
 def _recording(cfg: DictConfig) -> Recording:

@@ -12,6 +12,7 @@ from torch.utils.tensorboard.writer import SummaryWriter
 from groundrl.evaluation.asking import PREDICTIONS, Respondent, answered, ask
 from groundrl.evaluation.benchmarks.base import Answered, Benchmark, Figures, Questions, summary
 from groundrl.evaluation.heldout import keep_picture
+from groundrl.evaluation.judges import Judge, agreement, alignment, read_labels
 from groundrl.evaluation.matching import match_recorded
 from groundrl.evaluation.recorded import Recorded, UnseenImage, prediction
 from groundrl.parallel import is_first
@@ -41,6 +42,10 @@ class Evaluation:
     source: Respondent | Recording
     make_trainer: MakeTrainer
     run_dir: Path
+    judge: Judge | None
+    """Says whether answers follow from their reasoning; None: nobody does."""
+    labels: Path | None
+    """What people said of the same answers."""
     hparams: Mapping[str, object]
     """The resolved config, for TensorBoard's HParams page."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -82,6 +87,11 @@ class Evaluation:
         figures: Figures = {}
         for name, found in answers.items():
             own = summary(self.benchmarks[name], found)
+            if self.judge is not None:
+                aligned, verdicts = alignment(self.judge, found)
+                own |= aligned
+                if self.labels is not None:
+                    own |= agreement(verdicts, read_labels(self.labels))
             if questions[name].missing:
                 own["missing"] = float(len(questions[name].missing))
             figures |= {f"{name}/{key}": value for key, value in own.items()}

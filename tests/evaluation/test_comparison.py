@@ -1,0 +1,112 @@
+"""Two runs over the same questions: paired tests against independent implementations."""
+
+import json
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from groundrl.errors import UserError
+from groundrl.evaluation.comparison import Records, compare, read_answered
+from groundrl.evaluation.statistics import cohen_kappa, mcnemar
+from groundrl.stages.compare import Comparison
+
+
+def record(number: int, correct: bool, **changes: Any) -> dict[str, Any]:
+    return {
+        "set": "pope",
+        "id": str(number),
+        "question": "Is there a dog?",
+        "image_key": str(number // 3),
+        "iou": 0.5 if correct else 0.25,
+        "boxes_true": [["dog", [0, 0, 1, 1]]],
+        "scores": {"correct": float(correct), "yes": 1.0},
+    } | changes
+
+
+def run(rights: list[bool], **changes: Any) -> Records:
+    return {("pope", str(n)): record(n, right, **changes) for n, right in enumerate(rights)}
+
+
+def plain_mcnemar(b: int, c: int) -> float:
+    """Twice the smaller tail of a fair coin."""
+    tail = sum(math.comb(b + c, k) for k in range(min(b, c) + 1)) / 2 ** (b + c)
+    return min(1.0, 2 * tail)
+
+
+@pytest.mark.parametrize(("b", "c"), [(0, 0), (1, 0), (5, 5), (10, 2), (3, 17), (40, 60)])
+def test_mcnemar_equals_the_tail_of_a_fair_coin(b: int, c: int) -> None:
+    assert mcnemar(b, c) == pytest.approx(plain_mcnemar(b, c))
+    assert mcnemar(b, c) == mcnemar(c, b)
+
+
+def test_kappa_knows_the_textbook_example() -> None:
+    # 20 and 15 agreements of 50, 5 and 10 disagreements: kappa 0.4.
+    a = ["yes"] * 25 + ["no"] * 25
+    b = ["yes"] * 20 + ["no"] * 5 + ["yes"] * 10 + ["no"] * 15
+    assert cohen_kappa(a, b) == pytest.approx(0.4)
+    assert cohen_kappa(a, a) == 1
+    assert cohen_kappa(["x"], ["x"]) == 1
+    with pytest.raises(ValueError, match="cannot compare"):
+        cohen_kappa(["x"], [])
+
+
+def test_a_run_differs_from_itself_by_nothing() -> None:
+    same = run([True, False, True])
+    for one in compare(same, same):
+        assert (one.change.mean, one.change.low, one.change.high) == (0, 0, 0)
+    assert compare(same, same)[0].p == 1
+
+
+def test_pairing_sees_what_two_intervals_hide() -> None:
+    rng = random.Random(0)
+    a = [rng.random() < 0.5 for _ in range(300)]
+    b = [right or rng.random() < 0.1 for right in a]
+    first, boxes, other = compare(run(a), run(b))
+    won = sum(y and not x for x, y in zip(a, b, strict=True))
+    assert [first.name, boxes.name, other.name] == ["pope/correct", "pope/iou", "pope/yes"]
+    assert first.change.mean == pytest.approx(won / 300)
+    assert first.p == pytest.approx(plain_mcnemar(0, won))
+    assert first.change.low > 0
+    assert boxes.change.mean == pytest.approx(0.25 * won / 300)
+    # A plain loop of paired resamples by picture gives the same interval.
+    gaps = np.array([float(y) - float(x) for x, y in zip(a, b, strict=True)]).reshape(100, 3)
+    draws = np.random.default_rng(1)
+    means = [gaps[draws.integers(0, 100, 100)].mean() for _ in range(4000)]
+    low, high = np.quantile(means, (0.025, 0.975))
+    assert (first.change.low, first.change.high) == pytest.approx((low, high), abs=0.006)
+
+
+def test_runs_that_cannot_be_paired_are_refused(tmp_path: Path) -> None:
+    one = run([True])
+    with pytest.raises(UserError, match="share no question"):
+        compare(one, {("vsr", "0"): record(0, True)})
+    with pytest.raises(UserError, match="in other words"):
+        compare(one, run([True], question="Is there a cat?"))
+    with pytest.raises(UserError, match=r"Type compare=\[<run>,<run>\]"):
+        read_answered(str(tmp_path))
+    (tmp_path / "predictions.jsonl").write_text("{}\n")
+    with pytest.raises(UserError, match=r"predictions.jsonl:1 is no answer record"):
+        read_answered(str(tmp_path))
+
+
+def test_the_comparison_leaves_a_table_and_a_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = []
+    for name, rights in (("a", [True, False, False]), ("b", [True, True])):
+        (tmp_path / name).mkdir()
+        lines = [json.dumps(one) for one in run(rights).values()]
+        (tmp_path / name / "predictions.jsonl").write_text("\n".join(lines) + "\n")
+        places.append(str(tmp_path / name))
+    Comparison(places=(places[0], places[1]), run_dir=tmp_path).run()
+    figures = json.loads((tmp_path / "metrics.json").read_text())
+    assert figures["pope/correct_change"] == 0.5
+    assert (figures["pope/correct_n"], figures["pope/correct_p"]) == (2, 1)
+    told = capsys.readouterr().out
+    assert "predictions.jsonl: 1 questions of its own" in told
+    assert told.splitlines()[-1] == str(tmp_path)
+    assert "McNemar" in (tmp_path / "report.html").read_text()

@@ -1,0 +1,225 @@
+"""Judges of alignment: rules, a served model, the memory of both, and people."""
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from replies import reply
+
+from groundrl.errors import UserError
+from groundrl.evaluation import chat_judge
+from groundrl.evaluation.benchmarks.base import Answered
+from groundrl.evaluation.benchmarks.world import WorldVQA
+from groundrl.evaluation.chat_judge import ChatJudge
+from groundrl.evaluation.judges import (
+    Case,
+    Flaw,
+    Judgement,
+    KeptJudge,
+    RuleJudge,
+    agreement,
+    alignment,
+    case,
+    read_labels,
+)
+from groundrl.metrics import BENCHMARKS
+
+
+def one(reasoning: str, answer: str, options: tuple[str, ...] = ("yes", "no")) -> Case:
+    return Case(question="Is it so?", options=options, reasoning=reasoning, answer=answer)
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "answer", "flaw"),
+    [
+        ("There is a cup.", "yes", Flaw.NONE),
+        ("There is no cup.", "no", Flaw.NONE),
+        ("The cup isn't red.", "False.", Flaw.NONE),
+        ("There is no cup.", "yes", Flaw.CONTRADICTION),
+        ("There is a cup.", "no", Flaw.CONTRADICTION),
+        ("", "yes", Flaw.MISSING_DETAIL),
+    ],
+)
+def test_rules_know_what_is_denied(reasoning: str, answer: str, flaw: Flaw) -> None:
+    (found,) = RuleJudge()([one(reasoning, answer)])
+    assert found is not None
+    assert (found.aligned, found.flaw) == (flaw is Flaw.NONE, flaw)
+
+
+def test_rules_look_for_the_options_in_the_reasoning() -> None:
+    options = ("red cup", "blue box", "lamp")
+    cases = [
+        one("The red cup and the lamp are left of it.", answer, options)
+        for answer in ("red cup, lamp", "A", "blue box", "(B)", "red cup")
+    ]
+    aligned = [found is not None and found.aligned for found in RuleJudge()(cases)]
+    assert aligned == [True, True, False, False, True]
+
+
+def test_rules_count_what_is_pointed_at() -> None:
+    cases = [
+        Case(question="How many?", options=("one", "two"), reasoning="Here", answer=a, pointed=n)
+        for a, n in (("two", 2), ("two", 3), ("two", 1), ("one", 3))
+    ]
+    aligned = [found is not None and found.aligned for found in RuleJudge()(cases)]
+    assert aligned == [True, True, False, False]
+
+
+@dataclass
+class Counting:
+    """Calls nothing that is short aligned, and cannot be reached at all for "out"."""
+
+    name: str = "counting"
+    asked: list[str] = field(default_factory=list)
+
+    def __call__(self, cases: Sequence[Case]) -> list[Judgement | None]:
+        self.asked += [found.reasoning for found in cases]
+        said = [
+            Judgement(aligned=len(c.reasoning) > 4, flaw=Flaw.OTHER, reason="long") for c in cases
+        ]
+        return [None if c.reasoning == "out" else s for c, s in zip(cases, said, strict=True)]
+
+
+def test_nothing_is_judged_twice_and_a_run_can_be_replayed(tmp_path: Path) -> None:
+    path = tmp_path / "judgements.jsonl"
+    cases = [one("because", "yes"), one("no", "no"), one("because", "yes"), one("out", "no")]
+    first = Counting()
+    found = KeptJudge(judge=first, path=path)(cases)
+    assert first.asked == ["because", "no", "out"]
+    assert [f and f.aligned for f in found] == [True, False, True, None]
+    path.write_text(path.read_text() + '{"judge": "cut o')
+    second = Counting()
+    assert KeptJudge(judge=second, path=path)(cases) == found
+    assert second.asked == ["out"]
+    other = Counting(name="another model")
+    KeptJudge(judge=other, path=path.with_name("other.jsonl"))(cases[:1])
+    assert other.asked == ["because"]
+
+
+def test_a_damaged_memory_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "judgements.jsonl"
+    path.write_text('{"judge": "rules"}\n')
+    with pytest.raises(UserError, match=r"judgements.jsonl:1 is no judgement"):
+        KeptJudge(judge=RuleJudge(), path=path)([one("x", "y")])
+
+
+def answers() -> list[Answered]:
+    samples = WorldVQA(size=4).questions().samples
+    texts = [
+        f"<think>{word}</think><answer>{s.answers[0]}</answer>"
+        for s, word in zip(samples, ("because", "no", "out", "certainly"), strict=True)
+    ]
+    return [
+        Answered(attempt=reply(s, text), scores={}) for s, text in zip(samples, texts, strict=True)
+    ]
+
+
+def test_the_share_of_aligned_answers_leaves_out_what_nobody_judged() -> None:
+    figures, verdicts = alignment(Counting(), answers())
+    assert figures["alignment"] == pytest.approx(2 / 3)
+    assert figures["unjudged"] == 1
+    assert len(verdicts) == 3
+    plain = {n.removesuffix("_low").removesuffix("_high") for n in figures}
+    assert plain <= BENCHMARKS.keys()
+
+
+def test_boxes_are_read_to_the_judge_as_their_labels() -> None:
+    (sample,) = WorldVQA(size=1).questions().samples
+    text = "<think>The [1,2,3,4 red cup] is here.</think><answer>A</answer>"
+    found = case(reply(sample, text))
+    assert (found.reasoning, found.answer) == ("The red cup is here.", "A")
+
+
+def test_people_and_judge_are_compared_on_what_both_saw(tmp_path: Path) -> None:
+    path = tmp_path / "labels.jsonl"
+    rows = [{"id": name, "aligned": name != "c"} for name in "abcd"]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    judged = {"a": True, "b": False, "c": False, "z": True}
+    found = agreement(judged, read_labels(path))
+    assert found["labels_n"] == 3
+    assert (found["agreement"], found["people_aligned"]) == pytest.approx((2 / 3, 2 / 3))
+    assert found["kappa"] == pytest.approx(0.4)
+    with pytest.raises(UserError, match="share no answer"):
+        agreement({"z": True}, read_labels(path))
+    path.write_text("yes\n")
+    with pytest.raises(UserError, match=r"labels.jsonl:1: expected"):
+        read_labels(path)
+
+
+class Answering(BaseHTTPRequestHandler):
+    """A chat server: fails once, refuses some, is unreadable for others."""
+
+    bodies: list[dict[str, Any]]
+    failures: int
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        type(self).bodies.append(body)
+        prompt = body["messages"][0]["content"]
+        if type(self).failures > 0:
+            type(self).failures -= 1
+            return self.send_error(503)
+        if "refuse" in prompt:
+            return self.send_error(400, "no such model")
+        verdict = {"aligned": "because" in prompt, "flaw": "other", "reason": "so"}
+        text = "hm" if "mumble" in prompt else json.dumps(verdict)
+        payload = json.dumps({"choices": [{"message": {"content": text}}]}).encode()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(payload)
+        return None
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(chat_judge, "PAUSE", 0.01)
+    Answering.bodies, Answering.failures = [], 0
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_served_model_is_asked_for_json(served: str) -> None:
+    judge = ChatJudge(model="m", url=served)
+    found = judge([one("{because} it is", "yes"), one("dunno", "no"), one("mumble", "no")])
+    assert [f is not None and f.aligned for f in found] == [True, False, False]
+    assert found[2] is not None
+    assert found[2].reason == "unreadable: 'hm'"
+    body = Answering.bodies[0]
+    assert body["response_format"]["json_schema"]["strict"] is True
+    assert "{question}" not in body["messages"][0]["content"]
+
+
+def test_a_server_that_comes_back_is_asked_again_and_one_that_does_not_is_passed_over(
+    served: str,
+) -> None:
+    judge = ChatJudge(model="m", url=served, at_once=1)
+    Answering.failures = 2
+    (found,) = judge([one("because", "yes")])
+    assert found is not None
+    Answering.failures = 9
+    assert judge([one("because", "yes")]) == [None]
+
+
+def test_a_server_that_refuses_is_the_users_to_fix(
+    served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match="refuses \\(400\\)"):
+        ChatJudge(model="m", url=served)([one("refuse", "yes")])
+    monkeypatch.delenv("THE_KEY", raising=False)
+    with pytest.raises(UserError, match="set THE_KEY to the key"):
+        ChatJudge(model="m", url=served, key_variable="THE_KEY")([one("a", "b")])
+    with pytest.raises(UserError, match="no such file"):
+        _ = ChatJudge(model="m", url=served, prompt_file=str(tmp_path / "no")).name

@@ -1,0 +1,61 @@
+"""evaluate.py as somebody uses it: a run, its files, its answers again, and mistakes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from groundrl.report.run_report import read_metrics
+
+ROOT = Path(__file__).parent.parent
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
+
+
+def evaluate(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "evaluate.py", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_run_leaves_answers_figures_a_page_and_curves_and_can_be_scored_again(
+    tmp_path: Path,
+) -> None:
+    sizes = ["benchmark.world_rec.size=4", "benchmark.world_vqa.size=4"]
+    chosen = ["benchmark=[world_rec,world_vqa]", *sizes, "judge=rules"]
+    first = evaluate(*chosen, f"output_dir={tmp_path}/first")
+    assert first.returncode == 0, first.stderr
+    run = Path(first.stdout.splitlines()[-1])
+    assert run == tmp_path / "first"
+    assert len((run / "predictions.jsonl").read_text().splitlines()) == 8
+    assert "<article" in (run / "report.html").read_text()
+    assert list((run / "tensorboard").glob("events*"))
+    again = evaluate(*chosen, f"predictions={run}/predictions.jsonl", f"output_dir={tmp_path}/2")
+    assert again.returncode == 0, again.stderr
+    assert read_metrics(tmp_path / "2")[0] == read_metrics(run)[0]
+    assert json.loads((run / "metrics.json").read_text())["world_rec/n"] == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["benchmark=pop"], "did you mean 'pope'?"),
+        (["benchmark=pope"], "type data.root=<folder>"),
+        (["compare=[a]"], "type compare=[<run>,<run>]"),
+        (["run=nowhere"], "run=nowhere is no finished run of train.py"),
+        (
+            ["adapter.path=nowhere", "benchmark=world_rec"],
+            "adapter.path=nowhere is no adapter",
+        ),
+    ],
+)
+def test_mistakes_are_told_in_one_message(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    result = evaluate(*arguments, f"output_dir={tmp_path}/run")
+    assert result.returncode == 2, result.stderr
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
