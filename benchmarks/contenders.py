@@ -108,7 +108,8 @@ class NothingShared(Watched):
 class GenerateEngine:
     """``model.generate`` on one row per completion."""
 
-    max_model_len = None
+    max_model_len: int | None = None
+    ahead: int = 0
 
     def generate(
         self,

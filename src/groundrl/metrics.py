@@ -25,7 +25,7 @@ METRICS = {
     "box/per_answer": "Mean boxes per completion.",
     "box/off_frame_frac": "Share of boxes that leave the image.",
     "box/parse_failure_frac": "Share of completions whose boxes could not all be read.",
-    "time/rollout": "Seconds of the step spent sampling.",
+    "time/rollout": "Seconds of the step spent sampling, or waiting for what is sampled ahead.",
     "time/reward": "Seconds of the step spent waiting for scores after the rollout.",
     "time/update": "Seconds of the step spent in forward and backward passes.",
     "time/logging": "Seconds spent drawing rollouts, on the steps that draw them.",

@@ -250,6 +250,13 @@ def test_an_option_that_agrees_with_an_ablation_passes(overlay_dir: Path) -> Non
     check_composed(overlay_dir, "kl_coef=0.1")
 
 
+SERVERS = {
+    "_target_": "groundrl.rollout.vllm_server.VLLMServers",
+    "urls": [],
+    "adapter_folder": "a",
+}
+
+
 @pytest.mark.parametrize(
     ("config", "told"),
     [
@@ -268,14 +275,18 @@ def test_an_option_that_agrees_with_an_ablation_passes(overlay_dir: Path) -> Non
         ),
         (
             {
-                "rollout": {
-                    "_target_": "groundrl.rollout.vllm_server.VLLMServers",
-                    "urls": [],
-                    "adapter_folder": "a",
-                },
+                "rollout": SERVERS,
                 "adapter": {"_target_": "groundrl.policy.adapter.Adapter", "kind": "none"},
             },
             "adapter=none has none: type adapter=lora",
+        ),
+        (
+            {"rollout": SERVERS | {"ahead": 1}, "pipeline": ["grpo"], "importance_cap": None},
+            "type stage.grpo.module.loss.importance_cap=2.0, or rollout.ahead=0",
+        ),
+        (
+            {"rollout": SERVERS | {"ahead": 2}, "importance_cap": 2.0},
+            "rollout.ahead is 2, expected one of 0, 1",
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 import resource
 from dataclasses import replace
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,17 @@ def test_a_resumed_run_sees_the_batches_of_an_undisturbed_one(
     last = trainer(tmp_path / "cut", **options)
     last.fit(third, datamodule=module(), ckpt_path=tmp_path / "cut/step=6.ckpt")
     assert third.seen == whole.seen[6:]
+
+
+def test_a_loader_that_looks_ahead_gives_each_batch_with_the_next_one() -> None:
+    def batches(looks_ahead: bool, start: int) -> list[Any]:
+        module = GroundingDataModule(train=numbered(7), prompts_per_step=2, looks_ahead=looks_ahead)
+        module.load_state_dict(module.state_dict() | {"step": start})
+        return list(islice(module.train_dataloader(), 4))
+
+    steps = batches(False, 0)
+    assert batches(True, 0)[:3] == list(pairwise(steps))
+    assert batches(True, 2)[0] == (steps[2], steps[3])
 
 
 def test_every_epoch_of_the_trainer_goes_on_where_the_last_one_stopped(tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ def train(
         seed=1,
         num_workers=num_workers,
         encode=module.policy.encode,
+        looks_ahead=module.looks_ahead,
     )
     plan = StagePlan(
         module=type(module),

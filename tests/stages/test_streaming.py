@@ -23,6 +23,7 @@ class Backwards:
     """The native engine's groups, last one first."""
 
     max_model_len: None = None
+    ahead: int = 0
 
     def generate(self, *arguments: Any) -> Generator[tuple[int, list[Drawn]]]:
         yield from sorted(NativeEngine().generate(*arguments), key=lambda found: -found[0])
@@ -33,6 +34,7 @@ class Steady:
     """One group every PAUSE, without a look at anything."""
 
     max_model_len: None = None
+    ahead: int = 0
     given: list[int] = field(default_factory=list)
     closed: bool = False
 

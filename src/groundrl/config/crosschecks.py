@@ -19,6 +19,7 @@ def cross_checks(tree: dict[str, Any]) -> list[str]:
         *_unknown_grammar(tree),
         *_lonely_groups(tree),
         *_biased_ratios(tree),
+        *_stale_ratios(tree),
         *_nothing_to_serve(tree),
         *_vllm_in_process(tree),
         *_nothing_to_train(tree),
@@ -83,6 +84,18 @@ def _biased_ratios(tree: dict[str, Any]) -> Iterator[str]:
                 f"{cut} cuts the sampling distribution, which biases the ratio that {correction} "
                 f"corrects: type {cut}={off}, or {correction}=null"
             )
+
+
+def _stale_ratios(tree: dict[str, Any]) -> Iterator[str]:
+    """What is sampled ahead comes from the policy of one step before."""
+    if not tree.get("rollout", {}).get("ahead") or "grpo" not in tree.get("pipeline", []):
+        return
+    if all(cap in (None, False) for _, cap in _named(tree, "importance_cap")):
+        cap = "stage.grpo.module.loss.importance_cap"
+        yield (
+            "rollout.ahead=1 learns from what an older policy sampled, and nothing corrects for "
+            f"that: type {cap}=2.0, or rollout.ahead=0"
+        )
 
 
 def _nothing_to_serve(tree: dict[str, Any]) -> Iterator[str]:

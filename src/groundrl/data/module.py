@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
 import lightning as L
@@ -12,6 +13,9 @@ from groundrl.data.datasets import Encoded, SampleList, SampleSource, WorldDatas
 from groundrl.data.order import StepSampler
 from groundrl.errors import UserError
 from groundrl.records import Sample
+
+Batch = list[Any] | tuple[list[Any], list[Any]]
+"""A step's, or those of a step and of the next one."""
 
 
 class GroundingDataModule(L.LightningDataModule):
@@ -31,8 +35,10 @@ class GroundingDataModule(L.LightningDataModule):
         seed: int = 0,
         num_workers: int = 0,
         encode: Callable[[Sample], Any] | None = None,
+        looks_ahead: bool = False,
     ) -> None:
-        """Batches hold samples, or ``(sample, encode(sample))`` from the loader's processes.
+        """Batches hold samples, or ``(sample, encode(sample))`` from the loader's processes; with
+        ``looks_ahead`` each comes as a pair with the batch of the next step.
 
         Raises UserError when a held-out set is empty or shares pictures with training.
         """
@@ -43,6 +49,7 @@ class GroundingDataModule(L.LightningDataModule):
         self.seed = seed
         self.num_workers = num_workers
         self.encode = encode
+        self.looks_ahead = looks_ahead
         self._resumed_at = 0
         StepSampler(size=len(train), batch_size=prompts_per_step, seed=seed)
         for name, source in self.heldout.items():
@@ -91,8 +98,8 @@ class GroundingDataModule(L.LightningDataModule):
             self._resumed_at = 0
 
     def transfer_batch_to_device(
-        self, batch: list[Any], device: torch.device, dataloader_idx: int
-    ) -> list[Any]:
+        self, batch: Batch, device: torch.device, dataloader_idx: int
+    ) -> Batch:
         """As it is: Lightning would try to copy tensors into the frozen records."""
         return batch
 
@@ -107,7 +114,7 @@ class TrainLoader:
     def __init__(self, module: GroundingDataModule) -> None:
         self.module = module
 
-    def __iter__(self) -> Iterator[list[Any]]:
+    def __iter__(self) -> Iterator[Batch]:
         module = self.module
         rank, world_size = _place(module)
         sampler = StepSampler(
@@ -121,7 +128,8 @@ class TrainLoader:
         source = module.train
         if module.encode is not None:
             source = Encoded(source=source, encode=module.encode)
-        return batches_of(source, sampler, module.num_workers)
+        batches = batches_of(source, sampler, module.num_workers)
+        return pairwise(batches) if module.looks_ahead else batches
 
     def state_dict(self) -> dict[str, Any]:
         """Tells Lightning that this loader resumes within an epoch."""

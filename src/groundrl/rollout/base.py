@@ -42,6 +42,9 @@ class Engine(Protocol):
 
     max_model_len: int | None
     """Tokens of prompt and completion that it has room for; None where only the model limits it."""
+    ahead: int
+    """Steps that sampling is ahead of learning: 0, or 1 where groups are drawn while nobody asks
+    for them."""
 
     def generate(
         self,

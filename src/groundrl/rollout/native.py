@@ -22,6 +22,7 @@ class NativeEngine:
     """Samples with the policy's own weights, in the policy's own process."""
 
     max_model_len: int | None = None
+    ahead: int = 0
 
     def __init__(self, max_rows: int = 128) -> None:
         self.max_rows = max_rows

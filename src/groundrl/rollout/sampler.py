@@ -1,6 +1,6 @@
 """Samples -> groups of G completions each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -29,6 +29,41 @@ Taker = Callable[[int, RolloutGroup], None]
 """Is given each group with its number, in the order in which they are complete."""
 
 
+@dataclass(slots=True, kw_only=True)
+class Drawing:
+    """A rollout that has begun."""
+
+    policy: Policy
+    samples: list[Sample]
+    prompts: list[Prompt]
+    features: Features
+    coming: Generator[tuple[int, list[Drawn]]]
+    """Each group once."""
+
+    def rollout(self, take: Taker | None = None) -> Rollout:
+        """All groups, when they are complete."""
+        groups: dict[int, RolloutGroup] = {}
+        with closing(self.coming):
+            for index, drawn in self.coming:
+                groups[index] = RolloutGroup(
+                    sample=self.samples[index],
+                    view=self.prompts[index].view,
+                    completions=tuple(completion(self.policy, one) for one in drawn),
+                )
+                if take is not None:
+                    take(index, groups[index])
+        ordered = tuple(groups[index] for index in range(len(self.samples)))
+        return Rollout(groups=ordered, prompts=self.prompts, features=self.features)
+
+    def wait(self) -> list[list[Drawn]]:
+        """All groups in the order of the prompts; they still come."""
+        with closing(self.coming):
+            groups = dict(self.coming)
+        ordered = [groups[index] for index in range(len(self.samples))]
+        self.coming = as_drawn(ordered)
+        return ordered
+
+
 class Sampler:
     """Draws ``group_size`` completions per sample with an engine."""
 
@@ -42,6 +77,17 @@ class Sampler:
         self, policy: Policy, examples: Sequence[Example], step: int, take: Taker | None = None
     ) -> Rollout:
         """The completions are a function of (seed, step, sample, index) and the weights."""
+        return self.begin(policy, examples, step).rollout(take)
+
+    def begin(
+        self,
+        policy: Policy,
+        examples: Sequence[Example],
+        step: int,
+        known: list[list[Drawn]] | None = None,
+    ) -> Drawing:
+        """Engines that draw on their own do so from now on, under the weights of this moment;
+        nothing is drawn where the groups are ``known``."""
         samples = [sample for sample, _ in examples]
         prompts = [prompt for _, prompt in examples]
         self.check_lengths(policy, samples, prompts)
@@ -51,7 +97,15 @@ class Sampler:
         def features() -> list[VisionFeatures]:
             return policy.features(prompts)
 
-        return self.draw(policy, samples, prompts, features, step, take=take)
+        if known is None:
+            return self.draw(policy, samples, prompts, features, step)
+        return Drawing(
+            policy=policy,
+            samples=samples,
+            prompts=prompts,
+            features=features,
+            coming=as_drawn(known),
+        )
 
     def check_lengths(self, policy: Policy, samples: list[Sample], prompts: list[Prompt]) -> None:
         """Raise UserError for a prompt that leaves no room for a completion."""
@@ -77,8 +131,7 @@ class Sampler:
         chosen: list[int],
         step: int,
         round: int,
-        take: Taker,
-    ) -> Rollout:
+    ) -> Drawing:
         """Other completions for the ``chosen`` prompts of the step's first rollout."""
         return self.draw(
             policy,
@@ -87,7 +140,6 @@ class Sampler:
             lambda: [rollout.features()[i] for i in chosen],
             step,
             round,
-            take,
         )
 
     def draw(
@@ -98,8 +150,7 @@ class Sampler:
         features: Features,
         step: int,
         round: int = 0,
-        take: Taker | None = None,
-    ) -> Rollout:
+    ) -> Drawing:
         """The completions of samples that are encoded; other ones in every ``round``."""
         draws = Draws(
             seed=self.seed,
@@ -108,19 +159,15 @@ class Sampler:
             group_size=self.group_size,
             round=round,
         )
-        groups: dict[int, RolloutGroup] = {}
-        drawing = self.engine.generate(policy, prompts, features, draws, self.sampling)
-        with closing(drawing):
-            for index, drawn in drawing:
-                groups[index] = RolloutGroup(
-                    sample=samples[index],
-                    view=prompts[index].view,
-                    completions=tuple(completion(policy, one) for one in drawn),
-                )
-                if take is not None:
-                    take(index, groups[index])
-        ordered = tuple(groups[index] for index in range(len(samples)))
-        return Rollout(groups=ordered, prompts=prompts, features=features)
+        coming = self.engine.generate(policy, prompts, features, draws, self.sampling)
+        return Drawing(
+            policy=policy, samples=samples, prompts=prompts, features=features, coming=coming
+        )
+
+
+def as_drawn(groups: list[list[Drawn]]) -> Generator[tuple[int, list[Drawn]]]:
+    """Groups that are complete, as an engine gives them."""
+    yield from enumerate(groups)
 
 
 def completion(policy: Policy, drawn: Drawn) -> Completion:

@@ -25,6 +25,8 @@ class VLLMEngine:
     """Paged attention and continuous batching; its numbers differ slightly from the trainer's, so
     set ``importance_cap``."""
 
+    ahead: int = 0
+
     def __init__(
         self,
         max_model_len: int = 4096,

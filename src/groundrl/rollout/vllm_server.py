@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 
@@ -36,9 +36,11 @@ class VLLMServers:
         concurrency: int = 16,
         retries: int = 5,
         timeout: float = 600.0,
+        ahead: Literal[0, 1] = 0,
     ) -> None:
         """``adapter_folder``: where adapters are written, and read by the servers.
-        ``concurrency``: prompts under way at one server. ``timeout``: seconds for an answer."""
+        ``concurrency``: prompts under way at one server. ``timeout``: seconds for an answer.
+        ``ahead=1``: prompts of the next step are sent before this one learns."""
         if not urls:
             raise UserError(
                 "rollout=vllm_server has no server: type 'rollout.urls=[http://<host>:8000]' and "
@@ -47,6 +49,7 @@ class VLLMServers:
         self.servers = [Server(url, retries, timeout) for url in urls]
         self.concurrency = concurrency
         self.retries = retries
+        self.ahead: int = ahead
         self._publish = PublishedAdapter(Path(adapter_folder))
 
     def generate(
@@ -57,7 +60,10 @@ class VLLMServers:
         draws: Draws,
         sampling: Sampling,
     ) -> Generator[tuple[int, list[Drawn]]]:
-        """Groups as the servers answer; raises UserError when none of them is left."""
+        """Groups as the servers answer; all prompts are on their way when it returns.
+
+        Whoever takes a group gets the UserError that no server is left.
+        """
         version = self._publish(policy)
         assert policy.vlm.name_or_path is not None
         probe = Probe(
@@ -74,12 +80,15 @@ class VLLMServers:
             answer = server.ask(version, probe, body)
             return None if answer is None else completions(policy, answer)
 
-        yield from self._shared(len(prompts), ask)
+        answers = self._shared(len(prompts), ask)
+        next(answers)
+        return answers
 
     def _shared(
         self, count: int, ask: Callable[[Server, int], list[Drawn] | None]
     ) -> Generator[tuple[int, list[Drawn]]]:
-        """``ask`` for every index at some server that is alive."""
+        """``ask`` for every index at some server that is alive; what comes first says that all
+        are submitted."""
         places: queue.SimpleQueue[Server] = queue.SimpleQueue()
         for server in self.servers * self.concurrency:
             places.put(server)
@@ -98,6 +107,8 @@ class VLLMServers:
         pool = ThreadPoolExecutor(self.concurrency * len(self.servers))
         answers = {pool.submit(somewhere, index): index for index in range(count)}
         try:
+            # A generator that never ran would not run its ``finally`` when it is closed.
+            yield -1, []
             for answer in as_completed(answers):
                 yield answers[answer], answer.result()
         finally:

@@ -18,6 +18,9 @@ from groundrl.stages.strategy import sum_gradients, trainable
 class Stage(L.LightningModule):
     """A LightningModule for a policy; its checkpoints leave the frozen base out."""
 
+    looks_ahead: bool = False
+    """Its batches are pairs: this step's and the next one's."""
+
     def __init__(self, policy: Policy) -> None:
         super().__init__()
         self.policy = policy
@@ -49,6 +52,9 @@ class Stage(L.LightningModule):
         norm = torch.nn.utils.clip_grad_norm_(trainable(self.policy), max_grad_norm)
         optimizer.step()
         return norm.item()
+
+    def close(self) -> None:
+        """End what a step that failed has left under way."""
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Keep what learns; frozen base weights are never written."""

@@ -1,7 +1,7 @@
 """Runs one stage with Lightning: checkpoints, resume, TensorBoard and the progress line."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,5 +75,5 @@ def fit(
     resume = checkpoints.path if checkpoints.path.exists() else None
     # Nothing here behaves differently in training and evaluation, and Lightning warns of a mix.
     module.train()
-    with checkpoints.catching_interrupts():
+    with checkpoints.catching_interrupts(), closing(module):
         trainer.fit(module, data, ckpt_path=resume, weights_only=False)

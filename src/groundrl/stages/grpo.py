@@ -21,7 +21,8 @@ from groundrl.policy.prompt import Example
 from groundrl.rewards.base import RewardSum
 from groundrl.rollout.base import Engine
 from groundrl.rollout.native import NativeEngine
-from groundrl.rollout.sampler import Rollout, Sampler
+from groundrl.rollout.sampler import Drawing, Sampler
+from groundrl.stages.ahead import Ahead
 from groundrl.stages.base import Stage, told_when_full
 from groundrl.stages.groups import (
     Batch,
@@ -61,6 +62,8 @@ class GRPOModule(Stage):
         super().__init__(policy)
         self.automatic_optimization = False
         self.sampler = sampler(engine)
+        self.ahead = Ahead(self.sampler)
+        self.looks_ahead = engine.ahead > 0
         self.reward = reward
         self.advantage = advantage
         self.loss = loss
@@ -87,20 +90,32 @@ class GRPOModule(Stage):
         """Randomness depends on the step, so the step is part of the state."""
         super().on_save_checkpoint(checkpoint)
         checkpoint["rollouts_done"] = self.rollouts_done
+        checkpoint["drawn_ahead"] = self.ahead.state()
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         """Go on with the next rollout."""
         self.rollouts_done = checkpoint["rollouts_done"]
+        self.ahead.restore(checkpoint["drawn_ahead"])
 
-    def training_step(self, examples: list[Example], batch_index: int) -> None:
+    def close(self) -> None:
+        """Let go of the next step's rollout."""
+        self.ahead.close()
+
+    def training_step(
+        self, batch: list[Example] | tuple[list[Example], list[Example]], batch_index: int
+    ) -> None:
         """One rollout and the optimizer steps on it."""
+        examples, following = batch if isinstance(batch, tuple) else (batch, None)
         self.seconds, self.tokens = {}, 0
         start = time.perf_counter()
         optimizer = cast(LightningOptimizer, self.optimizers())
         lr = self.optimization.set_lr(optimizer.optimizer, self.rollouts_done)
-        first = self.roll(partial(self.sampler, self.policy, examples))
+        first = self.roll(partial(self.ahead.take, self.policy, examples))
         drawn = self.resampled(first)
         advantages = self.advantages(drawn.rewards)
+        if following is not None and batch_index + 1 < self.trainer.num_training_batches:
+            with self.timed("rollout"):
+                self.ahead.begin(self.policy, following, self.rollouts_done + 1)
         with self.timed("update"), told_when_full(self.update_memory()):
             learned = self.update(groups(drawn.rollout, advantages, drawn.equal))
         self.rollouts_done += 1
@@ -115,11 +130,11 @@ class GRPOModule(Stage):
         metrics["advantage/abs_mean"] = advantages.abs().mean().item()
         self.log_step(means(gathered(metrics)) | learned | {"lr": lr}, self.rollouts_done)
 
-    def roll(self, draw: Callable[..., Rollout]) -> ScoredRollout:
+    def roll(self, begin: Callable[..., Drawing]) -> ScoredRollout:
         """Groups that are scored as they come."""
         with Scoring(self.reward) as scoring:
             with self.timed("rollout"), told_when_full(self.rollout_memory()):
-                rollout = draw(step=self.rollouts_done, take=scoring.take)
+                rollout = begin(step=self.rollouts_done).rollout(scoring.take)
             with self.timed("reward"):
                 scored = ScoredRollout(rollout=rollout, scores=scoring.scores())
         self.tokens += scored.tokens
@@ -133,8 +148,8 @@ class GRPOModule(Stage):
             equal = [i for i, is_equal in enumerate(drawn.equal) if is_equal]
             if not equal:
                 break
-            draw = partial(self.sampler.again, self.policy, first.rollout, equal, round=round)
-            drawn = drawn.with_groups(equal, self.roll(draw))
+            begin = partial(self.sampler.again, self.policy, first.rollout, equal, round=round)
+            drawn = drawn.with_groups(equal, self.roll(begin))
         return drawn
 
     def advantages(self, rewards: Float[Tensor, "P G"]) -> Float[Tensor, "P G"]:

@@ -132,6 +132,7 @@ class Pipeline:
 
     def _train(self, name: str, plan: StagePlan) -> None:
         start = time.perf_counter()
+        module = self.build(plan)
         data = GroundingDataModule(
             train=self.data.train,
             prompts_per_step=plan.prompts_per_step,
@@ -139,9 +140,10 @@ class Pipeline:
             seed=self.data.seed + 1000 * list(self.plans).index(name),
             num_workers=self.data.num_workers,
             encode=self.policy.encode,
+            looks_ahead=module.looks_ahead,
         )
         try:
-            fit(name, self.build(plan), data, plan, self.make_trainer, self.run_dir)
+            fit(name, module, data, plan, self.make_trainer, self.run_dir)
         finally:  # an interrupted stage goes on counting when it is resumed
             self._add_time(f"train_{name}", time.perf_counter() - start)
             self._write_metrics(PROGRESS)
