@@ -7,7 +7,7 @@ import hydra
 from omegaconf import DictConfig
 
 from groundrl.config import explain_overrides, register_resolvers
-from groundrl.config.script import give_up, run_directory, telling_the_user
+from groundrl.config.script import give_up, prepared, telling_the_user
 from groundrl.errors import UserError
 
 ROOT = Path(__file__).parent
@@ -22,16 +22,7 @@ def main(cfg: DictConfig) -> None:
 
 def run(cfg: DictConfig) -> None:
     """Nothing heavy is imported before the config is known to be right."""
-    from groundrl.config import check_config, check_resume, save_resolved
-    from groundrl.stages.quiet import quiet
-
-    quiet()
-    check_config(cfg)
-    run_dir = run_directory(cfg)
-    if cfg.resume or (run_dir / "predictions.jsonl").exists():
-        check_resume(cfg, run_dir)
-    else:
-        save_resolved(cfg, run_dir / "resolved.yaml")
+    run_dir = prepared(cfg, begun="predictions.jsonl")
     from groundrl.config.evaluation import build_evaluation, take_run
 
     take_run(cfg)

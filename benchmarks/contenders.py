@@ -1,20 +1,18 @@
 """One GRPO step in three ways: ours, ours with nothing shared, and TRL's trainer."""
 
-import gc
 import random
-import time
 from collections.abc import Callable, Generator
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any, ClassVar
 
 import lightning as L
 import torch
-from peft import LoraConfig
+from measuring import ALPHA, COUNTED, KL_COEF, RANK, STEPS, Figures, forget_peak, in_use
 from random_models import build
 from roofline import measured_peak, rollout_cost, shape_of, update_cost
+from trl_step import trl
 from work import Work
 
 from groundrl.advantages import Advantage
@@ -23,7 +21,7 @@ from groundrl.data.datasets import SampleList
 from groundrl.data.module import GroundingDataModule
 from groundrl.grammar import get_grammar
 from groundrl.losses import Normalizer, PolicyLoss
-from groundrl.policy.adapter import LANGUAGE_LINEARS, Adapter
+from groundrl.policy.adapter import Adapter
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy, TokenLogprobs
 from groundrl.policy.prompt import Prompt
@@ -37,33 +35,6 @@ from groundrl.rollout.sampler import Sampler
 from groundrl.stages.fit import StagePlan, fit
 from groundrl.stages.grpo import Batch, Group, GRPOModule
 from groundrl.stages.optimization import Optimization
-
-STEPS = 7
-"""The first one prepares kernels, the last one watches the memory: their time does not count."""
-COUNTED = slice(1, -1)
-KL_COEF = 0.04
-RANK, ALPHA = 8, 16
-
-Figures = dict[str, float]
-
-
-def in_use(device: str, peak: bool = False) -> float:
-    """MB now, or at most since the last ``forget_peak``."""
-    if device != "cpu":
-        used = torch.cuda.max_memory_allocated() if peak else torch.cuda.memory_allocated()
-        return used / 1e6
-    field = "VmHWM" if peak else "VmRSS"
-    (line,) = [x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith(field)]
-    return int(line.split()[1]) * 1024 / 1e6
-
-
-def forget_peak(device: str) -> None:
-    """Start counting anew."""
-    gc.collect()
-    if device == "cpu":
-        Path("/proc/self/clear_refs").write_text("5")
-    else:
-        torch.cuda.reset_peak_memory_stats()
 
 
 class Dice:
@@ -203,78 +174,6 @@ def ours(work: Work, folder: Path, sharing: bool) -> Figures:
             part: median(value for _, value in curves[f"time/{part}"][COUNTED])
             for part in ("step", "rollout", "update")
         },
-    }
-
-
-def trl(work: Work, folder: Path) -> Figures:
-    """TRL's trainer on the same work; its rollout holds the reference pass."""
-    from datasets import Dataset
-    from trl import GRPOConfig, GRPOTrainer
-
-    vlm, processor = build(work.family, work.size, work.device, work.dtype)
-    question = work.question(processor)
-    content = [{"type": "image"}, {"type": "text", "text": question}]
-    rows = [
-        {
-            "prompt": [{"role": "user", "content": content}],
-            "image": work.sample(i, question).image.load(),
-        }
-        for i in range(STEPS * work.prompts)
-    ]
-    ends: list[float] = []
-    rollouts: list[float] = []
-
-    class Timed(GRPOTrainer):
-        def _prepare_inputs(self, generation_batch: Any) -> Any:
-            start = time.perf_counter()
-            inputs = super()._prepare_inputs(generation_batch)
-            rollouts.append(time.perf_counter() - start)
-            if len(rollouts) == STEPS:
-                forget_peak(work.device)
-            return inputs
-
-        def log(self, *args: Any, **kwargs: Any) -> None:
-            ends.append(time.perf_counter())  # once a step, when it is done, and at the end
-
-    rng = random.Random(0)
-    linears = "|".join(LANGUAGE_LINEARS)
-    before = in_use(work.device)
-    trainer = Timed(
-        model=vlm,
-        processing_class=processor,
-        train_dataset=Dataset.from_list(rows),
-        reward_funcs=lambda prompts, completions, **_: [rng.random() for _ in completions],
-        peft_config=LoraConfig(
-            r=RANK, lora_alpha=ALPHA, target_modules=rf".*language_model.*({linears})"
-        ),
-        args=GRPOConfig(
-            output_dir=str(folder),
-            per_device_train_batch_size=work.prompts * work.group,
-            num_generations=work.group,
-            max_completion_length=work.completion,
-            generation_kwargs={
-                "min_new_tokens": work.completion,
-                "suppress_tokens": [vlm.config.image_token_id, vlm.config.video_token_id],
-            },
-            max_steps=STEPS,
-            beta=KL_COEF,
-            use_cpu=work.device == "cpu",
-            bf16=work.device != "cpu",
-            gradient_checkpointing=False,
-            logging_steps=1,
-            report_to=[],
-            save_strategy="no",
-            disable_tqdm=True,
-        ),
-    )
-    trainer.train()
-    steps = [b - a for a, b in pairwise([0.0, *ends[:STEPS]])]
-    updates = [step - rollout for step, rollout in zip(steps, rollouts, strict=True)]
-    return {
-        "memory": in_use(work.device, peak=True) - before,
-        "step": median(steps[COUNTED]),
-        "rollout": median(rollouts[COUNTED]),
-        "update": median(updates[COUNTED]),
     }
 
 

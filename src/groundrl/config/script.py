@@ -1,4 +1,4 @@
-"""What scripts share: where a run lies, and how it ends when it cannot go on."""
+"""What scripts share: how a run begins, where it lies, how it ends when it cannot go on."""
 
 import os
 import shlex
@@ -12,12 +12,28 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from groundrl.config.check import check_config
+from groundrl.config.resolved import check_resume, save_resolved
 from groundrl.errors import UserError, is_disk_full
+from groundrl.stages.quiet import quiet
 
 
 def run_directory(cfg: DictConfig) -> Path:
     """Where the run is kept."""
     return Path(cfg.resume or HydraConfig.get().runtime.output_dir)
+
+
+def prepared(cfg: DictConfig, begun: str) -> Path:
+    """The run directory of a config that is checked as a whole; it holds ``begun`` once a run in
+    it has begun. Nothing heavy is imported before."""
+    quiet()
+    check_config(cfg)
+    run_dir = run_directory(cfg)
+    if cfg.resume or (run_dir / begun).exists():
+        check_resume(cfg, run_dir)
+    else:
+        save_resolved(cfg, run_dir / "resolved.yaml")
+    return run_dir
 
 
 @contextmanager
