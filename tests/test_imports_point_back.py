@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "groundrl"
 
 ORDER = (
-    {"errors", "metrics", "progress", "parallel", "boxes", "records"},
+    {"errors", "metrics", "progress", "parallel", "boxes", "records", "chat"},
     {"grammar"},
     {"scenes"},
     {"data"},
@@ -32,9 +32,9 @@ ORDER = (
 
 ROOMS_OF = {
     "lightning": ("stages/", "data/"),
-    "transformers": ("policy/", "rollout/", "stages/pretrain"),
+    "transformers": ("chat/", "policy/", "rollout/", "stages/pretrain", "synthesis/detectors/"),
     "peft": ("policy/", "rollout/", "stages/pretrain"),
-    "vllm": ("policy/", "rollout/", "stages/pretrain"),
+    "vllm": ("chat/", "policy/", "rollout/"),
     "hydra": ("config/", "rewards/audit.py"),
     "omegaconf": ("config/", "rewards/audit.py"),
 }

@@ -1,0 +1,1 @@
+"""Language models that answer chat requests: judges, captioners and verifiers ask them."""

@@ -1,0 +1,44 @@
+"""What is asked of a language model, and what it says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One user turn."""
+
+    text: str
+    images: tuple["Image", ...] = ()
+    """Shown before the text."""
+    schema: dict[str, Any] | None = None
+    """JSON schema that the answer is held to; None: free text."""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One answer; what it says is untrusted."""
+
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@runtime_checkable
+class ChatModel(Protocol):
+    """Answers requests; threads may call it at once."""
+
+    @property
+    def name(self) -> str:
+        """What its answers depend on: the model and how it samples, never a key."""
+        ...
+
+    def __call__(self, requests: Sequence[Request]) -> list[Reply | None]:
+        """An answer to each; None where the model could not be reached. Raises UserError where it
+        refuses."""
+        ...

@@ -1,0 +1,1 @@
+"""Pictures in, verified and grounded training data out."""

@@ -1,0 +1,54 @@
+"""What stages are made of: whoever finds regions, describes them and checks the descriptions.
+
+Each has a name, what its answers depend on: they are kept under it and used again under no other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from groundrl.synthesis.records import Caption, Crop, Picture, Region, Verdict
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Finds objects."""
+
+    @property
+    def name(self) -> str: ...
+    def __call__(self, pictures: Sequence[Picture]) -> list[tuple[Region, ...]]:
+        """The regions of each picture."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What a teacher describes and a verifier sees."""
+
+    picture: Picture
+    crop: Crop | None
+    """None: the whole picture."""
+    regions: tuple[Region, ...]
+    """All that were found in the picture."""
+
+
+@runtime_checkable
+class Teacher(Protocol):
+    """Writes captions: of whole pictures (level 1) and of crops (level 2)."""
+
+    @property
+    def name(self) -> str: ...
+    def __call__(self, views: Sequence[View]) -> list[Caption | None]:
+        """A caption of each view; None where the teacher could not be reached."""
+        ...
+
+
+@runtime_checkable
+class Verifier(Protocol):
+    """Checks captions."""
+
+    @property
+    def name(self) -> str: ...
+    def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
+        """A verdict on each text about its view; None where the verifier could not be reached."""
+        ...

@@ -1,0 +1,88 @@
+"""What flows through the stages: Picture -> Region -> Crop -> Caption -> Verdict -> Sample.
+
+Boxes are in the PIXEL frame of the whole picture.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from groundrl.boxes import Box
+from groundrl.records import ImageSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A readable picture of the input."""
+
+    id: str
+    """Unique in the input: its path below the folder, or the index of a scene."""
+    image: ImageSource
+    digest: str
+    """Equal digest, equal pixels: what is known of a picture is kept under it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """An object that a detector found, or that came with the data."""
+
+    label: str
+    box: Box
+    score: float
+    """Confidence, 0 to 1; 1 for given boxes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crop:
+    """What is shown of a region: its box with a margin, inside the picture."""
+
+    region: Region
+    box: Box
+
+
+class ErrorKind(StrEnum):
+    """How a caption can be wrong (after ViGoR, section 3.1)."""
+
+    OBJECT = "object"
+    """Something that is not there."""
+    ATTRIBUTE = "attribute"
+    RELATION = "relation"
+    COUNT = "count"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flaw:
+    """A wrong span of a caption."""
+
+    kind: ErrorKind
+    span: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caption:
+    """What a teacher says of a picture or a crop."""
+
+    text: str
+    planted: tuple[Flaw, ...] = ()
+    """Errors that the embedded teacher made on purpose: the truth that verifiers are measured by.
+    Nothing but the measurement reads them."""
+
+
+class Decision(StrEnum):
+    """What becomes of a caption."""
+
+    KEEP = "keep"
+    REPAIR = "repair"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a verifier says of a caption."""
+
+    decision: Decision
+    reason: str
+    flaw: Flaw | None = None
+    """What is wrong; None for ``keep``."""
+    repaired: str | None = None
+    """The caption without the flaw, for ``repair``; it is verified again."""
