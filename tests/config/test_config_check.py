@@ -201,6 +201,13 @@ def test_a_vllm_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -
     assert problem.startswith("rollout=vllm needs vLLM, which is not installed: type pip install")
 
 
+def test_a_compiler_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crosschecks, "which", lambda name: None)
+    native = {"_target_": "groundrl.rollout.native.NativeEngine", "compile": True}
+    (problem,) = problems({"rollout": native})
+    assert problem.endswith("install one, or type rollout.compile=false")
+
+
 def test_flash_attention_shares_no_prefixes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crosschecks, "find_spec", lambda name: True)
     (problem,) = problems({"model": FLASH, "trainer": {"accelerator": "auto"}})

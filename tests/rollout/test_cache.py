@@ -1,49 +1,45 @@
 """Caches of the native engine hold what copies of the whole past would hold."""
 
+from itertools import pairwise
+
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 from torch.nn import functional as F
 from transformers.cache_utils import Cache, DynamicLayer
 
-from groundrl.rollout.cache import ROOM_STEP, RoomyLayer, SharedPast
-
-STEPS = st.lists(
-    st.sampled_from(["one token", "many tokens", "repeat", "select"]), min_size=1, max_size=12
-)
+from groundrl.rollout.cache import ROOM_STEP, SharedPast
 
 
-@given(steps=STEPS)
-def test_a_layer_with_room_equals_one_that_copies(steps: list[str]) -> None:
-    ours, theirs = RoomyLayer(), DynamicLayer()
-    rows, noise = 3, torch.Generator().manual_seed(0)
-    for step in ["one token", *steps, "one token"]:
-        if step in ("repeat", "select"):
-            kept = (
-                torch.arange(rows).repeat_interleave(2)
-                if step == "repeat"
-                else torch.arange(0, rows, 2)
-            )
-            rows = len(kept)
-            ours.reorder_cache(kept)
-            theirs.reorder_cache(kept)
-        else:
-            count = 1 if step == "one token" else ROOM_STEP - 3
-            keys, values = torch.randn(2, rows, 2, count, 4, generator=noise)
-            for got, expected in zip(
-                ours.update(keys, values), theirs.update(keys, values), strict=True
-            ):
-                assert torch.equal(got, expected)
-        assert ours.get_seq_length() == theirs.get_seq_length()
+def filled_past(prompts: int, group_size: int) -> SharedPast:
+    cache = Cache(layer_class_to_replicate=DynamicLayer)
+    cache.update(torch.randn(prompts, 2, 3, 4), torch.randn(prompts, 2, 3, 4), 0)
+    return SharedPast(cache, torch.ones(prompts, 3, dtype=torch.long), group_size, None)
+
+
+def write(past: SharedPast, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    own = past.inputs()["past_key_values"]
+    assert isinstance(own, Cache)
+    written = own.update(keys, values, 0)
+    past.extend()
+    return written
+
+
+def test_what_completions_said_is_kept_over_many_rooms() -> None:
+    past, copied = filled_past(2, 1), DynamicLayer()
+    for _ in range(2 * ROOM_STEP + 1):
+        keys, values = torch.randn(2, 2, 2, 1, 4)
+        for got, expected in zip(
+            write(past, keys, values), copied.update(keys, values), strict=True
+        ):
+            assert torch.equal(got, expected)
 
 
 def test_most_tokens_are_written_without_moving_those_before_them() -> None:
-    layer = RoomyLayer()
-    places = {
-        layer.update(torch.randn(2, 2, 1, 4), torch.randn(2, 2, 1, 4))[0].data_ptr()
-        for _ in range(2 * ROOM_STEP)
-    }
-    assert len(places) == 2
+    past = filled_past(2, 1)
+    places = [write(past, *torch.randn(2, 2, 2, 1, 4))[0].data_ptr() for _ in range(2 * ROOM_STEP)]
+    assert sum(a != b for a, b in pairwise(places)) == 2
 
 
 @given(
@@ -72,9 +68,8 @@ def test_rows_see_their_prompt_and_themselves_as_if_each_had_its_own_copy(
         key, value = torch.randn(2, len(kept), kv_heads, 1, width, generator=noise)
         keys, values = torch.cat([keys, key], dim=2), torch.cat([values, value], dim=2)
         visible = torch.cat([visible, torch.ones(len(kept), 1, dtype=torch.bool)], dim=1)
-        own = past.inputs()["past_key_values"]
-        assert isinstance(own, Cache)
-        got = past.attend(0, query, *own.update(key, value, 0), scaling=0.3, sliding=bool(window))
+        written = write(past, key, value)
+        got = past.attend(0, query, *written, scaling=0.3, sliding=bool(window))
         near = torch.arange(visible.shape[1]) >= visible.shape[1] - (window or visible.shape[1])
         expected = F.scaled_dot_product_attention(
             query, keys, values, (visible & near)[:, None, None], scale=0.3, enable_gqa=True

@@ -1,6 +1,10 @@
 """The native engine against transformers' generate, and the laws of its randomness."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +16,7 @@ from groundrl.errors import UserError
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
 from groundrl.rollout.base import Sampling
+from groundrl.rollout.cache import ROOM_STEP
 from groundrl.rollout.native import NativeEngine, cut, draw
 from groundrl.rollout.randomness import uniforms
 from groundrl.rollout.sampler import Sampler
@@ -96,6 +101,19 @@ def test_a_group_comes_when_its_last_completion_has_ended(make_policy: MakePolic
     assert came == {i: len(g.completions[0].tokens) for i, g in enumerate(rollout.groups)}
     assert came[0] <= 6
     assert max(came.values()) == 20
+
+
+def test_a_compiled_step_draws_the_same_tokens_and_serves_all_sizes() -> None:
+    # In a process of its own: a compiler cannot read the checks of shapes that tests run under.
+    program = Path(__file__).parent.parent / "compiled_rollouts.py"
+    told = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True)
+    found = json.loads(told.stdout.splitlines()[-1])
+    assert found["compiled"] == found["plain"]
+    # Rows ended, prompts ended, and some said more than the first room holds.
+    lengths = sorted(len(tokens) for tokens in found["compiled"])
+    assert lengths[0] < ROOM_STEP < lengths[-1]
+    assert found["compilations"] == 2  # one more for when a single prompt is left
+    assert not found["breaks"]
 
 
 def test_a_prompt_that_leaves_no_room_is_told(make_policy: MakePolicy) -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -22,6 +23,7 @@ def cross_checks(tree: dict[str, Any]) -> list[str]:
         *_stale_ratios(tree),
         *_nothing_to_serve(tree),
         *_vllm_in_process(tree),
+        *_absent_compiler(tree),
         *_nothing_to_train(tree),
         *_several_respondents(tree),
         *unwritable_folders(tree),
@@ -124,6 +126,18 @@ def _vllm_in_process(tree: dict[str, Any]) -> Iterator[str]:
         yield (
             f"adapter.rank={rank} is more than vLLM makes room for: type adapter.rank="
             f"{max(LORA_RANKS)} or less, or rollout=native"
+        )
+
+
+def _absent_compiler(tree: dict[str, Any]) -> Iterator[str]:
+    """torch.compile writes C++ and has it compiled."""
+    compilers = (os.environ.get("CXX"), "g++", "clang++")
+    if tree.get("rollout", {}).get("compile") is True and not any(
+        map(which, filter(None, compilers))
+    ):
+        yield (
+            "rollout.compile=true needs a C++ compiler, and there is no g++ or clang++ here: "
+            "install one, or type rollout.compile=false"
         )
 
 

@@ -1,11 +1,11 @@
 """Keys and values of what the native engine has computed."""
 
-import math
 from typing import cast
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from groundrl.policy.attention import NO_MASK
@@ -15,45 +15,31 @@ ROOM_STEP = 64
 """Tokens of room that are added at a time."""
 
 
-class RoomyLayer(DynamicLayer):
-    """A layer's cache with room for the next tokens, which are written in place.
+class OwnLayer(DynamicLayer):
+    """What completions have said so far, in tensors with room for what they say next.
 
     ``DynamicLayer`` copies all keys and values for every token: a third of the time of a rollout.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, room: tuple[Tensor, Tensor], length: int) -> None:
+        """``length``: tokens that stand in ``room`` already."""
         super().__init__()
-        self._room: tuple[Tensor, Tensor] | None = None
-        """What ``keys`` and ``values`` are the beginning of."""
+        self.is_initialized = True
+        self._room = room
+        self._length = length
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: object, **kwargs: object
     ) -> tuple[Tensor, Tensor]:
-        """Append [B, heads, new, width] and return all keys and values."""
-        start = self.get_seq_length()
-        end = start + key_states.shape[-2]
-        if self._room is None or end > self._room[0].shape[-2]:
-            size = (*key_states.shape[:2], math.ceil(end / ROOM_STEP) * ROOM_STEP)
-            room = (
-                key_states.new_empty(*size, key_states.shape[-1]),
-                value_states.new_empty(*size, value_states.shape[-1]),
-            )
-            if start:
-                assert self.keys is not None
-                assert self.values is not None
-                room[0][..., :start, :] = self.keys
-                room[1][..., :start, :] = self.values
-            self._room, self.is_initialized = room, True
-        self._room[0][..., start:end, :] = key_states
-        self._room[1][..., start:end, :] = value_states
-        self.keys = self._room[0][..., :end, :]
-        self.values = self._room[1][..., :end, :]
-        return self.keys, self.values
+        """Write [B, heads, new, width] in place and return all keys and values."""
+        end = self._length + key_states.shape[-2]
+        for room, new in zip(self._room, (key_states, value_states), strict=True):
+            room[:, :, self._length : end] = new
+        return self._room[0][:, :, :end], self._room[1][:, :, :end]
 
-    def reorder_cache(self, beam_idx: Tensor) -> None:
-        """Take these rows, some of them several times; they get room with their next token."""
-        super().reorder_cache(cast(torch.LongTensor, beam_idx))
-        self._room = None
+    def get_seq_length(self) -> int:
+        """Tokens before this pass."""
+        return self._length
 
 
 class SharedPast:
@@ -68,15 +54,17 @@ class SharedPast:
     ) -> None:
         """``mask`` is 0 on the padding, which stands on the left."""
         self._prompts = [filled(layer) for layer in prompts.layers]
-        self._bias = torch.where(mask.bool(), 0.0, NEVER)[:, None, None]
+        self._bias = torch.where(mask.bool()[:, None, None], 0.0, NEVER)
         self._window = window
-        self._own = Cache(layer_class_to_replicate=RoomyLayer)
         self._group = torch.arange(len(mask), device=mask.device).repeat_interleave(group_size)
+        self._own = [(self._room(key), self._room(value)) for key, value in self._prompts]
+        self.length = 0
+        """Tokens of each completion so far."""
         self._arrange()
 
     def keep(self, rows: Int[Tensor, "B"]) -> None:
         """Drop the other rows, and prompts that have none left."""
-        take_rows(self._own, rows)
+        self._own = [(key[rows], value[rows]) for key, value in self._own]
         prompts, self._group = self._group[rows].unique(return_inverse=True)
         if len(prompts) < len(self._bias):
             self._prompts = [(key[prompts], value[prompts]) for key, value in self._prompts]
@@ -90,9 +78,25 @@ class SharedPast:
         number = torch.arange(len(self._group), device=counts.device)
         self._slot = self._group * self._width + number - (counts.cumsum(0) - counts)[self._group]
 
+    def _room(
+        self, like: Float[Tensor, "n kv_heads L width"]
+    ) -> Float[Tensor, "B kv_heads S width"]:
+        """Room for more tokens of every row."""
+        return like.new_empty(len(self._group), like.shape[1], ROOM_STEP, like.shape[3])
+
     def inputs(self) -> dict[str, object]:
-        """Keys and values of the completions grow in the cache; ``attend`` knows the prompts'."""
-        return {"past_key_values": self._own, "attention_mask": NO_MASK, "groups": self}
+        """The completions' keys and values are in the cache; ``attend`` knows the prompts'."""
+        cache = Cache(layers=[OwnLayer(room, self.length) for room in self._own])
+        return {"past_key_values": cache, "attention_mask": NO_MASK, "groups": self}
+
+    def extend(self) -> None:
+        """The rows have one token more."""
+        self.length += 1
+        if (self.length + 1) % ROOM_STEP == 0:  # never quite full: that would compile anew
+            self._own = [
+                (torch.cat([key, self._room(key)], 2), torch.cat([value, self._room(value)], 2))
+                for key, value in self._own
+            ]
 
     def attend(
         self,
@@ -141,6 +145,8 @@ class CopiedPast:
     def __init__(self, prompts: Cache, mask: Int[Tensor, "P L"], group_size: int) -> None:
         """``mask`` is 0 on the padding, which stands on the left."""
         self._cache, self._mask = prompts, mask
+        self.length = 0
+        """Tokens of each completion so far."""
         self.keep(torch.arange(len(mask), device=mask.device).repeat_interleave(group_size))
 
     def keep(self, rows: Int[Tensor, "B"]) -> None:
@@ -150,8 +156,13 @@ class CopiedPast:
 
     def inputs(self) -> dict[str, object]:
         """The next token is seen, too."""
-        self._mask = torch.cat([self._mask, torch.ones_like(self._mask[:, :1])], dim=1)
-        return {"past_key_values": self._cache, "attention_mask": self._mask}
+        seen = F.pad(self._mask, (0, 1), value=1)
+        return {"past_key_values": self._cache, "attention_mask": seen}
+
+    def extend(self) -> None:
+        """The rows have one token more."""
+        self.length += 1
+        self._mask = F.pad(self._mask, (0, 1), value=1)
 
 
 Past = SharedPast | CopiedPast

@@ -1,6 +1,6 @@
 """The native engine: prompts are prefilled once per group, then G completions decode together."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +14,8 @@ from groundrl.rollout.base import Drawn, Features, Sampling
 from groundrl.rollout.cache import Past, empty_cache, past_of
 from groundrl.rollout.randomness import Draws, choose
 
+Step = Callable[[Policy, Past, Int[Tensor, "B"], Int[Tensor, "axes B"]], Float[Tensor, "B V"]]
+"""``next_logits``, compiled or not."""
 ENDED_SHARE = 0.25
 """Of the rows of a batch: when so many have ended, the others go on in a smaller batch."""
 
@@ -24,9 +26,13 @@ class NativeEngine:
     max_model_len: int | None = None
     ahead: int = 0
 
-    def __init__(self, max_rows: int = 128) -> None:
+    def __init__(self, max_rows: int = 128, compile: bool = False) -> None:
+        """``max_rows``: completions that decode together; more cost memory, fewer cost speed.
+        ``compile``: fuse the work of a token with ``torch.compile``, which takes a while at first.
+        """
         self.max_rows = max_rows
-        """Completions that decode together; more rows cost memory, fewer cost speed."""
+        # One compilation serves all numbers of rows, prompts and tokens above one.
+        self._step: Step = torch.compile(next_logits, dynamic=True) if compile else next_logits
 
     @torch.no_grad()
     def generate(
@@ -48,7 +54,7 @@ class NativeEngine:
             rows = _prefill(
                 policy, [prompts[i] for i in chosen], [seen[i] for i in chosen], draws.group_size
             )
-            for place, group in _decode(policy, rows, uniforms[chosen], sampling):
+            for place, group in _decode(policy, rows, uniforms[chosen], sampling, self._step):
                 yield chosen[place], group
 
 
@@ -115,15 +121,19 @@ class _Written:
 
 
 def _decode(
-    policy: Policy, rows: _Rows, uniforms: Float[Tensor, "P G T"], sampling: Sampling
+    policy: Policy,
+    rows: _Rows,
+    uniforms: Float[Tensor, "P G T"],
+    sampling: Sampling,
+    step: Step,
 ) -> Iterator[tuple[int, list[Drawn]]]:
     written = _Written(*uniforms.shape)
     uniforms = uniforms.flatten(0, 1)
-    for step in range(sampling.max_tokens):
+    for place in range(sampling.max_tokens):
         row = rows.row.cpu()
-        token, logprob = draw(rows.logits, uniforms[row, step], sampling)
-        written.add(step, row, token.cpu(), logprob.cpu(), policy.eos_token)
-        yield from written.complete(last=step + 1 == sampling.max_tokens)
+        token, logprob = draw(rows.logits, uniforms[row, place], sampling)
+        written.add(place, row, token.cpu(), logprob.cpu(), policy.eos_token)
+        yield from written.complete(last=place + 1 == sampling.max_tokens)
         if not written.open:
             return
         going = ~written.ended[row]
@@ -131,7 +141,7 @@ def _decode(
             going = going.to(token.device)
             rows.keep(going)
             token = token[going]
-        _advance(policy, rows, token)
+        _advance(policy, rows, token, step)
 
 
 def _prefill(
@@ -165,22 +175,33 @@ def _prefill(
     logits = policy.logits(output.last_hidden_state[:, -1])
     return _Rows(
         past=past_of(policy, cache, mask, group),
-        position=(positions.amax((0, 2)) + 1).repeat_interleave(group).expand(len(positions), -1),
+        position=(positions.amax((0, 2)) + 1).repeat_interleave(group).repeat(len(positions), 1),
         logits=logits.repeat_interleave(group, 0),
         row=torch.arange(len(prompts) * group, device=device),
     )
 
 
-def _advance(policy: Policy, rows: _Rows, token: Int[Tensor, "B"]) -> None:
+def _advance(policy: Policy, rows: _Rows, token: Int[Tensor, "B"], step: Step) -> None:
     """Feed one token per row."""
+    # Compilers treat 0 and 1 as constants, and tell views from other tensors.
+    if rows.past.length < 2:
+        step = next_logits
+    rows.logits = step(policy, rows.past, token.clone(), rows.position)
+    rows.position = rows.position + 1
+    rows.past.extend()
+
+
+def next_logits(
+    policy: Policy, past: Past, token: Int[Tensor, "B"], position: Int[Tensor, "axes B"]
+) -> Float[Tensor, "B V"]:
+    """Of the tokens after ``token``, whose keys and values are written into ``past``."""
     output = policy.vlm.model(
         input_ids=token[:, None],
-        position_ids=policy.positions(rows.position[:, :, None]),
+        position_ids=policy.positions(position[:, :, None]),
         use_cache=True,
-        **rows.past.inputs(),
+        **past.inputs(),
     )
-    rows.position = rows.position + 1
-    rows.logits = policy.logits(output.last_hidden_state[:, -1])
+    return policy.logits(output.last_hidden_state[:, -1])
 
 
 def draw(
