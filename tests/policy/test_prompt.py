@@ -7,12 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 from families import FAMILIES, build
+from own_inputs import own_inputs
 from world_questions import with_context, world_samples
 
 from groundrl.boxes import Frame
 from groundrl.policy.policy import Policy
 from groundrl.prompts import PromptTemplate
 from groundrl.records import Sample
+from groundrl.scenes.source import SceneImage
 
 MakePolicy = Callable[..., Policy]
 
@@ -81,3 +83,31 @@ def test_boxes_refer_to_the_first_image(make_policy: MakePolicy) -> None:
     assert policy.encode(sample).view == policy.encode(replace(sample, context_images=())).view
     (turn,) = policy.encode(sample).messages
     assert [part["type"] for part in turn["content"]] == ["image", "image", "text"]
+
+
+def test_pictures_are_loaded_once_for_the_questions_that_follow_each_other(
+    make_policy: MakePolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = world_samples(2)
+    asked = [first, replace(first, question="What?"), second, replace(second, question="Why so?")]
+    alone = [make_policy(None).encode(sample) for sample in asked]
+    loaded: list[str] = []
+    load = SceneImage.load
+    monkeypatch.setattr(SceneImage, "load", lambda image: loaded.append(image.key) or load(image))
+    encode = make_policy(None).encode
+    for sample, expected in zip(asked, alone, strict=True):
+        found = encode(sample)
+        assert torch.equal(found.prefix.tokens, expected.prefix.tokens)
+        assert torch.equal(found.prefix.positions, expected.prefix.positions)
+        assert torch.equal(found.prefix.images, expected.prefix.images)
+        assert found.messages == expected.messages
+    assert loaded == [first.image.key, second.image.key]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_prompt_has_the_tokens_that_the_processor_makes_of_the_whole(family: str) -> None:
+    vlm, processor = build(family)
+    policy = Policy(model=vlm, processor=processor, template=PromptTemplate(), frame=Frame.PERMILLE)
+    for sample in with_context(world_samples(2)):
+        prompt = policy.encode(sample)
+        assert prompt.prefix.tokens.tolist() == own_inputs(policy, prompt)["input_ids"][0].tolist()

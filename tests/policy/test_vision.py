@@ -47,6 +47,19 @@ def test_an_image_is_looked_at_once(make_policy: MakePolicy, tmp_path: Path) -> 
 
 
 @torch.no_grad()
+def test_an_image_that_several_prompts_show_is_looked_at_once(make_policy: MakePolicy) -> None:
+    policy = make_policy("lora")
+    first, second = world_samples(2)
+    alone = policy.features([policy.encode(sample) for sample in (first, second)])
+    seen = looks(policy)
+    shown = [first, second, replace(first, question="What?"), second]
+    found = policy.features([policy.encode(sample) for sample in shown])
+    assert seen == [2 * 100]
+    for one, index in zip(found, (0, 1, 0, 1), strict=True):
+        torch.testing.assert_close(one.tokens, alone[index].tokens)
+
+
+@torch.no_grad()
 def test_an_image_is_looked_at_once_whatever_it_is_shown_with(
     make_policy: MakePolicy, tmp_path: Path
 ) -> None:

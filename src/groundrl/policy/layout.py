@@ -32,6 +32,15 @@ class Prefix:
     images: Int[Tensor, "prefix"]
     """k on the k-th run of tokens that stand for pixels, 0 on text."""
 
+    def followed_by(self, text: Sequence[int]) -> "Prefix":
+        """With tokens of text behind it."""
+        after = int(self.positions.max()) + 1 + torch.arange(len(text))
+        return Prefix(
+            tokens=torch.cat([self.tokens, torch.tensor(text)]),
+            positions=torch.cat([self.positions, after.expand(len(self.positions), -1)], dim=1),
+            images=F.pad(self.images, (0, len(text))),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:

@@ -1,7 +1,7 @@
 """Sample -> the tokens, pixels and rotary positions that the model reads."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any, Protocol, runtime_checkable
 
@@ -81,11 +81,19 @@ class PromptEncoder:
         reads = set(signature(vlm.model.get_image_features).parameters)
         self._reads = reads & set(processor.image_processor.model_input_names)
         self.end_token = end_token(processor)
+        self._last: dict[tuple[str, ...], Prompt] = {}
+        """What was made of the last sample's pictures, by their keys."""
 
     def __call__(self, sample: Sample) -> Prompt:
-        """Encode one sample on the CPU."""
-        messages = self.template.messages(sample)
-        return self._encode(self._text(messages), sample.images, messages)
+        """Encode one sample on the CPU; the next one with the same pictures is cheap."""
+        keys = tuple(image.key for image in sample.images)
+        seen = self._last.get(keys) or self.image_prefix(*sample.images)
+        self._last = {keys: seen}
+        return replace(
+            seen,
+            prefix=seen.prefix.followed_by(self.after_images(sample)),
+            messages=self.template.messages(sample),
+        )
 
     def examples(self, samples: Iterable[Sample]) -> list[Example]:
         """Each sample with its prompt."""
@@ -101,8 +109,10 @@ class PromptEncoder:
     def after_images(self, sample: Sample) -> list[int]:
         """Token ids of the prompt behind its images: the question and the generation header."""
         text = self._text(self.template.messages(sample))
-        _, _, question = text.rpartition(self.processor.image_token)
-        return self.processor.tokenizer.encode(question, add_special_tokens=False)
+        _, image, question = text.rpartition(self.processor.image_token)
+        # Some tokenizers treat the beginning of a text differently.
+        tokens = self.processor.tokenizer.encode(image + question, add_special_tokens=False)
+        return tokens[1:]
 
     def unexpanded(self, prompt: Prompt) -> list[int]:
         """Token ids of the prompt with one token for each image."""

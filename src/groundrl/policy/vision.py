@@ -129,9 +129,13 @@ class VisionTower:
         self.store = store
 
     def __call__(self, prompts: list[Prompt]) -> list[VisionFeatures]:
-        """Features of the images of each prompt, from the store if they are there."""
-        features = iter(self._features([image for prompt in prompts for image in prompt.images]))
-        return [joined([next(features) for _ in prompt.images]) for prompt in prompts]
+        """Features of the images of each prompt, from the store if they are there.
+
+        An image that several prompts show is looked at once.
+        """
+        shown = {_name(image): image for prompt in prompts for image in prompt.images}
+        features = dict(zip(shown, self._features(list(shown.values())), strict=True))
+        return [joined([features[_name(image)] for image in p.images]) for p in prompts]
 
     def _features(self, images: list[PromptImage]) -> list[VisionFeatures]:
         if self.store is None:
@@ -183,6 +187,11 @@ class VisionTower:
             deepstack_features=list(zip(*(f.deepstack for f in features), strict=True)),
         )
         return {"image": image}
+
+
+def _name(image: PromptImage) -> tuple[str, int]:
+    """Some processors treat an image differently where it is alone; its tokens tell."""
+    return image.source.key, image.tokens
 
 
 def joined(images: Sequence[VisionFeatures]) -> VisionFeatures:

@@ -11,7 +11,8 @@ from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision import VisionFeatures
 from groundrl.rollout.base import Drawn, Features, Sampling
-from groundrl.rollout.cache import Past, empty_cache, past_of
+from groundrl.rollout.cache import Past, past_of
+from groundrl.rollout.prefill import by_length, prefill
 from groundrl.rollout.randomness import Draws, choose
 
 Step = Callable[[Policy, Past, Int[Tensor, "B"], Int[Tensor, "axes B"]], Float[Tensor, "B V"]]
@@ -47,8 +48,7 @@ class NativeEngine:
         uniforms = draws.uniforms(sampling.max_tokens)
         seen = features()
         at_once = max(1, self.max_rows // draws.group_size)
-        # Prompts of similar length decode together, so that padding stays short.
-        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i].prefix.tokens))
+        order = by_length(prompts)
         for start in range(0, len(order), at_once):
             chosen = order[start : start + at_once]
             rows = _prefill(
@@ -147,37 +147,15 @@ def _decode(
 def _prefill(
     policy: Policy, prompts: list[Prompt], features: list[VisionFeatures], group: int
 ) -> _Rows:
-    """One row per prompt, padded on the left; then G rows per prompt."""
-    longest = max(len(prompt.prefix.tokens) for prompt in prompts)
-    shape = (len(prompts), longest)
-    ids = torch.full(shape, policy.pad_token)
-    mask = torch.zeros(shape, dtype=torch.long)
-    images = torch.zeros(shape, dtype=torch.long)
-    positions = torch.zeros((len(prompts[0].prefix.positions), *shape), dtype=torch.long)
-    for row, prompt in enumerate(prompts):
-        start = longest - len(prompt.prefix.tokens)
-        ids[row, start:], mask[row, start:] = prompt.prefix.tokens, 1
-        images[row, start:] = prompt.prefix.images
-        positions[:, row, start:] = prompt.prefix.positions
-    device = policy.device
-    mask, positions = mask.to(device), positions.to(device)
-    cache = empty_cache(policy)
-    seen = policy.spec.images_see_themselves
-    output = policy.vlm.model(
-        input_ids=ids.to(device),
-        position_ids=policy.positions(positions),
-        attention_mask=mask,
-        mm_encoder_outputs=policy.tower.outputs(features),
-        past_key_values=cache,
-        use_cache=True,
-        **({"token_type_ids": images.sign().to(device)} if seen else {}),
-    )
-    logits = policy.logits(output.last_hidden_state[:, -1])
+    """G rows per prompt."""
+    read = prefill(policy, prompts, features)
+    after = [prompt.prefix.positions.max() + 1 for prompt in prompts]
+    position = torch.stack(after).to(policy.device).repeat_interleave(group)
     return _Rows(
-        past=past_of(policy, cache, mask, group),
-        position=(positions.amax((0, 2)) + 1).repeat_interleave(group).repeat(len(positions), 1),
-        logits=logits.repeat_interleave(group, 0),
-        row=torch.arange(len(prompts) * group, device=device),
+        past=past_of(policy, read.cache, read.mask, group),
+        position=position.repeat(len(prompts[0].prefix.positions), 1),
+        logits=policy.logits(read.last).repeat_interleave(group, 0),
+        row=torch.arange(len(prompts) * group, device=policy.device),
     )
 
 
