@@ -255,3 +255,16 @@ def test_the_processes_share_a_step(world_size: int) -> None:
         module.trainer = alone
         shares += [sample.id for sample in next(iter(module.train_dataloader()))]
     assert shares == whole
+
+
+def refused(sample: Sample) -> None:
+    raise UserError(f"{sample.id} is refused")
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_mistake_in_the_data_is_told_alike_by_worker_processes(num_workers: int) -> None:
+    module = GroundingDataModule(train=numbered(9), num_workers=num_workers, encode=refused)
+    with pytest.raises(UserError) as told:
+        next(iter(module.train_dataloader()))
+    assert str(told.value).endswith("is refused")
+    assert "\n" not in str(told.value)

@@ -144,7 +144,7 @@ def batches_of(
 ) -> Iterator[list[Any]]:
     """The items of each batch of indices, each worker one batch ahead."""
     loader = DataLoader(
-        cast(Dataset[Any], source),
+        cast(Dataset[Any], _Told(source)),
         batch_sampler=batches,
         num_workers=num_workers,
         prefetch_factor=1 if num_workers else None,
@@ -154,7 +154,24 @@ def batches_of(
         # on how often a run was resumed or validated.
         generator=torch.Generator().manual_seed(0),
     )
-    return iter(loader)
+    for batch in loader:
+        for item in batch:
+            if isinstance(item, UserError):
+                raise item
+        yield batch
+
+
+class _Told:
+    """Hands a UserError over as an item: a loader would add the traceback of its process."""
+
+    def __init__(self, source: SampleSource | Encoded[Any]) -> None:
+        self.source = source
+
+    def __getitem__(self, index: int) -> Any:
+        try:
+            return self.source[index]
+        except UserError as error:
+            return error
 
 
 def _start_worker(number: int) -> None:
