@@ -112,6 +112,13 @@ def test_vllm_in_process_speaks_for_the_policy(engine: VLLMEngine, policy: Polic
     check_engine(engine, policy)
 
 
+def test_more_prompts_than_vllm_reads_in_one_pass(engine: VLLMEngine, policy: Policy) -> None:
+    sampler = Sampler(engine, Sampling(max_tokens=2, temperature=0.7), group_size=1)
+    rollout = sampler(policy, policy.encode.examples(world_samples(60)), step=0)
+    assert sum(len(prompt.prefix.tokens) for prompt in rollout.prompts) > 2 * 2048
+    assert len(rollout.groups) == 60
+
+
 @dataclass
 class Running:
     process: subprocess.Popen[bytes]

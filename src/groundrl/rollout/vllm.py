@@ -98,6 +98,8 @@ class VLLMEngine:
                 mm_processor_kwargs=pixel_limits(policy.processor),
                 enable_lora=True,
                 max_lora_rank=next(rank for rank in LORA_RANKS if rank >= needed),
+                # On a CPU, a seeded draw for a prompt that is read in two parts ends vLLM 0.32.
+                enable_chunked_prefill=policy.device.type != "cpu",
                 logprobs_mode="processed_logprobs",  # after the temperature
                 seed=0,
             )
