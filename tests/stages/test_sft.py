@@ -9,6 +9,7 @@ import torch
 from stage_runs import MakePolicy, logged, sft_module, train, weights
 from world_questions import world_samples
 
+from groundrl.errors import UserError
 from groundrl.grammar import get_grammar
 from groundrl.policy.policy import Policy
 from groundrl.records import Sample
@@ -80,3 +81,13 @@ def test_a_changed_base_weight_is_never_saved(
     with pytest.raises(RuntimeError, match="base weights changed"):
         train(module, tmp_path, steps=8, checkpoint_every=50)
     assert not list((tmp_path / "checkpoints").rglob("*.ckpt"))
+
+
+def test_a_full_memory_is_told_with_what_to_lower(make_policy: MakePolicy, tmp_path: Path) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("tried to allocate 2 GiB")
+
+    module = sft_module(make_policy(), tokens_per_forward=1000)
+    module.policy.vlm.lm_head.register_full_backward_pre_hook(full)
+    with pytest.raises(UserError, match=r"sft.*tokens_per_forward \(now 1000\), model\.max_pixels"):
+        train(module, tmp_path)

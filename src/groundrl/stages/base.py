@@ -75,3 +75,9 @@ def told_when_full(options: Mapping[str, object]) -> Iterator[None]:
             "change no result and may differ with resume=<run directory>; the others need a new "
             "run"
         ) from error
+
+
+def pixel_option(policy: Policy) -> dict[str, object]:
+    """The option that bounds the tokens of a picture, with its value."""
+    limit = getattr(policy.processor.image_processor, "max_pixels", None)
+    return {"model.max_pixels": limit}

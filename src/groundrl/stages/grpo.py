@@ -23,7 +23,7 @@ from groundrl.rollout.base import Engine
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Drawing, Sampler
 from groundrl.stages.ahead import Ahead
-from groundrl.stages.base import Stage, told_when_full
+from groundrl.stages.base import Stage, pixel_option, told_when_full
 from groundrl.stages.groups import (
     Batch,
     Group,
@@ -243,7 +243,7 @@ class GRPOModule(Stage):
         """Options on which the length of a row depends, with their values."""
         return {
             "stage.grpo.module.sampler.sampling.max_tokens": self.sampler.sampling.max_tokens,
-            "model.max_pixels": getattr(self.policy.processor.image_processor, "max_pixels", None),
+            **pixel_option(self.policy),
         }
 
     def times(self) -> dict[str, float]:

@@ -13,7 +13,7 @@ from groundrl.policy.layout import Branch, packs, row_length
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example, Prompt
 from groundrl.records import Sample
-from groundrl.stages.base import Stage
+from groundrl.stages.base import Stage, pixel_option, told_when_full
 from groundrl.stages.optimization import Optimization
 
 
@@ -61,8 +61,16 @@ class SFTModule(Stage):
                 totals["sft/loss"] += loss.item()
                 totals["sft/entropy"] += scored.entropy.sum().item() / tokens
 
-        self.optimizer_step_on(losses(), self.optimization.max_grad_norm)
+        with told_when_full(self.step_memory()):
+            self.optimizer_step_on(losses(), self.optimization.max_grad_norm)
         self.log_step(sums(gathered(totals)) | {"lr": lr}, self.global_step)
+
+    def step_memory(self) -> dict[str, object]:
+        """Options on which the memory of a step depends, with their values."""
+        return {
+            "stage.sft.module.tokens_per_forward": self.tokens_per_forward,
+            **pixel_option(self.policy),
+        }
 
     def target(self, sample: Sample, prompt: Prompt) -> list[int]:
         """Tokens of the worked answer: rationale with boxes, then the answer."""
