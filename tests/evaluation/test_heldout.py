@@ -80,7 +80,7 @@ def test_every_answer_is_kept_with_its_picture(make_policy: MakePolicy, tmp_path
     lines = (tmp_path / "heldout_start.jsonl").read_text().splitlines()
     records = [json.loads(line) for line in lines]
     assert [record["id"] for record in records] == [sample.id for sample in world_samples(6)]
-    assert all((tmp_path / record["image"]).is_file() for record in records)
+    assert all((tmp_path / name).is_file() for record in records for name in record["images"])
     assert all(record["set"] == "tabletop" for record in records)
 
 

@@ -60,12 +60,15 @@ def test_a_response_is_written_as_documented(grammar: Grammar) -> None:
 def test_what_is_rendered_reads_back(grammar: Grammar, response: Response) -> None:
     boxes = [part.box.frame for part in response.reasoning if isinstance(part, Grounding)]
     frame = boxes[0] if boxes else Frame.UNIT
-    parsed = grammar.parse(grammar.render(response), frame)
+    text = grammar.render(response)
+    parsed = grammar.parse(text, frame)
     rounded = round_segments(response.reasoning)
     assert parsed.well_formed, parsed.failures
     assert parsed.reasoning == rounded
     assert parsed.answer == response.answer
     assert parsed.groundings == tuple(part for part in rounded if isinstance(part, Grounding))
+    for (start, end), grounding in zip(parsed.spans, parsed.groundings, strict=True):
+        assert grammar.parse(text[start:end], frame).groundings == (grounding,)
 
 
 @every_grammar

@@ -38,7 +38,8 @@ def record(number: int, **changes: object) -> dict[str, Any]:
         "iou": number / 10,
         "boxes_true": [["cup", [1, 2, 9, 8]]],
         "boxes_predicted": [["cup", [2.5, 2, 9, 8]]],
-        "image": "images/cup.png",
+        "spans_predicted": [[7, 44]],
+        "images": ["images/cup.png"],
     } | changes
 
 

@@ -6,7 +6,8 @@ import pytest
 from report_files import record, write_answers
 
 from groundrl.errors import UserError
-from groundrl.report.gallery import BEST, WORST, Answer, gallery, picked, read_answers
+from groundrl.report.answers import BEST, WORST, Answer, picked, read_answers
+from groundrl.report.gallery import MOST_BOXES, MOST_CHARACTERS, gallery
 
 
 def answers(stage: str, numbers: range, **changes: object) -> list[Answer]:
@@ -72,17 +73,65 @@ def test_a_bad_record_is_named_with_file_and_line(
 
 def test_a_picture_outside_the_run_is_refused(run_dir: Path) -> None:
     with pytest.raises(UserError, match="outside"):
-        gallery(run_dir, [answers("grpo", range(1), image="../secret.png")])
+        gallery(run_dir, [answers("grpo", range(1), images=["../secret.png"])])
 
 
-def test_an_answer_without_its_picture_still_shows(run_dir: Path) -> None:
-    shown = gallery(run_dir, [answers("grpo", range(1), image="images/gone.png")])
-    assert "<article" in shown
+def test_without_its_picture_the_boxes_stand_on_an_empty_sheet(run_dir: Path) -> None:
+    shown = gallery(run_dir, [answers("grpo", range(1), images=["images/gone.png"])])
     assert "<img" not in shown
+    assert "the picture is not here" in shown
+    assert 'style="aspect-ratio:9/8"' in shown  # as far as the boxes reach
+    bare = {"images": ["images/gone.png"], "boxes_true": [], "boxes_predicted": []}
+    assert 'class="picture"' not in gallery(run_dir, [answers("grpo", range(1), **bare)])
+
+
+def test_a_phrase_and_its_box_bear_the_same_name(run_dir: Path) -> None:
+    shown = gallery(run_dir, [answers("grpo", range(1))])
+    assert 'class="phrase" tabindex="0" data-box="said0"' in shown
+    assert "<b>cup</b>" in shown
+    box = '<span class="box said" tabindex="0" role="img" data-box="said0"'
+    assert box in shown
+    # 2.5, 2, 9, 8 of a picture of 16 x 12.
+    assert "left:15.62%;top:16.67%;width:40.62%;height:50.00%" in shown.split(box)[1]
+    assert 'class="phrase true" tabindex="0" data-box="true0">cup<' in shown
+
+
+def test_a_box_that_leaves_the_picture_is_cut_at_its_edge(run_dir: Path) -> None:
+    boxes = [["cup", [-5, 6, 99, 999]]]
+    shown = gallery(run_dir, [answers("grpo", range(1), boxes_predicted=boxes)])
+    assert "left:0.00%;top:50.00%;width:100.00%;height:50.00%" in shown
+
+
+def test_further_pictures_of_a_question_stand_below_the_first(run_dir: Path) -> None:
+    images = ["images/cup.png", "images/cup.png", "images/gone.png"]
+    shown = gallery(run_dir, [answers("grpo", range(1), images=images)])
+    assert shown.count("<img") == 2
+    assert '<div class="context"><img' in shown
+
+
+def test_a_megabyte_of_an_answer_leaves_the_page_small(run_dir: Path) -> None:
+    piece = "<obj>cup</obj><bbox>[1, 2, 9, 8]</bbox>"
+    count = 1_000_000 // len(piece)
+    spans = [[k * len(piece), (k + 1) * len(piece)] for k in range(count)]
+    changes = {"text": piece * count, "boxes_predicted": [["cup", [1, 2, 9, 8]]] * count}
+    shown = gallery(run_dir, [answers("grpo", range(1), spans_predicted=spans, **changes)])
+    assert len(shown) < 40_000
+    assert shown.count('class="box said"') == MOST_BOXES
+    assert f"… and {len(piece) * count - MOST_CHARACTERS:,} more characters" in shown
+
+
+def test_many_kinds_are_a_list_to_choose_from(run_dir: Path) -> None:
+    kinds = [answers("grpo", range(k, k + 1), kind=f"k{k}")[0] for k in range(12)]
+    shown = gallery(run_dir, [kinds])
+    assert '<select data-key="kind"><option value="">all</option><option value="k0">' in shown
+    assert '<button data-key="result"' in shown
 
 
 def test_text_is_escaped_and_tags_are_marked(run_dir: Path) -> None:
-    shown = gallery(run_dir, [answers("grpo", range(2), text="<obj>a</obj><script>x()</script>")])
+    shown = gallery(
+        run_dir,
+        [answers("grpo", range(2), text="<obj>a</obj><script>x()</script>", spans_predicted=[])],
+    )
     assert '<span class="tag">&lt;obj&gt;</span>a' in shown
     assert "<script" not in shown
 

@@ -16,7 +16,7 @@ from groundrl.errors import UserError
 from groundrl.report.run_report import duration, read_curves, read_metrics, write_report
 
 CHROMIUM = shutil.which("chromium")
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br", "input"}
 
 
 class Page(HTMLParser):
@@ -176,3 +176,30 @@ def test_a_browser_shows_the_page_in_both_colour_schemes(run_dir: Path, tmp_path
             assert len(image.convert("L").getcolors() or []) > 20
     dark, light = corners
     assert dark < 60 < 200 < light
+
+
+PROBE = """{
+const card = document.querySelector(".card:not([hidden])");
+const lit = () => [...card.querySelectorAll(".lit")].map(one => one.dataset.box).join() || "none";
+const phrase = card.querySelector(".text .phrase"), box = card.querySelector(".box.said");
+const told = [lit()];
+phrase.focus(); told.push(lit());
+phrase.blur(); told.push(lit());
+box.dispatchEvent(new PointerEvent("pointerover", {bubbles: true})); told.push(lit());
+card.dispatchEvent(new PointerEvent("pointerleave")); told.push(lit());
+card.querySelector(".phrase.true").focus(); told.push(lit());
+const words = document.querySelector("input[type=search]");
+words.value = "no such words"; words.oninput();
+told.push(document.querySelector("#count").textContent);
+document.title = told.join(" ");
+}"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs the program chromium")
+def test_a_phrase_and_its_box_light_up_together(run_dir: Path, tmp_path: Path) -> None:
+    page = write_report(run_dir)
+    page.write_text(page.read_text().replace("</script></body>", f"{PROBE}</script></body>"))
+    shown = browse(f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri())
+    both = "said0,said0"
+    expected = f"none {both} none {both} none true0,true0 0 of 12 answers"
+    assert f"<title>{expected}</title>" in shown

@@ -19,7 +19,7 @@ from groundrl.grammar.answers import is_correct
 from groundrl.parallel import gathered, is_first, rank, world_size
 from groundrl.policy.policy import Policy
 from groundrl.progress import ProgressLine
-from groundrl.records import Completion, RolloutGroup, Sample
+from groundrl.records import Completion, ImageSource, RolloutGroup, Sample
 from groundrl.rewards.base import Attempt, RewardSum
 from groundrl.rewards.format import has_format
 from groundrl.rollout.sampler import Sampler
@@ -158,9 +158,9 @@ def outcome(attempt: Attempt, correct: bool | None) -> Outcome:
 
 
 def answer_record(attempt: Attempt, set_name: str, run_dir: Path) -> dict[str, object]:
-    """One line of ``heldout_<stage>.jsonl``; the picture is kept once, beside it."""
-    picture = keep_picture(attempt.sample, run_dir)
-    return describe(attempt, set_name, right(attempt)) | {"image": picture}
+    """One line of ``heldout_<stage>.jsonl``; the pictures are kept once, beside it."""
+    keep_pictures(attempt.sample, run_dir)
+    return describe(attempt, set_name, right(attempt))
 
 
 def describe(attempt: Attempt, set_name: str, correct: bool | None) -> dict[str, object]:
@@ -184,20 +184,21 @@ def describe(attempt: Attempt, set_name: str, correct: bool | None) -> dict[str,
         "boxes_predicted": [
             (one.label, [round(value, 1) for value in one.box.corners]) for one in said
         ],
+        "spans_predicted": attempt.parsed.spans,
+        "images": [picture_name(image) for image in sample.images],
     }
 
 
-def keep_picture(sample: Sample, run_dir: Path) -> str:
-    """Writes the picture once; its path from the run directory."""
-    name = picture_name(sample)
-    path = run_dir / name
-    if not path.exists():
-        path.parent.mkdir(exist_ok=True)
-        sample.image.load().save(path, quality=90)
-    return name
+def keep_pictures(sample: Sample, run_dir: Path) -> None:
+    """Writes each picture once, where ``describe`` says that it is."""
+    for image in sample.images:
+        path = run_dir / picture_name(image)
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            image.load().save(path, quality=90)
 
 
-def picture_name(sample: Sample) -> str:
+def picture_name(image: ImageSource) -> str:
     """Where a run directory keeps the picture."""
-    digest = hashlib.blake2b(sample.image.key.encode(), digest_size=8).hexdigest()
+    digest = hashlib.blake2b(image.key.encode(), digest_size=8).hexdigest()
     return f"images/{digest}.jpg"

@@ -13,7 +13,7 @@ from groundrl.data.problems import Problems
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.choice import distinct
 from groundrl.evaluation.benchmarks.files import pixel_corners
-from groundrl.evaluation.heldout import answered, describe, picture_name
+from groundrl.evaluation.heldout import answered, describe
 from groundrl.grammar import GRAMMARS, get_grammar
 from groundrl.grammar.answers import LETTERS, read_answer
 from groundrl.grammar.base import Grammar
@@ -95,7 +95,6 @@ def prediction(
         "seed": seed,
         "image_key": image.key,
         "image_size": [image.width, image.height],
-        "image": picture_name(attempt.sample),
     }
 
 

@@ -23,6 +23,8 @@ class Parsed:
     """Text and valid groundings inside ``<think>``; empty without a closed think block."""
     groundings: tuple[Grounding, ...]
     """All valid boxes anywhere in the text, in reading order, in the frame given to ``parse``."""
+    spans: tuple[tuple[int, int], ...]
+    """Where each of ``groundings`` is written: start and end in the text; apart, rising."""
     answer: str | None
     """Stripped text of the first ``<answer>`` block; None when it is missing or never closed."""
     failures: tuple[str, ...]

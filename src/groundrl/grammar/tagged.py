@@ -94,6 +94,11 @@ class TaggedGrammar(ABC):
         return Parsed(
             reasoning=scans[1].segments(text[start:end]),
             groundings=tuple(span.grounding for scan in scans for span in scan.spans),
+            spans=tuple(
+                (offset + span.start, offset + span.end)
+                for offset, scan in zip((0, start, end), scans, strict=True)
+                for span in scan.spans
+            ),
             answer=None if answer is None else text[slice(*answer)].strip(),
             failures=tuple(
                 dict.fromkeys([*failures, *(why for scan in scans for why in scan.failures)])

@@ -1,163 +1,53 @@
-"""Answers of a model with their pictures: the worst and the best of each set, to filter by eye."""
+"""Cards of answers: picture, boxes and reasoning; a phrase lights up together with its box."""
 
 import base64
 import html
 import io
-import json
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
-from groundrl.boxes import Box, Frame
 from groundrl.errors import UserError
 from groundrl.records import Grounding
-from groundrl.report.overlay import overlay
-from groundrl.report.tables import number
+from groundrl.report.answers import RESULT, Answer, picked
 
-WORST, BEST = 8, 8
-"""Answers shown per set."""
 PICTURE_SIDE, JPEG_QUALITY = 400, 80
+"""Pixels of the longer side; smaller pictures are enlarged by the browser."""
+CONTEXT_SIDE = 120
+MOST_CHARACTERS, MOST_BOXES = 4000, 40
+"""Of one answer; the rest is counted. The page stays small whatever a model says."""
+MOST_BUTTONS = 7
+"""More values to choose from become a list."""
 TAG = re.compile(r"(&lt;/?\w+&gt;)")
+SHOWN_ELSEWHERE = frozenset({"correct", "box_iou"})
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A line of ``heldout_<stage>.jsonl`` or ``predictions.jsonl``; boxes in the PIXEL frame."""
-
-    stage: str
-    set: str
-    id: str
-    kind: str
-    """Empty when the file does not say."""
-    question: str
-    options: tuple[str, ...]
-    answers: tuple[str, ...]
-    text: str
-    correct: bool | None
-    """None for samples that ask for boxes only."""
-    iou: float | None
-    """None for samples without boxes."""
-    true: tuple[Grounding, ...]
-    predicted: tuple[Grounding, ...]
-    image: str
-    """Relative to the run directory."""
-
-    @classmethod
-    def of(cls, record: dict[str, Any], stage: str) -> "Answer":
-        """Raises KeyError, TypeError or ValueError for a record of another shape."""
-        if record["correct"] not in (True, False, None):
-            raise ValueError(f"correct must be true, false or null, got {record['correct']!r}")
-        iou = record["iou"]
-        return cls(
-            stage=stage,
-            set=record["set"],
-            id=str(record["id"]),
-            kind=record.get("kind", ""),
-            question=record["question"],
-            options=tuple(record["options"]),
-            answers=tuple(record["answers"]),
-            text=record["text"],
-            correct=record["correct"],
-            iou=None if iou is None else float(iou),
-            true=_groundings(record["boxes_true"]),
-            predicted=_groundings(record["boxes_predicted"]),
-            image=record["image"],
-        )
-
-    @property
-    def quality(self) -> tuple[bool, float]:
-        """Right answers above wrong ones, then by IoU."""
-        return self.correct is not False, self.iou or 0.0
-
-    @property
-    def result(self) -> str:
-        """In one word."""
-        return {True: "right", False: "wrong", None: "boxes"}[self.correct]
-
-
-def _groundings(pairs: list[Any]) -> tuple[Grounding, ...]:
-    return tuple(
-        Grounding(label=label, box=Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=Frame.PIXEL))
-        for label, corners in pairs
-        for x1, y1, x2, y2 in [map(float, corners)]
-    )
-
-
-def read_answers(run_dir: Path, order: Sequence[str]) -> list[list[Answer]]:
-    """The answers of each stage (each file), those named in ``order`` first, then by name.
-
-    ``predictions.jsonl`` of an evaluation counts as the stage "result".
-
-    Raises UserError, with file and line, on a line that is no answer record.
-    """
-    files = [*run_dir.glob("heldout_*.jsonl"), *run_dir.glob("predictions.jsonl")]
-    stages = []
-    names = {f: f.stem.removeprefix("heldout_").replace("predictions", "result") for f in files}
-    places = {stage: place for place, stage in enumerate(order)}
-    for file in sorted(files, key=lambda file: (places.get(names[file], len(places)), file)):
-        stage = names[file]
-        answers = []
-        for line, text in enumerate(file.read_text().splitlines(), 1):
-            try:
-                answers.append(Answer.of(json.loads(text), stage))
-            except (KeyError, TypeError, ValueError) as error:
-                raise UserError(
-                    f"{file}, line {line}: no answer record ({type(error).__name__}: {error}). "
-                    "Delete the file to get the report without it."
-                ) from error
-        stages.append(answers)
-    return [answers for answers in stages if answers]
-
-
-def picked(stages: Sequence[Sequence[Answer]]) -> list[tuple[str, Answer]]:
-    """("worst" or "best", answer): chosen by the last stage, then the same questions before it.
-
-    Stages that share no question with the last one have their own worst and best.
-    """
-    chosen = _extremes(stages[-1])
-    place = {(a.set, a.id): (rank, pick) for rank, (pick, a) in enumerate(chosen)}
-    result = list(chosen)
-    for answers in stages[-2::-1]:
-        same = [a for a in answers if (a.set, a.id) in place]
-        same.sort(key=lambda a: place[a.set, a.id][0])
-        result += [(place[a.set, a.id][1], a) for a in same] or _extremes(answers)
-    return result
-
-
-def _extremes(answers: Sequence[Answer]) -> list[tuple[str, Answer]]:
-    """Per set, from the worst up and then from the best down; nobody is in both."""
-    picks: dict[str, list[tuple[str, Answer]]] = {"worst": [], "best": []}
-    for _, group in groupby(sorted(answers, key=lambda a: a.set), key=lambda a: a.set):
-        ranked = sorted(group, key=lambda a: a.quality)
-        half = (len(ranked) + 1) // 2
-        picks["worst"] += [("worst", a) for a in ranked[: min(WORST, half)]]
-        picks["best"] += [("best", a) for a in ranked[half:][-BEST:][::-1]]
-    return picks["worst"] + picks["best"]
+Size = tuple[int, int]
 
 
 def gallery(run_dir: Path, stages: Sequence[Sequence[Answer]]) -> str:
-    """Filter buttons and cards; empty without answers."""
+    """Filters and cards; empty without answers."""
     if not stages:
         return ""
     picks = picked(stages)
     rows = [_facets(pick, answer) for pick, answer in picks]
     names = [answers[0].stage for answers in stages]
-    filters = _buttons("stage", names, names[-1]) + "".join(
-        _buttons(key, sorted({row[key] for row in rows}), "") for key in rows[0] if key != "stage"
+    filters = _filter("stage", names, names[-1]) + "".join(
+        _filter(key, sorted({row[key] for row in rows}), "") for key in rows[0] if key != "stage"
     )
     cards = "".join(
         _card(run_dir, answer, facets) for (_, answer), facets in zip(picks, rows, strict=True)
     )
+    total = sum(map(len, stages))
     legend = '<span class="key">true</span> &nbsp; <span class="key said">predicted</span>'
     return (
-        f'<div class="filters">{filters}</div><p class="soft"><span id="count"></span> shown '
-        f'&nbsp; {legend}</p><div class="gallery">{cards}</div>'
+        f'<div class="filters">{filters}<div><input type="search" aria-label="words" '
+        'placeholder="words in a card"></div></div>'
+        f'<p class="soft"><span id="count"></span>; the worst and the best of {total} &nbsp; '
+        f"{legend} &nbsp; Point at a phrase or a box, or reach it with the Tab key: the two light "
+        f'up together.</p><div class="gallery">{cards}</div>'
     )
 
 
@@ -172,14 +62,21 @@ def _facets(pick: str, answer: Answer) -> dict[str, str]:
     }
 
 
-def _buttons(key: str, values: list[str], pressed: str) -> str:
-    """No buttons where there is nothing to choose."""
+def _filter(key: str, values: list[str], pressed: str) -> str:
+    """Buttons, or a list of many values; nothing where there is nothing to choose."""
     if len(values) < 2:
         return ""
+    named = [(html.escape(value), html.escape(value or "all")) for value in ["", *values]]
+    if len(values) > MOST_BUTTONS:
+        options = "".join(f'<option value="{value}">{name}</option>' for value, name in named)
+        return (
+            f'<div><label><span class="soft">{key}</span> '
+            f'<select data-key="{key}">{options}</select></label></div>'
+        )
     buttons = "".join(
-        f'<button data-key="{key}" data-value="{html.escape(value)}" '
-        f'aria-pressed="{str(value == pressed).lower()}">{html.escape(value or "all")}</button>'
-        for value in ["", *values]
+        f'<button data-key="{key}" data-value="{value}" '
+        f'aria-pressed="{str(value == html.escape(pressed)).lower()}">{name}</button>'
+        for value, name in named
     )
     return f'<div><span class="soft">{key}</span>{buttons}</div>'
 
@@ -188,38 +85,134 @@ def _card(run_dir: Path, answer: Answer, facets: dict[str, str]) -> str:
     data = " ".join(f'data-{key}="{html.escape(value)}"' for key, value in facets.items())
     options = ", ".join(
         f"<b>{html.escape(option)}</b>" if option in answer.answers else html.escape(option)
-        for option in answer.options or answer.answers
+        for option in answer.options or dict.fromkeys(answer.answers)
     )
-    iou = "" if answer.iou is None else f'<span class="chip">IoU {number(answer.iou)}</span>'
-    notes = "".join(
-        f'<span class="chip">{html.escape(note)}</span>'
-        for note in (answer.stage, answer.set, answer.kind, answer.id)
-        if note
-    )
-    text = TAG.sub(r'<span class="tag">\1</span>', html.escape(answer.text, quote=False))
     return (
-        f'<article class="card" {data}>{_picture(run_dir, answer)}<div>'
-        f'<p class="question">{html.escape(answer.question)}</p><p class="options">{options}</p>'
-        f'<p class="text">{text}</p><p class="chips">'
-        f'<span class="chip {answer.result}">{answer.result}</span>{iou}{notes}</p>'
-        "</div></article>"
+        f'<article class="card" {data}>{_pictures(run_dir, answer)}<div class="about">'
+        f'<p class="question">{html.escape(_cut(answer.question))}</p>'
+        f'<p class="options">{options}</p>{_truth(answer.true)}'
+        f'<p class="text" tabindex="0">{_text(answer)}</p>{_notes(answer)}</div></article>'
     )
 
 
-def _picture(run_dir: Path, answer: Answer) -> str:
-    """The picture with its boxes as inline JPEG; nothing when the run did not keep it."""
-    file = Path(os.path.normpath(run_dir / answer.image))
+def _notes(answer: Answer) -> str:
+    """The verdict, what it rests on, and which question it was."""
+    figures = {"IoU": answer.iou} | {
+        name.replace("_", " "): value
+        for name, value in answer.scores.items()
+        if name not in SHOWN_ELSEWHERE
+    }
+    texts = [f"{name} {value:.3g}" for name, value in figures.items() if value is not None]
+    stage = "" if answer.stage == RESULT else answer.stage
+    texts += [note for note in (stage, answer.set, answer.kind, answer.id) if note]
+    notes = "".join(f'<span class="chip">{html.escape(text)}</span>' for text in texts)
+    verdict = f'<span class="chip {answer.result}">{answer.result}</span>'
+    return f'<p class="chips">{verdict}{notes}</p>'
+
+
+def _truth(true: Sequence[Grounding]) -> str:
+    """The labels of the true boxes, each tied to its box."""
+    phrases = [
+        f'<span class="phrase true" tabindex="0" data-box="true{index}">'
+        f"{html.escape(one.label or 'box')}</span>"
+        for index, one in enumerate(true[:MOST_BOXES])
+    ]
+    more = f" and {len(true) - MOST_BOXES} more" if len(true) > MOST_BOXES else ""
+    return f'<p class="options">true boxes: {" ".join(phrases)}{more}</p>' if true else ""
+
+
+def _text(answer: Answer) -> str:
+    """The answer as it was written; each phrase with a box carries the box's number."""
+    text, parts, position = answer.text, [], 0
+    shown = zip(answer.predicted[:MOST_BOXES], answer.spans, strict=False)
+    for index, (one, (start, end)) in enumerate(shown):
+        if end > MOST_CHARACTERS:
+            break
+        parts.append(_plain(text[position:start]))
+        head, label, tail = text[start:end].partition(one.label)
+        parts.append(
+            f'<span class="phrase" tabindex="0" data-box="said{index}"><sup>{index + 1}</sup>'
+            f'<span class="tag">{html.escape(head)}</span><b>{html.escape(label)}</b>'
+            f'<span class="tag">{html.escape(tail)}</span></span>'
+        )
+        position = end
+    rest = text[position : max(position, MOST_CHARACTERS)]
+    left = len(text) - position - len(rest)
+    more = f'<span class="tag"> … and {left:,} more characters</span>' if left else ""
+    empty = '<span class="tag">(empty)</span>' if not text.strip() else ""
+    return "".join(parts) + _plain(rest) + empty + more
+
+
+def _plain(text: str) -> str:
+    return TAG.sub(r'<span class="tag">\1</span>', html.escape(text, quote=False))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} …"
+
+
+def _pictures(run_dir: Path, answer: Answer) -> str:
+    """The picture under its boxes, and what was shown after it. Where the run kept no picture the
+    boxes stand on an empty sheet; without boxes there is nothing to show."""
+    first, *context = answer.images
+    found = _read(run_dir, first, answer, PICTURE_SIDE)
+    more = [_read(run_dir, name, answer, CONTEXT_SIDE) for name in context]
+    small = "".join(f'<img alt="further picture" src="{one[0]}">' for one in more if one)
+    strip = f'<div class="context">{small}</div>' if small else ""
+    boxes = [*answer.true, *answer.predicted[:MOST_BOXES]]
+    if found is not None:
+        source, size = found
+        inside = f'<img width="{size[0]}" height="{size[1]}" alt="" src="{source}">'
+    elif boxes:
+        size = _reach(one.box.x2 for one in boxes), _reach(one.box.y2 for one in boxes)
+        inside = '<span class="absent">the picture is not here</span>'
+    else:
+        return strip
+    groups = (("true", answer.true), ("said", answer.predicted))
+    drawn = [
+        _box(kind, index, one, size)
+        for kind, group in groups
+        for index, one in enumerate(group[:MOST_BOXES])
+    ]
+    # Small boxes last: they lie on top and can be pointed at.
+    layers = "".join(layer for _, layer in sorted(drawn, reverse=True, key=lambda one: one[0]))
+    ratio = f'style="aspect-ratio:{size[0]}/{size[1]}"'
+    return f'<div class="picture" {ratio}>{inside}{layers}</div>{strip}'
+
+
+def _reach(ends: Iterable[float]) -> int:
+    return max(1, *map(round, ends))
+
+
+def _box(kind: str, index: int, one: Grounding, size: Size) -> tuple[float, str]:
+    """Its area and its element; what leaves the picture is cut at the edge."""
+    box, (width, height) = one.box, size
+    x1, x2 = (100 * min(max(x / width, 0), 1) for x in (box.x1, box.x2))
+    y1, y2 = (100 * min(max(y / height, 0), 1) for y in (box.y1, box.y2))
+    name = f"{'true' if kind == 'true' else 'predicted'} box: {one.label}"
+    number_ = f"<b>{index + 1}</b>" if kind == "said" else ""
+    place = f"left:{x1:.2f}%;top:{y1:.2f}%;width:{x2 - x1:.2f}%;height:{y2 - y1:.2f}%"
+    return (x2 - x1) * (y2 - y1), (
+        f'<span class="box {kind}" tabindex="0" role="img" data-box="{kind}{index}" '
+        f'aria-label="{html.escape(name)}" title="{html.escape(name)}" style="{place}">'
+        f"{number_}</span>"
+    )
+
+
+def _read(run_dir: Path, name: str, answer: Answer, side: int) -> tuple[str, Size] | None:
+    """A picture as an inline JPEG, and its size before shrinking; None when it is not there."""
+    file = Path(os.path.normpath(run_dir / name))
     if not file.is_relative_to(os.path.normpath(run_dir)):
         raise UserError(
-            f"answer {answer.id!r} names the picture {answer.image!r}, outside {run_dir}: "
+            f"answer {answer.id!r} names the picture {name!r}, outside {run_dir}: "
             "pictures of a report stand in its run directory"
         )
     if not file.is_file():
-        return ""
+        return None
     with Image.open(file) as image:
-        drawn = overlay(image, answer.true, answer.predicted, side=PICTURE_SIDE)
+        size = image.size
+        small = image.convert("RGB")
+    small.thumbnail((side, side))
     buffer = io.BytesIO()
-    drawn.save(buffer, "JPEG", quality=JPEG_QUALITY)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    size = f'width="{drawn.width}" height="{drawn.height}"'
-    return f'<img {size} alt="" src="data:image/jpeg;base64,{data}">'
+    small.save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}", size

@@ -2,14 +2,16 @@
 
 import html
 
-from groundrl.report.overlay import PREDICTED, TRUE
+from groundrl.report.overlay import BRIGHT, PREDICTED, TRUE
 
+COLORS = f""":root{{--true:{TRUE};--true-line:{BRIGHT[TRUE]};--said:{PREDICTED};
+--said-line:{BRIGHT[PREDICTED]};--plate:{PREDICTED}}}"""
 CSS = """
 :root{color-scheme:light dark;--page:#f7f7f5;--card:#fff;--ink:#1c1e22;--soft:#656b75;
---line:#e2e3e0;--accent:#2563c9;--right:#0d7a3c;--wrong:#b3261e;--true:TRUE;--said:PREDICTED}
+--line:#e2e3e0;--accent:#2563c9;--right:#0d7a3c;--wrong:#b3261e;--warn:#fff3d6}
 @media(prefers-color-scheme:dark){:root{--page:#131518;--card:#1c1f23;--ink:#e8e9eb;
 --soft:#9aa1ac;--line:#31353c;--accent:#74a7ff;--right:#52c987;--wrong:#ff8a80;
---true:#2cc06e;--said:#f05dc0}}
+--true:#2cc06e;--said:#f05dc0;--warn:#40351a}}
 *{box-sizing:border-box}
 body{margin:0 auto;padding:2rem 1.25rem 4rem;max-width:1240px;background:var(--page);
 color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
@@ -17,11 +19,11 @@ h1{font-size:1.7rem;margin:0 0 .2rem;overflow-wrap:anywhere}
 h2{font-size:1.15rem;margin:2.6rem 0 .8rem}
 h3,summary{font-size:.95rem;font-weight:600;margin:1.2rem 0 .6rem;color:var(--soft)}
 p{margin:.3rem 0}.soft,figcaption output,caption{color:var(--soft)}
-summary{cursor:pointer}
+summary{cursor:pointer;margin:.5rem 0}
 .wide{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:10px}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 caption{text-align:left;padding:.6rem .9rem}
-th,td{text-align:left;padding:.42rem .9rem;white-space:nowrap;
+th,td{text-align:left;padding:.42rem .9rem;white-space:pre;vertical-align:top;
 border-top:1px solid var(--line)}
 thead th{border-top:0;color:var(--soft);font-weight:600}.number{text-align:right}
 tbody tr:hover{background:color-mix(in srgb,var(--accent) 7%,transparent)}
@@ -41,17 +43,39 @@ svg .raw{opacity:.3;stroke-width:1}svg .grid{stroke:var(--line);stroke-width:1}
 svg .cursor{stroke:var(--soft);stroke-width:1}svg .whisker{stroke-width:2.4;opacity:.55}
 svg .published{stroke:var(--said);fill:var(--card)}svg circle{fill:var(--accent)}
 .dots svg{max-width:440px}.dots svg text{font-size:12px}
+.told{background:var(--warn);border:1px solid var(--line);border-radius:10px;padding:.6rem .9rem;
+margin:.6rem 0}
 pre{margin:0;padding:.9rem 1.1rem;font:12.5px/1.5 ui-monospace,Menlo,Consolas,monospace}
 .filters{display:flex;flex-wrap:wrap;gap:.4rem 1.4rem;margin:.6rem 0 1rem}
 .filters div{display:flex;flex-wrap:wrap;gap:.3rem;align-items:center}
+select,input{font:inherit;font-size:.86rem;padding:.15rem .5rem;color:var(--ink);max-width:100%;
+border:1px solid var(--line);border-radius:8px;background:var(--card)}
 button{font:inherit;font-size:.86rem;padding:.15rem .7rem;border:1px solid var(--line);
 border-radius:99px;background:var(--card);color:var(--ink);cursor:pointer}
 button[aria-pressed=true]{background:var(--accent);border-color:var(--accent);color:var(--page)}
 .gallery{display:grid;gap:.9rem;align-items:start;
-grid-template-columns:repeat(auto-fill,minmax(270px,1fr))}
+grid-template-columns:repeat(auto-fill,minmax(min(100%,300px),1fr))}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden}
-.card[hidden]{display:none}.card img{display:block;width:100%;height:auto}
-.card div{padding:.6rem .8rem .7rem}.card .question{font-weight:600}
+.card[hidden]{display:none}
+.picture{position:relative;background:var(--page);overflow:hidden}
+.picture img{display:block;width:100%;height:100%}
+.absent{position:absolute;inset:auto 0 .4rem;text-align:center;color:var(--soft);font-size:.8rem}
+.context{display:flex;gap:4px;padding:4px 0 0}.context img{height:84px;width:auto}
+.box{position:absolute;min-width:5px;min-height:5px;border:2px solid var(--true-line);
+box-shadow:0 0 0 1px #0007,inset 0 0 0 1px #0007}
+.box.said{border:3px solid var(--said-line)}
+.box b{position:absolute;left:0;top:0;background:var(--plate);color:#fff;font-size:11px;
+line-height:1.15;padding:0 4px}
+.lighting .box{opacity:.3}.lighting .box.lit{opacity:1;background:#fff5;z-index:1}
+.phrase{border-radius:4px;cursor:pointer;
+background:color-mix(in srgb,var(--said) 14%,transparent)}
+.phrase b{color:var(--said)}.phrase sup{color:var(--said);font-weight:700;line-height:0}
+.phrase.true{background:color-mix(in srgb,var(--true) 16%,transparent);padding:0 .3em}
+.phrase.lit{background:var(--said);color:#fff}.phrase.true.lit{background:var(--true)}
+.phrase.lit *{color:inherit}
+:focus-visible{outline:2px solid var(--accent);outline-offset:1px}
+.about{padding:.6rem .8rem .7rem}.card .question{font-weight:600}
+.card .question,.card .options{overflow-wrap:anywhere;max-height:9rem;overflow-y:auto}
 .card .options{color:var(--soft);font-size:.88rem}.card .options b{color:var(--right)}
 .card .text{font:12.5px/1.5 ui-monospace,Menlo,Consolas,monospace;white-space:pre-wrap;
 overflow-wrap:anywhere;max-height:13rem;overflow-y:auto;border-top:1px solid var(--line);
@@ -59,14 +83,17 @@ margin-top:.5rem;padding-top:.5rem}.tag{color:var(--soft)}
 .right{color:var(--right)}.wrong{color:var(--wrong)}.chip.right,.chip.wrong{font-weight:600}
 .key::before{content:"";display:inline-block;width:.75em;height:.75em;margin-right:.35em;
 border:2px solid var(--true)}.key.said::before{border-color:var(--said);border-width:3px}
-""".replace("PREDICTED", PREDICTED).replace("TRUE", TRUE)
+"""
 
 SCRIPT = """
 const chosen = {};
+const words = document.querySelector(".filters input");
 function show() {
   const cards = [...document.querySelectorAll(".card")];
+  const wanted = words?.value.trim().toLowerCase();
   for (const card of cards)
-    card.hidden = Object.entries(chosen).some(([k, v]) => v && card.dataset[k] !== v);
+    card.hidden = Object.entries(chosen).some(([k, v]) => v && card.dataset[k] !== v)
+      || !!wanted && !card.textContent.toLowerCase().includes(wanted);
   for (const place of document.querySelectorAll("#count"))
     place.textContent = `${cards.filter(c => !c.hidden).length} of ${cards.length} answers`;
 }
@@ -80,7 +107,30 @@ for (const button of document.querySelectorAll(".filters button")) {
     show();
   };
 }
+for (const list of document.querySelectorAll(".filters select"))
+  list.onchange = () => { chosen[list.dataset.key] = list.value; show(); };
+if (words) words.oninput = show;
 show();
+// A phrase and its box light up together, whichever of the two is pointed at or has the focus.
+function light(card, at) {
+  card.classList.toggle("lighting", !!at);
+  for (const one of card.querySelectorAll("[data-box]"))
+    one.classList.toggle("lit", !!at && one.dataset.box === at.dataset.box);
+  const text = card.querySelector(".text"), phrase = text.querySelector(".lit");
+  if (!phrase || phrase === at) return;
+  const [view, place] = [text.getBoundingClientRect(), phrase.getBoundingClientRect()];
+  if (place.top < view.top || place.bottom > view.bottom)
+    text.scrollTop += place.top - view.top - 8;
+}
+for (const card of document.querySelectorAll(".card")) {
+  const focused = () => card.contains(document.activeElement)
+    ? document.activeElement.closest("[data-box]") : null;
+  card.addEventListener("pointerover",
+    event => light(card, event.target.closest("[data-box]") ?? focused()));
+  card.addEventListener("pointerleave", () => light(card, focused()));
+  card.addEventListener("focusin", () => light(card, focused()));
+  card.addEventListener("focusout", () => light(card, null));
+}
 for (const figure of document.querySelectorAll(".curve")) {
   const points = figure.dataset.points.split(";").map(p => p.split(",").map(Number));
   const svg = figure.querySelector("svg"), out = figure.querySelector("output");
@@ -108,7 +158,7 @@ def page(title: str, body: str) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{CSS}</style></head>\n"
+        f"<title>{html.escape(title)}</title><style>{COLORS}{CSS}</style></head>\n"
         f"<body>{body}\n<script>{SCRIPT}</script></body></html>\n"
     )
 

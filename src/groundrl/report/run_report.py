@@ -13,7 +13,9 @@ from tensorboard.backend.event_processing.event_accumulator import (
 )
 
 from groundrl.errors import UserError
-from groundrl.report.gallery import Answer, gallery, read_answers
+from groundrl.report.answers import Answer, read_answers
+from groundrl.report.benchmarks import results
+from groundrl.report.gallery import gallery
 from groundrl.report.page import chips, page, section
 from groundrl.report.svg import Dot, dot_whisker, line_chart
 from groundrl.report.tables import (
@@ -28,6 +30,8 @@ from groundrl.report.tables import (
 REPORT = "report.html"
 NOT_CURVES = ("epoch", "hp_metric", "hparam/")
 COLLAPSED = frozenset({"time"})
+PLACES = frozenset({"output_dir", "cache_dir", "judgements", "resume"})
+"""Of files; nothing that a reader of the page compares runs by."""
 LONGEST_CHIP = 60
 
 Curves = dict[str, dict[str, list[tuple[float, float]]]]
@@ -84,13 +88,14 @@ def _text(file: Path) -> str:
 def read_metrics(run_dir: Path) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
     """Held-out metrics by stage, and seconds by name, of ``metrics.json``; empty without it.
 
-    The flat metrics of an evaluation count as one stage, "result".
+    The flat metrics of an evaluation count as one stage, "result"; its seconds are ``time/<name>``.
     """
     text = _text(run_dir / "metrics.json")
     content: dict[str, Any] = json.loads(text) if text else {}
     seconds = content.pop("time", {})
     flat = {name: value for name, value in content.items() if not isinstance(value, dict)}
     nested = {name: value for name, value in content.items() if isinstance(value, dict)}
+    seconds |= {n.removeprefix("time/"): flat.pop(n) for n in list(flat) if n.startswith("time/")}
     stages = ({"result": flat} if flat else {}) | nested
     return {stage: _floats(values) for stage, values in stages.items()}, _floats(seconds)
 
@@ -111,6 +116,8 @@ def read_curves(run_dir: Path) -> Curves:
         tags = [tag for tag in events.Tags()[SCALARS] if not tag.startswith(NOT_CURVES)]
         # A resumed run repeats the steps after its checkpoint.
         found = {tag: {e.step: e.value for e in events.Scalars(tag)} for tag in tags}
+        # A figure that was measured once stands in a table.
+        found = {tag: points for tag, points in found.items() if len(points) > 1}
         if found:
             name = folder.relative_to(run_dir).as_posix().removeprefix("tensorboard/")
             curves[name] = {
@@ -133,12 +140,16 @@ def _title(run_dir: Path, config: str) -> tuple[str, list[str]]:
     model = values.get("model", {}).get("path")
     title = [f"reward {' + '.join(terms)}"] if terms else []
     title += [f"{model}"] if model else []
+    if "benchmark" in values:
+        answers = values.get("predictions") or values.get("run")
+        title = [f"evaluation of {Path(answers).name if answers else model}"]
     plain = (bool, int, float, str)
     facts = []
     for key, value in values.items():
         listed = isinstance(value, list) and all(isinstance(v, plain) for v in value)
         fact = f"{key} {', '.join(map(str, value))}" if listed else f"{key} {value}"
-        if (listed or isinstance(value, plain)) and len(fact) <= LONGEST_CHIP:
+        shown = key not in PLACES and len(fact) <= LONGEST_CHIP
+        if shown and (listed or isinstance(value, plain)):
             facts.append(fact)
     return ", ".join(title) or run_dir.resolve().name, facts
 
@@ -156,13 +167,13 @@ def _results(stages: Mapping[str, Metrics]) -> str:
     """The table with its intervals, then one plot per metric when there are stages to compare."""
     if not stages:
         return ""
+    if len(stages) == 1:
+        return results(next(iter(stages.values())))
     table = _table(before_after(stages, list(stages)))
     note = '<p class="soft">± is half of the 95 % interval; n is the number of questions.</p>'
     rest = before_after(stages, list(stages), lambda name: not is_headline(name))
     more = f"<details><summary>all other metrics</summary>{_table(rest)}</details>"
     more = more if rest.rows else ""
-    if len(stages) < 2:
-        return table + note + more
     plots = "".join(
         dot_whisker(
             name,

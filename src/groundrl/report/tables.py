@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from groundrl.metrics import EVALUATION
 
@@ -41,7 +42,9 @@ class Table:
 
 def to_text(table: Table) -> str:
     """Columns aligned with blanks, a rule under the heads; for terminals."""
-    widths = [max(map(len, column)) for column in zip(table.columns, *table.rows, strict=True)]
+    split = [[cell.split("\n") for cell in row] for row in table.rows]
+    rows = [line for row in split for line in zip_longest(*row, fillvalue="")]
+    widths = [max(map(len, column)) for column in zip(table.columns, *rows, strict=True)]
 
     def line(cells: Sequence[str]) -> str:
         padded = (
@@ -52,7 +55,7 @@ def to_text(table: Table) -> str:
 
     rule = "  ".join("─" * width for width in widths)
     head = [table.title] if table.title else []
-    return "\n".join([*head, line(table.columns), rule, *map(line, table.rows)])
+    return "\n".join([*head, line(table.columns), rule, *map(line, rows)])
 
 
 def to_markdown(table: Table) -> str:

@@ -11,15 +11,16 @@ from torch.utils.tensorboard.writer import SummaryWriter
 
 from groundrl.evaluation.asking import PREDICTIONS, Respondent, answered, ask
 from groundrl.evaluation.benchmarks.base import Answered, Benchmark, Figures, Questions, summary
-from groundrl.evaluation.heldout import keep_picture
+from groundrl.evaluation.heldout import keep_pictures
 from groundrl.evaluation.judges import Judge, agreement, alignment, read_labels
 from groundrl.evaluation.matching import match_recorded
 from groundrl.evaluation.recorded import Recorded, UnseenImage, prediction
 from groundrl.parallel import is_first
 from groundrl.records import Sample
-from groundrl.report.gallery import picked, read_answers
+from groundrl.report.answers import picked, read_answers
+from groundrl.report.benchmarks import alarms, benchmark_table
 from groundrl.report.run_report import write_report
-from groundrl.report.tables import BOUNDS, before_after_table
+from groundrl.report.tables import BOUNDS, to_text
 from groundrl.report.tensorboard import log_hparams
 from groundrl.stages.fit import MakeTrainer, placed
 
@@ -114,7 +115,8 @@ class Evaluation:
         }
         self._keep_pictures(samples)
         draft = self.run_dir / "metrics.partial"
-        draft.write_text(json.dumps({**figures, "time": self.seconds}, indent=1))
+        seconds = {f"time/{name}": value for name, value in self.seconds.items()}
+        draft.write_text(json.dumps(figures | seconds, indent=1))
         draft.replace(self.run_dir / "metrics.json")
         plain = {k: v for k, v in figures.items() if not k.endswith(BOUNDS)}
         with SummaryWriter(str(self.run_dir / "tensorboard")) as writer:
@@ -122,7 +124,9 @@ class Evaluation:
                 writer.add_scalar(name, value, 0)
             log_hparams(writer, self.hparams, plain)
         write_report(self.run_dir)
-        print(before_after_table({"result": figures}, ["result"]))
+        print(to_text(benchmark_table(figures)))
+        for line in alarms(figures):
+            print(line)
         print(self.run_dir)
 
     def _keep_pictures(self, samples: Mapping[tuple[str, str], Sample]) -> None:
@@ -130,4 +134,4 @@ class Evaluation:
         for _, shown in picked(read_answers(self.run_dir, [])):
             sample = samples[shown.set, shown.id]
             if not isinstance(sample.image, UnseenImage):
-                keep_picture(sample, self.run_dir)
+                keep_pictures(sample, self.run_dir)

@@ -1,0 +1,146 @@
+"""Figures of an evaluation: one row per benchmark, all of them below, and what should be told."""
+
+import html
+from collections.abc import Mapping
+
+from groundrl.metrics import BENCHMARKS, EVALUATION
+from groundrl.report.svg import Dot, dot_whisker
+from groundrl.report.tables import BOUNDS, Metrics, Table, number, to_html
+
+MAIN = (
+    *("exam_score", "perception", "cognition", "rating", "score", "acc", "f1", "acc_50"),
+    *("chair_i", "chair_s", "alignment"),
+)
+"""What a benchmark is quoted by, where it has it."""
+ALARMS = {
+    "off_frame": (0.1, "of the boxes leave their pictures: were they written in another frame?"),
+    "parse_failure": (0.5, "of the answers are not well-formed: are they in another grammar?"),
+    "unparsed": (0.5, "of the answers say nothing of what was asked for"),
+    "no_box": (0.5, "of the answers point at nothing"),
+    "truncated": (0.1, "of the answers were cut off at the token limit: raise sampling.max_tokens"),
+}
+"""Figure -> from which share on it is told aloud, and how."""
+
+
+def by_benchmark(metrics: Metrics) -> dict[str, dict[str, float]]:
+    """Benchmark -> its figures, names without the benchmark's."""
+    found: dict[str, dict[str, float]] = {}
+    for name, value in metrics.items():
+        head, _, tail = name.partition("/")
+        found.setdefault(head, {})[tail] = value
+    return found
+
+
+def interval(figures: Metrics, name: str) -> str:
+    """``0.430 [0.337, 0.528]``: a value and its 95 % interval; empty if absent."""
+    if name not in figures:
+        return ""
+    bounds = [number(figures[name + bound]) for bound in BOUNDS if name + bound in figures]
+    return number(figures[name]) + (f" [{', '.join(bounds)}]" if bounds else "")
+
+
+def main_figures(figures: Metrics) -> list[str]:
+    """Those of ``MAIN`` that a benchmark has; boxes are right or wrong only where they are asked
+    for."""
+    left_out = "acc" if "no_box" in figures else "acc_50"
+    return [name for name in MAIN if name in figures and name != left_out]
+
+
+def benchmark_table(metrics: Metrics) -> Table:
+    """One row per benchmark; columns that no benchmark fills are left out."""
+    rows = []
+    for name, own in by_benchmark(metrics).items():
+        unread = next((key for key in ("unparsed", "no_box") if key in own), "")
+        boxes = f"{number(own['boxes'])} of {number(own['boxes_true'])}" if "boxes" in own else ""
+        rows.append(
+            (
+                name,
+                f"{own['n']:.0f}" if "n" in own else "",
+                "\n".join(f"{key} {interval(own, key)}" for key in main_figures(own)),
+                interval(own, "iou"),
+                boxes,
+                number(own["format"]) if "format" in own else "",
+                number(own[unread]) if unread else "",
+                f"{own['missing']:.0f}" if "missing" in own else "",
+            )
+        )
+    heads = (
+        *("benchmark", "n", "figures", "iou", "boxes of true"),
+        *("format", "unreadable", "not asked"),
+    )
+    kept = [k for k in range(len(heads)) if k < 3 or any(row[k] for row in rows)]
+    return Table(
+        columns=tuple(heads[k] for k in kept),
+        rows=tuple(tuple(row[k] for k in kept) for row in rows),
+    )
+
+
+def alarms(metrics: Metrics) -> list[str]:
+    """What makes figures doubtful, one sentence each."""
+    told = []
+    for name, own in by_benchmark(metrics).items():
+        told += [
+            f"{name}: {own[key]:.0%} {text}"
+            for key, (limit, text) in ALARMS.items()
+            if own.get(key, 0) >= limit
+        ]
+        if own.get("missing"):
+            asked = own.get("n", 0)
+            told.append(
+                f"{name}: {own['missing']:.0f} of {own['missing'] + asked:.0f} questions were not "
+                f"asked, their pictures are not there; figures are over the other {asked:.0f}"
+            )
+    return told
+
+
+def results(metrics: Metrics) -> str:
+    """Alarms, the table, a plot of what benchmarks are quoted by, then every figure."""
+    lines = "".join(f"<p>{html.escape(line)}</p>" for line in alarms(metrics))
+    told = f'<div class="told">{lines}</div>' if lines else ""
+    note = (
+        '<p class="soft">95 % intervals in brackets; n: questions asked; iou: recall-aware; boxes '
+        "of true: per answer, of true ones per question; unreadable: share of answers that say "
+        "nothing of what was asked for.</p>"
+    )
+    table = f'<div class="wide">{to_html(benchmark_table(metrics))}</div>'
+    details = "".join(_details(name, own) for name, own in by_benchmark(metrics).items())
+    return f'{told}{table}{note}<div class="charts">{_plots(metrics)}</div>{details}'
+
+
+def _plots(metrics: Metrics) -> str:
+    """Shares on one axis; sums such as MME's on another."""
+    shares, sums = [], []
+    for name, own in by_benchmark(metrics).items():
+        for key in main_figures(own):
+            dot = _dot(f"{name} {key}", own, key)
+            (shares if max(dot.high, dot.value) <= 1 else sums).append(dot)
+    return "".join(
+        dot_whisker(title, dots)
+        for title, dots in (("shares, 95 % intervals", shares), ("sums and ratings", sums))
+        if dots
+    )
+
+
+def _dot(shown: str, own: Metrics, name: str) -> Dot:
+    value = own[name]
+    low, high = (own.get(name + bound, value) for bound in BOUNDS)
+    return Dot(name=shown, value=value, low=low, high=high)
+
+
+def _details(name: str, own: Mapping[str, float]) -> str:
+    """Every figure of a benchmark with its meaning; accuracies of kinds as a plot."""
+    meanings = EVALUATION | BENCHMARKS
+    names = [key for key in own if not key.endswith(BOUNDS)]
+    kinds = sorted((key for key in names if key.endswith("/acc")), key=lambda key: own[key])
+    rows = tuple(
+        (key, interval(own, key), meanings.get(key.rpartition("/")[2], ""))
+        for key in names
+        if key not in kinds
+    )
+    table = to_html(Table(columns=("figure", "value", "meaning"), rows=rows))
+    dots = [_dot(key.removesuffix("/acc"), own, key) for key in kinds]
+    plot = dot_whisker("acc by kind of question", dots) if dots else ""
+    return (
+        f"<details><summary>{html.escape(name)}: all figures</summary>"
+        f'<div class="wide">{table}</div>{plot}</details>'
+    )

@@ -1,0 +1,70 @@
+"""Figures of an evaluation, one row per benchmark."""
+
+import json
+from pathlib import Path
+
+from groundrl.report.benchmarks import alarms, benchmark_table, interval, results
+from groundrl.report.run_report import read_metrics, write_report
+from groundrl.report.tables import to_text
+
+METRICS = {
+    "pope_random/acc": 0.5,
+    "pope_random/acc_low": 0.25,
+    "pope_random/acc_high": 0.75,
+    "pope_random/f1": 0.6,
+    "pope_random/f1_low": 0.4,
+    "pope_random/f1_high": 0.8,
+    "pope_random/acc_50": 0.1,
+    "pope_random/unparsed": 0.75,
+    "pope_random/n": 8.0,
+    "pope_random/missing": 2.0,
+    "refcoco_val/acc": 0.25,
+    "refcoco_val/acc_50": 0.25,
+    "refcoco_val/no_box": 0.0,
+    "refcoco_val/off_frame": 0.5,
+    "refcoco_val/left of/acc": 1.0,
+    "refcoco_val/n": 4.0,
+}
+
+
+def test_every_benchmark_is_one_row_with_what_it_is_quoted_by() -> None:
+    table = benchmark_table(METRICS)
+    assert table.columns == ("benchmark", "n", "figures", "unreadable", "not asked")
+    assert table.rows == (
+        (
+            *("pope_random", "8", "acc 0.500 [0.250, 0.750]\nf1 0.600 [0.400, 0.800]"),
+            *("0.750", "2"),
+        ),
+        ("refcoco_val", "4", "acc_50 0.250", "0.000", ""),
+    )
+
+
+def test_several_figures_are_several_lines_of_a_terminal() -> None:
+    lines = to_text(benchmark_table(METRICS)).splitlines()
+    assert lines[2].startswith("pope_random  8  acc 0.500 [0.250, 0.750]")
+    assert lines[3].strip() == "f1 0.600 [0.400, 0.800]"
+
+
+def test_what_makes_figures_doubtful_is_told() -> None:
+    assert alarms(METRICS) == [
+        "pope_random: 75% of the answers say nothing of what was asked for",
+        "pope_random: 2 of 10 questions were not asked, their pictures are not there; figures are "
+        "over the other 8",
+        "refcoco_val: 50% of the boxes leave their pictures: were they written in another frame?",
+    ]
+    assert alarms({"a/acc": 1.0, "a/unparsed": 0.1}) == []
+
+
+def test_the_page_tells_plots_and_explains(tmp_path: Path) -> None:
+    shown = results(METRICS)
+    assert '<div class="told"><p>pope_random: 75%' in shown
+    assert shown.count('class="dots"') == 2  # shares of both, kinds of one
+    assert "Share of answers that say nothing of what was asked for." in shown
+    (tmp_path / "metrics.json").write_text(json.dumps(METRICS | {"time/total": 3.0}))
+    assert read_metrics(tmp_path) == ({"result": METRICS}, {"total": 3.0})
+    assert '<span class="chip">total 3 s</span>' in write_report(tmp_path).read_text()
+
+
+def test_an_interval_need_not_be_symmetric() -> None:
+    assert interval({"acc": 0, "acc_low": 0, "acc_high": 0.018}, "acc") == "0.000 [0.000, 0.018]"
+    assert interval({}, "acc") == ""
