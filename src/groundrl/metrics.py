@@ -94,6 +94,11 @@ BENCHMARKS = {
     "judge_aligned": "Share of labelled answers that the judge calls aligned.",
     "people_aligned": "Share of labelled answers that people call aligned.",
     "labels_n": "Answers that people labelled.",
+    **{
+        f"iou_as_{frame}": f"Mean IoU of answers with boxes if these were meant as {frame}; only "
+        "where that is far more than in the frame that is said."
+        for frame in ("pixel", "model", "unit", "permille")
+    },
     "missing": "Questions that were not asked: their picture is not there.",
 }
 """What benchmarks add, as ``<set>/<name>`` or ``<set>/<kind>/<name>``."""

@@ -9,7 +9,7 @@ from PIL import Image
 from groundrl.boxes import View
 from groundrl.evaluation.asking import answered
 from groundrl.evaluation.benchmarks.base import Answered, Benchmark, Figures, summary
-from groundrl.evaluation.recorded import Notation
+from groundrl.evaluation.notation import Notation
 from groundrl.records import Completion, RolloutGroup, Sample
 from groundrl.rewards.base import Attempt, read_attempt
 

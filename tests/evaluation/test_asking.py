@@ -13,8 +13,9 @@ from groundrl.evaluation.asking import PREDICTIONS, Respondent, answered, ask
 from groundrl.evaluation.benchmarks.base import Form, Questions, summary
 from groundrl.evaluation.benchmarks.world import WorldPOPE, WorldREC
 from groundrl.evaluation.matching import match_recorded
+from groundrl.evaluation.notation import Notation
 from groundrl.evaluation.prompting import template_for
-from groundrl.evaluation.recorded import Notation, read_predictions
+from groundrl.evaluation.recorded import read_predictions
 from groundrl.grammar import get_grammar
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example
@@ -73,6 +74,15 @@ def test_a_killed_run_goes_on_with_the_questions_that_are_left(
     third = Counting()
     assert figures(policy, tmp_path, third) == whole
     assert third.asked == []
+
+
+def test_a_damaged_line_of_a_killed_run_is_named(make_policy: MakePolicy, tmp_path: Path) -> None:
+    figures(make_policy(None), tmp_path, Counting())
+    path = tmp_path / PREDICTIONS
+    first, _, *rest = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([first, b"\xff{\n", *rest]))
+    with pytest.raises(UserError, match=r"predictions.jsonl:2: no answer record"):
+        figures(make_policy(None), tmp_path, Counting())
 
 
 def test_recorded_answers_score_as_the_run_did(make_policy: MakePolicy, tmp_path: Path) -> None:

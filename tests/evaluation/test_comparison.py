@@ -65,9 +65,9 @@ def test_pairing_sees_what_two_intervals_hide() -> None:
     rng = random.Random(0)
     a = [rng.random() < 0.5 for _ in range(300)]
     b = [right or rng.random() < 0.1 for right in a]
-    first, boxes, other = compare(run(a), run(b))
+    first, boxes = compare(run(a), run(b))  # nobody differs in "yes", which is no verdict
     won = sum(y and not x for x, y in zip(a, b, strict=True))
-    assert [first.name, boxes.name, other.name] == ["pope/correct", "pope/iou", "pope/yes"]
+    assert [first.name, boxes.name] == ["pope/correct", "pope/iou"]
     assert first.change.mean == pytest.approx(won / 300)
     assert first.p == pytest.approx(plain_mcnemar(0, won))
     assert first.change.low > 0
@@ -82,14 +82,28 @@ def test_pairing_sees_what_two_intervals_hide() -> None:
 
 def test_runs_that_cannot_be_paired_are_refused(tmp_path: Path) -> None:
     one = run([True])
-    with pytest.raises(UserError, match="share no question"):
+    with pytest.raises(UserError, match="one answers pope, the other vsr"):
         compare(one, {("vsr", "0"): record(0, True)})
     with pytest.raises(UserError, match="in other words"):
         compare(one, run([True], question="Is there a cat?"))
     with pytest.raises(UserError, match=r"Type compare=\[<run>,<run>\]"):
         read_answered(str(tmp_path))
-    (tmp_path / "predictions.jsonl").write_text("{}\n")
-    with pytest.raises(UserError, match=r"predictions.jsonl:1 is no answer record"):
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{}", "expected an object with boxes_true, id, image_key"),
+        (b"3", "expected an object with"),
+        (b'{"set": "po', "Unterminated string"),
+        (b'{"set": "\xe9"}', "codec can't decode"),
+        (json.dumps(record(0, True)).encode(), "a second answer to question '0' of 'pope'"),
+    ],
+)
+def test_a_line_that_is_no_answer_is_named(tmp_path: Path, line: bytes, reason: str) -> None:
+    good = json.dumps(record(0, True)).encode()
+    (tmp_path / "predictions.jsonl").write_bytes(good + b"\n" + line + b"\n")
+    with pytest.raises(UserError, match=rf"predictions.jsonl:2.*{reason}"):
         read_answered(str(tmp_path))
 
 
@@ -107,6 +121,6 @@ def test_the_comparison_leaves_a_table_and_a_page(
     assert figures["pope/correct_change"] == 0.5
     assert (figures["pope/correct_n"], figures["pope/correct_p"]) == (2, 1)
     told = capsys.readouterr().out
-    assert "predictions.jsonl: 1 questions of its own" in told
+    assert "a/predictions.jsonl: 1 of 3 questions are left out, the other run does not" in told
     assert told.splitlines()[-1] == str(tmp_path)
     assert "McNemar" in (tmp_path / "report.html").read_text()

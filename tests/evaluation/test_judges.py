@@ -144,8 +144,7 @@ def test_people_and_judge_are_compared_on_what_both_saw(tmp_path: Path) -> None:
     assert found["labels_n"] == 3
     assert (found["agreement"], found["people_aligned"]) == pytest.approx((2 / 3, 2 / 3))
     assert found["kappa"] == pytest.approx(0.4)
-    with pytest.raises(UserError, match="share no answer"):
-        agreement({"z": True}, read_labels(path))
+    assert agreement({"z": True}, read_labels(path)) == {"labels_n": 0}
     path.write_text("yes\n")
     with pytest.raises(UserError, match=r"labels.jsonl:1: expected"):
         read_labels(path)
@@ -223,3 +222,20 @@ def test_a_server_that_refuses_is_the_users_to_fix(
         ChatJudge(model="m", url=served, key_variable="THE_KEY")([one("a", "b")])
     with pytest.raises(UserError, match="no such file"):
         _ = ChatJudge(model="m", url=served, prompt_file=str(tmp_path / "no")).name
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b'{"id": "b", "aligned": "false"}', "expected"),
+        (b'{"id": "\xe9", "aligned": true}', "expected"),
+        (b'{"aligned": true}', "expected"),
+        (b"7", "expected"),
+        (b'{"id": "a", "aligned": false}', "a second label of 'a'"),
+    ],
+)
+def test_a_line_that_is_no_label_is_named(tmp_path: Path, line: bytes, reason: str) -> None:
+    path = tmp_path / "labels.jsonl"
+    path.write_bytes(b'{"id": "a", "aligned": true}\n' + line)
+    with pytest.raises(UserError, match=rf"labels.jsonl:2: {reason}"):
+        read_labels(path)

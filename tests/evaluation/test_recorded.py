@@ -12,7 +12,8 @@ from groundrl.evaluation.asking import answered
 from groundrl.evaluation.benchmarks.base import Figures, summary
 from groundrl.evaluation.benchmarks.choice import AOKVQA, DrivingVQA, distinct
 from groundrl.evaluation.matching import match_recorded
-from groundrl.evaluation.recorded import Notation, prediction, read_predictions
+from groundrl.evaluation.notation import Notation
+from groundrl.evaluation.recorded import prediction, read_predictions
 
 OUTPUTS = Path(__file__).parents[2].parent / "shared/data/outputs"
 LISTED = Notation.of("inline_box", "pixel")
@@ -164,8 +165,14 @@ def test_our_own_file_scores_as_the_list_did(tmp_path: Path) -> None:
         ([{}, {"boxes_true": [["sign", [9, 0, 1, 1]]]}], "box needs x1 <= x2"),
         ([{}, {"grammar": "yaml"}], "unknown grammar 'yaml'"),
         ([{}, {"frame": "inches"}], "frame=inches is unknown"),
+        ([{}, {"frame": "model"}], "model_size must tell what model means"),
+        ([{}, {"id": 7}], "jsonl:2: no answer record .id must be text, got 7"),
+        ([{"grammar": "bbox_2d"}] * 2, 'write "grammar": "inline_box" into its lines'),
         ([{}, {"grammar": "obj_bbox"}], "mix inline_box in pixel, obj_bbox in pixel"),
-        ([{}, {"frame": "unit"}], "mix inline_box in pixel, inline_box in unit"),
+        (
+            [{}, {"frame": "unit", "image_size": [9, 9]}],
+            "mix inline_box in pixel, inline_box in unit",
+        ),
         ([{"set": "other"}, {"set": "another"}], "has no answers to set; it has .* another, other"),
     ],
 )
@@ -175,6 +182,22 @@ def test_a_broken_file_of_ours_is_told_at_once(
     path = lines(tmp_path, changes)
     with pytest.raises(UserError, match=message):
         scored(path, DrivingVQA())
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b'{"set": "po', "Unterminated string"),
+        (b'{"set": "\xe9"}', "codec can't decode byte 0xe9"),
+        (b"[1]", "expected an object, got"),
+        (b'{"id": "1"}', "it lacks the field 'set'"),
+    ],
+)
+def test_a_broken_line_is_named(tmp_path: Path, line: bytes, reason: str) -> None:
+    path = lines(tmp_path, [{}, {}])
+    path.write_bytes(path.read_bytes() + line + b"\n")
+    with pytest.raises(UserError, match=rf"predictions.jsonl:3: no answer record.*{reason}"):
+        read_predictions(path, LISTED.grammar)
 
 
 def drivingvqa(folder: Path, count: int, question: str = "May I turn?") -> DrivingVQA:

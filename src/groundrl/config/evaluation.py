@@ -13,8 +13,9 @@ from groundrl.config.resolved import RESOLVED
 from groundrl.errors import UserError
 from groundrl.evaluation.asking import Respondent
 from groundrl.evaluation.benchmarks.base import Benchmark
-from groundrl.evaluation.judges import KeptJudge
-from groundrl.evaluation.recorded import Notation, read_predictions
+from groundrl.evaluation.judges import KeptJudge, read_labels
+from groundrl.evaluation.notation import Notation
+from groundrl.evaluation.recorded import read_predictions
 from groundrl.grammar import get_grammar
 from groundrl.rollout.sampler import Sampler
 from groundrl.stages.compare import Comparison
@@ -64,7 +65,7 @@ def build_evaluation(cfg: DictConfig, run_dir: Path) -> Evaluation | Comparison:
         make_trainer=make_trainer(cfg.trainer),
         run_dir=run_dir,
         judge=_judge(cfg),
-        labels=None if cfg.labels is None else Path(cfg.labels).expanduser(),
+        labels=_labels(cfg),
         hparams=cast(dict[str, object], OmegaConf.to_container(cfg, resolve=True)),
     )
 
@@ -73,6 +74,14 @@ def _judge(cfg: DictConfig) -> KeptJudge | None:
     if "judge" not in cfg:  # nothing was chosen
         return None
     return KeptJudge(judge=make(cfg.judge), path=Path(cfg.judgements).expanduser())
+
+
+def _labels(cfg: DictConfig) -> dict[str, bool] | None:
+    if cfg.labels is None:
+        return None
+    if "judge" not in cfg:
+        raise UserError("labels= holds what people said of a judge's cases: type judge=rules, too")
+    return read_labels(Path(cfg.labels).expanduser())
 
 
 def _recording(cfg: DictConfig) -> Recording:

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TextIO
 
 from groundrl.data.datasets import SampleList
+from groundrl.data.problems import Problems
 from groundrl.evaluation.benchmarks.base import Answered, Benchmark, Questions
 from groundrl.evaluation.heldout import answers_to
 from groundrl.evaluation.matching import check_distinct
+from groundrl.evaluation.notation import Notation
 from groundrl.evaluation.prompting import Prompting, template_for
-from groundrl.evaluation.recorded import Notation, from_prediction, prediction
+from groundrl.evaluation.recorded import prediction, read_records
 from groundrl.parallel import is_first
 from groundrl.policy.policy import Policy
 from groundrl.progress import ProgressLine
@@ -93,9 +95,11 @@ def _kept(path: Path, asked: Mapping[Key, Sample]) -> dict[Key, Attempt]:
     if is_first():
         with path.open("r+b") as file:
             file.truncate(len(whole) + len(newline))
+    problems = Problems(str(path))
+    found = read_records(path, whole, problems)
+    problems.raise_if_any()
     kept: dict[Key, Attempt] = {}
-    for line in whole.split(b"\n") if whole else ():
-        one = from_prediction(json.loads(line))
+    for one in found:
         key = one.set, one.group.sample.id
         if key in asked:
             kept[key] = one.about(asked[key])

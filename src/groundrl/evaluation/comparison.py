@@ -1,6 +1,5 @@
 """Two runs that answered the same questions, compared question by question."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from groundrl.errors import UserError
+from groundrl.evaluation.benchmarks.files import json_lines
 from groundrl.evaluation.statistics import Interval, bootstrap, mcnemar
+
+QUOTED = ("correct", "iou", "score", "box_iou")
+"""Scores that are compared even where no answer differs; the others then say nothing."""
+
+NEEDED = frozenset({"set", "id", "question", "image_key", "iou", "boxes_true", "scores"})
+"""Fields of a record that a comparison reads."""
 
 Records = dict[tuple[str, str], Mapping[str, Any]]
 """Lines of ``predictions.jsonl`` by set and id."""
@@ -39,13 +45,17 @@ def read_answered(place: str) -> tuple[Path, Records]:
             "evaluate.py printed last."
         )
     records: Records = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            record = json.loads(line)
-            records[record["set"], record["id"]] = record
-        except (KeyError, TypeError, ValueError) as error:
-            what = f"{type(error).__name__}: {error}"
-            raise UserError(f"{path}:{number} is no answer record ({what})") from error
+    for where, record in json_lines(path, path.read_bytes()):
+        if isinstance(record, ValueError):
+            raise UserError(f"{where} is no answer record: {record}") from record
+        if not isinstance(record, dict) or not record.keys() >= NEEDED:
+            raise UserError(
+                f"{where} is no answer record: expected an object with {', '.join(sorted(NEEDED))}"
+            )
+        key = record["set"], record["id"]
+        if key in records:
+            raise UserError(f"{where}: a second answer to question {key[1]!r} of {key[0]!r}")
+        records[key] = record
     return path, records
 
 
@@ -53,7 +63,11 @@ def compare(a: Records, b: Records) -> list[Difference]:
     """Every score of every set that both have. Raises UserError when they share no question."""
     shared = [key for key in a if key in b]
     if not shared:
-        raise UserError("the two runs share no question: evaluate both on the same benchmark")
+        sets = [", ".join(sorted({key[0] for key in one})) or "nothing" for one in (a, b)]
+        raise UserError(
+            f"the two runs share no question: one answers {sets[0]}, the other {sets[1]}. Evaluate "
+            "both on the same benchmark."
+        )
     other = [key for key in shared if a[key]["question"] != b[key]["question"]]
     if other:
         raise UserError(
@@ -87,7 +101,8 @@ def _difference(
         for (x, y), image in zip(rows, images, strict=True)
         if x is not None and y is not None
     ]
-    if not pairs:
+    quoted = name.rpartition("/")[2] in QUOTED
+    if not pairs or not (quoted or any(x != y for x, y, _ in pairs)):
         return []
     a, b = (np.array([pair[place] for pair in pairs], dtype=np.float64) for place in (0, 1))
     p = None

@@ -12,6 +12,7 @@ import numpy as np
 
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Answered, Figures, said, share
+from groundrl.evaluation.benchmarks.files import json_lines
 from groundrl.evaluation.statistics import cohen_kappa
 from groundrl.grammar.answers import normalise, read_answer
 from groundrl.records import Grounding
@@ -199,10 +200,10 @@ def alignment(judge: Judge, answered: Sequence[Answered]) -> tuple[Figures, dict
 
 def agreement(judged: Mapping[str, bool], people: Mapping[str, bool]) -> Figures:
     """How a judge compares with people on the answers that both judged, by id: ``kappa``,
-    ``agreement``, and the shares that each calls aligned. Raises UserError without such answers."""
+    ``agreement``, and the shares that each calls aligned; ``labels_n`` alone without any."""
     ids = sorted(judged.keys() & people.keys())
     if not ids:
-        raise UserError("the label file and the run share no answer: write their ids into it")
+        return {"labels_n": 0.0}
     a, b = [judged[key] for key in ids], [people[key] for key in ids]
     return {
         "kappa": cohen_kappa(a, b),
@@ -218,12 +219,10 @@ def read_labels(path: Path) -> dict[str, bool]:
     if not path.is_file():
         raise UserError(f"labels={path}: no such file")
     labels: dict[str, bool] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            row = json.loads(line)
-            labels[str(row["id"])] = bool(row["aligned"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(
-                f'{path}:{number}: expected {{"id": ..., "aligned": true or false}}'
-            ) from error
+    for where, row in json_lines(path, path.read_bytes()):
+        if not isinstance(row, dict) or "id" not in row or not isinstance(row.get("aligned"), bool):
+            raise UserError(f'{where}: expected {{"id": ..., "aligned": true or false}}')
+        if str(row["id"]) in labels:
+            raise UserError(f"{where}: a second label of {row['id']!r}")
+        labels[str(row["id"])] = row["aligned"]
     return labels

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from groundrl.boxes import Frame, View
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.choice import distinct
-from groundrl.evaluation.benchmarks.files import pixel_corners
+from groundrl.evaluation.benchmarks.files import json_lines, pixel_corners
 from groundrl.evaluation.heldout import answered, describe
-from groundrl.grammar import GRAMMARS, get_grammar
+from groundrl.evaluation.notation import Notation, check_notation
 from groundrl.grammar.answers import LETTERS, read_answer
 from groundrl.grammar.base import Grammar
 from groundrl.records import Completion, Grounding, Provenance, RolloutGroup, Sample
@@ -22,8 +22,6 @@ from groundrl.rewards.base import Attempt, read_attempt
 
 TRUTH, ANSWER = "ground_truth_response", "generated_response"
 _OPTION = re.compile(r"\(([A-Z])\) ")
-STRAY_SHARE = 0.5
-"""Of the texts with boxes: when more of them are written in another grammar, the file is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,21 +36,6 @@ class UnseenImage:
     def load(self) -> Any:
         """Raises UserError: there is nothing to load."""
         raise UserError(f"the picture {self.key} is not here")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notation:
-    """How boxes are written in a text."""
-
-    grammar: Grammar
-    frame: Frame
-
-    @classmethod
-    def of(cls, grammar: str, frame: str) -> "Notation":
-        """From the names in a config or a file. Raises UserError for unknown ones."""
-        if frame not in set(Frame):
-            raise UserError(f"frame={frame} is unknown; choose from {', '.join(Frame)}")
-        return cls(grammar=get_grammar(grammar), frame=Frame(frame))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,33 +90,42 @@ def read_predictions(path: Path, listed: Grammar) -> list[Recorded]:
     if not path.is_file():
         raise UserError(f"predictions={path}: no such file. Type predictions=<file>.")
     problems = Problems(str(path))
-    found = _read_lines(path, problems) if path.suffix == ".jsonl" else _read_list(path, listed)
+    if path.suffix == ".jsonl":
+        found = read_records(path, path.read_bytes(), problems)
+    else:
+        found = _read_list(path, listed)
     if not found and not problems.found:
         problems.add(path, "no answers")
     for key, count in Counter((one.set, one.group.sample.id) for one in found).items():
         if count > 1:
             problems.add(path, f"{count} answers to question {key[1]!r} of {key[0]!r}")
     problems.raise_if_any()
-    _check_notation(path, found)
+    check_notation(path, [(one.set, one.notation, one.group.completions[0].text) for one in found])
     return found
 
 
-def _read_lines(path: Path, problems: Problems) -> list[Recorded]:
+def read_records(path: Path, content: bytes, problems: Problems) -> list[Recorded]:
+    """What ``prediction`` wrote, one a line; what is none is noted with its line."""
     found = []
-    # JSON leaves line separators other than "\n" unescaped, so splitlines() would cut texts.
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
-        if not line.strip():
-            continue
+    for where, record in json_lines(path, content):
         try:
-            found.append(from_prediction(json.loads(line)))
-        except (KeyError, TypeError, ValueError, UserError) as error:
-            what = f"no answer record ({type(error).__name__}: {error})"
-            problems.add(f"{path}:{number}", what)
+            if isinstance(record, ValueError):
+                raise record
+            found.append(from_prediction(record))
+        except KeyError as error:
+            problems.add(where, f"no answer record: it lacks the field {error}")
+        except (TypeError, ValueError, UserError) as error:
+            problems.add(where, f"no answer record ({error})")
     return found
 
 
 def from_prediction(record: Mapping[str, Any]) -> Recorded:
     """What ``prediction`` wrote. Raises KeyError, TypeError or ValueError for anything else."""
+    if not isinstance(record, dict):
+        raise TypeError(f"expected an object, got {record!r:.40}")
+    for name in ("set", "id", "kind", "question", "text", "image_key"):
+        if not isinstance(record[name], str):
+            raise TypeError(f"{name} must be text, got {record[name]!r:.40}")
     width, height = record["image_size"]
     sample = Sample(
         id=record["id"],
@@ -148,10 +140,13 @@ def from_prediction(record: Mapping[str, Any]) -> Recorded:
         kind=record["kind"],
         provenance=Provenance(dataset=record["set"], split="recorded"),
     )
-    if not isinstance(record["text"], str):
-        raise TypeError(f"text must be text, got {record['text']!r}")
     notation = Notation.of(record["grammar"], record["frame"])
-    return Recorded(set=record["set"], group=answered(sample, record), notation=notation)
+    group = answered(sample, record)
+    if notation.frame is not Frame.PIXEL:
+        sizes = (width, height, *group.view.extent(notation.frame))
+        if min(sizes) <= 0:
+            raise ValueError(f"image_size and model_size must tell what {notation.frame} means")
+    return Recorded(set=record["set"], group=group, notation=notation)
 
 
 def _read_list(path: Path, grammar: Grammar) -> list[Recorded]:
@@ -212,29 +207,3 @@ def _asked(prompt: str) -> tuple[str, tuple[str, ...]]:
     words = _OPTION.split(listed.strip().removesuffix("."))[2::2]
     options = distinct([word.strip() for word in words]) or tuple(LETTERS)
     return question.strip().removeprefix("Question: "), options
-
-
-def _check_notation(path: Path, found: Sequence[Recorded]) -> None:
-    """Raises UserError for texts of one set in several notations, or in another than is said."""
-    said: dict[str, set[Notation]] = {}
-    for one in found:
-        said.setdefault(one.set, set()).add(one.notation)
-    for name, notations in said.items():
-        if len(notations) > 1:
-            mix = ", ".join(sorted(f"{n.grammar.name} in {n.frame}" for n in notations))
-            raise UserError(
-                f"{path}: the answers of {name} mix {mix}. Score each in a file of its own."
-            )
-    texts = [(one.notation, one.group.completions[0].text) for one in found]
-    boxed = {
-        name: sum(bool(grammar.parse(text, n.frame).groundings) for n, text in texts)
-        for name, grammar in GRAMMARS.items()
-    }
-    used = texts[0][0].grammar.name
-    likely = max(boxed, key=lambda name: boxed[name])
-    if boxed[likely] > 0 and boxed[used] < STRAY_SHARE * boxed[likely]:
-        raise UserError(
-            f"{path} is said to write boxes as {used}, which finds boxes in {boxed[used]} of "
-            f"{len(texts)} texts, but {likely} finds them in {boxed[likely]}: type "
-            f"records.grammar={likely}, or put the right grammar into the file"
-        )

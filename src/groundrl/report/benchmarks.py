@@ -12,6 +12,7 @@ MAIN = (
     *("chair_i", "chair_s", "alignment"),
 )
 """What a benchmark is quoted by, where it has it."""
+OTHER_FRAME = "iou_as_"
 ALARMS = {
     "off_frame": (0.1, "of the boxes leave their pictures: were they written in another frame?"),
     "parse_failure": (0.5, "of the answers are not well-formed: are they in another grammar?"),
@@ -83,6 +84,12 @@ def alarms(metrics: Metrics) -> list[str]:
             f"{name}: {own[key]:.0%} {text}"
             for key, (limit, text) in ALARMS.items()
             if own.get(key, 0) >= limit
+        ]
+        told += [
+            f"{name}: boxes read as {key.removeprefix(OTHER_FRAME)} would have an iou of "
+            f"{value:.2f} instead of {own.get('iou', 0):.2f}: is the frame right that was said?"
+            for key, value in own.items()
+            if key.startswith(OTHER_FRAME)
         ]
         if own.get("missing"):
             asked = own.get("n", 0)

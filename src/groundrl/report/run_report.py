@@ -19,6 +19,7 @@ from groundrl.report.gallery import gallery
 from groundrl.report.page import chips, page, section
 from groundrl.report.svg import Dot, dot_whisker, line_chart
 from groundrl.report.tables import (
+    BOUNDS,
     Metrics,
     Table,
     before_after,
@@ -189,6 +190,7 @@ def _results(stages: Mapping[str, Metrics]) -> str:
             ],
         )
         for name in filter(is_headline, metric_names(list(stages.values())))
+        if any(f"{name}{BOUNDS[0]}" in result for result in stages.values())
     )
     return f'{table}{note}<div class="charts">{plots}</div>{more}'
 

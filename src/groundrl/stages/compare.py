@@ -1,10 +1,11 @@
 """Compares two evaluations, prints the table, and leaves it in a run directory."""
 
+import html
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from groundrl.evaluation.comparison import Difference, compare, read_answered
+from groundrl.evaluation.comparison import QUOTED, Difference, compare, read_answered
 from groundrl.report.page import chips, page, section
 from groundrl.report.svg import Dot, dot_whisker
 from groundrl.report.tables import Table, number, to_html, to_text
@@ -27,7 +28,8 @@ class Comparison:
         (path_a, a), (path_b, b) = (read_answered(place) for place in self.places)
         found = compare(a, b)
         alone = [
-            f"{path}: {len(own.keys() - other.keys())} questions of its own"
+            f"{path}: {len(own.keys() - other.keys())} of {len(own)} questions are left out, the "
+            "other run does not answer them"
             for path, own, other in ((path_a, a, b), (path_b, b, a))
             if own.keys() - other.keys()
         ]
@@ -39,20 +41,18 @@ class Comparison:
             figures |= {} if one.p is None else {f"{one.name}_p": one.p}
         (self.run_dir / "metrics.json").write_text(json.dumps(figures, indent=1))
         shown = table(found)
-        dots = "".join(
-            dot_whisker(
-                one.name,
-                [Dot(name="change", value=c.mean, low=c.low, high=c.high)],
-            )
+        dots = [
+            Dot(name=one.name, value=one.change.mean, low=one.change.low, high=one.change.high)
             for one in found
-            for c in [one.change]
-            if one.p is not None or one.name.endswith("/iou")
-        )
-        facts = [f"first {path_a}", f"second {path_b}", *alone]
-        body = f"<h1>Two runs</h1>{chips(facts)}" + section(
+            if one.name.rpartition("/")[2] in QUOTED
+        ]
+        plot = dot_whisker("change, second minus first", dots) if dots else ""
+        told = "".join(f"<p>{html.escape(line)}</p>" for line in alone)
+        body = f"<h1>Two runs</h1>{chips([f'first {path_a}', f'second {path_b}'])}" + section(
             "Differences",
-            f'<div class="wide">{to_html(shown)}</div><p class="soft">{LEGEND}</p>'
-            f'<div class="charts">{dots}</div>',
+            (f'<div class="told">{told}</div>' if told else "")
+            + f'<div class="wide">{to_html(shown)}</div><p class="soft">{LEGEND}</p>'
+            f'<div class="charts">{plot}</div>',
         )
         (self.run_dir / "report.html").write_text(page("Two runs", body), encoding="utf-8")
         print(to_text(shown))

@@ -12,8 +12,9 @@ from torch.utils.tensorboard.writer import SummaryWriter
 from groundrl.evaluation.asking import PREDICTIONS, Respondent, answered, ask
 from groundrl.evaluation.benchmarks.base import Answered, Benchmark, Figures, Questions, summary
 from groundrl.evaluation.heldout import keep_pictures
-from groundrl.evaluation.judges import Judge, agreement, alignment, read_labels
+from groundrl.evaluation.judges import Judge, agreement, alignment
 from groundrl.evaluation.matching import match_recorded
+from groundrl.evaluation.notation import Notation, other_frames
 from groundrl.evaluation.recorded import Recorded, UnseenImage, prediction
 from groundrl.parallel import is_first
 from groundrl.records import Sample
@@ -45,8 +46,8 @@ class Evaluation:
     run_dir: Path
     judge: Judge | None
     """Says whether answers follow from their reasoning; None: nobody does."""
-    labels: Path | None
-    """What people said of the same answers."""
+    labels: Mapping[str, bool] | None
+    """What people said of the same answers, by id."""
     hparams: Mapping[str, object]
     """The resolved config, for TensorBoard's HParams page."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -74,13 +75,19 @@ class Evaluation:
             name: [answered(self.benchmarks[name], attempt) for attempt in found]
             for name, found in attempts.items()
         }
-        notation = self.source.answers[0].notation
         with (self.run_dir / PREDICTIONS).open("w", encoding="utf-8") as file:
             for name, found in answers.items():
+                notation = self._notation(name)
                 for one in found:
                     record = prediction(one.attempt, name, one.scores, notation, seed=None)
                     file.write(json.dumps(record) + "\n")
         return answers, questions
+
+    def _notation(self, name: str) -> Notation:
+        """Of the answers to one benchmark."""
+        if isinstance(self.source, Respondent):
+            return self.source.notation
+        return next(one.notation for one in self.source.answers if one.set in (name, ""))
 
     def _figures(
         self, answers: Mapping[str, list[Answered]], questions: Mapping[str, Questions]
@@ -88,11 +95,12 @@ class Evaluation:
         figures: Figures = {}
         for name, found in answers.items():
             own = summary(self.benchmarks[name], found)
+            own |= other_frames([one.attempt for one in found], self._notation(name))
             if self.judge is not None:
                 aligned, verdicts = alignment(self.judge, found)
                 own |= aligned
                 if self.labels is not None:
-                    own |= agreement(verdicts, read_labels(self.labels))
+                    own |= agreement(verdicts, self.labels)
             if questions[name].missing:
                 own["missing"] = float(len(questions[name].missing))
             figures |= {f"{name}/{key}": value for key, value in own.items()}
@@ -108,6 +116,13 @@ class Evaluation:
         if missing:
             (self.run_dir / MISSING).write_text("\n".join(missing) + "\n")
             print(f"{len(missing)} questions have no picture: {self.run_dir / MISSING}")
+        known = {one.attempt.sample.id for found in answers.values() for one in found}
+        strangers = [key for key in self.labels or () if key not in known]
+        if strangers:
+            print(
+                f"{len(strangers)} of {len(self.labels or ())} labels are of no answer in this "
+                f"run, for example {strangers[0]!r}: they are left out"
+            )
         samples = {
             (name, one.attempt.sample.id): one.attempt.sample
             for name, found in answers.items()

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,14 +69,35 @@ def read_json(path: Path) -> Any:
 
 
 def read_jsonl(path: Path) -> list[Any]:
-    """One JSON value a line. Raises UserError with the place of a mistake."""
+    """One JSON value a line. Raises UserError with the place of the first mistake."""
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            rows += [json.loads(line)] if line.strip() else []
-        except ValueError as error:
-            raise UserError(f"{path}:{number} is not valid JSON: {error}") from error
+    for where, value in json_lines(path, path.read_bytes()):
+        if isinstance(value, ValueError):
+            raise UserError(f"{where} is not valid JSON: {value}") from value
+        rows.append(value)
     return rows
+
+
+def json_lines(path: Path, content: bytes) -> Iterator[tuple[str, Any]]:
+    """``file:line`` and its value, or the ValueError of what is no JSON; blank lines are left out.
+
+    Bytes are split, for texts may hold separators that only ``str.splitlines`` knows.
+    """
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        if line.strip():
+            try:
+                value = json.loads(line)
+            except ValueError as error:  # of JSON, or of UTF-8
+                value = error
+            yield f"{path}:{number}", value
+
+
+def read_lines(path: Path) -> list[str]:
+    """Lines of a text. Raises UserError when it is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is no text in UTF-8: {error}") from error
 
 
 def fields(row: Any, names: Iterable[str], where: str) -> list[Any]:

@@ -31,6 +31,7 @@ from groundrl.evaluation.benchmarks.files import (
     Published,
     fields,
     read_jsonl,
+    read_lines,
 )
 from groundrl.records import Provenance, Sample
 from groundrl.rewards.base import Attempt
@@ -219,7 +220,7 @@ class MME(Published):
         return asked.questions()
 
     def _read(self, path: Path, asked: Asked) -> None:
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+        for number, line in enumerate(read_lines(path)):
             cells = line.split("\t")
             if len(cells) < 3 or cells[2].strip().lower() not in ("yes", "no"):
                 raise UserError(f"{path}:{number + 1}: expected picture, question and Yes or No")
