@@ -1,0 +1,25 @@
+"""JSON in what a model says, which may be anything."""
+
+import json
+from typing import Any
+
+MAX_LENGTH = 20_000
+"""Characters; what is longer is not read."""
+
+
+def read_object(text: str) -> dict[str, Any] | None:
+    """The one JSON object in a text, with or without words around it; None where there is none,
+    or where there are several that differ. What stands before ``</think>`` does not count."""
+    answer = text.rpartition("</think>")[2][:MAX_LENGTH]
+    decoder = json.JSONDecoder()
+    found: list[dict[str, Any]] = []
+    start = answer.find("{")
+    while start >= 0:
+        try:
+            value, end = decoder.raw_decode(answer, start)
+        except (ValueError, RecursionError):
+            end = start + 1
+        else:
+            found += [value] if value not in found else []
+        start = answer.find("{", end)
+    return found[0] if len(found) == 1 else None

@@ -1,0 +1,88 @@
+"""What a served model has cost, counted over restarts, and where to stop."""
+
+import json
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from groundrl.chat.base import Reply
+from groundrl.errors import UserError
+
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """Per million tokens, in the currency of whoever is paid."""
+
+    prompt: float
+    completion: float
+
+
+class Spending:
+    """Counts tokens; threads may share it.
+
+    ``cost = (prompt tokens * price.prompt + completion tokens * price.completion) / 10^6``
+    """
+
+    def __init__(self, price: Price, budget: float | None = None, path: str | None = None) -> None:
+        """``budget``: in the price's currency; None: no limit. ``path``: JSON lines of the tokens
+        of each answer; those of earlier runs count. Raises UserError for a budget without price."""
+        if budget is not None and max(price.prompt, price.completion) <= 0:
+            raise UserError(
+                f"budget={budget} is never reached at a price of 0: type price.prompt=<number> "
+                "price.completion=<number>, per million tokens, beside it"
+            )
+        self.price = price
+        self.budget = budget
+        self.prompt_tokens = 0
+        self.completion_tokens = 0
+        self._path = None if path is None else Path(path).expanduser()
+        self._lock = threading.Lock()
+        if self._path is not None and self._path.exists():
+            self._read(self._path)
+
+    @property
+    def cost(self) -> float:
+        """Of all answers so far."""
+        tokens = (self.prompt_tokens, self.price.prompt)
+        written = (self.completion_tokens, self.price.completion)
+        return sum(count * price for count, price in (tokens, written)) / MILLION
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing more may be asked."""
+        return self.budget is not None and self.cost >= self.budget
+
+    def require(self) -> None:
+        """Raise UserError when the budget is spent."""
+        if self.exhausted:
+            raise UserError(
+                f"the budget of {self.budget} is spent: {self.prompt_tokens} prompt and "
+                f"{self.completion_tokens} completion tokens cost {self.cost:.4f}. What is "
+                "finished is kept: type the same command with resume=<run directory> and a larger "
+                "budget to go on"
+            )
+
+    def add(self, reply: Reply) -> None:
+        """Count an answer."""
+        with self._lock:
+            self.prompt_tokens += reply.prompt_tokens
+            self.completion_tokens += reply.completion_tokens
+            if self._path is not None:
+                row = {"prompt": reply.prompt_tokens, "completion": reply.completion_tokens}
+                with self._path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
+
+    def _read(self, path: Path) -> None:
+        # A last line without its end was cut off with its run.
+        whole, newline, _ = path.read_bytes().rpartition(b"\n")
+        with path.open("r+b") as file:
+            file.truncate(len(whole) + len(newline))
+        for number, line in enumerate(whole.split(b"\n") if whole else (), start=1):
+            try:
+                row = json.loads(line)
+                self.prompt_tokens += int(row["prompt"])
+                self.completion_tokens += int(row["completion"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise UserError(f"{path}:{number} is no record of tokens ({error})") from error
