@@ -23,11 +23,15 @@ NEEDED = {
     "data=yolo": ["data.root=photos"],
     "data=jsonl": ["data.path=samples.jsonl"],
     "data=parquet": ["data.path=samples.parquet"],
-    "judge=openai": ["judge.model=gpt"],
-    "judge=vllm_server": ["judge.model=qwen"],
+    "judge=openai": ["judge.chat.model=gpt"],
+    "judge=vllm": ["judge.chat.model=qwen"],
+    "judge=vllm_server": ["judge.chat.model=qwen"],
     "rollout=vllm_server": ["rollout.urls=[http://localhost:8000]"],
 }
 """What an option asks the user for."""
+
+BESIDE = {"benchmark=mmhal": ["judge=openai", "judge.chat.model=gpt"]}
+"""Other choices that an option needs."""
 
 OF_EVALUATION = ("benchmark", "judge")
 """Groups that evaluate.py has and train.py has not."""
@@ -46,11 +50,12 @@ def overrides(file: Path) -> list[str]:
     """How a user chooses this option, and fills in what it asks for."""
     group, option = file.parent.relative_to(CONF).as_posix(), file.stem
     choice = f"{PLACES.get(group, group).format(option=option)}={option}"
-    return [choice, *NEEDED.get(choice, [])]
+    return [choice, *NEEDED.get(choice, []), *BESIDE.get(choice, [])]
 
 
 @pytest.fixture(autouse=True)
-def _hydra() -> Iterator[None]:
+def _hydra(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("OPENAI_API_KEY", "of a test")
     register_resolvers(ROOT)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         yield
@@ -99,9 +104,10 @@ def test_every_model_can_be_evaluated(model: str) -> None:
 
 def test_options_that_ask_for_something_say_so() -> None:
     for choice, filled in NEEDED.items():
-        group, _, key = filled[0].partition("=")[0].partition(".")
-        script = "evaluate" if group in OF_EVALUATION else "train"
-        assert OmegaConf.is_missing(composed(choice, script=script)[group], key)
+        place, _, key = filled[0].partition("=")[0].rpartition(".")
+        script = "evaluate" if place.partition(".")[0] in OF_EVALUATION else "train"
+        node = OmegaConf.select(composed(choice, script=script), place)
+        assert OmegaConf.is_missing(node, key)
 
 
 @pytest.mark.parametrize("file", sorted((CONF / "reward").glob("*.yaml")), ids=lambda f: f.stem)

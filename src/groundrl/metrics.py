@@ -88,6 +88,8 @@ BENCHMARKS = {
     "flaw_missing_detail": "Share of judged answers whose reasoning does not go far enough.",
     "flaw_irrelevant": "Share of judged answers whose reasoning is about something else.",
     "flaw_other": "Share of judged answers that do not follow for another reason.",
+    "rating": "Mean rating of MMHal-Bench, 0 to 6.",
+    "hallucination_rate": "Share of answers rated below 3: they invent something.",
     "unjudged": "Answers for which the judge was not reached.",
     "kappa": "Cohen's kappa between the judge and people.",
     "agreement": "Share of labelled answers on which the judge and people agree.",

@@ -1,18 +1,16 @@
 """Judges of alignment: rules, a served model, the memory of both, and people."""
 
 import json
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
+from chat_server import Body, Raw, chat_server, error, said
 from replies import reply
 
+from groundrl.chat.server import ServedModel
 from groundrl.errors import UserError
-from groundrl.evaluation import chat_judge
 from groundrl.evaluation.benchmarks.base import Answered
 from groundrl.evaluation.benchmarks.world import WorldVQA
 from groundrl.evaluation.chat_judge import ChatJudge
@@ -20,13 +18,14 @@ from groundrl.evaluation.judges import (
     Case,
     Flaw,
     Judgement,
-    KeptJudge,
     RuleJudge,
     agreement,
     alignment,
     case,
+    read_judgement,
     read_labels,
 )
+from groundrl.evaluation.kept import Kept
 from groundrl.metrics import BENCHMARKS
 
 
@@ -89,15 +88,15 @@ def test_nothing_is_judged_twice_and_a_run_can_be_replayed(tmp_path: Path) -> No
     path = tmp_path / "judgements.jsonl"
     cases = [one("because", "yes"), one("no", "no"), one("because", "yes"), one("out", "no")]
     first = Counting()
-    found = KeptJudge(judge=first, path=path)(cases)
+    found = Kept(judge=first, path=path, read=read_judgement)(cases)
     assert first.asked == ["because", "no", "out"]
     assert [f and f.aligned for f in found] == [True, False, True, None]
     path.write_text(path.read_text() + '{"judge": "cut o')
     second = Counting()
-    assert KeptJudge(judge=second, path=path)(cases) == found
+    assert Kept(judge=second, path=path, read=read_judgement)(cases) == found
     assert second.asked == ["out"]
     other = Counting(name="another model")
-    KeptJudge(judge=other, path=path.with_name("other.jsonl"))(cases[:1])
+    Kept(judge=other, path=path.with_name("other.jsonl"), read=read_judgement)(cases[:1])
     assert other.asked == ["because"]
 
 
@@ -105,7 +104,7 @@ def test_a_damaged_memory_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "judgements.jsonl"
     path.write_text('{"judge": "rules"}\n')
     with pytest.raises(UserError, match=r"judgements.jsonl:1 is no judgement"):
-        KeptJudge(judge=RuleJudge(), path=path)([one("x", "y")])
+        Kept(judge=RuleJudge(), path=path, read=read_judgement)([one("x", "y")])
 
 
 def answers() -> list[Answered]:
@@ -150,78 +149,59 @@ def test_people_and_judge_are_compared_on_what_both_saw(tmp_path: Path) -> None:
         read_labels(path)
 
 
-class Answering(BaseHTTPRequestHandler):
-    """A chat server: fails once, refuses some, is unreadable for others."""
-
-    bodies: list[dict[str, Any]]
-    failures: int
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        type(self).bodies.append(body)
-        prompt = body["messages"][0]["content"]
-        if type(self).failures > 0:
-            type(self).failures -= 1
-            return self.send_error(503)
-        if "refuse" in prompt:
-            return self.send_error(400, "no such model")
-        verdict = {"aligned": "because" in prompt, "flaw": "other", "reason": "so"}
-        text = "hm" if "mumble" in prompt else json.dumps(verdict)
-        payload = json.dumps({"choices": [{"message": {"content": text}}]}).encode()
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(payload)
-        return None
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing."""
+def verdict(body: Body) -> str:
+    """Aligned where something is said to be because of something."""
+    prompt = said(body)
+    if "mumble" in prompt:
+        return "hm"
+    return json.dumps({"aligned": "because" in prompt, "flaw": "other", "reason": "so"})
 
 
-@pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(chat_judge, "PAUSE", 0.01)
-    Answering.bodies, Answering.failures = [], 0
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_a_served_model_is_asked_for_json(served: str) -> None:
-    judge = ChatJudge(model="m", url=served)
-    found = judge([one("{because} it is", "yes"), one("dunno", "no"), one("mumble", "no")])
+def test_a_language_model_is_asked_for_json() -> None:
+    with chat_server(verdict) as served:
+        judge = ChatJudge(chat=ServedModel("m", served.url, at_once=1))
+        cases = [one("{answer} because", "yes"), one("dunno", "no"), one("mumble", "no")]
+        found = judge(cases)
     assert [f is not None and f.aligned for f in found] == [True, False, False]
     assert found[2] is not None
     assert found[2].reason == "unreadable: 'hm'"
-    body = Answering.bodies[0]
+    body = served.bodies[0]
     assert body["response_format"]["json_schema"]["strict"] is True
-    assert "{question}" not in body["messages"][0]["content"]
+    assert "{question}" not in said(body)
+    assert "Reasoning: {answer} because\n" in said(body)  # a text may hold places of its own
 
 
-def test_a_server_that_comes_back_is_asked_again_and_one_that_does_not_is_passed_over(
-    served: str,
-) -> None:
-    judge = ChatJudge(model="m", url=served, at_once=1)
-    Answering.failures = 2
-    (found,) = judge([one("because", "yes")])
-    assert found is not None
-    Answering.failures = 9
-    assert judge([one("because", "yes")]) == [None]
+def test_a_judge_that_is_not_reached_leaves_the_case_unjudged(tmp_path: Path) -> None:
+    def reply(body: Body) -> str | Raw:
+        return error(503, "ill") if "nowhere" in said(body) else verdict(body)
+
+    with chat_server(reply) as served:
+        judge = ChatJudge(chat=ServedModel("m", served.url, retries=1))
+        path = tmp_path / "judgements.jsonl"
+        cases = [one("because", "yes"), one("nowhere", "no")]
+        found = Kept(judge=judge, path=path, read=read_judgement)(cases)
+    assert [f and f.aligned for f in found] == [True, None]
+    # What it said can be replayed where no server is.
+    assert Kept(judge=judge, path=path, read=read_judgement)(cases[:1]) == found[:1]
 
 
-def test_a_server_that_refuses_is_the_users_to_fix(
-    served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(UserError, match="refuses \\(400\\)"):
-        ChatJudge(model="m", url=served)([one("refuse", "yes")])
-    monkeypatch.delenv("THE_KEY", raising=False)
-    with pytest.raises(UserError, match="set THE_KEY to the key"):
-        ChatJudge(model="m", url=served, key_variable="THE_KEY")([one("a", "b")])
+def test_another_prompt_is_another_judge(tmp_path: Path) -> None:
+    chat = ServedModel("m", "http://127.0.0.1:9/v1")
+    path = tmp_path / "prompt"
+    plain = ChatJudge(chat=chat)
     with pytest.raises(UserError, match="no such file"):
-        _ = ChatJudge(model="m", url=served, prompt_file=str(tmp_path / "no")).name
+        _ = ChatJudge(chat=chat, prompt_file=str(path)).name
+    path.write_text("Is {answer} it?")
+    with pytest.raises(UserError, match=r"is no prompt: write {question}"):
+        _ = ChatJudge(chat=chat, prompt_file=str(path)).name
+    path.write_text("{question} {options} {reasoning} {answer}")
+    own = ChatJudge(chat=chat, prompt_file=str(path))
+    assert own.name != plain.name
+    assert own.rater.name == plain.rater.name
+    path.write_text("Contents {} Question {} Truth {} Said {}")
+    rating = ChatJudge(chat=chat, prompt_file=str(path))
+    assert rating.name == plain.name
+    assert rating.rater.name != plain.rater.name
 
 
 @pytest.mark.parametrize(

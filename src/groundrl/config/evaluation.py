@@ -13,8 +13,11 @@ from groundrl.config.resolved import RESOLVED
 from groundrl.errors import UserError
 from groundrl.evaluation.asking import Respondent
 from groundrl.evaluation.benchmarks.base import Benchmark
-from groundrl.evaluation.judges import KeptJudge, read_labels
+from groundrl.evaluation.chat_judge import ChatJudge
+from groundrl.evaluation.judges import Judge, read_judgement, read_labels
+from groundrl.evaluation.kept import Kept
 from groundrl.evaluation.notation import Notation
+from groundrl.evaluation.ratings import Rater, rating_of
 from groundrl.evaluation.recorded import read_predictions
 from groundrl.grammar import get_grammar
 from groundrl.rollout.sampler import Sampler
@@ -59,21 +62,29 @@ def build_evaluation(cfg: DictConfig, run_dir: Path) -> Evaluation | Comparison:
         first, second = cfg.compare
         return Comparison(places=(first, second), run_dir=run_dir)
     benchmarks: dict[str, Benchmark] = {str(k): make(v) for k, v in cfg.benchmark.items()}
+    judge, rater = _judges(cfg)
     return Evaluation(
         benchmarks=benchmarks,
         source=_recording(cfg) if cfg.predictions else _respondent(cfg),
         make_trainer=make_trainer(cfg.trainer),
         run_dir=run_dir,
-        judge=_judge(cfg),
+        judge=judge,
+        rater=rater,
         labels=_labels(cfg),
         hparams=cast(dict[str, object], OmegaConf.to_container(cfg, resolve=True)),
     )
 
 
-def _judge(cfg: DictConfig) -> KeptJudge | None:
+def _judges(cfg: DictConfig) -> tuple[Judge | None, Rater | None]:
+    """Of reasoning, and of answers that are rated; both keep what they say in one file."""
     if "judge" not in cfg:  # nothing was chosen
-        return None
-    return KeptJudge(judge=make(cfg.judge), path=Path(cfg.judgements).expanduser())
+        return None, None
+    judge: Judge = make(cfg.judge)
+    path = Path(cfg.judgements).expanduser()
+    kept = Kept(judge=judge, path=path, read=read_judgement)
+    if not isinstance(judge, ChatJudge):
+        return kept, None
+    return kept, Kept(judge=judge.rater, path=path, read=rating_of)
 
 
 def _labels(cfg: DictConfig) -> dict[str, bool] | None:

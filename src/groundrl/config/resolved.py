@@ -16,8 +16,8 @@ from groundrl.errors import UserError
 RESOLVED = "resolved.yaml"
 PER_RUN = frozenset({"output_dir", "resume", "hydra"})
 """Top-level keys that may differ between a run and its continuation."""
-MEMORY_ONLY = frozenset({"tokens_per_forward", "max_rows"})
-"""Keys that may differ, too: they bound memory and change no result."""
+LIMITS = frozenset({"tokens_per_forward", "max_rows", "budget", "at_once", "timeout", "retries"})
+"""Keys that may differ, too: they bound memory, money or patience and change no result."""
 
 
 def save_resolved(cfg: DictConfig, path: Path) -> None:
@@ -74,7 +74,7 @@ def _comparable(tree: Any) -> dict[str, object]:
     return {
         key: _relative(value, output)
         for key, value in leaves(tree).items()
-        if key.split(".")[0] not in PER_RUN and key.rpartition(".")[2] not in MEMORY_ONLY
+        if key.split(".")[0] not in PER_RUN and key.rpartition(".")[2] not in LIMITS
     }
 
 

@@ -1,9 +1,8 @@
 """Does the reasoning entail the answer? A judge reads question, reasoning and answer only."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -120,57 +119,6 @@ def _borne_out(word: str, text: str, pointed: int) -> bool:
     if word in NUMBERS:
         return pointed - NUMBERS.index(word) in (0, 1)
     return normalise(word) in text
-
-
-CASES_AT_ONCE = 32
-"""Judged before they are written down."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptJudge:
-    """Remembers every judgement in a file, so that no case is judged twice and a run can be
-    replayed where the judge is out of reach."""
-
-    judge: Judge
-    path: Path
-
-    @property
-    def name(self) -> str:
-        """The judge's."""
-        return self.judge.name
-
-    def __call__(self, cases: Sequence[Case]) -> list[Judgement | None]:
-        """The judgement of each case, from the file where it is there."""
-        known: dict[str, Judgement | None] = dict(self._read())
-        new = [one for one in dict.fromkeys(cases) if self._key(asdict(one)) not in known]
-        with self.path.open("a", encoding="utf-8") as file:
-            for start in range(0, len(new), CASES_AT_ONCE):
-                chunk = new[start : start + CASES_AT_ONCE]
-                for one, judgement in zip(chunk, self.judge(chunk), strict=True):
-                    known[self._key(asdict(one))] = judgement
-                    if judgement is not None:
-                        row = {"judge": self.name, "case": asdict(one), **asdict(judgement)}
-                        file.write(json.dumps(row) + "\n")
-                file.flush()
-        return [known[self._key(asdict(one))] for one in cases]
-
-    def _key(self, one: Mapping[str, Any]) -> str:
-        return json.dumps([self.name, one], sort_keys=True)
-
-    def _read(self) -> dict[str, Judgement]:
-        known: dict[str, Judgement] = {}
-        if not self.path.exists():
-            return known
-        # A last line without its end was cut off with its run.
-        lines = self.path.read_text(encoding="utf-8").split("\n")[:-1]
-        for number, line in enumerate(lines, 1):
-            try:
-                row = json.loads(line)
-                if row["judge"] == self.name:
-                    known[self._key(row["case"])] = read_judgement(row)
-            except (KeyError, TypeError, ValueError) as error:
-                raise UserError(f"{self.path}:{number} is no judgement ({error})") from error
-        return known
 
 
 def read_judgement(row: Mapping[str, Any]) -> Judgement:

@@ -15,6 +15,7 @@ from groundrl.evaluation.heldout import keep_pictures
 from groundrl.evaluation.judges import Judge, agreement, alignment
 from groundrl.evaluation.matching import match_recorded
 from groundrl.evaluation.notation import Notation, other_frames
+from groundrl.evaluation.ratings import Rated, Rater, keep_scores, rated
 from groundrl.evaluation.recorded import Recorded, UnseenImage, prediction
 from groundrl.parallel import is_first
 from groundrl.records import Sample
@@ -46,6 +47,8 @@ class Evaluation:
     run_dir: Path
     judge: Judge | None
     """Says whether answers follow from their reasoning; None: nobody does."""
+    rater: Rater | None
+    """Rates the answers to benchmarks that ask for it; None: nobody does."""
     labels: Mapping[str, bool] | None
     """What people said of the same answers, by id."""
     hparams: Mapping[str, object]
@@ -57,6 +60,7 @@ class Evaluation:
         start = time.perf_counter()
         answers, questions = self._answers()
         self.seconds["answers"] = time.perf_counter() - start
+        answers = rated(self.benchmarks, answers, self.rater)
         figures = self._figures(answers, questions)
         self.seconds["total"] = time.perf_counter() - start
         if is_first():
@@ -96,7 +100,7 @@ class Evaluation:
         for name, found in answers.items():
             own = summary(self.benchmarks[name], found)
             own |= other_frames([one.attempt for one in found], self._notation(name))
-            if self.judge is not None:
+            if self.judge is not None and not isinstance(self.benchmarks[name], Rated):
                 aligned, verdicts = alignment(self.judge, found)
                 own |= aligned
                 if self.labels is not None:
@@ -128,6 +132,7 @@ class Evaluation:
             for name, found in answers.items()
             for one in found
         }
+        keep_scores(self.run_dir / PREDICTIONS, answers)
         self._keep_pictures(samples)
         draft = self.run_dir / "metrics.partial"
         seconds = {f"time/{name}": value for name, value in self.seconds.items()}

@@ -1,0 +1,111 @@
+"""A local image-text model with stock ``transformers``: batched, greedy, held to no schema."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from groundrl.chat.base import Reply, Request
+from groundrl.errors import UserError
+
+
+class TransformersModel:
+    """Loads at the first request, onto a GPU where there is one; callers take turns.
+
+    A request's schema is not enforced: what it asks for stands in its text, and readers of the
+    answer take nothing for granted.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        batch_size: int = 8,
+        max_tokens: int = 512,
+        dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
+    ) -> None:
+        """``model``: hub id or folder. ``batch_size``: requests that are computed together."""
+        self.model = model
+        self.batch_size = batch_size
+        self.max_tokens = max_tokens
+        self.dtype = dtype
+        self._lock = threading.Lock()
+        self._loaded: tuple[Any, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """The model, its numbers, and the length of its answers."""
+        return f"{self.model} {self.dtype} {self.max_tokens}"
+
+    def __call__(self, requests: Sequence[Request]) -> list[Reply | None]:
+        """See ``ChatModel``. Raises UserError when the model cannot be loaded."""
+        replies: list[Reply | None] = [None] * len(requests)
+        # Processors take rows with equally many pictures.
+        order = sorted(range(len(requests)), key=lambda i: len(requests[i].images))
+        with self._lock:
+            for start in range(0, len(order), self.batch_size):
+                for rows in _alike(requests, order[start : start + self.batch_size]):
+                    found = self._batch([requests[i] for i in rows])
+                    for row, reply in zip(rows, found, strict=True):
+                        replies[row] = reply
+        return replies
+
+    @torch.inference_mode()
+    def _batch(self, requests: Sequence[Request]) -> list[Reply]:
+        model, processor = self._ready()
+        turns = [
+            [
+                {
+                    "role": "user",
+                    "content": [{"type": "image"} for _ in one.images]
+                    + [{"type": "text", "text": one.text}],
+                }
+            ]
+            for one in requests
+        ]
+        inputs = processor(
+            text=processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False),
+            images=[list(one.images) for one in requests] if requests[0].images else None,
+            padding=True,
+            return_tensors="pt",
+        ).to(model.device, model.dtype)
+        written = model.generate(**inputs, max_new_tokens=self.max_tokens, do_sample=False)
+        answers = written[:, inputs["input_ids"].shape[1] :]
+        texts = processor.batch_decode(answers, skip_special_tokens=True)
+        used = inputs["attention_mask"].sum(dim=1).tolist()
+        padding = processor.tokenizer.pad_token_id
+        lengths = (answers != padding).sum(dim=1).tolist()
+        return [
+            Reply(text=text, prompt_tokens=prompt, completion_tokens=length)
+            for text, prompt, length in zip(texts, used, lengths, strict=True)
+        ]
+
+    def _ready(self) -> tuple[Any, Any]:
+        if self._loaded is None:
+            from transformers import AutoModelForImageTextToText, AutoProcessor
+
+            try:
+                processor = AutoProcessor.from_pretrained(self.model)
+                model = AutoModelForImageTextToText.from_pretrained(self.model, dtype=self.dtype)
+            except OSError as error:
+                missing = "" if Path(self.model).exists() else " (no such folder or hub id)"
+                raise UserError(
+                    f"cannot load {self.model}{missing}: {error}. Type "
+                    "chat.model=<folder or hub id> of a model that sees pictures"
+                ) from error
+            processor.tokenizer.padding_side = "left"
+            # Sampling options of the checkpoint mean nothing to a greedy search.
+            for option in ("temperature", "top_p", "top_k"):
+                setattr(model.generation_config, option, None)
+            device: Any = "cuda" if torch.cuda.is_available() else "cpu"
+            self._loaded = model.to(device).eval(), processor
+        return self._loaded
+
+
+def _alike(requests: Sequence[Request], rows: Sequence[int]) -> list[list[int]]:
+    """Neighbours with equally many pictures."""
+    groups: dict[int, list[int]] = {}
+    for row in rows:
+        groups.setdefault(len(requests[row].images), []).append(row)
+    return list(groups.values())

@@ -1,0 +1,112 @@
+"""vLLM in this process: continuous batching, answers held to their schema."""
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from groundrl.chat.base import Reply, Request
+from groundrl.errors import UserError
+
+if TYPE_CHECKING:
+    from vllm import LLM, SamplingParams
+
+
+class VLLMModel:
+    """Loads at the first request and answers greedily; callers take turns."""
+
+    def __init__(
+        self,
+        model: str,
+        max_model_len: int = 8192,
+        max_tokens: int = 1024,
+        gpu_memory_utilization: float = 0.9,
+        enforce_eager: bool = False,
+        dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
+        template_options: dict[str, Any] | None = None,
+        batch_size: int = 256,
+    ) -> None:
+        """``model``: hub id or folder. ``max_model_len`` counts prompt and answer;
+        ``gpu_memory_utilization`` is the share of the GPU that is left to vLLM.
+        ``template_options``: what the chat template takes, such as enable_thinking."""
+        self.model = model
+        self.max_model_len = max_model_len
+        self.max_tokens = max_tokens
+        self.gpu_memory_utilization = gpu_memory_utilization
+        self.enforce_eager = enforce_eager
+        self.dtype = dtype
+        self.template_options = template_options or {}
+        self.batch_size = batch_size
+        """Requests that are best asked together."""
+        self._lock = threading.Lock()
+        self._llm: LLM | None = None
+
+    @property
+    def name(self) -> str:
+        """The model, the length of its answers, and how its template is filled in."""
+        options = "".join(f" {k}={v}" for k, v in sorted(self.template_options.items()))
+        return f"{self.model} {self.dtype} {self.max_tokens}{options}"
+
+    def __call__(self, requests: Sequence[Request]) -> list[Reply | None]:
+        """See ``ChatModel``. Raises UserError for requests longer than ``max_model_len``."""
+        if not requests:
+            return []
+        from vllm.exceptions import VLLMValidationError
+
+        with self._lock:
+            llm = self._started()
+            try:
+                outputs = llm.chat(
+                    [messages(request) for request in requests],
+                    [self._sampling(request) for request in requests],
+                    chat_template_kwargs=self.template_options or None,
+                    use_tqdm=False,
+                )
+            except VLLMValidationError as error:
+                raise UserError(
+                    f"{self.model} does not take this request: {error}. For one that is too long "
+                    "type chat.max_model_len=<more>, or show it smaller pictures"
+                ) from error
+        return [
+            Reply(
+                text=one.outputs[0].text,
+                prompt_tokens=len(one.prompt_token_ids or ()),
+                completion_tokens=len(one.outputs[0].token_ids),
+            )
+            for one in outputs
+        ]
+
+    def _sampling(self, request: Request) -> "SamplingParams":
+        from vllm import SamplingParams
+        from vllm.sampling_params import StructuredOutputsParams
+
+        held = None
+        if request.schema is not None:  # some models write blanks for ever where they may
+            held = StructuredOutputsParams(json=request.schema, disable_any_whitespace=True)
+        return SamplingParams(
+            temperature=0.0,
+            seed=request.seed,
+            max_tokens=self.max_tokens,
+            structured_outputs=held,
+        )
+
+    def _started(self) -> "LLM":
+        if self._llm is None:
+            from vllm import LLM
+
+            dtype: Any = self.dtype
+            self._llm = LLM(
+                self.model,
+                dtype=dtype,
+                max_model_len=self.max_model_len,
+                gpu_memory_utilization=self.gpu_memory_utilization,
+                enforce_eager=self.enforce_eager,
+                limit_mm_per_prompt={"video": 0},
+                seed=0,
+            )
+        return self._llm
+
+
+def messages(request: Request) -> list[Any]:
+    """The request as one user turn, its pictures before the text."""
+    pictures = [{"type": "image_pil", "image_pil": image} for image in request.images]
+    return [{"role": "user", "content": [*pictures, {"type": "text", "text": request.text}]}]

@@ -1,0 +1,78 @@
+"""What judges said, kept in a file: nothing is judged twice, and a run can be replayed offline."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+
+from groundrl.errors import UserError
+
+CASES_AT_ONCE = 256
+"""Judged before they are written down."""
+
+C = TypeVar("C")
+V = TypeVar("V")
+C_in = TypeVar("C_in", contravariant=True)
+V_out = TypeVar("V_out", covariant=True)
+
+
+@runtime_checkable
+class Judging(Protocol[C_in, V_out]):
+    """Whoever has verdicts on cases; both are dataclasses."""
+
+    @property
+    def name(self) -> str: ...
+    def __call__(self, cases: Sequence[C_in]) -> Sequence[V_out | None]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept(Generic[C, V]):
+    """Remembers every verdict in a file. Judges may share it: they differ in their names."""
+
+    judge: Judging[C, V]
+    path: Path
+    read: Callable[[Mapping[str, Any]], V]
+    """A verdict from JSON. Raises KeyError, TypeError or ValueError for another shape."""
+
+    @property
+    def name(self) -> str:
+        """The judge's."""
+        return self.judge.name
+
+    def __call__(self, cases: Sequence[C]) -> list[V | None]:
+        """The verdict on each case, from the file where it is there."""
+        known: dict[str, V | None] = dict(self._read())
+        new = [one for one in dict.fromkeys(cases) if self._key(_plain(one)) not in known]
+        with self.path.open("a", encoding="utf-8") as file:
+            for start in range(0, len(new), CASES_AT_ONCE):
+                chunk = new[start : start + CASES_AT_ONCE]
+                for one, verdict in zip(chunk, self.judge(chunk), strict=True):
+                    known[self._key(_plain(one))] = verdict
+                    if verdict is not None:
+                        row = {"judge": self.name, "case": _plain(one), **_plain(verdict)}
+                        file.write(json.dumps(row) + "\n")
+                file.flush()
+        return [known[self._key(_plain(one))] for one in cases]
+
+    def _key(self, one: Mapping[str, Any]) -> str:
+        return json.dumps([self.name, one], sort_keys=True)
+
+    def _read(self) -> dict[str, V]:
+        known: dict[str, V] = {}
+        if not self.path.exists():
+            return known
+        # A last line without its end was cut off with its run.
+        lines = self.path.read_text(encoding="utf-8").split("\n")[:-1]
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+                if row["judge"] == self.name:
+                    known[self._key(row["case"])] = self.read(row)
+            except (KeyError, TypeError, ValueError) as error:
+                raise UserError(f"{self.path}:{number} is no judgement ({error})") from error
+        return known
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    return asdict(record)
