@@ -111,6 +111,8 @@ def read_records(path: Path, content: bytes, problems: Problems) -> list[Recorde
         try:
             if isinstance(record, ValueError):
                 raise record
+            if not isinstance(record, dict):
+                raise TypeError(f"expected an object, got {str(record):.40}")
             found.append(from_prediction(record))
         except KeyError as error:
             problems.add(where, f"no answer record: it lacks the field {error}")
@@ -121,8 +123,6 @@ def read_records(path: Path, content: bytes, problems: Problems) -> list[Recorde
 
 def from_prediction(record: Mapping[str, Any]) -> Recorded:
     """What ``prediction`` wrote. Raises KeyError, TypeError or ValueError for anything else."""
-    if not isinstance(record, dict):
-        raise TypeError(f"expected an object, got {record!r:.40}")
     for name in ("set", "id", "kind", "question", "text", "image_key"):
         if not isinstance(record[name], str):
             raise TypeError(f"{name} must be text, got {record[name]!r:.40}")
