@@ -112,7 +112,7 @@ def read_records(path: Path, content: bytes, problems: Problems) -> list[Recorde
             if isinstance(record, ValueError):
                 raise record
             if not isinstance(record, dict):
-                raise TypeError(f"expected an object, got {str(record):.40}")
+                raise TypeError(f"expected an object, got {record!s:.40}")
             found.append(from_prediction(record))
         except KeyError as error:
             problems.add(where, f"no answer record: it lacks the field {error}")

@@ -1,0 +1,58 @@
+"""Names of figures, and figures against torchmetrics."""
+
+import random
+
+import pytest
+import torch
+from replies import figures
+from torchmetrics.functional.classification import (
+    binary_accuracy,
+    binary_cohen_kappa,
+    binary_f1_score,
+    binary_precision,
+    binary_recall,
+)
+
+from groundrl.evaluation.benchmarks import world
+from groundrl.evaluation.statistics import cohen_kappa
+from groundrl.metrics import BENCHMARKS, EVALUATION
+
+COUNTS = {"n", "multi_n", "boxes_true"}
+WORLDS = (
+    *(world.WorldVQA, world.WorldREC, world.WorldPOPE, world.WorldMME),
+    *(world.WorldVSR, world.WorldRel3D, world.WorldCaption),
+)
+
+
+@pytest.mark.parametrize("kind", WORLDS)
+def test_every_figure_is_declared_and_lies_in_its_interval(kind: type[world.WorldPOPE]) -> None:
+    benchmark = kind(size=6)
+    samples = benchmark.questions().samples
+    texts = ["yes", "<think>[1,1,9,9 red cup]</think><answer>true</answer>", "", "A box."]
+    found = figures(benchmark, samples, lambda s: texts[samples.index(s) % 4])
+    assert found["n"] == len(samples)
+    for name, value in found.items():
+        plain = name.removesuffix("_low").removesuffix("_high").rpartition("/")[2]
+        assert plain in EVALUATION | BENCHMARKS, name
+        if plain not in COUNTS and not name.endswith(("_low", "_high")):
+            assert found[f"{name}_low"] <= value <= found[f"{name}_high"], name
+
+
+def test_pope_and_kappa_equal_torchmetrics() -> None:
+    benchmark = world.WorldPOPE(size=40)
+    samples = benchmark.questions().samples
+    draw = random.Random(0)
+    said = {sample.id: draw.choice(("yes", "no")) for sample in samples}
+    found = figures(benchmark, samples, lambda s: said[s.id])
+    predicted = torch.tensor([said[s.id] == "yes" for s in samples]).int()
+    true = torch.tensor([s.answers == ("yes",) for s in samples]).int()
+    theirs = {
+        "acc": binary_accuracy,
+        "precision": binary_precision,
+        "recall": binary_recall,
+        "f1": binary_f1_score,
+    }
+    for name, function in theirs.items():
+        assert found[name] == pytest.approx(float(function(predicted, true)))
+    kappa = float(binary_cohen_kappa(predicted, true))
+    assert cohen_kappa(predicted.tolist(), true.tolist()) == pytest.approx(kappa, abs=1e-6)

@@ -1,0 +1,54 @@
+"""Published questions about real pictures, asked of the embedded model from end to end."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+from replies import DATA, needs_data
+
+from groundrl.evaluation.asking import Respondent, ask
+from groundrl.evaluation.benchmarks.base import Benchmark, summary
+from groundrl.evaluation.benchmarks.statements import VSR
+from groundrl.evaluation.benchmarks.yes_no import MME, POPE
+from groundrl.evaluation.notation import Notation
+from groundrl.policy.policy import Policy
+from groundrl.rollout.base import Sampling
+from groundrl.rollout.native import NativeEngine
+from groundrl.rollout.sampler import Sampler
+
+
+@needs_data
+def test_every_question_about_a_picture_at_hand_is_answered_and_the_others_are_counted(
+    make_policy: Callable[..., Policy], tmp_path: Path
+) -> None:
+    root = str(DATA)
+    variants, splits = ("random", "popular", "adversarial"), ("train", "dev", "test")
+    benchmarks: dict[str, Benchmark] = {f"pope_{v}": POPE(variant=v, root=root) for v in variants}
+    benchmarks["mme"] = MME(root=root)
+    benchmarks |= {f"vsr_{s}": VSR(variant="random", split=s, root=root) for s in splits}
+    respondent = Respondent(
+        load=lambda: make_policy(None),
+        sampler=Sampler(
+            NativeEngine(), Sampling(max_tokens=8, temperature=0.0), group_size=1, seed=0
+        ),
+        notation=Notation.of("obj_bbox", "permille"),
+        prompting="grounded",
+    )
+    answers, questions = ask(respondent, benchmarks, tmp_path, lambda _: nullcontext())
+    counts = {name: len(found) for name, found in answers.items()}
+    assert counts == {**{f"pope_{v}": 12 for v in variants}, "mme": 30, **VSR_COUNTS}
+    for name, found in answers.items():
+        figures = summary(benchmarks[name], found)
+        assert figures["n"] == counts[name]
+        assert counts[name] + len(questions[name].missing) == PUBLISHED[name]
+        assert found[0].attempt.sample.image.width > 160  # a photograph, not a scene
+        assert {"acc", "acc_low", "acc_high", "unparsed"} <= figures.keys()
+
+
+VSR_COUNTS = {"vsr_train": 18, "vsr_dev": 3, "vsr_test": 2}
+PUBLISHED = {f"pope_{v}": 3000 for v in ("random", "popular", "adversarial")} | {
+    "mme": 2374,
+    "vsr_train": 7680,
+    "vsr_dev": 1097,
+    "vsr_test": 2195,
+}
