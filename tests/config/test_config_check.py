@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pytest
+from config_problems import problems
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from groundrl.config import check_config, crosschecks
+from groundrl.config import check_config
 from groundrl.errors import UserError
 
 HERE = __name__
@@ -42,13 +43,6 @@ class Folder:
 
 
 def plugged(prompts: list[str], terms: dict[str, Iou]) -> None: ...
-
-
-def problems(config: dict[str, Any]) -> list[str]:
-    """The numbered lines of the error, without their numbers."""
-    with pytest.raises(UserError) as raised:
-        check_config(OmegaConf.create(config))
-    return [line.split(". ", 1)[1] for line in str(raised.value).splitlines()[1:]]
 
 
 FLASH = {"attention": "flash_attention_2"}
@@ -181,37 +175,6 @@ def test_a_cut_distribution_with_an_importance_correction_names_both_options() -
     assert share.endswith("type rollout.min_p=0.0, or rollout.importance_cap=null")
     config["rollout"]["importance_cap"] = None
     check_config(OmegaConf.create(config))
-
-
-VLLM = {"_target_": "groundrl.rollout.vllm.VLLMEngine"}
-
-
-def test_a_rank_that_vllm_has_no_room_for_is_told() -> None:
-    pytest.importorskip("vllm", reason="vLLM has no build for this machine")
-    assert problems({"rollout": VLLM, "adapter": {"rank": 600}}) == [
-        "adapter.rank=600 is more than vLLM makes room for: type adapter.rank=512 or less, or "
-        "rollout=native"
-    ]
-    check_config(OmegaConf.create({"rollout": VLLM, "adapter": {"rank": 512}}))
-
-
-def test_a_vllm_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crosschecks, "find_spec", lambda name: None)
-    (problem,) = problems({"rollout": VLLM})
-    assert problem.startswith("rollout=vllm needs vLLM, which is not installed: type pip install")
-
-
-def test_a_compiler_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crosschecks, "which", lambda name: None)
-    native = {"_target_": "groundrl.rollout.native.NativeEngine", "compile": True}
-    (problem,) = problems({"rollout": native})
-    assert problem.endswith("install one, or type rollout.compile=false")
-
-
-def test_flash_attention_shares_no_prefixes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crosschecks, "find_spec", lambda name: True)
-    (problem,) = problems({"model": FLASH, "trainer": {"accelerator": "auto"}})
-    assert "type model.prefix_sharing=false, or model.attention=flex_attention" in problem
 
 
 def test_an_output_directory_below_a_file_is_told(tmp_path: Path) -> None:
