@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "groundrl"
 
 ORDER = (
-    {"errors", "metrics", "progress", "parallel", "boxes", "records", "chat"},
+    {"errors", "metrics", "progress", "parallel", "boxes", "records", "gathering", "chat"},
     {"grammar"},
     {"scenes"},
     {"data"},

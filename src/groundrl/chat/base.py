@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+OPTION = "judge.chat., teacher.chat. or verifier.chat."
+"""Before the name of a model's option, where a user is told what to type."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:

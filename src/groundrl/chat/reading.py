@@ -7,10 +7,15 @@ MAX_LENGTH = 20_000
 """Characters; what is longer is not read."""
 
 
+def after_thinking(text: str) -> str:
+    """What follows ``</think>``; all of a text that begins with JSON."""
+    return text if text.lstrip().startswith("{") else text.rpartition("</think>")[2]
+
+
 def read_object(text: str) -> dict[str, Any] | None:
     """The one JSON object in a text, with or without words around it; None where there is none,
-    or where there are several that differ. What stands before ``</think>`` does not count."""
-    answer = text.rpartition("</think>")[2][:MAX_LENGTH]
+    or where there are several that differ. What was thought before does not count."""
+    answer = after_thinking(text)[:MAX_LENGTH]
     decoder = json.JSONDecoder()
     found: list[dict[str, Any]] = []
     start = answer.find("{")

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from groundrl.chat.base import Reply, Request
+from groundrl.chat.base import OPTION, Reply, Request
 from groundrl.chat.spending import Spending
 from groundrl.errors import UserError
 
@@ -24,9 +24,6 @@ ABOUT_ONE_REQUEST = frozenset(
 """Codes of a 400 that the next request need not meet."""
 OUT_OF_CREDIT = "insufficient_quota"
 """Code of a 429 that no waiting cures."""
-
-OPTION = "judge.chat., teacher.chat. or verifier.chat."
-"""Before the name of an option of a model."""
 
 
 class ServedModel:

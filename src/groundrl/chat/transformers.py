@@ -1,21 +1,21 @@
 """A local image-text model with stock ``transformers``: batched, greedy, held to no schema."""
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from groundrl.chat.base import Reply, Request
+from groundrl.chat.base import OPTION, Reply, Request
 from groundrl.errors import UserError
+from groundrl.gathering import Gathered
 
 
 class TransformersModel:
-    """Loads at the first request, onto a GPU where there is one; callers take turns.
+    """Loads at the first request, onto a GPU where there is one.
 
-    A request's schema is not enforced: what it asks for stands in its text, and readers of the
-    answer take nothing for granted.
+    Threads that wait are answered together. A request's schema is not enforced: what it asks for
+    stands in its text, and readers of the answer take nothing for granted.
     """
 
     def __init__(
@@ -27,10 +27,9 @@ class TransformersModel:
     ) -> None:
         """``model``: hub id or folder. ``batch_size``: requests that are computed together."""
         self.model = model
-        self.batch_size = batch_size
         self.max_tokens = max_tokens
         self.dtype = dtype
-        self._lock = threading.Lock()
+        self._gathered = Gathered(self._answer, batch_size)
         self._loaded: tuple[Any, Any] | None = None
 
     @property
@@ -40,16 +39,20 @@ class TransformersModel:
 
     def __call__(self, requests: Sequence[Request]) -> list[Reply | None]:
         """See ``ChatModel``. Raises UserError when the model cannot be loaded."""
-        replies: list[Reply | None] = [None] * len(requests)
         # Processors take rows with equally many pictures.
         order = sorted(range(len(requests)), key=lambda i: len(requests[i].images))
-        with self._lock:
-            for start in range(0, len(order), self.batch_size):
-                for rows in _alike(requests, order[start : start + self.batch_size]):
-                    found = self._batch([requests[i] for i in rows])
-                    for row, reply in zip(rows, found, strict=True):
-                        replies[row] = reply
-        return replies
+        found = self._gathered([requests[i] for i in order])
+        replies = dict(zip(order, found, strict=True))
+        return [replies[i] for i in range(len(requests))]
+
+    def _answer(self, requests: Sequence[Request]) -> list[Reply]:
+        groups: dict[int, list[int]] = {}
+        for row, request in enumerate(requests):
+            groups.setdefault(len(request.images), []).append(row)
+        replies: dict[int, Reply] = {}
+        for rows in groups.values():
+            replies |= zip(rows, self._batch([requests[row] for row in rows]), strict=True)
+        return [replies[row] for row in range(len(requests))]
 
     @torch.inference_mode()
     def _batch(self, requests: Sequence[Request]) -> list[Reply]:
@@ -92,7 +95,7 @@ class TransformersModel:
                 missing = "" if Path(self.model).exists() else " (no such folder or hub id)"
                 raise UserError(
                     f"cannot load {self.model}{missing}: {error}. Type "
-                    "chat.model=<folder or hub id> of a model that sees pictures"
+                    f"{OPTION}model=<folder or hub id> of a model that sees pictures"
                 ) from error
             processor.tokenizer.padding_side = "left"
             # Sampling options of the checkpoint mean nothing to a greedy search.
@@ -101,11 +104,3 @@ class TransformersModel:
             device: Any = "cuda" if torch.cuda.is_available() else "cpu"
             self._loaded = model.to(device).eval(), processor
         return self._loaded
-
-
-def _alike(requests: Sequence[Request], rows: Sequence[int]) -> list[list[int]]:
-    """Neighbours with equally many pictures."""
-    groups: dict[int, list[int]] = {}
-    for row in rows:
-        groups.setdefault(len(requests[row].images), []).append(row)
-    return list(groups.values())

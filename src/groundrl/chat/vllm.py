@@ -1,18 +1,18 @@
 """vLLM in this process: continuous batching, answers held to their schema."""
 
-import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from groundrl.chat.base import Reply, Request
+from groundrl.chat.base import OPTION, Reply, Request
 from groundrl.errors import UserError
+from groundrl.gathering import Gathered
 
 if TYPE_CHECKING:
     from vllm import LLM, SamplingParams
 
 
 class VLLMModel:
-    """Loads at the first request and answers greedily; callers take turns."""
+    """Loads at the first request and answers greedily; threads that wait are answered together."""
 
     def __init__(
         self,
@@ -27,7 +27,8 @@ class VLLMModel:
     ) -> None:
         """``model``: hub id or folder. ``max_model_len`` counts prompt and answer;
         ``gpu_memory_utilization`` is the share of the GPU that is left to vLLM.
-        ``template_options``: what the chat template takes, such as enable_thinking."""
+        ``template_options``: what the chat template takes, such as enable_thinking.
+        ``batch_size``: requests that vLLM is given together."""
         self.model = model
         self.max_model_len = max_model_len
         self.max_tokens = max_tokens
@@ -35,9 +36,7 @@ class VLLMModel:
         self.enforce_eager = enforce_eager
         self.dtype = dtype
         self.template_options = template_options or {}
-        self.batch_size = batch_size
-        """Requests that are best asked together."""
-        self._lock = threading.Lock()
+        self._gathered = Gathered(self._answer, batch_size)
         self._llm: LLM | None = None
 
     @property
@@ -48,24 +47,24 @@ class VLLMModel:
 
     def __call__(self, requests: Sequence[Request]) -> list[Reply | None]:
         """See ``ChatModel``. Raises UserError for requests longer than ``max_model_len``."""
-        if not requests:
-            return []
+        return self._gathered(requests)
+
+    def _answer(self, requests: Sequence[Request]) -> list[Reply | None]:
         from vllm.exceptions import VLLMValidationError
 
-        with self._lock:
-            llm = self._started()
-            try:
-                outputs = llm.chat(
-                    [messages(request) for request in requests],
-                    [self._sampling(request) for request in requests],
-                    chat_template_kwargs=self.template_options or None,
-                    use_tqdm=False,
-                )
-            except VLLMValidationError as error:
-                raise UserError(
-                    f"{self.model} does not take this request: {error}. For one that is too long "
-                    "type chat.max_model_len=<more>, or show it smaller pictures"
-                ) from error
+        llm = self._started()
+        try:
+            outputs = llm.chat(
+                [messages(request) for request in requests],
+                [self._sampling(request) for request in requests],
+                chat_template_kwargs=self.template_options or None,
+                use_tqdm=False,
+            )
+        except VLLMValidationError as error:
+            raise UserError(
+                f"{self.model} does not take this request: {error}. For one that is too long type "
+                f"{OPTION}max_model_len=<more>, or show it smaller pictures"
+            ) from error
         return [
             Reply(
                 text=one.outputs[0].text,
@@ -79,9 +78,7 @@ class VLLMModel:
         from vllm import SamplingParams
         from vllm.sampling_params import StructuredOutputsParams
 
-        held = None
-        if request.schema is not None:  # some models write blanks for ever where they may
-            held = StructuredOutputsParams(json=request.schema, disable_any_whitespace=True)
+        held = None if request.schema is None else StructuredOutputsParams(json=request.schema)
         return SamplingParams(
             temperature=0.0,
             seed=request.seed,
@@ -101,6 +98,8 @@ class VLLMModel:
                 gpu_memory_utilization=self.gpu_memory_utilization,
                 enforce_eager=self.enforce_eager,
                 limit_mm_per_prompt={"video": 0},
+                # Some models write blanks for ever where they may.
+                structured_outputs_config={"backend": "xgrammar", "disable_any_whitespace": True},
                 seed=0,
             )
         return self._llm
