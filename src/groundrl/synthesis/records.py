@@ -66,6 +66,8 @@ class Caption:
     planted: tuple[Flaw, ...] = ()
     """Errors that the embedded teacher made on purpose: the truth that verifiers are measured by.
     Nothing but the measurement reads them."""
+    tokens: int = 0
+    """Of prompt and answer together; 0 where no language model was asked."""
 
 
 class Decision(StrEnum):
@@ -86,3 +88,5 @@ class Verdict:
     """What is wrong; None for ``keep``."""
     repaired: str | None = None
     """The caption without the flaw, for ``repair``; it is verified again."""
+    tokens: int = 0
+    """Of prompt and answer together."""
