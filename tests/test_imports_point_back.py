@@ -12,7 +12,17 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "groundrl"
 
 ORDER = (
-    {"errors", "metrics", "progress", "parallel", "boxes", "records", "gathering", "chat"},
+    {
+        "errors",
+        "metrics",
+        "progress",
+        "parallel",
+        "engine",
+        "boxes",
+        "records",
+        "gathering",
+        "chat",
+    },
     {"grammar"},
     {"scenes"},
     {"data"},

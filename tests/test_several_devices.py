@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
+from test_evaluate_cli import evaluate
 from test_train_cli import ENVIRONMENT, ROOT, train
 
 RUN = [
@@ -43,6 +44,26 @@ def test_two_processes_end_where_one_does(tmp_path: Path) -> None:
     for stage in ("start", "sft", "grpo"):
         answers = [(tmp_path / run / f"heldout_{stage}.jsonl").read_text() for run in "12"]
         assert answers[0] == answers[1]
+
+
+def test_two_processes_answer_as_one_does(tmp_path: Path) -> None:
+    chosen = ["benchmark=[world_mme,world_rec]", "benchmark.world_mme.size=3"]
+    chosen += ["benchmark.world_rec.size=1", "sampling.max_tokens=12", "cache_dir=null"]
+    for devices in (1, 2):
+        folder = tmp_path / str(devices)
+        result = evaluate(*chosen, f"trainer.devices={devices}", f"output_dir={folder}")
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.splitlines()[-1] == str(folder)
+        assert len([line for line in result.stdout.splitlines() if line.startswith("metric")]) == 1
+    answers = [(tmp_path / run / "predictions.jsonl").read_text() for run in "12"]
+    assert answers[0] == answers[1]
+    assert figures(tmp_path / "2") == figures(tmp_path / "1")
+    # Killed before its last three answers.
+    lines = answers[1].splitlines(keepends=True)
+    (tmp_path / "2" / "predictions.jsonl").write_text("".join(lines[:-3]))
+    resumed = evaluate(*chosen, "trainer.devices=2", f"resume={tmp_path}/2")
+    assert resumed.returncode == 0, resumed.stderr
+    assert (tmp_path / "2" / "predictions.jsonl").read_text() == answers[0]
 
 
 def test_ctrl_c_stops_both_processes_after_the_same_step(tmp_path: Path) -> None:

@@ -26,6 +26,12 @@ def is_first() -> bool:
     return rank() == 0
 
 
+def share(indices: range, number: int, count: int) -> list[int]:
+    """The part of process ``number`` of ``count``; parts follow each other."""
+    start, stop = (len(indices) * bound // count for bound in (number, number + 1))
+    return [*indices[start:stop]]
+
+
 def gathered(value: T) -> list[T]:
     """What each process has, in the order of their ranks."""
     if not distributed.is_initialized():

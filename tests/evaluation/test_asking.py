@@ -45,7 +45,7 @@ class Counting(Sampler):
 
 def respondent(policy: Policy, sampler: Sampler) -> Respondent:
     return Respondent(
-        load=lambda: policy,
+        opened=lambda: nullcontext(policy),
         sampler=sampler,
         notation=Notation.of("obj_bbox", "permille"),
         prompting="grounded",
@@ -53,7 +53,7 @@ def respondent(policy: Policy, sampler: Sampler) -> Respondent:
 
 
 def figures(policy: Policy, folder: Path, sampler: Sampler) -> dict[str, dict[str, float]]:
-    answers, _ = ask(respondent(policy, sampler), BENCHMARKS, folder, lambda _: nullcontext())
+    answers, _ = ask(respondent(policy, sampler), BENCHMARKS, folder)
     return {name: summary(BENCHMARKS[name], found) for name, found in answers.items()}
 
 
@@ -110,7 +110,7 @@ def test_a_question_that_is_asked_twice_is_refused(make_policy: MakePolicy, tmp_
 
     one = respondent(make_policy(None), Counting())
     with pytest.raises(UserError, match="rec asks 1 questions twice"):
-        ask(one, {"rec": Twice(size=2)}, tmp_path, lambda _: nullcontext())
+        ask(one, {"rec": Twice(size=2)}, tmp_path)
 
 
 def test_a_model_that_learned_by_examples_is_asked_the_bare_question() -> None:

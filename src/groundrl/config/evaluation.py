@@ -23,6 +23,7 @@ from groundrl.grammar import get_grammar
 from groundrl.rollout.sampler import Sampler
 from groundrl.stages.compare import Comparison
 from groundrl.stages.evaluate import Evaluation, Recording
+from groundrl.stages.fit import opened
 
 BROUGHT = ("model", "adapter", "grammar")
 """What ``run=`` brings along, so that it cannot be chosen beside it."""
@@ -66,7 +67,7 @@ def build_evaluation(cfg: DictConfig, run_dir: Path) -> Evaluation | Comparison:
     return Evaluation(
         benchmarks=benchmarks,
         source=_recording(cfg) if cfg.predictions else _respondent(cfg),
-        make_trainer=make_trainer(cfg.trainer),
+        engine=make(cfg.engine),
         run_dir=run_dir,
         judge=judge,
         rater=rater,
@@ -103,7 +104,7 @@ def _recording(cfg: DictConfig) -> Recording:
 def _respondent(cfg: DictConfig) -> Respondent:
     sampling: Any = make(cfg.sampling)
     return Respondent(
-        load=partial(make, cfg.model),
+        opened=partial(opened, partial(make, cfg.model), make_trainer(cfg.trainer)),
         sampler=Sampler(make(cfg.rollout), sampling, group_size=1, seed=cfg.seed),
         notation=Notation.of(cfg.grammar, Frame(cfg.model.frame)),
         prompting=cfg.prompting,

@@ -2,15 +2,18 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import TextIO
 
 from groundrl.data.datasets import SampleList
 from groundrl.data.problems import Problems
-from groundrl.evaluation.benchmarks.base import Answered, Benchmark, Questions
+from groundrl.engine import Engine, LocalEngine
+from groundrl.evaluation.benchmarks.base import Answered, Benchmark, Form, Questions
 from groundrl.evaluation.heldout import answers_to
 from groundrl.evaluation.matching import check_distinct
 from groundrl.evaluation.notation import Notation
@@ -19,11 +22,13 @@ from groundrl.evaluation.recorded import prediction, read_records
 from groundrl.parallel import is_first
 from groundrl.policy.policy import Policy
 from groundrl.progress import ProgressLine
+from groundrl.prompts import PromptTemplate
 from groundrl.records import Sample
 from groundrl.rewards.base import Attempt, read_attempt
 from groundrl.rollout.sampler import Sampler
 
 PREDICTIONS = "predictions.jsonl"
+HERE = LocalEngine()
 
 Key = tuple[str, str]
 """Set and id of a question."""
@@ -33,14 +38,23 @@ Key = tuple[str, str]
 class Respondent:
     """A model, and how it is asked."""
 
-    load: Callable[[], Policy]
-    """Called when the questions are known to be there."""
+    opened: Callable[[], AbstractContextManager[Policy]]
+    """The model on its device; called when the questions are known to be there."""
     sampler: Sampler
     """One completion per question."""
     notation: Notation
     prompting: Prompting
     num_workers: int = 0
     """Processes that decode and preprocess pictures."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Questions of one benchmark."""
+
+    set: str
+    form: Form
+    samples: tuple[Sample, ...]
 
 
 def answered(benchmark: Benchmark, attempt: Attempt) -> Answered:
@@ -52,11 +66,11 @@ def ask(
     respondent: Respondent,
     benchmarks: Mapping[str, Benchmark],
     run_dir: Path,
-    place: Callable[[Policy], AbstractContextManager[None]],
+    engine: Engine = HERE,
 ) -> tuple[dict[str, list[Answered]], dict[str, Questions]]:
     """Answers to every question; those that ``predictions.jsonl`` holds are not asked again.
 
-    Processes that run together share the questions. ``place`` puts the model on its device.
+    Processes that run together share the questions. ``engine``: this process, or others.
     """
     questions = {name: benchmark.questions() for name, benchmark in benchmarks.items()}
     for name, found in questions.items():
@@ -64,27 +78,48 @@ def ask(
     asked = {(name, s.id): s for name, found in questions.items() for s in found.samples}
     path = run_dir / PREDICTIONS
     kept = _kept(path, asked)
-    line = ProgressLine(len(asked), "evaluate", first_step=len(kept))
+    stream = None if is_first() else StringIO()
+    line = ProgressLine(len(asked), "evaluate", stream=stream, first_step=len(kept))
     if len(kept) < len(asked):
-        policy = respondent.load()
-        own = policy.encode.template
+        tasks = _tasks(benchmarks, questions, kept, engine.task_size)
         file = path.open("a", encoding="utf-8") if is_first() else open(os.devnull, "w")  # noqa: SIM115
-        with file, line, place(policy):
-            for name, benchmark in benchmarks.items():
-                policy.encode.template = template_for(
-                    own, benchmark.form, respondent.notation.grammar, respondent.prompting
-                )
-                left = [s for s in questions[name].samples if (name, s.id) not in kept]
-                for attempts in _answers(respondent, policy, left):
-                    found = [answered(benchmark, attempt) for attempt in attempts]
-                    _keep(file, name, found, respondent)
-                    kept |= {(name, one.attempt.sample.id): one.attempt for one in found}
-                    line.update(len(kept))
+        with file, line:
+            for name, attempts in engine.run(partial(_at_work, respondent), tasks):
+                found = [answered(benchmarks[name], attempt) for attempt in attempts]
+                _keep(file, name, found, respondent)
+                kept |= {(name, one.attempt.sample.id): one.attempt for one in found}
+                line.update(len(kept))
     answers = {
         name: [answered(benchmark, kept[name, s.id]) for s in questions[name].samples]
         for name, benchmark in benchmarks.items()
     }
     return answers, questions
+
+
+def _tasks(
+    benchmarks: Mapping[str, Benchmark],
+    questions: Mapping[str, Questions],
+    kept: Container[Key],
+    size: int | None,
+) -> Iterator[Asked]:
+    """The questions that are left; those about one picture follow each other."""
+    for name, benchmark in benchmarks.items():
+        left = [s for s in questions[name].samples if (name, s.id) not in kept]
+        number = {key: i for i, key in enumerate(dict.fromkeys(s.image.key for s in left))}
+        left.sort(key=lambda sample: number[sample.image.key])
+        each = size or max(len(left), 1)
+        for start in range(0, len(left), each):
+            part = tuple(left[start : start + each])
+            yield Asked(set=name, form=benchmark.form, samples=part)
+
+
+@contextmanager
+def _at_work(
+    respondent: Respondent,
+) -> Iterator[Callable[[Asked], Iterator[tuple[str, list[Attempt]]]]]:
+    """What answers questions, with the set that they are of."""
+    with respondent.opened() as policy:
+        yield partial(_answers, respondent, policy, policy.encode.template)
 
 
 def _kept(path: Path, asked: Mapping[Key, Sample]) -> dict[Key, Attempt]:
@@ -107,15 +142,21 @@ def _kept(path: Path, asked: Mapping[Key, Sample]) -> dict[Key, Attempt]:
 
 
 def _answers(
-    respondent: Respondent, policy: Policy, samples: Sequence[Sample]
-) -> Iterator[list[Attempt]]:
+    respondent: Respondent, policy: Policy, template: PromptTemplate, asked: Asked
+) -> Iterator[tuple[str, list[Attempt]]]:
     notation = respondent.notation
-    source = SampleList(tuple(samples))
+    policy.encode.template = template_for(
+        template, asked.form, notation.grammar, respondent.prompting
+    )
+    source = SampleList(asked.samples)
     for groups in answers_to(source, policy, respondent.sampler, respondent.num_workers):
-        yield [
-            read_attempt(group, group.completions[0], notation.grammar, notation.frame)
-            for group in groups
-        ]
+        yield (
+            asked.set,
+            [
+                read_attempt(group, group.completions[0], notation.grammar, notation.frame)
+                for group in groups
+            ],
+        )
 
 
 def _keep(file: TextIO, name: str, found: Sequence[Answered], respondent: Respondent) -> None:

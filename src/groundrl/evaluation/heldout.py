@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import StringIO
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from groundrl.data.module import batches_of
 from groundrl.evaluation.grounding import GroundingMetrics, Outcome
 from groundrl.evaluation.statistics import bootstrap
 from groundrl.grammar.answers import is_correct
-from groundrl.parallel import gathered, is_first, rank, world_size
+from groundrl.parallel import gathered, is_first, rank, share, world_size
 from groundrl.policy.policy import Policy
 from groundrl.progress import ProgressLine
 from groundrl.records import Completion, ImageSource, RolloutGroup, Sample
@@ -101,11 +101,12 @@ def answers_to(
 ) -> Iterator[list[RolloutGroup]]:
     """Batches of answered questions, in order; processes that run together share each batch."""
     bounds = pairwise([*range(0, len(source), QUESTIONS_AT_ONCE), len(source)])
-    own = [list(range(start, stop))[rank() :: world_size()] for start, stop in bounds]
+    # Neighbours, because questions about one picture often are.
+    own = [share(range(start, stop), rank(), world_size()) for start, stop in bounds]
     encoded = Encoded(source=source, encode=policy.encode)
     for examples in batches_of(encoded, own, num_workers):
         shares = gathered(sampler(policy, examples, step=0).groups if examples else ())
-        yield [group for row in zip_longest(*shares) for group in row if group is not None]
+        yield [group for groups in shares for group in groups]
 
 
 def reward_figures(rewards: list[float], images: list[str]) -> dict[str, float]:

@@ -5,10 +5,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from torch.utils.tensorboard.writer import SummaryWriter
 
+from groundrl.engine import Engine, LocalEngine
 from groundrl.evaluation.asking import PREDICTIONS, Respondent, answered, ask
 from groundrl.evaluation.benchmarks.base import Answered, Benchmark, Figures, Questions, summary
 from groundrl.evaluation.heldout import keep_pictures
@@ -24,7 +24,6 @@ from groundrl.report.benchmarks import alarms, benchmark_table
 from groundrl.report.run_report import write_report
 from groundrl.report.tables import BOUNDS, to_text
 from groundrl.report.tensorboard import log_hparams
-from groundrl.stages.fit import MakeTrainer, placed
 
 MISSING = "missing.txt"
 
@@ -43,7 +42,6 @@ class Evaluation:
 
     benchmarks: Mapping[str, Benchmark]
     source: Respondent | Recording
-    make_trainer: MakeTrainer
     run_dir: Path
     judge: Judge | None
     """Says whether answers follow from their reasoning; None: nobody does."""
@@ -51,29 +49,31 @@ class Evaluation:
     """Rates the answers to benchmarks that ask for it; None: nobody does."""
     labels: Mapping[str, bool] | None
     """What people said of the same answers, by id."""
+    engine: Engine = field(default_factory=LocalEngine)
+    """Whose workers ask the questions."""
     hparams: Mapping[str, object]
     """The resolved config, for TensorBoard's HParams page."""
     seconds: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> Figures:
-        """Ask, judge, write; what an earlier, interrupted run was told is not asked again."""
+        """Ask, judge, write; what an earlier, interrupted run was told is not asked again.
+
+        Of several processes the first alone judges and writes; the others have no figures.
+        """
         start = time.perf_counter()
         answers, questions = self._answers()
         self.seconds["answers"] = time.perf_counter() - start
+        if not is_first():
+            return {}
         answers = rated(self.benchmarks, answers, self.rater)
         figures = self._figures(answers, questions)
         self.seconds["total"] = time.perf_counter() - start
-        if is_first():
-            self._write(answers, questions, figures)
+        self._write(answers, questions, figures)
         return figures
 
     def _answers(self) -> tuple[dict[str, list[Answered]], dict[str, Questions]]:
         if isinstance(self.source, Respondent):
-
-            def place(policy: Any) -> Any:
-                return placed(policy, self.make_trainer)
-
-            return ask(self.source, self.benchmarks, self.run_dir, place)
+            return ask(self.source, self.benchmarks, self.run_dir, self.engine)
         attempts, questions = match_recorded(self.source.path, self.source.answers, self.benchmarks)
         answers = {
             name: [answered(self.benchmarks[name], attempt) for attempt in found]

@@ -1,5 +1,6 @@
 """Runs one stage with Lightning: checkpoints, resume, TensorBoard and the progress line."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -7,8 +8,10 @@ from pathlib import Path
 
 import lightning as L
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from torch import nn
 
+from groundrl.policy.policy import Policy
 from groundrl.stages.base import Stage
 from groundrl.stages.callbacks import Checkpoints, FixedBase, PlainFile, Progress, RolloutPictures
 
@@ -41,6 +44,24 @@ def placed(module: nn.Module, make_trainer: MakeTrainer) -> Iterator[None]:
     with trainer.precision_plugin.forward_context():
         yield
     module.cpu()
+
+
+@contextmanager
+def opened(load: Callable[[], Policy], make_trainer: MakeTrainer) -> Iterator[Policy]:
+    """Inside, the loaded policy is on the trainer's device, and the processes of its other devices
+    run beside this one."""
+    trainer = make_trainer(logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    launcher = trainer.strategy.launcher
+    if launcher is not None:
+        launcher.launch(trainer.strategy.setup_environment)
+    try:
+        policy = load()
+        with placed(policy, make_trainer):
+            yield policy
+    except BaseException:
+        if isinstance(launcher, _SubprocessScriptLauncher):
+            launcher.kill(signal.SIGKILL)  # they would wait for this one
+        raise
 
 
 def fit(
