@@ -1,13 +1,37 @@
 """What stages are made of: whoever finds regions, describes them and checks the descriptions.
 
 Each has a name, what its answers depend on: they are kept under it and used again under no other.
+Threads may call all of them at once. One that computes in this process says with ``batch_size``
+how much it likes to be asked together, and is then called by one thread at a time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from groundrl.synthesis.records import Caption, Crop, Picture, Region, Verdict
+
+
+@runtime_checkable
+class InBatches(Protocol):
+    """A detector, teacher or verifier that is fastest with several inputs in one call."""
+
+    @property
+    def batch_size(self) -> int: ...
+
+
+@runtime_checkable
+class PictureSource(Protocol):
+    """The pictures of a run, in an order of their own; made one by one, so that there may be more
+    of them than fit into memory."""
+
+    @property
+    def name(self) -> str:
+        """Of the data set, for provenance."""
+        ...
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Picture]: ...
 
 
 @runtime_checkable
@@ -16,6 +40,12 @@ class Detector(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """Every label that it looks for, so that a picture without such a region shows no such
+        thing; empty where nobody can tell."""
+        ...
+
     def __call__(self, pictures: Sequence[Picture]) -> list[tuple[Region, ...]]:
         """The regions of each picture."""
         ...
