@@ -50,7 +50,7 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFile:
-    """A picture on disk; its size was read when the data set was checked."""
+    """A picture on disk; its size, upright, was read when the data set was checked."""
 
     path: Path
     width: int
@@ -59,14 +59,15 @@ class ImageFile:
     @property
     def key(self) -> str:
         """The resolved path."""
-        return str(self.path.resolve())
+        from groundrl.images import printable
+
+        return printable(self.path.resolve())
 
     def load(self) -> "Image":
-        """Decoded RGB pixels."""
-        from PIL import Image
+        """Decoded RGB pixels, upright."""
+        from groundrl.images import read_image
 
-        with Image.open(self.path) as image:
-            return image.convert("RGB")
+        return read_image(self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

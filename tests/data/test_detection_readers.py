@@ -137,12 +137,13 @@ def test_two_pictures_of_one_label_file_are_an_error(yolo_root: Path, picture: P
         read_yolo(yolo_root, "train")
 
 
-def test_a_turned_picture_is_an_error(yolo_root: Path) -> None:
+def test_boxes_refer_to_a_turned_picture_as_it_is_shown(yolo_root: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (100, 80)).save(yolo_root / "images/train/a.jpg", exif=exif)
-    with pytest.raises(UserError, match="EXIF orientation 6"):
-        read_yolo(yolo_root, "train")
+    image = read_yolo(yolo_root, "train").images[0]
+    assert (image.image.width, image.image.height) == image.image.load().size == (80, 100)
+    assert image.groundings[0].box.corners == pytest.approx((32, 25, 48, 75))
 
 
 def test_a_data_set_without_boxes_or_split_or_folder_is_an_error(yolo_root: Path) -> None:
@@ -187,6 +188,14 @@ def test_coco_boxes_are_corner_and_size_and_crowds_are_noted(coco_root: Path) ->
     assert first.uncounted == {"person"}
     assert (second.id, second.groundings, second.uncounted) == ("b", (), frozenset())
     assert read.names == ("dog", "person")
+
+
+def test_boxes_drawn_on_a_picture_before_it_was_turned_are_refused(coco_root: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (100, 80)).save(coco_root / "train2017/a.jpg", exif=exif)
+    with pytest.raises(UserError, match="a.jpg has 80 x 100 upright: save it that way"):
+        read_coco_split(coco_root, "train2017")
 
 
 def test_coco_problems_are_all_named(coco_root: Path) -> None:

@@ -12,6 +12,7 @@ from groundrl.data.detection import (
     check_images,
     checked_set,
     existing_folder,
+    other_size,
     pixel_box,
 )
 from groundrl.data.problems import Problems
@@ -147,11 +148,7 @@ def _image_files(
             continue
         said = (row.get("width", picture.width), row.get("height", picture.height))
         if said != (picture.width, picture.height):
-            problems.add(
-                where,
-                f"says {said[0]} x {said[1]} pixels, {row['file_name']} has "
-                f"{picture.width} x {picture.height}",
-            )
+            problems.add(where, other_size(said, picture))
             continue
         files[row["id"]] = picture
     return files

@@ -4,15 +4,13 @@ import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
-
-from PIL import Image
 
 from groundrl.boxes import Box, Frame
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
+from groundrl.images import UnreadableImageError, checked_size
 from groundrl.records import Grounding, ImageFile
 
 IMAGE_SUFFIXES: Final = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -61,37 +59,33 @@ def checked_set(
     return DetectionSet(name=name, split=split, names=tuple(names), images=images)
 
 
-EXIF_ORIENTATION: Final = 0x0112
-
-
-def check_images(paths: Iterable[Path], upright: bool = False) -> dict[Path, ImageFile | str]:
-    """Decode each picture, in parallel; the value is the reason where that fails.
-
-    ``upright`` refuses pictures that EXIF turns, where nothing tells whether boxes belong to the
-    stored or to the turned picture, and tools disagree.
-    """
+def check_images(paths: Iterable[Path]) -> dict[Path, ImageFile | str]:
+    """Decode each picture, in parallel; the value is the reason where that fails."""
     distinct = list(dict.fromkeys(paths))
     # PIL decodes outside the interpreter lock, so threads are enough.
     with ThreadPoolExecutor(max_workers=min(32, 2 * (os.cpu_count() or 1))) as pool:
-        checked = pool.map(partial(_check_image, upright=upright), distinct)
-        return dict(zip(distinct, checked, strict=True))
+        return dict(zip(distinct, pool.map(_check_image, distinct), strict=True))
 
 
-def _check_image(path: Path, upright: bool) -> ImageFile | str:
+def _check_image(path: Path) -> ImageFile | str:
     if not path.is_file():
         return "no such picture"
     try:
-        with Image.open(path) as image:
-            width, height = image.size
-            orientation = image.getexif().get(EXIF_ORIENTATION, 1)
-            # An eighth of the size still reads a JPEG to its last byte, in a third of the time.
-            image.draft("RGB", (max(1, width // 8), max(1, height // 8)))
-            image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        return f"the picture cannot be decoded ({error})"
-    if upright and orientation != 1:
-        return f"the picture is stored turned (EXIF orientation {orientation}): save it upright"
+        width, height = checked_size(path)
+    except UnreadableImageError as error:
+        return str(error)
     return ImageFile(path=path, width=width, height=height)
+
+
+def other_size(said: tuple[object, object], image: ImageFile) -> str:
+    """The problem that a file says another size than the picture has."""
+    size = f"{image.width} x {image.height}"
+    turned = f"{said[1]} x {said[0]}" == size
+    return f"says {said[0]} x {said[1]} pixels, {image.path.name} has {size}" + (
+        " upright: save it that way, so that nobody can mistake where its boxes are"
+        if turned
+        else ""
+    )
 
 
 def pixel_box(corners: tuple[float, float, float, float], image: ImageFile) -> Box:

@@ -166,7 +166,7 @@ def _read(
         [Path(os.path.normpath(folder / name)) for name in (row.image, *row.context_images)]
         for _, row in rows
     ]
-    checked = check_images(chain.from_iterable(shown), upright=True)
+    checked = check_images(chain.from_iterable(shown))
     samples = _samples(rows, [[checked[path] for path in paths] for paths in shown], problems)
     if not samples and not problems.found:
         problems.add(source, "no samples")

@@ -10,6 +10,7 @@ from groundrl.data.detection import (
     check_images,
     checked_set,
     existing_folder,
+    other_size,
     pixel_box,
 )
 from groundrl.data.problems import Problems
@@ -111,11 +112,7 @@ def _boxes(tree: _Tree, image: ImageFile, problems: Problems) -> Boxes:
     if size is not None:
         said = (size.findtext("width", "").strip(), size.findtext("height", "").strip())
         if said != (str(image.width), str(image.height)):
-            problems.add(
-                tree.where(size),
-                f"says {said[0]} x {said[1]} pixels, {image.path.name} has "
-                f"{image.width} x {image.height}",
-            )
+            problems.add(tree.where(size), other_size(said, image))
     boxes = Boxes(problems)
     for element in tree.root.iterfind("object"):
         try:

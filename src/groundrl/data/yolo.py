@@ -28,7 +28,7 @@ def read_yolo(root: str | Path, split: str | None) -> DetectionSet:
     folder = existing_folder(root, "YOLO data set (data.yaml, images/, labels/)")
     problems = Problems(f"YOLO data set {folder}" + (f", split {split}" if split else ""))
     names, entries = find_entries(folder, split, problems)
-    pictures = check_images((entry.picture for entry in entries), upright=True)
+    pictures = check_images(entry.picture for entry in entries)
     images = [
         _read_entry(entry, picture, names, problems)
         if isinstance(picture := pictures[entry.picture], ImageFile)

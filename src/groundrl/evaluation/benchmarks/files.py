@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from groundrl.boxes import Box, Frame
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Questions
+from groundrl.images import UnreadableImageError, opened, upright_size
 from groundrl.records import ImageFile, Sample
 
 Number = int | float
@@ -169,10 +168,11 @@ class Asked:
 def picture(path: Path) -> ImageFile | str:
     """The picture with its size (only its head is read), or why it cannot be read."""
     try:
-        with Image.open(path) as image:
-            return ImageFile(path=path, width=image.width, height=image.height)
-    except (OSError, SyntaxError, ValueError) as error:
-        return f"{path} cannot be read ({error})"
+        with opened(path) as image:
+            width, height = upright_size(image)
+    except UnreadableImageError as error:
+        return f"{path}: {error}"
+    return ImageFile(path=path, width=width, height=height)
 
 
 def pixel_corners(x1: Number, y1: Number, x2: Number, y2: Number) -> Box:
