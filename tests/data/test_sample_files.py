@@ -1,6 +1,7 @@
 """JSONL and Parquet give back what was written, and name every broken row."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -127,6 +128,24 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ({"id": "q1"}, "id 'q1' is already used at"),
     ({"image": None}, "a row lacks the field 'image'"),
 ]
+
+
+@pytest.mark.parametrize(("suffix", "write", "read"), FORMATS)
+def test_a_picture_whose_name_is_no_utf8_is_copied(
+    tmp_path: Path, suffix: str, write: Callable[..., None], read: Callable[..., list[Sample]]
+) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.png")
+    Image.new("RGB", (8, 6), "red").save(path)
+    sample = Sample(
+        id="1",
+        image=ImageFile(path=path, width=8, height=6),
+        question="",
+        provenance=Provenance(dataset="d", split="s"),
+    )
+    write([sample], tmp_path / f"samples.{suffix}")
+    (back,) = read(tmp_path / f"samples.{suffix}")
+    assert back.image.load().getpixel((0, 0)) == (255, 0, 0)
+    assert back.image.path.parent == (tmp_path / "images").resolve()
 
 
 def test_a_picture_that_is_stored_turned_is_read_upright(tmp_path: Path) -> None:

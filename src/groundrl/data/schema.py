@@ -129,9 +129,12 @@ def _grounding_row(item: Grounding) -> dict[str, Any]:
 
 
 def _place(image: ImageSource, folder: Path) -> str:
-    """The picture's path from ``folder``; one that is not a file yet becomes a PNG there."""
+    """The picture's path from ``folder``; one that is not a file yet, or whose name is no UTF-8,
+    becomes a PNG there."""
     if isinstance(image, ImageFile):
-        return Path(os.path.relpath(image.path.resolve(), folder.resolve())).as_posix()
+        path = Path(os.path.relpath(image.path.resolve(), folder.resolve())).as_posix()
+        if path == path.encode(errors="ignore").decode():
+            return path
     name = hashlib.blake2b(image.key.encode(), digest_size=10).hexdigest()
     target = folder / "images" / f"{name}.png"
     target.parent.mkdir(exist_ok=True)
