@@ -34,7 +34,9 @@ FIELDS: Final = {
 }
 
 
-def read_coco_split(root: str | Path, split: str | None) -> DetectionSet:
+def read_coco_split(
+    root: str | Path, split: str | None, skip_unreadable: bool = False
+) -> DetectionSet:
     """``read_coco`` for the annotation file and pictures of a split below ``root``."""
     folder = existing_folder(root, "COCO data set (annotations/, images/)")
     if split is None:
@@ -46,17 +48,23 @@ def read_coco_split(root: str | Path, split: str | None) -> DetectionSet:
         raise UserError(f"{folder}: no annotations for split {split!r}. Looked for\n  {looked}")
     folders = [folder / pattern.format(split=split) for pattern in IMAGE_FOLDERS]
     images = next(path for path in folders if path.is_dir())
-    return read_coco(annotations, images, split)
+    return read_coco(annotations, images, split, skip_unreadable)
 
 
-def read_coco(annotations: str | Path, images: str | Path, split: str = "all") -> DetectionSet:
+def read_coco(
+    annotations: str | Path,
+    images: str | Path,
+    split: str = "all",
+    skip_unreadable: bool = False,
+) -> DetectionSet:
     """Read one annotation file, pictures from ``images``. Raises UserError with all problems.
 
     ``iscrowd`` boxes cover an unknown number of objects: they are left out and their class is
-    noted in ``uncounted`` of the picture.
+    noted in ``uncounted`` of the picture. ``skip_unreadable`` leaves out pictures that cannot be
+    read, and tells them.
     """
     path, folder = Path(annotations).expanduser(), existing_folder(images, "COCO data set's images")
-    problems = Problems(f"COCO data set {path}")
+    problems = Problems(f"COCO data set {path}", skip_unreadable)
     tables = _load(path, problems)
     names = {row["id"]: row["name"] for row in tables["categories"]}
     if len(set(names.values())) < len(tables["categories"]):
@@ -144,7 +152,7 @@ def _image_files(
             problems.add(where, f"{row['file_name']} is listed twice")
         names.add(row["file_name"])
         if isinstance(picture, str):
-            problems.add(folder / row["file_name"], picture)
+            problems.unreadable(folder / row["file_name"], picture)
             continue
         said = (row.get("width", picture.width), row.get("height", picture.height))
         if said != (picture.width, picture.height):

@@ -20,15 +20,16 @@ from groundrl.records import Grounding, ImageFile
 Element = ElementTree.Element
 
 
-def read_voc(root: str | Path, split: str | None) -> DetectionSet:
+def read_voc(root: str | Path, split: str | None, skip_unreadable: bool = False) -> DetectionSet:
     """Read one split; None takes every annotation file. Raises UserError with all problems.
 
     VOC corners are 1-based and inclusive: pixel columns xmin..xmax are the continuous interval
-    [xmin - 1, xmax].
+    [xmin - 1, xmax]. ``skip_unreadable``: see ``read_coco``.
     """
     folder = existing_folder(root, "Pascal VOC data set (Annotations/, JPEGImages/)")
     existing_folder(folder / "Annotations", "Pascal VOC data set's annotations")
-    problems = Problems(f"Pascal VOC data set {folder}" + (f", split {split}" if split else ""))
+    name = f"Pascal VOC data set {folder}" + (f", split {split}" if split else "")
+    problems = Problems(name, skip_unreadable)
     ids = _ids(folder, split)
     trees = {id_: _parse(folder / "Annotations" / f"{id_}.xml", problems) for id_ in ids}
     paths = {
@@ -41,7 +42,7 @@ def read_voc(root: str | Path, split: str | None) -> DetectionSet:
     for id_, path in paths.items():
         picture, tree = pictures[path], trees[id_]
         if isinstance(picture, str):
-            problems.add(path, picture)
+            problems.unreadable(path, picture)
         elif tree is not None:
             boxes = _boxes(tree, picture, problems)
             images.append(

@@ -19,20 +19,21 @@ from groundrl.data.yolo_layout import Entry, find_entries
 from groundrl.records import Grounding, ImageFile
 
 
-def read_yolo(root: str | Path, split: str | None) -> DetectionSet:
+def read_yolo(root: str | Path, split: str | None, skip_unreadable: bool = False) -> DetectionSet:
     """Read one split; None takes everything below ``images/``. Raises UserError with all problems.
 
     A picture without a label file has no objects. Class names come from data.yaml, config.yaml or
-    dataset.yaml, or from classes.txt (one name a line).
+    dataset.yaml, or from classes.txt (one name a line). ``skip_unreadable``: see ``read_coco``.
     """
     folder = existing_folder(root, "YOLO data set (data.yaml, images/, labels/)")
-    problems = Problems(f"YOLO data set {folder}" + (f", split {split}" if split else ""))
+    name = f"YOLO data set {folder}" + (f", split {split}" if split else "")
+    problems = Problems(name, skip_unreadable)
     names, entries = find_entries(folder, split, problems)
     pictures = check_images(entry.picture for entry in entries)
     images = [
         _read_entry(entry, picture, names, problems)
         if isinstance(picture := pictures[entry.picture], ImageFile)
-        else problems.add(entry.picture, picture)
+        else problems.unreadable(entry.picture, picture)
         for entry in entries
     ]
     return checked_set(

@@ -1,0 +1,1 @@
+"""Whoever finds objects: see ``Detector``."""

@@ -1,0 +1,50 @@
+"""What detectors have in common: regions inside the picture, vocabularies, names."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+
+from groundrl.boxes import Box, Frame
+from groundrl.errors import UserError
+from groundrl.records import ImageSource
+from groundrl.synthesis.records import Region
+
+
+def region(label: str, corners: Sequence[float], score: float, image: ImageSource) -> Region | None:
+    """The part of a box that lies in the picture; None where nothing does.
+
+    ``corners``: x1, y1, x2, y2 in pixels of ``image``, in any order a model writes them.
+    """
+    x1, y1, x2, y2 = (float(value) for value in corners)
+    if not all(math.isfinite(value) for value in (x1, y1, x2, y2)):
+        return None
+    x1, x2 = max(x1, 0.0), min(x2, float(image.width))
+    y1, y2 = max(y1, 0.0), min(y2, float(image.height))
+    if x1 >= x2 or y1 >= y2:
+        return None
+    box = Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=Frame.PIXEL)
+    return Region(label=label, box=box, score=min(max(float(score), 0.0), 1.0))
+
+
+def checked_vocabulary(words: Sequence[str]) -> tuple[str, ...]:
+    """The labels in lower case, without blanks at their ends. Raises UserError for none, for two
+    alike, and for a full stop, which ends a label in the prompts of detectors."""
+    labels = [" ".join(str(word).lower().split()) for word in words]
+    wrong = ""
+    if not labels:
+        wrong = "is empty: it names what to look for"
+    elif bad := [label for label in labels if not label or "." in label]:
+        wrong = f"holds {bad[0]!r}: a label is not empty and has no full stop"
+    elif twice := [label for label in labels if labels.count(label) > 1]:
+        wrong = f"holds {twice[0]!r} twice"
+    if wrong:
+        raise UserError(
+            f"detector.vocabulary {wrong}. Type detector.vocabulary=[person,dog,traffic light]."
+        )
+    return tuple(labels)
+
+
+def named(kind: str, *depends_on: object) -> str:
+    """``kind`` and a digest of all that answers depend on, the kind aside."""
+    digest = hashlib.blake2b(repr(depends_on).encode("utf-8", "backslashreplace"), digest_size=8)
+    return f"{kind}-{digest.hexdigest()}"

@@ -1,0 +1,75 @@
+"""Boxes that people drew, from a YOLO, COCO or Pascal VOC data set."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from groundrl.data.coco import read_coco, read_coco_split
+from groundrl.data.detection import DetectionSet
+from groundrl.data.voc import read_voc
+from groundrl.data.yolo import read_yolo
+from groundrl.errors import UserError
+from groundrl.synthesis.detectors.base import named
+from groundrl.synthesis.records import Picture, Region
+
+logger = logging.getLogger(__name__)
+
+HOW: Final = (
+    "Type labels=<COCO annotations.json>, or labels=<folder> of a YOLO data set (data.yaml, "
+    "images/, labels/), of a COCO data set (annotations/) or of a VOC data set (Annotations/)."
+)
+TOLD: Final = 20
+"""Pictures without labels that are named; the others are only counted."""
+
+
+class GivenDetector:
+    """The boxes of a data set, by the path of the picture."""
+
+    def __init__(
+        self, labels: str | None, images: str | None = None, split: str | None = None
+    ) -> None:
+        """Reads ``labels``: see ``read_labels``. Raises UserError with all its problems."""
+        if labels is None:
+            raise UserError(f"detector=given needs boxes: {HOW}")
+        self.labels = labels
+        given = read_labels(labels, images, split)
+        self._regions = {
+            image.image.key: tuple(
+                Region(label=item.label, box=item.box, score=1.0) for item in image.groundings
+            )
+            for image in given.images
+        }
+        # Crowds are there without boxes: that no box shows a class does not say it is absent.
+        uncounted = frozenset[str]().union(*(image.uncounted for image in given.images))
+        self.vocabulary = tuple(name for name in given.names if name not in uncounted)
+        """Classes that were boxed wherever they are."""
+        self.name = named("given", sorted(self._regions.items()))
+        self.unlabelled: list[str] = []
+        """Ids of pictures that were asked for and are not in the data set."""
+
+    def __call__(self, pictures: Sequence[Picture]) -> list[tuple[Region, ...]]:
+        """The boxes of each picture; none, and a warning, where the data set lacks it."""
+        for picture in pictures:
+            if picture.image.key not in self._regions:
+                self.unlabelled.append(picture.id)
+                if len(self.unlabelled) <= TOLD:
+                    logger.warning("%s is not in %s: it has no labels", picture.id, self.labels)
+        return [self._regions.get(picture.image.key, ()) for picture in pictures]
+
+
+def read_labels(labels: str, images: str | None, split: str | None) -> DetectionSet:
+    """A COCO annotation file (.json) about pictures in ``images``, or the folder of a YOLO, COCO or
+    Pascal VOC data set. Pictures that cannot be read are left out. Raises UserError."""
+    path = Path(labels).expanduser()
+    if path.is_file() and path.suffix == ".json":
+        if images is None:
+            raise UserError(f"labels={labels} is about pictures elsewhere: type images=<folder>")
+        return read_coco(path, images, skip_unreadable=True)
+    if (path / "Annotations").is_dir() and any((path / "Annotations").glob("*.xml")):
+        return read_voc(path, split, skip_unreadable=True)
+    if (path / "annotations").is_dir():
+        return read_coco_split(path, split, skip_unreadable=True)
+    if path.is_dir():
+        return read_yolo(path, split, skip_unreadable=True)
+    raise UserError(f"labels={labels}: no such file or folder. {HOW}")
