@@ -6,6 +6,7 @@ from pathlib import Path
 from groundrl.data.box_questions import KINDS
 from groundrl.data.datasets import WorldDataset, detections, sample_file
 from groundrl.data.module import GroundingDataModule
+from groundrl.errors import UserError
 
 
 def world_module(
@@ -75,6 +76,32 @@ def sample_file_module(
     return GroundingDataModule(
         train=sample_file(path),
         heldout=heldout,
+        prompts_per_step=prompts_per_step,
+        seed=seed,
+        num_workers=num_workers,
+    )
+
+
+def synthesized_module(
+    *,
+    root: str | Path,
+    heldout_size: int | None = 500,
+    prompts_per_step: int = 8,
+    seed: int = 0,
+    num_workers: int = 0,
+) -> GroundingDataModule:
+    """What synthesize.py wrote to ``root``; no held-out set where it held nothing out."""
+    folder = Path(root).expanduser()
+    if not (folder / "train.jsonl").is_file():
+        raise UserError(
+            f"data.root={folder} has no train.jsonl: type data.root=<the path that synthesize.py "
+            "printed last>"
+        )
+    heldout = folder / "heldout.jsonl"
+    return sample_file_module(
+        path=folder / "train.jsonl",
+        heldout_path=heldout if heldout.is_file() and heldout.stat().st_size else None,
+        heldout_size=heldout_size,
         prompts_per_step=prompts_per_step,
         seed=seed,
         num_workers=num_workers,

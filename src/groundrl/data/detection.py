@@ -11,7 +11,7 @@ from groundrl.boxes import Box, Frame
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
 from groundrl.images import UnreadableImageError, checked_size
-from groundrl.records import Grounding, ImageFile
+from groundrl.records import Grounding, ImageFile, ImageSource
 
 IMAGE_SUFFIXES: Final = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 BOX_TOLERANCE: Final = 1.0
@@ -25,7 +25,7 @@ class AnnotatedImage:
 
     id: str
     """Unique within the data set and split: the file's path in its folder, without suffix."""
-    image: ImageFile
+    image: ImageSource
     groundings: tuple[Grounding, ...]
     """Labels are class names."""
     uncounted: frozenset[str] = frozenset()

@@ -137,9 +137,10 @@ def _place(image: ImageSource, folder: Path) -> str:
             return path
     name = hashlib.blake2b(image.key.encode(), digest_size=10).hexdigest()
     target = folder / "images" / f"{name}.png"
-    target.parent.mkdir(exist_ok=True)
-    with _replacing(target) as temporary:
-        image.load().save(temporary, format="PNG")
+    if not target.exists():  # equal keys, equal pixels; a file there is whole
+        target.parent.mkdir(exist_ok=True)
+        with _replacing(target) as temporary:
+            image.load().save(temporary, format="PNG")
     return f"images/{name}.png"
 
 
