@@ -3,7 +3,7 @@
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from io import TextIOBase
 from types import TracebackType
 
@@ -47,15 +47,16 @@ class ProgressLine:
         kl: float | None = None,
         loss: float | None = None,
         tokens_per_second: float | None = None,
+        more: Sequence[str] = (),
     ) -> None:
-        """``step`` steps are done. What is not given is not shown."""
+        """``step`` steps are done. What is not given is not shown; ``more`` is shown as it is."""
         now = self.clock()
         due = self._written_at is None or now - self._written_at >= SECONDS_BETWEEN_LINES
         if not self.live and not due and step < self.total_steps:
             return
         self._written_at = now
         figures = _figures(reward, parts or {}, kl, loss, tokens_per_second)
-        line = "  ".join([self._head(step), *figures, self._times(step, now - self._start)])
+        line = "  ".join([self._head(step), *figures, *more, self._times(step, now - self._start)])
         if self.live:
             # One column is left free: a full line makes some terminals scroll.
             width = shutil.get_terminal_size().columns - 1
