@@ -90,3 +90,29 @@ class Verdict:
     """The caption without the flaw, for ``repair``; it is verified again."""
     tokens: int = 0
     """Of prompt and answer together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A caption with everything that was said of it."""
+
+    crop: Crop | None
+    """None: of the whole picture (level 1)."""
+    caption: Caption
+    """As the teacher wrote it."""
+    verdicts: tuple[Verdict, ...]
+    """In order: each but the first is on what the one before repaired."""
+    text: str | None
+    """What is left of it; None where it was rejected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotated:
+    """All that was found out about a picture."""
+
+    picture: Picture
+    regions: tuple[Region, ...]
+    """Duplicates merged."""
+    whole: Checked
+    branches: tuple[Checked, ...]
+    """The crops, in the order of ``regions``."""

@@ -1,0 +1,40 @@
+"""A checked synthesis config -> the objects that it names."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from groundrl.config.build import make
+from groundrl.errors import UserError
+from groundrl.scenes.questions import LICENCE
+from groundrl.stages.synthesize import Synthesis
+from groundrl.synthesis.annotate import Annotator
+from groundrl.synthesis.base import PictureSource
+
+RESULTS = "synthesis.sqlite"
+
+
+def build_synthesis(cfg: DictConfig, run_dir: Path) -> Synthesis:
+    """The run that ``cfg`` describes, with its output in ``run_dir``."""
+    return Synthesis(
+        pictures=_pictures(cfg),
+        annotator=Annotator(
+            detector=make(cfg.detector),
+            teacher=make(cfg.teacher),
+            verifier=make(cfg.verifier) if "verifier" in cfg else None,
+            cropping=make(cfg.cropping),
+            repairs=cfg.repairs,
+        ),
+        engine=make(cfg.engine),
+        questions=make(cfg.questions),
+        licence=LICENCE if cfg.images is None else cfg.licence,
+        cache=(run_dir if cfg.cache_dir is None else Path(cfg.cache_dir)) / RESULTS,
+        shard_size=cfg.shard_size,
+        run_dir=run_dir,
+    )
+
+
+def _pictures(cfg: DictConfig) -> PictureSource:
+    if cfg.images is None:
+        return make(cfg.scenes)
+    raise UserError("images: not yet")

@@ -1,0 +1,226 @@
+"""One picture through detection, cropping, captions and verification."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple, TypeVar
+
+from groundrl.errors import UserError
+from groundrl.synthesis.base import Detector, Teacher, Verifier, View
+from groundrl.synthesis.codec import (
+    box_row,
+    caption_row,
+    crop_row,
+    digest_of,
+    read_caption,
+    read_region,
+    read_verdict,
+    region_row,
+    verdict_row,
+)
+from groundrl.synthesis.consistency import conflict
+from groundrl.synthesis.crops import Cropping, crops_of, merged
+from groundrl.synthesis.records import (
+    Annotated,
+    Caption,
+    Checked,
+    Crop,
+    Decision,
+    Picture,
+    Region,
+    Verdict,
+)
+
+T = TypeVar("T")
+
+
+class Key(NamedTuple):
+    """What a result is kept under, beside the picture's digest."""
+
+    stage: str
+    name: str
+    """Of the detector, teacher or verifier."""
+    inputs: str
+    """Digest of everything else that was put in."""
+
+
+Results = dict[Key, Any]
+"""Plain JSON values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a picture."""
+
+    picture: Picture
+    annotated: Annotated | None
+    """None: it is unfinished, since somebody could not be reached."""
+    results: Results
+    """What was found out just now; to be kept even where the picture is unfinished."""
+    error: UserError | None = None
+    """Somebody refuses: the run cannot go on."""
+
+
+class Unreachable(Exception):
+    """The teacher or the verifier gave no answer."""
+
+
+@dataclass(slots=True)
+class _Memory:
+    """Asks only for what is not known yet."""
+
+    known: Mapping[Key, Any]
+    fresh: Results = field(default_factory=dict)
+
+    def ask(
+        self,
+        stage: str,
+        name: str,
+        inputs: Sequence[Any],
+        answer: Callable[[list[int]], Sequence[T | None]],
+        to_row: Callable[[T], Any],
+        from_row: Callable[[Any], T],
+    ) -> list[T]:
+        """The result for each of ``inputs``; ``answer`` is given the indices of the unknown ones.
+        Raises Unreachable when one of them stays unknown."""
+        keys = [Key(stage, name, digest_of(value)) for value in inputs]
+        unknown = [i for i, key in enumerate(keys) if key not in self.known]
+        found = answer(unknown) if unknown else ()
+        fresh = {
+            keys[i]: to_row(value)
+            for i, value in zip(unknown, found, strict=True)
+            if value is not None
+        }
+        self.fresh |= fresh
+        if len(fresh) < len({keys[i] for i in unknown}):
+            raise Unreachable(stage)
+        return [from_row(self.known[key] if key in self.known else fresh[key]) for key in keys]
+
+
+VERIFIED_AGAIN: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotator:
+    """Everything that a picture meets; a pure function of it, given what is known already."""
+
+    detector: Detector
+    teacher: Teacher
+    verifier: Verifier | None
+    """None: every caption is kept as it is."""
+    cropping: Cropping = field(default_factory=Cropping)
+    repairs: int = VERIFIED_AGAIN
+    """How often a caption may be repaired; the last repair is verified, too."""
+
+    def __call__(self, picture: Picture, known: Mapping[Key, Any]) -> Outcome:
+        """Does not raise: see ``Outcome``."""
+        memory = _Memory(known)
+        try:
+            annotated, error = self._annotate(picture, memory), None
+        except Unreachable:
+            annotated, error = None, None
+        except UserError as refusal:
+            annotated, error = None, refusal
+        return Outcome(picture=picture, annotated=annotated, results=memory.fresh, error=error)
+
+    def _annotate(self, picture: Picture, memory: _Memory) -> Annotated:
+        regions = merged(self._detect(picture, memory), self.cropping.duplicate_iou)
+        crops = crops_of(regions, picture.image, self.cropping)
+        views = [View(picture=picture, crop=crop, regions=regions) for crop in (None, *crops)]
+        captions = self._describe(views, memory)
+        branches = self._check(views[1:], captions[1:], memory)
+        whole = self._whole(views[0], captions[0], branches, memory)
+        return Annotated(picture=picture, regions=regions, whole=whole, branches=tuple(branches))
+
+    def _detect(self, picture: Picture, memory: _Memory) -> tuple[Region, ...]:
+        # A detector may know pictures by their names: boxes that came with a data set.
+        (found,) = memory.ask(
+            "detect",
+            self.detector.name,
+            [picture.id],
+            lambda _: self.detector([picture]),
+            lambda regions: [region_row(region) for region in regions],
+            lambda rows: tuple(read_region(row) for row in rows),
+        )
+        return found
+
+    def _describe(self, views: Sequence[View], memory: _Memory) -> list[Caption]:
+        return memory.ask(
+            "caption",
+            self.teacher.name,
+            [view_inputs(view) for view in views],
+            lambda unknown: self.teacher([views[i] for i in unknown]),
+            caption_row,
+            read_caption,
+        )
+
+    def _check(
+        self, views: Sequence[View], captions: Sequence[Caption], memory: _Memory
+    ) -> list[Checked]:
+        """All captions of one level, round by round: those that were repaired come again."""
+        verdicts: list[list[Verdict]] = [[] for _ in views]
+        texts: list[str | None] = [caption.text for caption in captions]
+        waiting = list(range(len(views))) if self.verifier is not None else []
+        for left in range(self.repairs, -1, -1):
+            cases = [(views[i], text) for i in waiting if (text := texts[i]) is not None]
+            found = self._verify(cases, memory) if cases else []
+            for i, verdict in zip(waiting, found, strict=True):
+                verdicts[i].append(verdict)
+                texts[i] = _what_is_left(verdict, texts[i], left)
+            waiting = [
+                i for i in waiting if verdicts[i][-1].decision is Decision.REPAIR and texts[i]
+            ]
+        return [
+            Checked(crop=view.crop, caption=caption, verdicts=tuple(said), text=text)
+            for view, caption, said, text in zip(views, captions, verdicts, texts, strict=True)
+        ]
+
+    def _verify(self, cases: list[tuple[View, str]], memory: _Memory) -> list[Verdict]:
+        verifier = self.verifier
+        assert verifier is not None
+        return memory.ask(
+            "verify",
+            verifier.name,
+            [[view_inputs(view), text] for view, text in cases],
+            lambda unknown: verifier([cases[i] for i in unknown]),
+            verdict_row,
+            read_verdict,
+        )
+
+    def _whole(
+        self, view: View, caption: Caption, branches: Sequence[Checked], memory: _Memory
+    ) -> Checked:
+        """Level 1, checked after level 2: regions whose crops were rejected speak for nothing."""
+        rejected = [b.crop.region for b in branches if b.crop is not None and b.text is None]
+        left = tuple(region for region in view.regions if region not in rejected)
+        (checked,) = self._check([replace(view, regions=left)], [caption], memory)
+        if self.verifier is None:
+            return checked
+        while checked.text is not None:
+            verdict = conflict(checked.text, view.regions, branches)
+            if verdict is None:
+                break
+            verdicts = (*checked.verdicts, verdict)
+            checked = replace(checked, verdicts=verdicts, text=verdict.repaired)
+        return checked
+
+
+def _what_is_left(verdict: Verdict, text: str | None, repairs_left: int) -> str | None:
+    """A repair that nobody may verify any more is none."""
+    match verdict.decision:
+        case Decision.KEEP:
+            return text
+        case Decision.REPAIR:
+            return verdict.repaired if repairs_left else None
+        case Decision.REJECT:
+            return None
+
+
+def view_inputs(view: View) -> Any:
+    """What captions and verdicts depend on, the picture's pixels aside."""
+    crop: Crop | None = view.crop
+    image = view.picture.image
+    return [
+        [image.width, image.height],
+        crop_row(crop),
+        [[region.label, *box_row(region.box)] for region in view.regions],
+    ]

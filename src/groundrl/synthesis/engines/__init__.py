@@ -1,0 +1,1 @@
+"""Where pictures are worked on: in threads of this process, or elsewhere."""

@@ -1,0 +1,217 @@
+"""The offline verifier: captions held against detections and pixels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from PIL import Image
+
+from groundrl.boxes import intersection
+from groundrl.data.words import be, plural
+from groundrl.scenes.relations import CONVERSE
+from groundrl.scenes.vocabulary import CATEGORIES
+from groundrl.synthesis.base import View
+from groundrl.synthesis.colors import visible_colors
+from groundrl.synthesis.placing import borne_out
+from groundrl.synthesis.reading import (
+    NUMBERS,
+    Mention,
+    Reading,
+    Said,
+    read,
+    split_label,
+)
+from groundrl.synthesis.records import Decision, ErrorKind, Flaw, Region, Verdict
+
+CERTAIN: Final = 0.75
+"""Share of a region's box inside a crop from which the crop shows it beyond doubt."""
+POSSIBLE: Final = 0.1
+"""Share from which it may show it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleVerifier:
+    """Nouns against regions, numbers against how many of them there are, relations against their
+    boxes, colours against their labels and pixels; the first flaw found is repaired.
+
+    A colour is right when label or pixels bear it out. What a word means is known for
+    ``vocabulary``, the labels of the picture and the classes of the embedded world; other nouns
+    are not judged.
+    """
+
+    vocabulary: Sequence[str] = ()
+    """Further classes whose absence from the regions makes a mention wrong."""
+
+    @property
+    def name(self) -> str:
+        """The number counts changes of the rules."""
+        return " ".join(["rules 1", *self.vocabulary])
+
+    def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
+        """A verdict on each; pictures that it needs to see are loaded once."""
+        images: dict[str, Image.Image] = {}
+        return [self._judge(_Evidence(view, images), text) for view, text in cases]
+
+    def _judge(self, evidence: "_Evidence", text: str) -> Verdict:
+        view = evidence.view
+        known = {split_label(region.label)[1] for region in view.regions}
+        known |= {noun for nouns in CATEGORIES.values() for noun in nouns}
+        known |= {noun.lower() for noun in self.vocabulary}
+        own = None if view.crop is None else split_label(view.crop.region.label)[1]
+        if own is not None:
+            known.add(own)
+        reading = read(text, known)
+        if own is not None and not any(mention.noun == own for mention in reading.mentions):
+            return _rejected(f"the crop was found to show {own}; the caption says nothing of it")
+        for mention in reading.mentions:
+            verdict = _mention(mention, reading, evidence)
+            if verdict is not None:
+                return _about_something(verdict, own, known)
+        for said in reading.relations:
+            verdict = _relation(said, reading, evidence)
+            if verdict is not None:
+                return _about_something(verdict, own, known)
+        return Verdict(decision=Decision.KEEP, reason="nothing speaks against it")
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """What is known of a view; pixels are loaded when they are asked for."""
+
+    view: View
+    images: dict[str, Image.Image]
+    """That were loaded already, by digest."""
+    _colors: dict[Region, tuple[str, ...]] = field(default_factory=dict)
+
+    def regions(self, noun: str, share: float) -> list[Region]:
+        """Of that class, with at least ``share`` of their box in view."""
+        crop = self.view.crop
+        return [
+            region
+            for region in self.view.regions
+            if split_label(region.label)[1] == noun
+            and (
+                crop is None
+                or intersection(region.box, crop.box) >= share * max(region.box.area, 1e-9)
+            )
+        ]
+
+    def of(self, mention: Mention) -> list[Region]:
+        """That a mention may mean; those of its colour where there are some."""
+        regions = self.regions(mention.noun, POSSIBLE)
+        if mention.color is None:
+            return regions
+        return [r for r in regions if mention.color in self.colors(r)] or regions
+
+    def colors(self, region: Region) -> tuple[str, ...]:
+        """That the region may be said to have: the label's, then what its pixels look like."""
+        if region not in self._colors:
+            picture = self.view.picture
+            if picture.digest not in self.images:
+                self.images[picture.digest] = picture.image.load()
+            named = split_label(region.label)[0]
+            seen = visible_colors(self.images[picture.digest], region.box)
+            self._colors[region] = (() if named is None else (named,)) + seen
+        return self._colors[region]
+
+
+def _mention(mention: Mention, reading: Reading, evidence: _Evidence) -> Verdict | None:
+    """What is wrong with a noun, its number or its colour."""
+    words = reading.text[mention.start : mention.end]
+    possible = evidence.regions(mention.noun, POSSIBLE)
+    if mention.number == 0:
+        certain = evidence.regions(mention.noun, CERTAIN)
+        flaw = Flaw(kind=ErrorKind.COUNT, span=words)
+        text = reading.without_sentence(mention.sentence)
+        return _repair(flaw, f"there is a {mention.noun}", text) if certain else None
+    if not possible:
+        flaw = Flaw(kind=ErrorKind.OBJECT, span=words)
+        text = reading.without_sentence(mention.sentence)
+        return _repair(flaw, f"no {mention.noun} was found here", text)
+    if mention.color is not None and not mention.plural:
+        verdict = _color(mention, reading, evidence, possible)
+        if verdict is not None:
+            return verdict
+    if mention.number is not None and mention.color is None:
+        return _number(mention, reading, evidence)
+    return None
+
+
+def _color(
+    mention: Mention, reading: Reading, evidence: _Evidence, possible: list[Region]
+) -> Verdict | None:
+    if any(mention.color in evidence.colors(region) for region in possible):
+        return None
+    right = evidence.colors(possible[0])[0]
+    flaw = Flaw(kind=ErrorKind.ATTRIBUTE, span=reading.text[mention.start : mention.end])
+    reason = f"the {mention.noun} looks {right}"
+    if len(possible) > 1:
+        return _repair(flaw, reason, reading.without_sentence(mention.sentence))
+    assert mention.color_span is not None
+    return _repair(flaw, reason, _with_article(reading, mention.color_span, right))
+
+
+def _number(mention: Mention, reading: Reading, evidence: _Evidence) -> Verdict | None:
+    assert mention.number is not None
+    assert mention.number_span is not None
+    low = len(evidence.regions(mention.noun, CERTAIN))
+    high = len(evidence.regions(mention.noun, POSSIBLE))
+    if low <= mention.number <= high:
+        return None
+    flaw = Flaw(kind=ErrorKind.COUNT, span=reading.text[mention.start : mention.end])
+    reason = f"{low} found" if low == high else f"{low} to {high} found"
+    if low != high or low >= len(NUMBERS) or low == 0:
+        return _repair(flaw, reason, reading.without_sentence(mention.sentence))
+    noun = mention.noun if low == 1 else plural(mention.noun)
+    before, after = reading.text[: mention.start], reading.text[mention.end :]
+    verb = be(mention.noun) if low == 1 else "are"
+    for wrong in ("There is ", "There are "):
+        if before.endswith(wrong):
+            before = f"{before.removesuffix(wrong)}There {verb} "
+    return _repair(flaw, reason, f"{before}{NUMBERS[low]} {noun}{after}")
+
+
+def _relation(said: Said, reading: Reading, evidence: _Evidence) -> Verdict | None:
+    """Wrong when no two regions that may be meant bear it out, and at least two speak against."""
+    image = evidence.view.picture.image
+    pairs = [(a, b) for a in evidence.of(said.subject) for b in evidence.of(said.object) if a != b]
+    told = [borne_out(said.relation, a.box, b.box, image.width, image.height) for a, b in pairs]
+    if not told or any(answer is not False for answer in told):
+        return None
+    flaw = Flaw(kind=ErrorKind.RELATION, span=reading.text[said.subject.start : said.object.end])
+    turned = CONVERSE.get(said.relation)
+    if len(pairs) == 1 and turned is not None:
+        text = reading.replaced((said.start, said.end), turned)
+        return _repair(flaw, f"the boxes say {turned}", text)
+    text = reading.without_sentence(said.subject.sentence)
+    return _repair(flaw, "the boxes say otherwise", text)
+
+
+def _with_article(reading: Reading, span: tuple[int, int], word: str) -> str:
+    """Another word at ``span``, with the "a" or "an" before it that it asks for."""
+    before, after = reading.text[: span[0]], reading.text[span[1] :]
+    for wrong in ("a ", "an ", "A ", "An "):
+        if before == wrong or before.endswith(f" {wrong}"):
+            right = f"{wrong[0]}{'n' if word[0] in 'aeiou' else ''} "
+            return before.removesuffix(wrong) + right + word + after
+    return before + word + after
+
+
+def _repair(flaw: Flaw, reason: str, text: str) -> Verdict:
+    return Verdict(decision=Decision.REPAIR, reason=reason, flaw=flaw, repaired=text)
+
+
+def _rejected(reason: str, flaw: Flaw | None = None) -> Verdict:
+    return Verdict(
+        decision=Decision.REJECT,
+        reason=reason,
+        flaw=flaw or Flaw(kind=ErrorKind.OTHER, span=""),
+    )
+
+
+def _about_something(verdict: Verdict, own: str | None, known: set[str]) -> Verdict:
+    """Rejected instead where the repair leaves nothing, or nothing about what was found."""
+    left = read(verdict.repaired or "", known).mentions
+    if any(own is None or mention.noun == own for mention in left):
+        return verdict
+    return _rejected(verdict.reason, verdict.flaw)

@@ -1,0 +1,148 @@
+"""The files of a run: samples as JSONL and Parquet, and everything known of each picture."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from groundrl.data.schema import ARROW_SCHEMA, to_row
+from groundrl.records import Sample
+
+PICTURES: Final = "pictures.jsonl"
+SPLITS: Final = ("train", "heldout")
+PARTIAL: Final = ".partial"
+"""Ends the name of a file that is still being written."""
+ROWS: Final = 500
+"""Samples of a Parquet row group."""
+
+
+class _Lines:
+    """A JSONL file."""
+
+    def __init__(self, path: Path) -> None:
+        self._file: BinaryIO = path.open("wb")
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        # Escaped: file names need not be UTF-8.
+        self._file.write(json.dumps(row).encode() + b"\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@dataclass(slots=True)
+class _Shards:
+    """Parquet files of ``size`` samples each."""
+
+    folder: Path
+    split: str
+    size: int
+    written: int = 0
+    shards: list[Path] = field(default_factory=list)
+    _rows: list[dict[str, Any]] = field(default_factory=list)
+    _writer: pq.ParquetWriter | None = None
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._rows.append(row)
+        self.written += 1
+        if len(self._rows) == ROWS or self.written % self.size == 0:
+            self._flush()
+        if self.written % self.size == 0:
+            self.close()
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        if self._writer is None:
+            name = f"{self.split}-{len(self.shards):05}.parquet"
+            self.shards.append(self.folder / name)
+            self._writer = pq.ParquetWriter(partial(self.shards[-1]), ARROW_SCHEMA)
+        self._writer.write_table(pa.Table.from_pylist(self._rows, schema=ARROW_SCHEMA))
+        self._rows = []
+
+    def close(self) -> None:
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+def partial(path: Path) -> Path:
+    """Where a file is written before it is whole."""
+    return path.with_name(f".{path.name}{PARTIAL}")
+
+
+class Writer:
+    """Writes as pictures come, in constant memory. Files get their names when all of them are
+    whole; until then those of an earlier run stay."""
+
+    def __init__(self, folder: Path, shard_size: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for left_behind in _left_behind(folder):
+            left_behind.unlink()
+        self.folder = folder
+        self._files = [folder / name for name in (PICTURES, *(f"{s}.jsonl" for s in SPLITS))]
+        self._pictures, *lines = [_Lines(partial(path)) for path in self._files]
+        self._lines: dict[str, _Lines] = dict(zip(SPLITS, lines, strict=True))
+        self._shards: dict[str, _Shards] = {
+            split: _Shards(folder=folder, split=split, size=shard_size) for split in SPLITS
+        }
+
+    def add(self, record: Mapping[str, Any], samples: Sequence[Sample], split: str) -> str | None:
+        """One picture: what is known of it, and its samples. Returns the picture's path from the
+        folder, where it has samples."""
+        saved: dict[str, str] = {}
+        for sample in samples:
+            row = to_row(sample, self.folder, saved)
+            self._lines[split].add(row)
+            self._shards[split].add(row)
+        image = next(iter(saved.values()), None)
+        self._pictures.add({**record, "image": image})
+        return image
+
+    def finish(self) -> None:
+        """Give all files their names; shards that an earlier run had beyond ours go."""
+        self._close()
+        shards = [path for one in self._shards.values() for path in one.shards]
+        for path in (*shards, *self._files):
+            partial(path).replace(path)
+        for split in SPLITS:
+            for path in self.folder.glob(f"{split}-*.parquet"):
+                if path not in shards:
+                    path.unlink()
+
+    def _close(self) -> None:
+        for one in (self._pictures, *self._lines.values(), *self._shards.values()):
+            one.close()
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.finish()
+            return
+        for left_behind in _left_behind(self.folder):
+            left_behind.unlink()
+
+
+def _left_behind(folder: Path) -> Iterator[Path]:
+    """What a killed run was writing."""
+    yield from folder.glob(f".*{PARTIAL}")
+    yield from (folder / "images").glob(".*.tmp")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Whole, or not at all."""
+    partial(path).write_text(text, encoding="utf-8")
+    partial(path).replace(path)
