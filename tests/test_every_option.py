@@ -23,9 +23,15 @@ NEEDED = {
     "data=yolo": ["data.root=photos"],
     "data=jsonl": ["data.path=samples.jsonl"],
     "data=parquet": ["data.path=samples.parquet"],
+    "data=synthesized": ["data.root=outputs"],
     "judge=openai": ["judge.chat.model=gpt"],
     "judge=vllm": ["judge.chat.model=qwen"],
     "judge=vllm_server": ["judge.chat.model=qwen"],
+    **{
+        f"{role}={kind}": [f"{role}.chat.model=qwen"]
+        for role in ("teacher", "verifier")
+        for kind in ("openai", "transformers", "vllm", "vllm_server")
+    },
     "rollout=vllm_server": ["rollout.urls=[http://localhost:8000]"],
 }
 """What an option asks the user for."""
@@ -33,8 +39,15 @@ NEEDED = {
 BESIDE = {"benchmark=mmhal": ["judge=openai", "judge.chat.model=gpt"]}
 """Other choices that an option needs."""
 
-OF_EVALUATION = ("benchmark", "judge")
-"""Groups that evaluate.py has and train.py has not."""
+SCRIPTS = {
+    "benchmark": "evaluate",
+    "judge": "evaluate",
+    "engine": "evaluate",
+    "detector": "synthesize",
+    "teacher": "synthesize",
+    "verifier": "synthesize",
+}
+"""Groups that train.py has not, and who has them."""
 
 PLACES = {"reward/term": "+reward/term@reward.terms.extra", "stage": "stage@stage.{option}"}
 """How a group is chosen that is not chosen by its own name."""
@@ -72,7 +85,7 @@ def plain(*lines: str) -> dict[str, Any]:
     return leaves({str(key): value for key, value in tree.items()})
 
 
-@pytest.mark.parametrize("script", ["train", "evaluate"])
+@pytest.mark.parametrize("script", ["train", "evaluate", "synthesize"])
 def test_the_default_config_is_sound(script: str) -> None:
     check_config(composed(script=script))
 
@@ -85,8 +98,7 @@ def test_every_option_is_sound(file: Path) -> None:
         return
     if (file.parent.name, file.stem) == ("rollout", "vllm"):
         pytest.importorskip("vllm", reason="vLLM has no build for this machine")
-    group = file.parent.name
-    script = "evaluate" if group in OF_EVALUATION or file.stem == "frozen" else "train"
+    script = "evaluate" if file.stem == "frozen" else SCRIPTS.get(file.parent.name, "train")
     check_config(composed(*overrides(file), script=script))
 
 
@@ -105,7 +117,7 @@ def test_every_model_can_be_evaluated(model: str) -> None:
 def test_options_that_ask_for_something_say_so() -> None:
     for choice, filled in NEEDED.items():
         place, _, key = filled[0].partition("=")[0].rpartition(".")
-        script = "evaluate" if place.partition(".")[0] in OF_EVALUATION else "train"
+        script = SCRIPTS.get(place.partition(".")[0], "train")
         node = OmegaConf.select(composed(choice, script=script), place)
         assert OmegaConf.is_missing(node, key)
 

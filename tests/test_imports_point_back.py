@@ -19,6 +19,7 @@ ORDER = (
         "parallel",
         "engine",
         "boxes",
+        "images",
         "records",
         "gathering",
         "chat",

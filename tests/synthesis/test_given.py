@@ -111,7 +111,7 @@ def test_labels_that_are_not_there_are_an_error_that_says_what_to_type(
 ) -> None:
     coco(tmp_path)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="[Tt]ype (labels|images)=<"):
+    with pytest.raises(UserError, match=r"[Tt]ype (labels|images)=<"):
         GivenDetector(labels)
 
 

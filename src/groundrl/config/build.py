@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from groundrl.config.make import make
 from groundrl.config.problems import raise_all
 from groundrl.config.resolved import config_hash
-from groundrl.config.sweep_report import root_cause
 from groundrl.data.datasets import SampleList, SampleSource
 from groundrl.data.module import GroundingDataModule
 from groundrl.errors import UserError
@@ -40,17 +38,6 @@ WARMUP_KEYS = (
     ANSWER_TOKENS,
 )
 """What an SFT warm-up and the measurements around it depend on, the reward aside."""
-
-
-def make(node: DictConfig, **supplied: Any) -> Any:
-    """The object that ``node`` names, from plain Python values instead of config nodes."""
-    try:
-        return instantiate(node, _convert_="all", **supplied)
-    except InstantiationException as error:
-        cause = root_cause(error)
-        if isinstance(cause, UserError):
-            raise cause from None
-        raise
 
 
 def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining:

@@ -8,7 +8,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from groundrl.boxes import Frame
-from groundrl.config.build import make, make_trainer
+from groundrl.config.build import make_trainer
+from groundrl.config.make import make
 from groundrl.config.resolved import RESOLVED
 from groundrl.errors import UserError
 from groundrl.evaluation.asking import Respondent

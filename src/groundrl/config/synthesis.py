@@ -4,12 +4,12 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from groundrl.config.build import make
-from groundrl.errors import UserError
+from groundrl.config.make import make
 from groundrl.scenes.questions import LICENCE
 from groundrl.stages.synthesize import Synthesis
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.base import PictureSource
+from groundrl.synthesis.pictures import FolderPictures
 
 RESULTS = "synthesis.sqlite"
 
@@ -27,7 +27,7 @@ def build_synthesis(cfg: DictConfig, run_dir: Path) -> Synthesis:
         ),
         engine=make(cfg.engine),
         questions=make(cfg.questions),
-        licence=LICENCE if cfg.images is None else cfg.licence,
+        licence=LICENCE if cfg.images == "world" else cfg.licence,
         cache=(run_dir if cfg.cache_dir is None else Path(cfg.cache_dir)) / RESULTS,
         shard_size=cfg.shard_size,
         run_dir=run_dir,
@@ -35,6 +35,4 @@ def build_synthesis(cfg: DictConfig, run_dir: Path) -> Synthesis:
 
 
 def _pictures(cfg: DictConfig) -> PictureSource:
-    if cfg.images is None:
-        return make(cfg.scenes)
-    raise UserError("images: not yet")
+    return make(cfg.scenes) if cfg.images == "world" else FolderPictures(cfg.images)

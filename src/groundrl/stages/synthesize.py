@@ -18,7 +18,7 @@ from groundrl.synthesis.card import card
 from groundrl.synthesis.engines.base import Engine, Task
 from groundrl.synthesis.samples import Questions, made_by, written
 from groundrl.synthesis.store import Store
-from groundrl.synthesis.writing import Writer, write_text
+from groundrl.synthesis.writing import LEFT_OUT, Writer, write_text
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,6 +101,12 @@ class Synthesis:
         return told
 
     def _write(self, seconds: float) -> None:
+        left_out = self.pictures.left_out
+        if left_out:
+            self.counts["left_out"] = len(left_out)
+            lines = "".join(f"{name}\t{reason}\n" for name, reason in sorted(left_out.items()))
+            write_text(self.run_dir / LEFT_OUT, lines)
+            print(f"{len(left_out)} files are no usable pictures: {self.run_dir / LEFT_OUT}")
         figures = {
             **{name: float(value) for name, value in sorted(self.counts.items())},
             **{name: float(value) for name, value in sorted(self.tally.counts.items())},

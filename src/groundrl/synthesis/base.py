@@ -5,7 +5,7 @@ Threads may call all of them at once. One that computes in this process says wit
 how much it likes to be asked together, and is then called by one thread at a time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -28,6 +28,11 @@ class PictureSource(Protocol):
     @property
     def name(self) -> str:
         """Of the data set, for provenance."""
+        ...
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """Why files are no pictures, by their paths; complete when all pictures were asked for."""
         ...
 
     def __len__(self) -> int: ...

@@ -61,12 +61,9 @@ def merge(annotated: Annotated) -> Merged:
     whole = annotated.whole.text
     readings = [read(text, nouns) for text in ([] if whole is None else [whole])]
     caption, linked = _linked(readings[0], things) if readings else ((), set())
-    for index, thing in enumerate(things):
-        if index not in linked:
-            also = "also " if caption else ""
-            article = indefinite(thing.label).removesuffix(thing.label)
-            words = f"There {be(thing.noun)} {also}{article}"
-            caption = _joined(caption, (words, thing.grounding, "."))
+    rest = [thing for index, thing in enumerate(things) if index not in linked]
+    if rest:
+        caption = _joined(caption, _there_is(rest, also=bool(caption)))
     readings += [read(thing.caption, nouns) for thing in things]
     kept = [thing.region for thing in things]
     return Merged(
@@ -88,6 +85,17 @@ def referent(mention: Mention, things: Sequence[Thing]) -> int | None:
         of_color = [i for i in found if things[i].color == mention.color]
         found = of_color or [i for i in found if things[i].color is None]
     return found[0] if len(found) == 1 else None
+
+
+def _there_is(things: Sequence[Thing], also: bool) -> Segments:
+    """ "There is also a A, a B and a C." """
+    parts: list[str | Grounding] = [f"There {be(things[0].noun)} {'also ' if also else ''}"]
+    for index, thing in enumerate(things):
+        if index:
+            parts.append(" and " if index == len(things) - 1 else ", ")
+        article = indefinite(thing.label).removesuffix(thing.label)
+        parts = [*parts[:-1], f"{parts[-1]}{article}", thing.grounding]
+    return (*parts, ".")
 
 
 def _linked(reading: Reading, things: Sequence[Thing]) -> tuple[Segments, set[int]]:

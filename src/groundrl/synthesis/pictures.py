@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,6 +166,11 @@ class ScenePictures:
     image_size: int = 160
     """Width and height, pixels."""
     name: str = "world"
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """Nothing."""
+        return {}
 
     def __post_init__(self) -> None:
         """Raises UserError for unknown words."""

@@ -1,7 +1,9 @@
 """The files of a run: samples as JSONL and Parquet, and everything known of each picture."""
 
+import fcntl
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -11,10 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from groundrl.data.schema import ARROW_SCHEMA, to_row
+from groundrl.errors import UserError
 from groundrl.records import Sample
 
 PICTURES: Final = "pictures.jsonl"
 SPLITS: Final = ("train", "heldout")
+LEFT_OUT: Final = "left_out.txt"
+LOCK: Final = ".lock"
 PARTIAL: Final = ".partial"
 """Ends the name of a file that is still being written."""
 ROWS: Final = 500
@@ -83,6 +88,9 @@ class Writer:
 
     def __init__(self, folder: Path, shard_size: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        # The first table imports pandas: seconds in which a server would stand idle later.
+        pa.Table.from_pylist([], schema=ARROW_SCHEMA)
+        self._lock = _locked(folder)
         for left_behind in _left_behind(folder):
             left_behind.unlink()
         self.folder = folder
@@ -129,11 +137,29 @@ class Writer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self.finish()
-            return
-        for left_behind in _left_behind(self.folder):
-            left_behind.unlink()
+        try:
+            if kind is None:
+                self.finish()
+        finally:
+            # Buffers of a full disk cannot be emptied; what went wrong is told already.
+            with suppress(OSError):
+                self._close()
+            for left_behind in _left_behind(self.folder):
+                left_behind.unlink()
+            self._lock.close()
+
+
+def _locked(folder: Path) -> BinaryIO:
+    """Held until it is closed, or its process ends. Raises UserError where another run holds it."""
+    file = (folder / LOCK).open("wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise UserError(
+            f"{folder}: another run is writing here; wait for it, or type output_dir=<folder>"
+        ) from error
+    return file
 
 
 def _left_behind(folder: Path) -> Iterator[Path]:

@@ -10,7 +10,7 @@ from groundrl.scenes.source import SceneImage
 from groundrl.synthesis.base import View
 from groundrl.synthesis.records import Caption, ErrorKind
 from groundrl.synthesis.teachers.facts import Facts, facts_of
-from groundrl.synthesis.teachers.statements import MAX_NUMBER, Statement, spoiled
+from groundrl.synthesis.teachers.statements import MAX_NUMBER, Statement, named, spoiled
 
 PLANTED: Final = (ErrorKind.OBJECT, ErrorKind.ATTRIBUTE, ErrorKind.RELATION, ErrorKind.COUNT)
 MAX_RELATIONS: Final = 3
@@ -66,14 +66,14 @@ def _whole(facts: Facts, rng: random.Random) -> list[Statement]:
     left = set(range(len(facts.things)))
     relations = rng.sample(facts.relations, len(facts.relations))
     for i, relation, j in relations:
-        if {i, j} & left and len(said) < MAX_RELATIONS:
+        # "A zebra is left of a zebra" would be true of any two.
+        told = named(facts.things[i]) != named(facts.things[j])
+        if told and {i, j} & left and len(said) < MAX_RELATIONS:
             said.append(Statement(thing=facts.things[i], relation=relation, other=facts.things[j]))
             left -= {i, j}
     alone = [facts.things[i] for i in sorted(left)]
     # Photographs hold many things of a kind: one sentence names them all.
-    named = list(dict.fromkeys((thing.noun, thing.color) for thing in alone))
-    first = {(thing.noun, thing.color): thing for thing in reversed(alone)}
-    said += [Statement(thing=first[key]) for key in named]
+    said += [Statement(thing=thing) for thing in {named(thing): thing for thing in alone}.values()]
     return [*said, *_count(facts, rng)]
 
 
@@ -81,8 +81,12 @@ def _part(facts: Facts, rng: random.Random) -> list[Statement]:
     """What a crop is about, how it stands to something else, and how many there are of its kind."""
     main = facts.things[0]
     said = [Statement(thing=main, opening="This")]
-    own = [(i, r, j) for i, r, j in facts.relations if i == 0]
-    for _, relation, j in rng.sample(own, min(1, len(own))):
+    own = [
+        (relation, j)
+        for i, relation, j in facts.relations
+        if i == 0 and named(facts.things[j]) != named(main)
+    ]
+    for relation, j in rng.sample(own, min(1, len(own))):
         said.append(Statement(thing=main, relation=relation, other=facts.things[j]))
     number = sum(thing.noun == main.noun for thing in facts.things)
     if number <= MAX_NUMBER:
