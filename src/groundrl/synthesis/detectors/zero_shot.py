@@ -1,0 +1,78 @@
+"""What open-set detectors of ``transformers`` have in common."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
+
+from groundrl.errors import UserError
+from groundrl.policy.fingerprint import fingerprint
+from groundrl.synthesis.detectors.base import checked_vocabulary, named
+from groundrl.synthesis.records import Picture
+
+
+class ZeroShotDetector:
+    """A model that looks for the labels it is told."""
+
+    def __init__(
+        self,
+        path: str,
+        vocabulary: Sequence[str],
+        kinds: tuple[str, ...],
+        batch_size: int,
+        device: str | None,
+        *settings: object,
+    ) -> None:
+        """``path``: a hub id or a folder with a model of one of ``kinds``. ``device``: None takes a
+        GPU where there is one. ``settings``: what else answers depend on. Raises UserError."""
+        self.vocabulary = checked_vocabulary(vocabulary)
+        self.batch_size = batch_size
+        """Pictures of equal size in one pass."""
+        self.model, self.processor = load(path, kinds)
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.model.eval().requires_grad_(False).to(self.device)
+        self.name = named(
+            self.model.config.model_type,
+            fingerprint(self.model.state_dict().values()),
+            self.model.config.to_json_string(),
+            self.processor.image_processor.to_json_string(),
+            self.vocabulary,
+            settings,
+        )
+        """Of weights, sizes, thresholds, vocabulary and prompt."""
+
+    def batches(self, pictures: Sequence[Picture]) -> Iterator[tuple[list[int], list[Any]]]:
+        """Indices and decoded pictures of equal size, at most ``batch_size`` of them.
+
+        Padding would reach the pixels beside it through the backbone, and a picture would be seen
+        differently in company.
+        """
+        alike: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for index, picture in enumerate(pictures):
+            alike[picture.image.width, picture.image.height].append(index)
+        for indices in alike.values():
+            for start in range(0, len(indices), self.batch_size):
+                chosen = indices[start : start + self.batch_size]
+                yield chosen, [pictures[index].image.load() for index in chosen]
+
+
+def load(path: str, kinds: tuple[str, ...]) -> tuple[Any, Any]:
+    """Model and processor. Raises UserError for what is no model of one of ``kinds``."""
+    try:
+        processor = AutoProcessor.from_pretrained(path)
+        model = AutoModelForZeroShotObjectDetection.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        hint = "" if Path(path).exists() else " (no such folder, and the hub did not deliver it)"
+        raise UserError(
+            f"cannot load detector.path={path}{hint}: {error}. Type detector.path=<folder or hub "
+            f"id> of a model of the kind {' or '.join(kinds)}."
+        ) from error
+    if model.config.model_type not in kinds:
+        raise UserError(
+            f"detector.path={path} is a {model.config.model_type}, not a {' or '.join(kinds)}: "
+            "choose another detector= or another path"
+        )
+    return model, processor
