@@ -67,7 +67,7 @@ def test_a_finished_run_has_every_section(run_dir: Path) -> None:
         "Config",
     ]
     assert page.counts["article"] == page.counts["img"] == 3 * 4
-    assert page.counts["figure"] == 1 + 2  # one metric with an interval, two curves
+    assert page.counts["figure"] == 1 + 2  # the metric with an interval, two curves
     text = file.read_text()
     assert "0.750 ± 0.050" in text
     assert text.index("<details>") < text.index("tabletop/color/acc")
