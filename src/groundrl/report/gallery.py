@@ -1,8 +1,6 @@
 """Cards of answers: picture, boxes and reasoning; a phrase lights up together with its box."""
 
-import base64
 import html
-import io
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -13,18 +11,23 @@ from PIL import Image
 from groundrl.errors import UserError
 from groundrl.records import Grounding
 from groundrl.report.answers import RESULT, Answer, picked
+from groundrl.report.parts import (
+    MOST_BOXES,
+    MOST_CHARACTERS,
+    Size,
+    box_layer,
+    cut,
+    facets,
+    filters,
+    inline_jpeg,
+    picture,
+)
 
-PICTURE_SIDE, JPEG_QUALITY = 400, 80
+PICTURE_SIDE = 400
 """Pixels of the longer side; smaller pictures are enlarged by the browser."""
 CONTEXT_SIDE = 120
-MOST_CHARACTERS, MOST_BOXES = 4000, 40
-"""Of one answer; the rest is counted. The page stays small whatever a model says."""
-MOST_BUTTONS = 7
-"""More values to choose from become a list."""
 TAG = re.compile(r"(&lt;/?\w+&gt;)")
 SHOWN_ELSEWHERE = frozenset({"correct", "box_iou"})
-
-Size = tuple[int, int]
 
 
 def gallery(run_dir: Path, stages: Sequence[Sequence[Answer]]) -> str:
@@ -34,19 +37,16 @@ def gallery(run_dir: Path, stages: Sequence[Sequence[Answer]]) -> str:
     picks = picked(stages)
     rows = [_facets(pick, answer) for pick, answer in picks]
     names = [answers[0].stage for answers in stages]
-    filters = _filter("stage", names, names[-1]) + "".join(
-        _filter(key, sorted({row[key] for row in rows}), "") for key in rows[0] if key != "stage"
-    )
+    choices = {key: sorted({row[key] for row in rows}) for key in rows[0]} | {"stage": names}
     cards = "".join(
-        _card(run_dir, answer, facets) for (_, answer), facets in zip(picks, rows, strict=True)
+        _card(run_dir, answer, row) for (_, answer), row in zip(picks, rows, strict=True)
     )
     total = sum(map(len, stages))
     legend = '<span class="key">true</span> &nbsp; <span class="key said">predicted</span>'
     return (
-        f'<div class="filters">{filters}<div><input type="search" aria-label="words" '
-        'placeholder="words in a card"></div></div>'
-        f'<p class="soft"><span id="count"></span>; the worst and the best of {total} &nbsp; '
-        f"{legend} &nbsp; Point at a phrase or a box, or reach it with the Tab key: the two light "
+        f"{filters(choices, pressed={'stage': names[-1]})}"
+        '<p class="soft"><span id="count" data-of="answers"></span>; the worst and the best of '
+        f"{total} &nbsp; {legend} &nbsp; Point at a phrase or a box, or reach it with the Tab key: the two light "
         f'up together.</p><div class="gallery">{cards}</div>'
     )
 
@@ -62,34 +62,14 @@ def _facets(pick: str, answer: Answer) -> dict[str, str]:
     }
 
 
-def _filter(key: str, values: list[str], pressed: str) -> str:
-    """Buttons, or a list of many values; nothing where there is nothing to choose."""
-    if len(values) < 2:
-        return ""
-    named = [(html.escape(value), html.escape(value or "all")) for value in ["", *values]]
-    if len(values) > MOST_BUTTONS:
-        options = "".join(f'<option value="{value}">{name}</option>' for value, name in named)
-        return (
-            f'<div><label><span class="soft">{key}</span> '
-            f'<select data-key="{key}">{options}</select></label></div>'
-        )
-    buttons = "".join(
-        f'<button data-key="{key}" data-value="{value}" '
-        f'aria-pressed="{str(value == html.escape(pressed)).lower()}">{name}</button>'
-        for value, name in named
-    )
-    return f'<div><span class="soft">{key}</span>{buttons}</div>'
-
-
-def _card(run_dir: Path, answer: Answer, facets: dict[str, str]) -> str:
-    data = " ".join(f'data-{key}="{html.escape(value)}"' for key, value in facets.items())
+def _card(run_dir: Path, answer: Answer, row: dict[str, str]) -> str:
     options = ", ".join(
         f"<b>{html.escape(option)}</b>" if option in answer.answers else html.escape(option)
         for option in answer.options or dict.fromkeys(answer.answers)
     )
     return (
-        f'<article class="card" {data}>{_pictures(run_dir, answer)}<div class="about">'
-        f'<p class="question">{html.escape(_cut(answer.question))}</p>'
+        f'<article class="card" {facets(row)}>{_pictures(run_dir, answer)}<div class="about">'
+        f'<p class="question">{html.escape(cut(answer.question))}</p>'
         f'<p class="options">{options}</p>{_truth(answer.true)}'
         f'<p class="text" tabindex="0">{_text(answer)}</p>{_notes(answer)}</div></article>'
     )
@@ -147,10 +127,6 @@ def _plain(text: str) -> str:
     return TAG.sub(r'<span class="tag">\1</span>', html.escape(text, quote=False))
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} …"
-
-
 def _pictures(run_dir: Path, answer: Answer) -> str:
     """The picture under its boxes, and what was shown after it. Where the run kept no picture the
     boxes stand on an empty sheet; without boxes there is nothing to show."""
@@ -174,10 +150,7 @@ def _pictures(run_dir: Path, answer: Answer) -> str:
         for kind, group in groups
         for index, one in enumerate(group[:MOST_BOXES])
     ]
-    # Small boxes last: they lie on top and can be pointed at.
-    layers = "".join(layer for _, layer in sorted(drawn, reverse=True, key=lambda one: one[0]))
-    ratio = f'style="aspect-ratio:{size[0]}/{size[1]}"'
-    return f'<div class="picture" {ratio}>{inside}{layers}</div>{strip}'
+    return picture(inside, drawn, size) + strip
 
 
 def _reach(ends: Iterable[float]) -> int:
@@ -185,18 +158,10 @@ def _reach(ends: Iterable[float]) -> int:
 
 
 def _box(kind: str, index: int, one: Grounding, size: Size) -> tuple[float, str]:
-    """Its area and its element; what leaves the picture is cut at the edge."""
-    box, (width, height) = one.box, size
-    x1, x2 = (100 * min(max(x / width, 0), 1) for x in (box.x1, box.x2))
-    y1, y2 = (100 * min(max(y / height, 0), 1) for y in (box.y1, box.y2))
-    name = f"{'true' if kind == 'true' else 'predicted'} box: {one.label}"
-    number_ = f"<b>{index + 1}</b>" if kind == "said" else ""
-    place = f"left:{x1:.2f}%;top:{y1:.2f}%;width:{x2 - x1:.2f}%;height:{y2 - y1:.2f}%"
-    return (x2 - x1) * (y2 - y1), (
-        f'<span class="box {kind}" tabindex="0" role="img" data-box="{kind}{index}" '
-        f'aria-label="{html.escape(name)}" title="{html.escape(name)}" style="{place}">'
-        f"{number_}</span>"
-    )
+    true = kind == "true"
+    name = f"{'true' if true else 'predicted'} box: {one.label}"
+    number = None if true else index + 1
+    return box_layer(kind, f"{kind}{index}", name, one.box, size, number)
 
 
 def _read(run_dir: Path, name: str, answer: Answer, side: int) -> tuple[str, Size] | None:
@@ -210,9 +175,4 @@ def _read(run_dir: Path, name: str, answer: Answer, side: int) -> tuple[str, Siz
     if not file.is_file():
         return None
     with Image.open(file) as image:
-        size = image.size
-        small = image.convert("RGB")
-    small.thumbnail((side, side))
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}", size
+        return inline_jpeg(image, side), image.size

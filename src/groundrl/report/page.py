@@ -56,7 +56,7 @@ button[aria-pressed=true]{background:var(--accent);border-color:var(--accent);co
 .gallery{display:grid;gap:.9rem;align-items:start;
 grid-template-columns:repeat(auto-fill,minmax(min(100%,300px),1fr))}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden}
-.card[hidden]{display:none}
+.card[hidden],.entry[hidden]{display:none}
 .picture{position:relative;background:var(--page);overflow:hidden}
 .picture img{display:block;width:100%;height:100%}
 .absent{position:absolute;inset:auto 0 .4rem;text-align:center;color:var(--soft);font-size:.8rem}
@@ -88,14 +88,26 @@ border:2px solid var(--true)}.key.said::before{border-color:var(--said);border-w
 SCRIPT = """
 const chosen = {};
 const words = document.querySelector(".filters input");
+// A choice says nothing of what lacks its key. Entries of a card are chosen one by one; a list of
+// them that is asked for and has nothing left hides its card.
+const fits = one => Object.entries(chosen)
+  .every(([k, v]) => !v || !(k in one.dataset) || one.dataset[k].split("\\n").includes(v));
+function emptied(list) {
+  const entries = [...list.querySelectorAll(".entry")];
+  for (const entry of entries) entry.hidden = !fits(entry);
+  return list.dataset.keys.split(" ").some(k => chosen[k]) && entries.every(e => e.hidden);
+}
 function show() {
   const cards = [...document.querySelectorAll(".card")];
   const wanted = words?.value.trim().toLowerCase();
-  for (const card of cards)
-    card.hidden = Object.entries(chosen).some(([k, v]) => v && card.dataset[k] !== v)
+  for (const card of cards) {
+    const empty = [...card.querySelectorAll(".entries")].map(emptied);
+    card.hidden = !fits(card) || empty.includes(true)
       || !!wanted && !card.textContent.toLowerCase().includes(wanted);
+  }
   for (const place of document.querySelectorAll("#count"))
-    place.textContent = `${cards.filter(c => !c.hidden).length} of ${cards.length} answers`;
+    place.textContent =
+      `${cards.filter(c => !c.hidden).length} of ${cards.length} ${place.dataset.of}`;
 }
 for (const button of document.querySelectorAll(".filters button")) {
   const {key, value} = button.dataset;
@@ -116,7 +128,7 @@ function light(card, at) {
   card.classList.toggle("lighting", !!at);
   for (const one of card.querySelectorAll("[data-box]"))
     one.classList.toggle("lit", !!at && one.dataset.box === at.dataset.box);
-  const text = card.querySelector(".text"), phrase = text.querySelector(".lit");
+  const phrase = card.querySelector(".text .lit"), text = phrase?.closest(".text");
   if (!phrase || phrase === at) return;
   const [view, place] = [text.getBoundingClientRect(), phrase.getBoundingClientRect()];
   if (place.top < view.top || place.bottom > view.bottom)
