@@ -12,6 +12,7 @@ from groundrl.errors import UserError
 from groundrl.records import Grounding
 from groundrl.report.answers import RESULT, Answer, picked
 from groundrl.report.parts import (
+    HINT,
     MOST_BOXES,
     MOST_CHARACTERS,
     Size,
@@ -46,8 +47,7 @@ def gallery(run_dir: Path, stages: Sequence[Sequence[Answer]]) -> str:
     return (
         f"{filters(choices, pressed={'stage': names[-1]})}"
         '<p class="soft"><span id="count" data-of="answers"></span>; the worst and the best of '
-        f"{total} &nbsp; {legend} &nbsp; Point at a phrase or a box, or reach it with the Tab key: the two light "
-        f'up together.</p><div class="gallery">{cards}</div>'
+        f'{total} &nbsp; {legend} &nbsp; {HINT}</p><div class="gallery">{cards}</div>'
     )
 
 

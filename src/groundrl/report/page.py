@@ -4,13 +4,14 @@ import html
 
 from groundrl.report.overlay import BRIGHT, PREDICTED, TRUE
 
+REPORT = "report.html"
 COLORS = f""":root{{--true:{TRUE};--true-line:{BRIGHT[TRUE]};--said:{PREDICTED};
---said-line:{BRIGHT[PREDICTED]};--plate:{PREDICTED}}}"""
+--said-line:{BRIGHT[PREDICTED]};--plate:{PREDICTED};--true-plate:{TRUE}}}"""
 CSS = """
 :root{color-scheme:light dark;--page:#f7f7f5;--card:#fff;--ink:#1c1e22;--soft:#656b75;
---line:#e2e3e0;--accent:#2563c9;--right:#0d7a3c;--wrong:#b3261e;--warn:#fff3d6}
+--line:#e2e3e0;--accent:#2563c9;--right:#0d7a3c;--wrong:#b3261e;--mended:#8a5a00;--warn:#fff3d6}
 @media(prefers-color-scheme:dark){:root{--page:#131518;--card:#1c1f23;--ink:#e8e9eb;
---soft:#9aa1ac;--line:#31353c;--accent:#74a7ff;--right:#52c987;--wrong:#ff8a80;
+--soft:#9aa1ac;--line:#31353c;--accent:#74a7ff;--right:#52c987;--wrong:#ff8a80;--mended:#e6b455;
 --true:#2cc06e;--said:#f05dc0;--warn:#40351a}}
 *{box-sizing:border-box}
 body{margin:0 auto;padding:2rem 1.25rem 4rem;max-width:1240px;background:var(--page);
@@ -71,6 +72,7 @@ line-height:1.15;padding:0 4px}
 background:color-mix(in srgb,var(--said) 14%,transparent)}
 .phrase b{color:var(--said)}.phrase sup{color:var(--said);font-weight:700;line-height:0}
 .phrase.true{background:color-mix(in srgb,var(--true) 16%,transparent);padding:0 .3em}
+.phrase.true sup{color:var(--true)}
 .phrase.lit{background:var(--said);color:#fff}.phrase.true.lit{background:var(--true)}
 .phrase.lit *{color:inherit}
 :focus-visible{outline:2px solid var(--accent);outline-offset:1px}
@@ -83,6 +85,29 @@ margin-top:.5rem;padding-top:.5rem}.tag{color:var(--soft)}
 .right{color:var(--right)}.wrong{color:var(--wrong)}.chip.right,.chip.wrong{font-weight:600}
 .key::before{content:"";display:inline-block;width:.75em;height:.75em;margin-right:.35em;
 border:2px solid var(--true)}.key.said::before{border-color:var(--said);border-width:3px}
+.key.unseen::before{border:2px dotted var(--soft)}
+.box.true b{background:var(--true-plate)}.box.unseen{border:2px dotted #fff}
+.box.unseen b{background:#000a}
+.crowded .box b{display:none}.crowded .box.lit b{display:block}
+.tables{columns:2 400px;column-gap:.8rem}.tables>div{break-inside:avoid;margin-bottom:.8rem}
+.tables td{white-space:pre-wrap;overflow-wrap:anywhere}
+.sheets{grid-template-columns:minmax(0,1fr)}.sheet{overflow:clip}
+.sheet h3{margin:.9rem 0 .2rem}.chip.mended{color:var(--mended)}
+.sheet .text,.sheet .options{border:0;margin:0;padding:0;font:inherit;max-height:13rem}
+.look .chips{padding:0 .7rem}
+@media(min-width:820px){.sheet{display:grid;grid-template-columns:minmax(0,2fr) minmax(0,3fr)}
+.look{position:sticky;top:0;align-self:start}}
+.captions,.questions{display:grid;gap:.5rem .9rem;
+grid-template-columns:repeat(auto-fill,minmax(min(100%,290px),1fr))}
+.entry{border-radius:8px;min-width:0}
+.caption{display:flex;gap:.6rem;align-items:flex-start;padding:.25rem}
+.caption[data-level="whole picture"]{grid-column:1/-1}.caption>div{min-width:0;flex:1}
+.caption.lit{background:color-mix(in srgb,var(--accent) 14%,transparent)}
+.caption img{width:84px;max-height:110px;object-fit:contain;border-radius:4px}
+.caption p{margin:0}.said,.why{overflow-wrap:anywhere;max-height:11rem;overflow-y:auto}
+.why{color:var(--soft);font-size:.82rem}.why .chip{padding:0 .45rem}
+del{color:var(--wrong)}ins{color:var(--right);text-decoration:none;font-weight:600}
+mark{color:inherit;background:color-mix(in srgb,var(--wrong) 20%,transparent);border-radius:3px}
 """
 
 SCRIPT = """

@@ -3,7 +3,7 @@
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PIL import Image
 
@@ -16,11 +16,12 @@ MOST_BUTTONS = 7
 """More values to choose from become a list."""
 SEVERAL = "\n"
 """Between the values that one card or entry has for one filter."""
+HINT = "Point at a phrase or a box, or reach it with the Tab key: the two light up together."
 
 Size = tuple[int, int]
 
 
-def filters(choices: dict[str, list[str]], pressed: dict[str, str] | None = None) -> str:
+def filters(choices: Mapping[str, Sequence[str]], pressed: Mapping[str, str] | None = None) -> str:
     """One row: per name the values to choose from, and a field for words. Nothing is offered
     where there is nothing to choose."""
     inside = "".join(
@@ -51,7 +52,7 @@ def _filter(key: str, values: Sequence[str], pressed: str) -> str:
     return f'<div><span class="soft">{key}</span>{buttons}</div>'
 
 
-def facets(values: dict[str, str | Sequence[str]]) -> str:
+def facets(values: Mapping[str, str | Sequence[str]]) -> str:
     """The attributes that filters look at."""
     return " ".join(
         f'data-{key}="{html.escape(value if isinstance(value, str) else SEVERAL.join(value))}"'

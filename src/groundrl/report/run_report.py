@@ -16,19 +16,19 @@ from groundrl.errors import UserError
 from groundrl.report.answers import Answer, read_answers
 from groundrl.report.benchmarks import results
 from groundrl.report.gallery import gallery
-from groundrl.report.page import chips, page, section
+from groundrl.report.page import REPORT, chips, page, section
 from groundrl.report.svg import Dot, dot_whisker, line_chart
 from groundrl.report.tables import (
     BOUNDS,
     Metrics,
     Table,
     before_after,
+    duration,
     is_headline,
     metric_names,
     to_html,
 )
 
-REPORT = "report.html"
 NOT_CURVES = ("epoch", "hp_metric", "hparam/")
 COLLAPSED = frozenset({"time"})
 PLACES = frozenset({"output_dir", "cache_dir", "judgements", "resume"})
@@ -153,15 +153,6 @@ def _title(run_dir: Path, config: str) -> tuple[str, list[str]]:
         if shown and (listed or isinstance(value, plain)):
             facts.append(fact)
     return ", ".join(title) or run_dir.resolve().name, facts
-
-
-def duration(seconds: float) -> str:
-    """``42 s``, ``3 min 05 s``, ``2 h 10 min``."""
-    if seconds < 60:
-        return f"{seconds:.3g} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
 def _results(stages: Mapping[str, Metrics]) -> str:

@@ -91,6 +91,15 @@ def number(value: int | float) -> str:
     return f"{value:z.{3 if size < 10 else 2 if size < 100 else 1}f}"
 
 
+def duration(seconds: float) -> str:
+    """``42 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
 def estimate(metrics: Metrics, name: str) -> str:
     """``0.734 ± 0.021``: the value and half the width of its 95 % interval; empty if absent."""
     if name not in metrics:

@@ -1,0 +1,79 @@
+"""Which pictures of a synthesis a page shows: few of many, and something of everything."""
+
+from bisect import insort
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+from groundrl.evaluation.verification import planted_error
+from groundrl.records import Sample
+from groundrl.synthesis.records import Annotated, Checked, Ending
+
+MOST: Final = 200
+"""Pictures."""
+MOST_REASONS: Final = 2000
+"""Different ones that are counted apart; models may give one reason per caption."""
+OTHERS: Final = "(other reasons)"
+WORST_FIRST: Final = (Ending.REJECTED, Ending.REPAIRED, Ending.KEPT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A picture and what was made of it; its pixels are loaded when it is drawn."""
+
+    annotated: Annotated
+    samples: tuple[Sample, ...]
+    split: str
+
+    @property
+    def captions(self) -> tuple[Checked, ...]:
+        """Level 1, then level 2."""
+        return (self.annotated.whole, *self.annotated.branches)
+
+    @property
+    def group(self) -> tuple[int, str, str]:
+        """Worst ending, the first error of a caption that ended so, and whether an error was
+        missed or imagined."""
+        endings = [WORST_FIRST.index(caption.ending) for caption in self.captions]
+        worst = min(endings)
+        first = self.captions[endings.index(worst)].flaws
+        planted = {planted_error(caption) for caption in self.captions}
+        told = next((one for one in ("missed", "false alarm") if one in planted), "")
+        return worst, first[0].kind if first else "", told
+
+
+@dataclass(slots=True)
+class Showcase:
+    """At most ``most`` pictures, in constant memory. While there are more, the largest group gives
+    up one, so that rare errors stay; within a group the digests draw lots."""
+
+    most: int = MOST
+    seen: int = 0
+    reasons: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """(verdict, kind of error, reason) -> captions; without ``keep``."""
+    _groups: dict[tuple[int, str, str], list[Shown]] = field(default_factory=dict)
+
+    def add(self, shown: Shown) -> None:
+        """Look at the next picture."""
+        self.seen += 1
+        for caption in shown.captions:
+            self._count(caption)
+        insort(self._groups.setdefault(shown.group, []), shown, key=_lot)
+        if sum(map(len, self._groups.values())) > self.most:
+            largest = max(self._groups, key=lambda group: (len(self._groups[group]), group))
+            self._groups[largest].pop()
+
+    def _count(self, caption: Checked) -> None:
+        for verdict in caption.verdicts:
+            if verdict.flaw is not None:
+                key = (str(verdict.decision), str(verdict.flaw.kind), verdict.reason)
+                known = key in self.reasons or len(self.reasons) < MOST_REASONS
+                self.reasons[key if known else (*key[:2], OTHERS)] += 1
+
+    def picked(self) -> list[Shown]:
+        """Rejected first, then repaired, then kept."""
+        return [shown for group in sorted(self._groups) for shown in self._groups[group]]
+
+
+def _lot(shown: Shown) -> tuple[str, str]:
+    return shown.annotated.picture.digest, shown.annotated.picture.id
