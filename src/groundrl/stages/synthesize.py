@@ -3,15 +3,20 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from groundrl.errors import UserError
 from groundrl.evaluation.verification import Tally
 from groundrl.progress import ProgressLine
 from groundrl.records import Provenance
+from groundrl.report.page import REPORT
+from groundrl.report.showcase import Showcase, Shown
+from groundrl.report.synthesis import synthesis_page
+from groundrl.report.tables import duration
 from groundrl.synthesis.annotate import Annotator, Outcome
 from groundrl.synthesis.base import PictureSource
 from groundrl.synthesis.card import card
@@ -38,6 +43,7 @@ class Synthesis:
     run_dir: Path
     tally: Tally = field(default_factory=Tally)
     counts: Counter[str] = field(default_factory=Counter)
+    showcase: Showcase = field(default_factory=Showcase)
 
     def run(self) -> int:
         """Write the run directory; returns how many pictures are unfinished, since somebody could
@@ -51,6 +57,9 @@ class Synthesis:
                 else:
                     made = written(outcome.annotated, self.annotator, self.questions, self._source)
                     self.tally.add(outcome.annotated)
+                    self.showcase.add(
+                        Shown(annotated=outcome.annotated, samples=made.samples, split=made.split)
+                    )
                     self.counts.update(f"samples/{made.split}/{s.kind}" for s in made.samples)
                     self.counts.update(f"dropped/{kind}" for kind in made.dropped)
                     self.counts.update([f"pictures/{made.split}"])
@@ -88,17 +97,24 @@ class Synthesis:
         if refused:
             raise refused[0]
 
+    def _rates(self, seconds: float) -> list[str]:
+        """Pictures per second; tokens and cost where there are any."""
+        told = [f"{self.counts['pictures'] / max(seconds, 1e-9):.1f} pictures/s"]
+        if self.tally.counts["tokens"]:
+            told.append(f"{self.tally.counts['tokens']:,} tokens")
+        if self.annotator.cost:
+            told.append(f"cost {self.annotator.cost:.2f}")
+        return told
+
     def _told(self, start: float) -> list[str]:
-        count, tally = self.counts, self.tally.counts
-        told = [f"{count['pictures'] / max(time.perf_counter() - start, 1e-9):.1f} pictures/s"]
+        speed, *spent = self._rates(time.perf_counter() - start)
+        told, tally = [speed], self.tally.counts
         if tally["captions"]:
             rejected = tally["level_1/rejected"] + tally["level_2/rejected"]
             told.append(f"{100 * rejected / tally['captions']:.0f} % rejected")
-        if tally["tokens"]:
-            told.append(f"{tally['tokens']:,} tokens")
-        if count["unfinished"]:
-            told.append(f"{count['unfinished']} unfinished")
-        return told
+        if self.counts["unfinished"]:
+            spent.append(f"{self.counts['unfinished']} unfinished")
+        return told + spent
 
     def _write(self, seconds: float) -> None:
         left_out = self.pictures.left_out
@@ -117,3 +133,22 @@ class Synthesis:
         write_text(self.run_dir / "README.md", text)
         report = {**figures, "time": {"total": seconds}}
         write_text(self.run_dir / "metrics.json", json.dumps(report, indent=1))
+        self._write_report(figures, people, seconds)
+
+    def _write_report(
+        self, figures: Mapping[str, float], people: Mapping[str, Any], seconds: float
+    ) -> None:
+        config = self.run_dir / "resolved.yaml"
+        pictures = self.counts["pictures"] - self.counts["unfinished"]
+        samples = sum(n for name, n in self.counts.items() if name.startswith("samples/"))
+        facts = [f"licence of the pictures: {self.licence}", duration(seconds)]
+        facts += self._rates(seconds)
+        text = synthesis_page(
+            f"{samples:,} samples from {pictures:,} pictures of {self.pictures.name}",
+            facts,
+            people,
+            figures,
+            self.showcase,
+            config.read_text() if config.is_file() else "",
+        )
+        write_text(self.run_dir / REPORT, text)
