@@ -4,9 +4,19 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from groundrl.evaluation.statistics import wilson
-from groundrl.synthesis.records import Annotated, Checked, Decision, ErrorKind
+from groundrl.synthesis.records import Annotated, Checked, ErrorKind
 
 PLANTABLE = tuple(kind for kind in ErrorKind if kind is not ErrorKind.OTHER)
+
+
+def planted_error(checked: Checked) -> str:
+    """What became of it: "caught", "missed", "false alarm" where none was planted and one was
+    found, else empty."""
+    if checked.caption.planted:
+        return "caught" if checked.flaws else "missed"
+    # A crop that shows something else than its label is turned down, whatever was said of it.
+    kinds = {flaw.kind for flaw in checked.flaws}
+    return "false alarm" if kinds and ErrorKind.OTHER not in kinds else ""
 
 
 @dataclass(slots=True)
@@ -22,15 +32,10 @@ class Tally:
                 self._count(level, checked)
 
     def _count(self, level: int, checked: Checked) -> None:
-        flagged = {
-            verdict.flaw.kind
-            for verdict in checked.verdicts
-            if verdict.decision is not Decision.KEEP and verdict.flaw is not None
-        }
+        flagged = {flaw.kind for flaw in checked.flaws}
         planted = {flaw.kind for flaw in checked.caption.planted}
         spans = [flaw.span for flaw in checked.caption.planted]
-        end = "rejected" if checked.text is None else "repaired" if flagged else "kept"
-        self.counts.update([f"level_{level}/{end}", "captions"])
+        self.counts.update([f"level_{level}/{checked.ending}", "captions"])
         self.counts["tokens"] += checked.caption.tokens
         self.counts["tokens"] += sum(verdict.tokens for verdict in checked.verdicts)
         for kind in flagged:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
 from groundrl.errors import UserError
-from groundrl.synthesis.base import Detector, Teacher, Verifier, View
+from groundrl.synthesis.base import Detector, Paid, Teacher, Verifier, View
 from groundrl.synthesis.codec import (
     box_row,
     caption_row,
@@ -110,6 +110,12 @@ class Annotator:
     cropping: Cropping = field(default_factory=Cropping)
     repairs: int = VERIFIED_AGAIN
     """How often a caption may be repaired; the last repair is verified, too."""
+
+    @property
+    def cost(self) -> float:
+        """Of all that was asked so far; 0 where nobody is paid."""
+        people = (self.detector, self.teacher, self.verifier)
+        return sum(who.cost for who in people if isinstance(who, Paid))
 
     def __call__(self, picture: Picture, known: Mapping[Key, Any]) -> Outcome:
         """Does not raise: see ``Outcome``."""

@@ -92,6 +92,14 @@ class Verdict:
     """Of prompt and answer together."""
 
 
+class Ending(StrEnum):
+    """What became of a caption in the end."""
+
+    KEPT = "kept"
+    REPAIRED = "repaired"
+    REJECTED = "rejected"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
     """A caption with everything that was said of it."""
@@ -104,6 +112,19 @@ class Checked:
     """In order: each but the first is on what the one before repaired."""
     text: str | None
     """What is left of it; None where it was rejected."""
+
+    @property
+    def flaws(self) -> tuple[Flaw, ...]:
+        """That verifiers found, in order."""
+        wrong = (v for v in self.verdicts if v.decision is not Decision.KEEP)
+        return tuple(verdict.flaw for verdict in wrong if verdict.flaw is not None)
+
+    @property
+    def ending(self) -> Ending:
+        """What became of it."""
+        if self.text is None:
+            return Ending.REJECTED
+        return Ending.REPAIRED if self.flaws else Ending.KEPT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
