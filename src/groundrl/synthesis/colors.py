@@ -9,14 +9,14 @@ from PIL import Image
 from groundrl.boxes import Box
 
 HUES: Final = {
-    "red": (0, 0),
-    "orange": (22, 38),
-    "yellow": (48, 62),
-    "green": (80, 160),
-    "cyan": (172, 195),
-    "blue": (205, 250),
-    "purple": (262, 300),
-    "pink": (315, 345),
+    "red": (0.0, 0.0),
+    "orange": (22.0, 38.0),
+    "yellow": (48.0, 62.0),
+    "green": (80.0, 160.0),
+    "cyan": (172.0, 195.0),
+    "blue": (205.0, 250.0),
+    "purple": (262.0, 300.0),
+    "pink": (315.0, 345.0),
 }
 """Degrees between which a hue is beyond doubt; between two ranges it may be called either."""
 BETWEEN: Final = 6

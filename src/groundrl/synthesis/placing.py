@@ -9,7 +9,7 @@ MARGIN: Final = 0.02
 """Share of the picture's side below which nothing is decided."""
 
 
-def borne_out(relation: Relation, a: Box, b: Box, width: float, height: float) -> bool | None:
+def borne_out(relation: Relation, a: Box, b: Box, width: int, height: int) -> bool | None:
     """Whether "a is <relation> b" agrees with the boxes; None where they cannot tell.
 
     left, right, above, below: centres. in front, behind: lower edges, since of two things on the

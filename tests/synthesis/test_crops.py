@@ -1,0 +1,82 @@
+"""Crops show their region, in the picture, once."""
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from looks import box, drawn, region
+
+from groundrl.boxes import iou
+from groundrl.errors import UserError
+from groundrl.synthesis.crops import Cropping, crops_of, merged, shown
+from groundrl.synthesis.records import Region
+
+IMAGE = drawn(0).image
+SIDE = float(IMAGE.width)
+
+
+@st.composite
+def regions(draw: st.DrawFn) -> Region:
+    x, y = draw(st.floats(0, SIDE - 2)), draw(st.floats(0, SIDE - 2))
+    width, height = draw(st.floats(1, SIDE - x)), draw(st.floats(1, SIDE - y))
+    corners = (x, y, min(x + width, SIDE), min(y + height, SIDE))
+    label = draw(st.sampled_from(["cup", "box"]))
+    return region(label, *corners, score=draw(st.integers(1, 4)) / 4)
+
+
+options = st.builds(Cropping, margin=st.floats(0, 2), min_side=st.integers(1, 200))
+
+
+@given(one=regions(), options=options)
+def test_a_crop_lies_in_the_picture_and_holds_its_region(one: Region, options: Cropping) -> None:
+    crop, inner = shown(one.box, IMAGE, options), one.box
+    assert 0 <= crop.x1 <= inner.x1
+    assert inner.x2 <= crop.x2 <= SIDE
+    assert 0 <= crop.y1 <= inner.y1
+    assert inner.y2 <= crop.y2 <= SIDE
+    assert all(value == int(value) for value in crop.corners)
+    least = min(float(options.min_side), SIDE)
+    assert min(crop.x2 - crop.x1, crop.y2 - crop.y1) >= least
+
+
+def test_a_crop_has_its_margin_and_is_moved_back_from_the_edge() -> None:
+    options = Cropping(margin=0.25, min_side=10)
+    assert shown(box(40, 40, 80, 60), IMAGE, options).corners == (30, 35, 90, 65)
+    assert shown(box(0, 100, 40, 160), IMAGE, options).corners == (0, 70, 60, 160)
+
+
+@given(found=st.lists(regions(), max_size=12), limit=st.floats(0.1, 1))
+def test_of_duplicates_the_surest_stays(found: list[Region], limit: float) -> None:
+    kept = merged(found, limit)
+    for i, one in enumerate(kept):
+        for other in kept[i + 1 :]:
+            assert one.label != other.label or iou(one.box, other.box) < limit
+    for one in found:
+        twins = [k for k in kept if k.label == one.label and iou(k.box, one.box) >= limit]
+        assert one in kept or max(twin.score for twin in twins) >= one.score
+    assert merged(kept, limit) == kept
+
+
+@given(found=st.lists(regions(), max_size=8), order=st.randoms(use_true_random=False))
+def test_duplicates_do_not_depend_on_the_order(found: list[Region], order: object) -> None:
+    assume(len({one.score for one in found}) == len(found))
+    shuffled = list(found)
+    order.shuffle(shuffled)  # pyright: ignore[reportAttributeAccessIssue]
+    assert set(merged(shuffled, 0.5)) == set(merged(found, 0.5))
+
+
+@given(found=st.lists(regions(), max_size=12), most=st.integers(1, 5))
+def test_there_are_at_most_so_many_crops_and_none_is_surer_than_they(
+    found: list[Region], most: int
+) -> None:
+    options = Cropping(max_crops=most, min_area=0.0)
+    crops = crops_of(found, IMAGE, options)
+    assert len(crops) == min(most, sum(one.box.area >= 1 for one in found))
+    left = [r for r in found if r.box.area >= 1 and all(r is not crop.region for crop in crops)]
+    assert all(r.score <= min(crop.region.score for crop in crops) for r in left)
+
+
+def test_impossible_crops_are_told() -> None:
+    with pytest.raises(UserError, match="margin=-1"):
+        Cropping(margin=-1.0)
+    with pytest.raises(UserError, match="duplicate_iou=0"):
+        Cropping(duplicate_iou=0.0)

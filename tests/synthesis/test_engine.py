@@ -1,0 +1,155 @@
+"""Many pictures at once: in order, in constant memory, with a server that never stands idle."""
+
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from looks import Boxes, Keeps, Says, drawn
+
+from groundrl.errors import UserError
+from groundrl.gathering import Gathered
+from groundrl.synthesis.annotate import Annotator, Key, Outcome
+from groundrl.synthesis.base import View
+from groundrl.synthesis.engines.local import AHEAD, LocalEngine
+from groundrl.synthesis.records import Caption, Picture
+
+
+@dataclass
+class Pictures:
+    """Endless, and it says how many were taken."""
+
+    size: int
+    name: str = "many"
+    taken: int = 0
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[Picture]:
+        for index in range(self.size):
+            self.taken += 1
+            yield drawn(index)
+
+
+def annotator(teacher: object, verifier: object = None) -> Annotator:
+    return Annotator(
+        detector=Boxes(),
+        teacher=teacher,  # pyright: ignore[reportArgumentType]
+        verifier=verifier or Keeps(),  # pyright: ignore[reportArgumentType]
+    )
+
+
+def tasks(pictures: Pictures) -> Iterator[tuple[Picture, dict[Key, object]]]:
+    return ((picture, {}) for picture in pictures)
+
+
+def test_outcomes_come_in_order_and_pictures_are_taken_as_they_are_needed() -> None:
+    pictures = Pictures(size=10_000)
+    outcomes = LocalEngine(concurrency=4)(annotator(Says()), tasks(pictures))
+    seen = [next(outcomes).picture.id for _ in range(50)]
+    assert seen == [str(index) for index in range(50)]
+    assert pictures.taken <= 50 + 4 * AHEAD
+    outcomes.close()  # pyright: ignore[reportAttributeAccessIssue]
+    taken = pictures.taken
+    time.sleep(0.05)
+    assert pictures.taken == taken
+
+
+def test_a_server_is_kept_busy() -> None:
+    pause, threads, count = 0.1, 16, 160
+    teacher = Says(pause=pause)
+    start = time.perf_counter()
+    outcomes = list(
+        LocalEngine(concurrency=threads)(
+            annotator(teacher, Keeps(pause=pause)), tasks(Pictures(size=count))
+        )
+    )
+    seconds = time.perf_counter() - start
+    assert len(outcomes) == count
+    assert teacher.at_once <= threads
+    # One caption and two verdicts after each other; generous, since the machine may be busy.
+    assert seconds < 2 * 3 * pause * count / threads
+
+
+def test_memory_does_not_grow_with_the_number_of_pictures() -> None:
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        for _ in LocalEngine(concurrency=4)(annotator(Says()), tasks(Pictures(size=count))):
+            pass
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(20)  # imports, and patterns that are compiled once
+    assert peak(800) < 1.2 * peak(100)
+
+
+def test_one_slow_picture_holds_up_no_thread() -> None:
+    @dataclass
+    class SlowFirst(Says):
+        def __call__(self, views: Sequence[View]) -> list[Caption | None]:
+            self.pause = 0.5 if views[0].picture.id == "0" else 0.01
+            return Says.__call__(self, views)
+
+    start = time.perf_counter()
+    list(LocalEngine(concurrency=8)(annotator(SlowFirst()), tasks(Pictures(size=8 * AHEAD))))
+    assert time.perf_counter() - start < 1.5
+
+
+@dataclass
+class Model(Says):
+    """Computes in this process."""
+
+    batch_size: int = 8
+    sizes: list[int] = field(default_factory=list)
+    threads: set[int] = field(default_factory=set)
+
+    def __call__(self, views: Sequence[View]) -> list[Caption | None]:
+        self.sizes.append(len(views))
+        self.threads.add(threading.get_ident())
+        return Says.__call__(self, views)
+
+
+def test_a_model_of_this_process_is_asked_in_batches_by_one_thread() -> None:
+    model = Model(pause=0.02)
+    found = list(LocalEngine(concurrency=8)(annotator(model), tasks(Pictures(size=40))))
+    alone = [annotator(Says())(drawn(index), {}) for index in range(40)]
+    assert [one.annotated for one in found] == [one.annotated for one in alone]
+    assert model.at_once == 1
+    assert len(model.threads) == 1
+    assert max(model.sizes) == 8
+    assert sum(model.sizes) / len(model.sizes) > 4
+
+
+def test_what_a_batch_raises_reaches_all_who_wait() -> None:
+    def fails(values: Sequence[int]) -> list[int]:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        Gathered(fails, 4)([1, 2, 3])
+
+
+def test_a_picture_whose_teacher_is_away_is_unfinished_and_keeps_what_is_known() -> None:
+    teacher = Says(down={"1"})
+    found: list[Outcome] = list(
+        LocalEngine(concurrency=2)(annotator(teacher), tasks(Pictures(size=3)))
+    )
+    assert [one.annotated is None for one in found] == [False, True, False]
+    assert [key.stage for key in found[1].results] == ["detect"]
+    again = annotator(Says())(drawn(1), found[1].results)
+    assert again.annotated is not None
+    assert "detect" not in {key.stage for key in again.results}
+
+
+def test_a_refusal_is_an_outcome() -> None:
+    class Refuses(Says):
+        def __call__(self, views: Sequence[View]) -> list[Caption | None]:
+            raise UserError("the key has expired")
+
+    outcome = annotator(Refuses())(drawn(0), {})
+    assert outcome.annotated is None
+    assert str(outcome.error) == "the key has expired"

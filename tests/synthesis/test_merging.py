@@ -1,0 +1,179 @@
+"""Both levels become one: linked captions, objects, relations; and questions that follow."""
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from looks import drawn, region, true_regions
+
+from groundrl.errors import UserError
+from groundrl.records import Grounding, Provenance, Segments
+from groundrl.scenes.relations import Relation
+from groundrl.synthesis.annotate import Annotator
+from groundrl.synthesis.consistency import conflict
+from groundrl.synthesis.detectors.oracle import OracleDetector
+from groundrl.synthesis.follows import follows
+from groundrl.synthesis.merge import Merged, merge
+from groundrl.synthesis.questions import KINDS, boxes_of, draft, sample_of
+from groundrl.synthesis.records import Annotated, Caption, Checked, Crop, ErrorKind, Region
+from groundrl.synthesis.samples import Questions, written
+from groundrl.synthesis.teachers.world import WorldTeacher
+from groundrl.synthesis.verifiers.rules import RuleVerifier
+
+PICTURE = drawn(0)
+CUP = region("cup", 10, 60, 40, 100)
+OTHER_CUP = region("cup", 100, 20, 130, 60)
+BOX = region("box", 60, 80, 90, 120)
+SOURCE = Provenance(dataset="mine", split="all", licence="CC0")
+
+
+def branch(one: Region, text: str | None) -> Checked:
+    crop = Crop(region=one, box=one.box)
+    return Checked(crop=crop, caption=Caption(text=text or "?"), verdicts=(), text=text)
+
+
+def annotated(whole: str | None, *branches: Checked) -> Annotated:
+    return Annotated(
+        picture=PICTURE,
+        regions=tuple(b.crop.region for b in branches if b.crop is not None),
+        whole=Checked(crop=None, caption=Caption(text="?"), verdicts=(), text=whole),
+        branches=branches,
+    )
+
+
+def shown(caption: Segments) -> str:
+    return "".join(part if isinstance(part, str) else f"[{part.label}]" for part in caption)
+
+
+def test_a_caption_points_at_what_it_names_and_adds_what_it_does_not() -> None:
+    merged = merge(
+        annotated(
+            "A red cup is left of a box. There are two cups.",
+            branch(CUP, "This is a red cup."),
+            branch(OTHER_CUP, "This is a blue cup. A blue cup is behind a box."),
+            branch(BOX, "This is a green box."),
+        )
+    )
+    assert shown(merged.caption) == (
+        "A [red cup] is left of a [box]. There are two cups. There is also a [blue cup]."
+    )
+    boxes = [part.box for part in merged.caption if isinstance(part, Grounding)]
+    assert boxes == [CUP.box, BOX.box, OTHER_CUP.box]
+    assert merged.relations == ((0, Relation.LEFT_OF, 2), (1, Relation.BEHIND, 2))
+    assert [thing.label for thing in merged.things] == ["red cup", "blue cup", "green box"]
+
+
+def test_what_can_be_meant_in_two_ways_is_not_pointed_at() -> None:
+    merged = merge(
+        annotated("A cup.", branch(CUP, "This is a cup."), branch(OTHER_CUP, "This is a cup."))
+    )
+    assert shown(merged.caption) == "A cup. There is also a [cup] and a [cup]."
+
+
+def test_what_a_crop_rejected_is_nowhere_and_its_class_is_not_counted() -> None:
+    merged = merge(annotated(None, branch(CUP, "This is a cup."), branch(OTHER_CUP, None)))
+    assert shown(merged.caption) == "There is a [cup]."
+    assert merged.uncertain == {"cup"}
+    boxes = boxes_of(merged, PICTURE, ("cup", "lamp"))
+    assert boxes.absent == ("lamp",)
+    assert draft("count", merged, boxes, random.Random(0)) is None
+
+
+def test_level_1_does_not_say_what_level_2_denied() -> None:
+    regions = (CUP, BOX)
+    branches = (branch(CUP, None), branch(BOX, "This is a green box."))
+    found = conflict("There is a green box. A cup is left of a box.", regions, branches)
+    assert found is not None
+    assert found.repaired == "There is a green box."
+    assert found.flaw is not None
+    assert found.flaw.kind is ErrorKind.OBJECT
+    recolored = conflict("There is a red box.", regions, branches)
+    assert recolored is not None
+    assert recolored.flaw is not None
+    assert recolored.flaw.kind is ErrorKind.ATTRIBUTE
+    assert recolored.repaired is None
+    assert conflict("There is a green box and no cup.", regions, branches) is None
+
+
+@settings(deadline=None, max_examples=30)
+@given(index=st.integers(0, 400), rate=st.sampled_from([0.0, 0.3, 1.0]))
+def test_every_sample_of_a_scene_points_at_its_objects_and_follows(index: int, rate: float) -> None:
+    annotator = Annotator(
+        detector=OracleDetector(),
+        teacher=WorldTeacher(error_rate=rate),
+        verifier=RuleVerifier(),
+    )
+    picture = drawn(index)
+    outcome = annotator(picture, {})
+    assert outcome.annotated is not None
+    made = written(outcome.annotated, annotator, Questions(), SOURCE)
+    true = {one.box for one in true_regions(picture)}
+    merged = merge(outcome.annotated)
+    for sample in made.samples:
+        assert {item.box for item in sample.groundings} <= true
+        assert follows(sample, merged)
+        assert set(sample.answers) <= set(sample.options)
+        assert sample.provenance.licence == "CC0"
+    # Everything is known now: nobody is asked, and the same comes out.
+    again = annotator(picture, outcome.results)
+    assert again.annotated == outcome.annotated
+    assert again.results == {}
+
+
+def sampled(kind: str, merged: Merged, seed: int = 0) -> object:
+    boxes = boxes_of(merged, PICTURE, ("cup", "box", "lamp", "ball"))
+    one = draft(kind, merged, boxes, random.Random(seed))
+    assert one is not None, kind
+    return sample_of(one, kind, PICTURE, SOURCE)
+
+
+MERGED = merge(
+    annotated(
+        "A red cup is left of a green box. A green box is in front of a blue lamp.",
+        branch(CUP, "This is a red cup."),
+        branch(region("cup", 10, 10, 30, 30), "This is a blue cup."),
+        branch(BOX, "This is a green box."),
+        branch(region("lamp", 110, 10, 150, 40), "This is a blue lamp."),
+    )
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_wrong_answer_does_not_follow(kind: str) -> None:
+    sample = sampled(kind, MERGED)
+    assert follows(sample, MERGED)  # pyright: ignore[reportArgumentType]
+    if not sample.options:  # pyright: ignore[reportAttributeAccessIssue]
+        strange = Grounding(label="cup", box=region("cup", 0, 0, 5, 5).box)
+        sample = replace(sample, groundings=(strange,))  # pyright: ignore[reportArgumentType]
+    else:
+        left = [o for o in sample.options if o not in sample.answers]  # pyright: ignore
+        sample = replace(sample, answers=(left[0],))  # pyright: ignore[reportArgumentType]
+    assert not follows(sample, MERGED)
+
+
+def test_a_relation_that_the_boxes_deny_does_not_follow() -> None:
+    denied = replace(MERGED, relations=((2, Relation.BEHIND, 3),))
+    boxes = boxes_of(denied, PICTURE, ())
+    one = draft("depth", denied, boxes, random.Random(0))
+    assert one is not None
+    assert not follows(sample_of(one, "depth", PICTURE, SOURCE), denied)
+
+
+def test_captions_that_contradict_each_other_are_not_asked_about() -> None:
+    both = replace(MERGED, relations=((2, Relation.BEHIND, 3), (3, Relation.BEHIND, 2)))
+    assert draft("depth", both, boxes_of(both, PICTURE, ()), random.Random(0)) is None
+
+
+def test_pictures_are_held_out_by_their_pixels() -> None:
+    questions = Questions(heldout_share=0.2)
+    splits = [questions.split(drawn(index)) for index in range(1000)]
+    assert 150 < splits.count("heldout") < 250
+    twin = replace(drawn(3), id="copy/of/3")
+    assert questions.split(twin) == questions.split(drawn(3))
+
+
+def test_unknown_questions_are_told() -> None:
+    with pytest.raises(UserError, match="unknown kind of question: colour; choose from exists"):
+        Questions(kinds=["colour"])

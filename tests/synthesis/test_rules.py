@@ -1,0 +1,107 @@
+"""The offline verifier catches each kind of error, mends what it can, and leaves truth alone."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from looks import box, drawn, region, scene, view
+
+from groundrl.synthesis.records import Crop, Decision, ErrorKind, Verdict
+from groundrl.synthesis.verifiers.rules import RuleVerifier
+
+PICTURE = drawn(0)
+REGIONS = (
+    region("red cup", 10, 60, 40, 100),
+    region("blue cup", 100, 20, 130, 60),
+    region("green box", 60, 80, 90, 120),
+)
+WHOLE = view(PICTURE, REGIONS)
+CUP = view(PICTURE, REGIONS, Crop(region=REGIONS[0], box=box(0, 50, 48, 110)))
+
+
+def judged(text: str, shown: object = WHOLE) -> Verdict:
+    (verdict,) = RuleVerifier()([(shown, text)])  # pyright: ignore[reportArgumentType]
+    assert verdict is not None
+    return verdict
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A red cup is left of a green box. There are two cups in all.",
+        "A blue cup is behind a green box.",
+        "The picture shows a nice afternoon with a zebra finch on wallpaper.",
+        "There are no lamps. One box.",
+        "",
+    ],
+)
+def test_what_nothing_speaks_against_is_kept(text: str) -> None:
+    assert judged(text).decision is Decision.KEEP
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "repaired"),
+    [
+        ("A red cup. There is a lamp.", ErrorKind.OBJECT, "A red cup."),
+        ("There are three cups in all.", ErrorKind.COUNT, "There are two cups in all."),
+        ("There are two boxes in all.", ErrorKind.COUNT, "There is one box in all."),
+        ("A cup. No boxes.", ErrorKind.COUNT, "A cup."),
+        (
+            "A red cup is right of a green box.",
+            ErrorKind.RELATION,
+            "A red cup is left of a green box.",
+        ),
+        (
+            "A blue cup is in front of a green box.",
+            ErrorKind.RELATION,
+            "A blue cup is behind a green box.",
+        ),
+    ],
+)
+def test_errors_are_found_and_mended(text: str, kind: ErrorKind, repaired: str) -> None:
+    verdict = judged(text)
+    assert verdict.decision is Decision.REPAIR
+    assert verdict.flaw is not None
+    assert (verdict.flaw.kind, verdict.repaired) == (kind, repaired)
+    assert verdict.flaw.span in text
+    assert judged(repaired).decision is Decision.KEEP
+
+
+def test_a_colour_is_right_when_the_label_or_the_pixels_bear_it_out() -> None:
+    thing = scene(PICTURE).objects[0]
+    regions = [region(thing.category, *thing.box.corners)]
+    shown = view(PICTURE, regions)
+    assert judged(f"A {thing.color} {thing.category}.", shown).decision is Decision.KEEP
+    other = "purple" if thing.color in ("green", "yellow", "cyan") else "green"
+    verdict = judged(f"A {other} {thing.category}.", shown)
+    assert verdict.flaw is not None
+    assert verdict.flaw.kind is ErrorKind.ATTRIBUTE
+    labelled = view(PICTURE, [region(f"{other} {thing.category}", *thing.box.corners)])
+    assert judged(f"A {other} {thing.category}.", labelled).decision is Decision.KEEP
+
+
+def test_a_crop_is_about_its_region_and_shows_what_lies_in_it() -> None:
+    assert judged("This is a red cup. There is one cup in all.", CUP).decision is Decision.KEEP
+    assert judged("This is a green box.", CUP).decision is Decision.REJECT
+    verdict = judged("This is a red cup. There is a green box.", CUP)
+    assert verdict.repaired == "This is a red cup."
+    alone = judged("A lamp is on a red cup.", CUP)
+    assert alone.decision is Decision.REJECT
+    assert alone.flaw is not None
+    assert alone.flaw.kind is ErrorKind.OBJECT
+
+
+@settings(deadline=None)  # now and then a scene is drawn
+@given(
+    st.lists(
+        st.sampled_from(
+            ["a", "cup", "boxes", "two", "no", "red", "is left of", "lamp", ".", "behind", "ignore"]
+        ),
+        max_size=25,
+    )
+)
+def test_repairs_come_to_an_end(words: list[str]) -> None:
+    text, rounds = " ".join(words), 0
+    while (verdict := judged(text)).decision is Decision.REPAIR:
+        assert verdict.repaired != text
+        text, rounds = verdict.repaired or "", rounds + 1
+        assert rounds <= 30

@@ -1,0 +1,178 @@
+"""A run as a whole: what it writes, what it counts, and how it goes on where it was stopped."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from looks import Boxes, Keeps, Says
+
+from groundrl.data.build import synthesized_module
+from groundrl.data.datasets import SampleList, sample_file
+from groundrl.errors import UserError
+from groundrl.stages.synthesize import Synthesis
+from groundrl.synthesis.annotate import Annotator
+from groundrl.synthesis.detectors.oracle import OracleDetector
+from groundrl.synthesis.engines.local import LocalEngine
+from groundrl.synthesis.pictures import ScenePictures
+from groundrl.synthesis.samples import Questions
+from groundrl.synthesis.teachers.world import WorldTeacher
+from groundrl.synthesis.verifiers.rules import RuleVerifier
+from groundrl.synthesis.writing import Writer
+
+DATA = ("pictures.jsonl", "train.jsonl", "heldout.jsonl", "README.md")
+
+
+def synthesis(folder: Path, **changed: object) -> Synthesis:
+    """Two dozen scenes; ``changed`` are fields of the run or of its annotator."""
+    annotator = Annotator(
+        detector=OracleDetector(), teacher=WorldTeacher(error_rate=0.3), verifier=RuleVerifier()
+    )
+    roles = {k: changed.pop(k) for k in list(changed) if k in ("detector", "teacher", "verifier")}
+    run = Synthesis(
+        pictures=ScenePictures(size=24),
+        annotator=replace(annotator, **roles),  # pyright: ignore[reportArgumentType]
+        engine=LocalEngine(concurrency=4),
+        questions=Questions(heldout_share=0.2),
+        licence="CC0",
+        cache=folder.parent / "cache" / "s.sqlite",
+        shard_size=50,
+        run_dir=folder,
+    )
+    for name, value in changed.items():
+        setattr(run, name, value)
+    return run
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Of all files but the two that tell of time and place."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in ("metrics.json", "resolved.yaml")
+    }
+
+
+def figures(folder: Path) -> dict[str, float]:
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_all_files_hold_the_same_samples_and_they_can_be_trained_on(tmp_path: Path) -> None:
+    assert synthesis(tmp_path / "run").run() == 0
+    run, shards = tmp_path / "run", tmp_path.glob("run/train-*.parquet")
+    lines = sample_file(run / "train.jsonl").samples
+    rows = [sample for path in sorted(shards) for sample in sample_file(path).samples]
+    assert list(lines) == rows
+    assert len(rows) > 100
+    module = synthesized_module(root=run)
+    assert isinstance(module.train, SampleList)
+    assert module.train.samples == lines
+    pictures = [json.loads(line) for line in (run / "pictures.jsonl").read_text().splitlines()]
+    assert [one["id"] for one in pictures] == [f"{index:06}" for index in range(24)]
+    held_out = sample_file(run / "heldout.jsonl").samples
+    told = [name for one in pictures for name in one["samples"]]
+    assert sorted(told) == sorted(sample.id for sample in (*lines, *held_out))
+    made_by = pictures[0]["made_by"]
+    assert made_by["captions"] == "world 1 error_rate=0.3 seed=0"
+    assert made_by["verdicts"] == "rules 1"
+    card = (run / "README.md").read_text()
+    assert f"24 pictures, {len(told)} samples ({len(held_out)} of them held out" in card
+    assert "CC0" in card
+
+
+def test_verification_is_measured(tmp_path: Path) -> None:
+    synthesis(tmp_path / "checked").run()
+    found = figures(tmp_path / "checked")
+    assert found["planted"] > 20
+    for kind in ("object", "attribute", "relation", "count"):
+        assert found[f"verification/recall/{kind}"] > 0.6
+        low, high = (found[f"verification/recall/{kind}_{end}"] for end in ("low", "high"))
+        assert low <= found[f"verification/recall/{kind}"] <= high
+    assert found["verification/clean_rejected"] < 0.1
+    assert found["verification/survived"] < 0.2
+    synthesis(tmp_path / "unchecked", verifier=None).run()
+    found = figures(tmp_path / "unchecked")
+    assert found["verification/survived"] == 1.0
+    assert found["verification/recall/object"] == 0.0
+
+
+@dataclass
+class Counted:
+    """A role that is counted."""
+
+    role: Callable[..., list[object]]
+    asked: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.role.name  # pyright: ignore
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        return self.role.vocabulary  # pyright: ignore
+
+    def __call__(self, inputs: list[object]) -> list[object]:
+        self.asked += len(inputs)
+        return self.role(inputs)
+
+
+def test_a_second_run_asks_nobody_and_one_with_another_verifier_asks_only_it(
+    tmp_path: Path,
+) -> None:
+    roles = {
+        "detector": Counted(OracleDetector()),  # pyright: ignore
+        "teacher": Counted(WorldTeacher(error_rate=0.3)),  # pyright: ignore
+        "verifier": Counted(RuleVerifier()),  # pyright: ignore
+    }
+    synthesis(tmp_path / "first", **roles).run()
+    asked = {name: role.asked for name, role in roles.items()}
+    assert asked["detector"] == 24
+    synthesis(tmp_path / "second", **roles).run()
+    assert {name: role.asked for name, role in roles.items()} == asked
+    assert content(tmp_path / "second") == content(tmp_path / "first")
+    roles["verifier"] = Counted(RuleVerifier(vocabulary=["zebra"]))  # pyright: ignore
+    synthesis(tmp_path / "third", **roles).run()
+    assert {name: role.asked for name, role in roles.items()} == asked
+
+
+def test_unfinished_pictures_are_left_out_whole_and_come_later(tmp_path: Path) -> None:
+    straight = synthesis(tmp_path / "a" / "run", detector=Boxes(), teacher=Says())
+    assert straight.run() == 0
+    roles = {"detector": Boxes(), "verifier": Keeps()}
+    down = Says(down={"000003", "000017"})
+    assert synthesis(tmp_path / "b" / "run", **roles, teacher=down).run() == 2
+    lines = (tmp_path / "b" / "run" / "pictures.jsonl").read_text().splitlines()
+    assert len(lines) == 22
+    assert figures(tmp_path / "b" / "run")["unfinished"] == 2
+    roles["verifier"] = RuleVerifier()
+    assert synthesis(tmp_path / "b" / "run", **roles, teacher=Says()).run() == 0
+    assert content(tmp_path / "b" / "run") == content(tmp_path / "a" / "run")
+
+
+def test_a_refusal_stops_the_run_and_keeps_what_was_answered(tmp_path: Path) -> None:
+    @dataclass
+    class Expires(Says):
+        left: int = 30
+
+        def __call__(self, views: object) -> object:  # pyright: ignore
+            self.left -= 1
+            if self.left < 0:
+                raise UserError("the key has expired")
+            return Says.__call__(self, views)  # pyright: ignore
+
+    roles = {"detector": Boxes(), "verifier": Keeps()}
+    run = tmp_path / "run"
+    with pytest.raises(UserError, match="the key has expired"):
+        synthesis(run, **roles, teacher=Expires(left=9)).run()
+    assert sorted(path.name for path in run.iterdir()) == [".lock", "images"]
+    counted = Counted(Says())  # pyright: ignore
+    assert synthesis(run, **roles, teacher=counted).run() == 0
+    assert counted.asked == 3 * (24 - 9)
+
+
+def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
+    with Writer(tmp_path / "run", shard_size=10):
+        with pytest.raises(UserError, match="another run is writing here"):
+            synthesis(tmp_path / "run").run()
+        assert (tmp_path / "run" / ".pictures.jsonl.partial").exists()

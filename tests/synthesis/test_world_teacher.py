@@ -1,0 +1,114 @@
+"""The embedded teacher: exact, but for the errors that it owns up to."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from looks import drawn, region, scene, true_regions, view
+
+from groundrl.errors import UserError
+from groundrl.records import ImageFile
+from groundrl.scenes.graph import Subject
+from groundrl.scenes.relations import holds
+from groundrl.synthesis.base import View
+from groundrl.synthesis.crops import Cropping, crops_of
+from groundrl.synthesis.reading import read
+from groundrl.synthesis.records import Caption, ErrorKind, Picture
+from groundrl.synthesis.teachers.world import PLANTED, WorldTeacher
+
+
+def views(count: int, subject: Subject = Subject.TABLETOP) -> list[View]:
+    found: list[View] = []
+    for index in range(count):
+        picture = drawn(index, subject=subject)
+        regions = true_regions(picture)
+        crops = crops_of(regions, picture.image, Cropping())
+        found += [view(picture, regions, crop) for crop in (None, *crops)]
+    return found
+
+
+VIEWS = views(60) + views(60, Subject.STREET)
+
+
+def captions(teacher: WorldTeacher, shown: list[View]) -> list[Caption]:
+    return [caption for caption in teacher(shown) if caption is not None]
+
+
+def wrong_statements(caption: Caption, shown: View) -> set[ErrorKind]:
+    """Judged by the scene itself, statement by statement."""
+    world = scene(shown.picture)
+    things = list(world.objects)
+    text = caption.text
+    nouns = {thing.category for thing in things} | {"lamp", "cup", "ball", "book", "bottle"}
+    nouns |= {"bowl", "box", "candle", "bin", "bus", "car", "cone", "house", "hydrant", "sign"}
+    reading = read(text, nouns | {"tree"})
+    found: set[ErrorKind] = set()
+    for mention in reading.mentions:
+        named = [t for t in things if t.category == mention.noun]
+        colored = [t for t in named if mention.color in (None, t.color)]
+        if not named:
+            found.add(ErrorKind.OBJECT)
+        elif not colored:
+            found.add(ErrorKind.ATTRIBUTE)
+        if mention.number is not None and shown.crop is None and mention.number != len(named):
+            found.add(ErrorKind.COUNT)
+    for said in reading.relations:
+        pairs = [
+            (a, b)
+            for a in things
+            for b in things
+            if (a.color, a.category) == (said.subject.color, said.subject.noun)
+            and (b.color, b.category) == (said.object.color, said.object.noun)
+        ]
+        # Planted relations are ruled out; other true ones hold. Nothing between is ever said.
+        if pairs and not any(holds(said.relation, a, b, world) for a, b in pairs):
+            found.add(ErrorKind.RELATION)
+    return found
+
+
+def test_captions_without_errors_say_nothing_that_the_scene_denies() -> None:
+    for caption, shown in zip(captions(WorldTeacher(error_rate=0.0), VIEWS), VIEWS, strict=True):
+        assert caption.planted == ()
+        assert wrong_statements(caption, shown) == set(), caption.text
+
+
+def test_a_planted_error_is_one_and_stands_in_the_text() -> None:
+    kinds: Counter[ErrorKind] = Counter()
+    for caption, shown in zip(captions(WorldTeacher(error_rate=1.0), VIEWS), VIEWS, strict=True):
+        (flaw,) = caption.planted
+        kinds[flaw.kind] += 1
+        assert flaw.span in caption.text
+        if shown.crop is None:  # what is wrong of a crop may be true of the picture
+            assert flaw.kind in wrong_statements(caption, shown), caption
+    assert set(kinds) == set(PLANTED)
+    assert min(kinds.values()) > 0.08 * len(VIEWS)
+
+
+def test_errors_come_at_the_rate_asked_for_and_a_higher_rate_adds_to_them() -> None:
+    some = captions(WorldTeacher(error_rate=0.15), VIEWS)
+    more = captions(WorldTeacher(error_rate=0.3), VIEWS)
+    n = len(VIEWS)
+    assert abs(sum(bool(c.planted) for c in some) / n - 0.15) < 3 * (0.15 * 0.85 / n) ** 0.5
+    assert all(a == b for a, b in zip(some, more, strict=True) if a.planted or not b.planted)
+
+
+def test_captions_depend_on_the_seed_and_not_on_the_order() -> None:
+    teacher = WorldTeacher(error_rate=0.3)
+    assert list(reversed(captions(teacher, VIEWS[::-1]))) == captions(teacher, VIEWS)
+    assert captions(WorldTeacher(error_rate=0.3, seed=1), VIEWS) != captions(teacher, VIEWS)
+
+
+def test_of_photographs_it_says_what_their_regions_say() -> None:
+    image = ImageFile(path=Path("photo.jpg"), width=160, height=160)
+    photo = Picture(id="photo.jpg", image=image, digest="photo")
+    regions = [region("dog", 0, 0, 30, 30), region("dog", 100, 0, 130, 30)]
+    shown = view(photo, [*regions, region("wine glass", 60, 0, 80, 30)])
+    (caption,) = captions(WorldTeacher(error_rate=1.0), [shown])
+    assert caption.planted == ()
+    assert "There are two dogs in all." in caption.text
+    assert "wine glass" in caption.text
+
+
+def test_a_rate_that_is_none_is_told() -> None:
+    with pytest.raises(UserError, match=r"error_rate=2"):
+        WorldTeacher(error_rate=2.0)

@@ -1,0 +1,143 @@
+"""synthesize.py as somebody uses it: killed and started again, its data trained on, mistakes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
+SMALL = ["scenes.size=40", "shard_size=60"]
+
+
+def command(*arguments: str, script: str = "synthesize.py") -> list[str]:
+    return [sys.executable, script, *arguments]
+
+
+def synthesize(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments),
+        cwd=ROOT,
+        env=ENVIRONMENT | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def places(folder: Path) -> list[str]:
+    return [f"output_dir={folder}/run", f"cache_dir={folder}/cache"]
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Of all files but the two that tell of time and place."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in ("metrics.json", "resolved.yaml")
+    }
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An undisturbed run."""
+    folder = tmp_path_factory.mktemp("straight")
+    result = synthesize(*SMALL, *places(folder))
+    assert result.returncode == 0, result.stderr
+    assert Path(result.stdout.splitlines()[-1]) == folder / "run"
+    return folder / "run"
+
+
+@pytest.mark.parametrize("pictures", [1, 25])
+def test_a_run_that_is_killed_goes_on_and_ends_the_same(
+    straight: Path, tmp_path: Path, pictures: int
+) -> None:
+    run = tmp_path / "run"
+    process = subprocess.Popen(
+        command(*SMALL, *places(tmp_path), "engine.concurrency=2"),
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while len(list(run.glob("images/*.png"))) < pictures and time.monotonic() < deadline:
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (run / "train.jsonl").exists()
+    again = synthesize(*SMALL, *places(tmp_path), "engine.concurrency=2")
+    assert again.returncode == 0, again.stderr
+    assert content(run) == content(straight)
+
+
+TEACHER = """
+import os
+from groundrl.synthesis.records import Caption
+
+class Teacher:
+    name = "away"
+    def __call__(self, views):
+        gone = os.environ.get("AWAY", "").split()
+        return [
+            None if view.picture.id in gone else Caption(text="There is nothing.")
+            for view in views
+        ]
+"""
+
+
+def test_a_teacher_that_is_away_leaves_pictures_unfinished(tmp_path: Path) -> None:
+    (tmp_path / "away.py").write_text(TEACHER)
+    path = f"{ROOT / 'src'}:{tmp_path}"
+    chosen = ["scenes.size=5", "teacher=world", *places(tmp_path)]
+    chosen += ["teacher._target_=away.Teacher", "~teacher.error_rate", "~teacher.seed"]
+    result = synthesize(*chosen, PYTHONPATH=path, AWAY="000002 000004")
+    assert result.returncode == 1, result.stderr
+    assert "2 pictures are unfinished" in result.stderr
+    typed = result.stderr.splitlines()[-1]
+    assert typed.strip().startswith("python synthesize.py scenes.size=5")
+    assert f"resume={tmp_path}/run" in typed
+    assert len((tmp_path / "run" / "pictures.jsonl").read_text().splitlines()) == 3
+    again = [line for line in chosen if not line.startswith("output_dir")]
+    result = synthesize(*again, f"resume={tmp_path}/run", PYTHONPATH=path)
+    assert result.returncode == 0, result.stderr
+    assert len((tmp_path / "run" / "pictures.jsonl").read_text().splitlines()) == 5
+
+
+def test_the_data_is_trained_on_without_edits(straight: Path, tmp_path: Path) -> None:
+    arguments = ["data=synthesized", f"data.root={straight}", "debug=tiny", *places(tmp_path)]
+    result = subprocess.run(
+        command(*arguments, script="train.py"),
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "heldout/acc" in json.loads((tmp_path / "run" / "metrics.json").read_text())["grpo"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["teacher=wrld"], "did you mean 'world'?"),
+        (["images=nowhere"], "images=nowhere: no such folder"),
+        (["cropping.max_crops=0"], "max_crops=0"),
+        (["questions.kinds=[color,shape]"], "unknown kind of question: shape"),
+        (["engine.concurrency=0"], "engine.concurrency=0"),
+        (["teacher.error_rate=2"], "teacher.error_rate=2"),
+    ],
+)
+def test_mistakes_are_told_in_one_message(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    result = synthesize(*arguments, *places(tmp_path))
+    assert result.returncode == 2, result.stderr
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
