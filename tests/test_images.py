@@ -163,6 +163,7 @@ def test_reading_says_nothing(tmp_path: Path) -> None:
     assert not said
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=6).filter(lambda b: b"\x00" not in b), max_size=8))
 def test_names_outside_utf8_are_printable_and_stay_apart(names: list[bytes]) -> None:
     shown = {printable(os.fsdecode(name)) for name in names}
