@@ -39,10 +39,26 @@ def test_a_run_leaves_answers_figures_a_page_and_curves_and_can_be_scored_again(
     assert json.loads((run / "metrics.json").read_text())["world_rec/n"] == 4
 
 
+def test_workers_of_a_ray_cluster_answer_as_one_process_does(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    chosen = ["benchmark=[world_mme,world_rec]", "benchmark.world_mme.size=3"]
+    chosen += ["benchmark.world_rec.size=1", "sampling.max_tokens=12", "cache_dir=null"]
+    for engine in (["local"], ["ray", "engine.workers=2", "engine.task_size=2"]):
+        folder = tmp_path / engine[0]
+        result = evaluate(*chosen, f"engine={engine[0]}", *engine[1:], f"output_dir={folder}")
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.splitlines()[-1] == str(folder)
+    runs = [tmp_path / "local", tmp_path / "ray"]
+    answers = [sorted((run / "predictions.jsonl").read_text().splitlines()) for run in runs]
+    assert answers[0] == answers[1]
+    assert read_metrics(runs[0])[0] == read_metrics(runs[1])[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["benchmark=pop"], "did you mean 'pope'?"),
+        (["engine=ray", "trainer.devices=2"], "engine=ray has workers of one device each"),
         (["benchmark=pope"], "type data.root=<folder>"),
         (["compare=[a]"], "type compare=[<run>,<run>]"),
         (["run=nowhere"], "run=nowhere is no finished run of train.py"),

@@ -1,15 +1,22 @@
-"""Where independent tasks are done."""
+"""Where independent tasks are done: in this process, or by the workers of a Ray cluster."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, runtime_checkable
+from functools import cached_property
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from groundrl.errors import UserError
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 Start = Callable[[], AbstractContextManager[Callable[[T], Iterable[R]]]]
 """Prepares a worker, with a model on its device for example; its value does a task at a time."""
+LOCAL = "local"
+TRIES = 4
+"""Of a task whose workers are killed."""
 
 
 @runtime_checkable
@@ -37,3 +44,87 @@ class LocalEngine:
         with start() as work:
             for task in tasks:
                 yield from work(task)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RayEngine:
+    """By workers on a Ray cluster; what a killed one had under way is done by another.
+
+    Every machine needs groundrl and the files that the tasks name, at the same paths.
+    """
+
+    address: str = LOCAL
+    """Of a running cluster; "auto": the one that this machine belongs to; "local" starts one."""
+    workers: int = 1
+    num_cpus: float = 1.0
+    """Of each worker."""
+    num_gpus: float = 0.0
+    """Of each worker; 0.5 puts two on a GPU."""
+    task_size: int | None = 128
+    """Items that a worker is given at a time: what is lost with it."""
+
+    def run(self, start: Start[T, R], tasks: Iterable[T]) -> Iterator[R]:
+        """In the order in which tasks are complete. Raises the UserError of a worker."""
+        import ray
+        from ray.exceptions import RayTaskError
+        from ray.util import ActorPool
+
+        with self._cluster():
+            worker = ray.remote(
+                num_cpus=self.num_cpus,
+                num_gpus=self.num_gpus,
+                max_restarts=-1,
+                max_task_retries=TRIES - 1,
+            )(_Worker)
+            pool = ActorPool([worker.remote(start) for _ in range(self.workers)])
+            done = pool.map_unordered(lambda one, task: one.do.remote(task), [*tasks])
+            try:
+                for results in done:
+                    yield from results
+            except RayTaskError as error:
+                if isinstance(error.cause, UserError):
+                    raise error.cause from None
+                raise
+
+    @contextmanager
+    def _cluster(self) -> Iterator[None]:
+        import ray
+
+        own = self.address == LOCAL
+        try:
+            ray.init(
+                address=self.address,
+                include_dashboard=False if own else None,
+                log_to_driver=False,
+                logging_level=logging.WARNING,
+            )
+        except ConnectionError as error:
+            raise UserError(
+                f"engine.address={self.address} is no Ray cluster that answers: {error}. Type "
+                "engine.address=<host>:<port>, or engine.address=local to start one here"
+            ) from error
+        try:
+            there = ray.cluster_resources()
+            for name, each in (("CPU", self.num_cpus), ("GPU", self.num_gpus)):
+                # Other clusters may grow.
+                if own and each * self.workers > there.get(name, 0):
+                    raise UserError(
+                        f"engine.workers={self.workers} with engine.num_{name.lower()}s={each} "
+                        f"each need more than the {there.get(name, 0):g} {name}s of this machine: "
+                        "lower one of the two"
+                    )
+            yield
+        finally:
+            ray.shutdown()
+
+
+class _Worker:
+    def __init__(self, start: Start[Any, Any]) -> None:
+        self._start = start
+
+    @cached_property  # not in __init__, whose errors Ray would report as the death of a worker
+    def _work(self) -> Callable[[Any], Iterable[Any]]:
+        return ExitStack().enter_context(self._start())  # ends with the process
+
+    def do(self, task: Any) -> list[Any]:
+        return list(self._work(task))

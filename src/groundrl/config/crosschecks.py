@@ -32,6 +32,7 @@ def cross_checks(tree: dict[str, Any]) -> list[str]:
         *_absent_gpu(tree),
         *_attention_elsewhere(tree),
         *_several_devices(tree),
+        *_ray(tree),
     ]
 
 
@@ -241,6 +242,21 @@ def _attention_elsewhere(tree: dict[str, Any]) -> Iterator[str]:
                 "model.attention=flash_attention_2 takes one completion a row: type "
                 "model.prefix_sharing=false, or model.attention=flex_attention"
             )
+
+
+def _ray(tree: dict[str, Any]) -> Iterator[str]:
+    if tree.get("engine", {}).get("_target_") != "groundrl.engine.RayEngine":
+        return
+    if find_spec("ray") is None:
+        yield (
+            "engine=ray needs Ray, which is not installed: type pip install 'groundrl[ray]', or "
+            "engine=local"
+        )
+    if tree.get("trainer", {}).get("devices", 1) != 1:
+        yield (
+            "engine=ray has workers of one device each: type trainer.devices=1 and "
+            "engine.workers=<number>"
+        )
 
 
 def _several_devices(tree: dict[str, Any]) -> Iterator[str]:
