@@ -87,3 +87,14 @@ def test_the_floor_counts_the_products_that_a_forward_pass_makes(
     forward = 2 * (shape.linear + shape.adapter) * 64 + 2 * shape.head * 16
     assert counted == pytest.approx(forward, rel=0.01)
     assert 3 * counted < update_cost(shape, work).flops < 4 * counted
+
+
+def test_answers_per_second_are_put_beside_those_of_generate(tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    small = ("--pictures", 2, "--per-picture", 2, "--max-tokens", 12, "--turns", 1)
+    result = program("evaluate_speed", *small, "--batch", 3, "--out", out)
+    assert result.returncode == 0, result.stderr
+    figures = json.loads(out.read_text())
+    assert list(figures) == ["ours", "batched", "loop"]
+    assert all(row["same_answers"] == 1 for row in figures.values())
+    assert all(row["samples_per_second"] > 0 for row in figures.values())
