@@ -28,6 +28,10 @@ NEEDED = {
     "judge=vllm": ["judge.chat.model=qwen"],
     "judge=vllm_server": ["judge.chat.model=qwen"],
     **{
+        f"detector={kind}": ["detector.vocabulary=[dog]"]
+        for kind in ("grounding_dino", "mm_grounding_dino", "owlv2")
+    },
+    **{
         f"{role}={kind}": [f"{role}.chat.model=qwen"]
         for role in ("teacher", "verifier")
         for kind in ("openai", "transformers", "vllm", "vllm_server")

@@ -27,14 +27,14 @@ def test_every_question_about_a_picture_at_hand_is_answered_and_the_others_are_c
     benchmarks["mme"] = MME(root=root)
     benchmarks |= {f"vsr_{s}": VSR(variant="random", split=s, root=root) for s in splits}
     respondent = Respondent(
-        load=lambda: make_policy(None),
+        opened=lambda: nullcontext(make_policy(None)),
         sampler=Sampler(
             NativeEngine(), Sampling(max_tokens=8, temperature=0.0), group_size=1, seed=0
         ),
         notation=Notation.of("obj_bbox", "permille"),
         prompting="grounded",
     )
-    answers, questions = ask(respondent, benchmarks, tmp_path, lambda _: nullcontext())
+    answers, questions = ask(respondent, benchmarks, tmp_path)
     counts = {name: len(found) for name, found in answers.items()}
     assert counts == {**{f"pope_{v}": 12 for v in variants}, "mme": 30, **VSR_COUNTS}
     for name, found in answers.items():

@@ -105,7 +105,7 @@ def _recording(cfg: DictConfig) -> Recording:
 def _respondent(cfg: DictConfig) -> Respondent:
     sampling: Any = make(cfg.sampling)
     # Workers elsewhere know nothing of what it refers to.
-    model = OmegaConf.create(OmegaConf.to_container(cfg.model, resolve=True))
+    model = cast(DictConfig, OmegaConf.create(OmegaConf.to_container(cfg.model, resolve=True)))
     return Respondent(
         opened=partial(opened, partial(make, model), make_trainer(cfg.trainer)),
         sampler=Sampler(make(cfg.rollout), sampling, group_size=1, seed=cfg.seed),
