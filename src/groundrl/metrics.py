@@ -61,6 +61,9 @@ EVALUATION = {
 """Held-out metrics, kept as ``<set>/<name>``; all but the counts
 ``n`` and ``boxes_true`` with ``<name>_low`` and ``<name>_high``, their 95 % interval."""
 
+INVENTS_BELOW = 3
+"""Ratings of MMHal-Bench below it say that something is invented."""
+
 BENCHMARKS = {
     "exam_score": "Share of questions with exactly the right options (DrivingVQA).",
     "precision": "Share of what was said that is right: options, or yes.",

@@ -147,3 +147,14 @@ def test_a_question_about_boxes_only_is_neither_right_nor_wrong() -> None:
     (answer,) = answers("grpo", range(1), correct=None, answers=[], iou=None)
     assert answer.result == "boxes"
     assert answer.quality == (True, 0.0)
+
+
+def test_a_rated_answer_shows_its_rating_and_the_lowest_come_first() -> None:
+    rated = [
+        Answer.of(record(k, correct=None, iou=None, scores={"rating": float(value)}), "result")
+        for k, value in ((0, 6), (1, 2), (2, 3))
+    ]
+    picks = picked([rated])
+    assert [answer.scores["rating"] for _, answer in picks] == [2, 3, 6]
+    assert [answer.result for _, answer in picks] == ["invents", "sound", "sound"]
+    assert "rating 2" in gallery(Path("nowhere"), [rated])

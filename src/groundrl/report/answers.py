@@ -9,6 +9,7 @@ from typing import Any
 
 from groundrl.boxes import Box, Frame
 from groundrl.errors import UserError
+from groundrl.metrics import INVENTS_BELOW
 from groundrl.records import Grounding
 
 RESULT = "result"
@@ -69,12 +70,15 @@ class Answer:
 
     @property
     def quality(self) -> tuple[bool, float]:
-        """Right answers above wrong ones, then by the benchmark's score or IoU."""
-        return self.correct is not False, self.scores.get("score", self.iou or 0.0)
+        """Right answers above wrong ones, then by rating, the benchmark's score or IoU."""
+        score = self.scores.get("rating", self.scores.get("score", self.iou or 0.0))
+        return self.correct is not False, score
 
     @property
     def result(self) -> str:
         """In one word."""
+        if "rating" in self.scores:
+            return "invents" if self.scores["rating"] < INVENTS_BELOW else "sound"
         return {True: "right", False: "wrong", None: "boxes"}[self.correct]
 
 

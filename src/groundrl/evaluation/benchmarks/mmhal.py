@@ -26,6 +26,7 @@ from groundrl.evaluation.benchmarks.files import (
     read_json,
 )
 from groundrl.evaluation.ratings import RatedAnswer
+from groundrl.metrics import INVENTS_BELOW
 from groundrl.records import Provenance, Sample
 from groundrl.rewards.base import Attempt
 
@@ -36,7 +37,6 @@ TYPES = (
     *("relation", "environment", "holistic", "other"),
 )
 """The type of a question is its place in the file, modulo 8."""
-INVENTS_BELOW = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
