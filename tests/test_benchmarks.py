@@ -98,3 +98,22 @@ def test_answers_per_second_are_put_beside_those_of_generate(tmp_path: Path) -> 
     assert list(figures) == ["ours", "batched", "loop"]
     assert all(row["same_answers"] == 1 for row in figures.values())
     assert all(row["samples_per_second"] > 0 for row in figures.values())
+
+
+def test_a_verifier_is_measured_at_three_shares_of_errors(tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    result = program("verification", "--scenes", 6, "--out", out)
+    assert result.returncode == 0, result.stderr
+    figures = json.loads(out.read_text())
+    assert list(figures) == ["0.05", "0.15", "0.3"]
+    assert figures["0.3"]["recall/object"] > 0.5
+    assert figures["0.3"]["clean_rejected"] < 0.1
+
+
+def test_a_synthesis_is_put_beside_the_server_that_it_asks(tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    small = ("--pictures", 20, "--concurrency", 8, "--latency", 0.05)
+    result = program("synthesis_throughput", *small, "--out", out)
+    assert result.returncode == 0, result.stderr
+    (figures,) = json.loads(out.read_text())
+    assert 0 < figures["share"] <= 1

@@ -22,6 +22,7 @@ from groundrl.rewards.function import Function
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TRAIN, EVALUATE = "python train.py", "python evaluate.py"
+SYNTHESIZE = "python synthesize.py"
 FILL = ROOT / "benchmarks" / "readme_results.py"
 
 
@@ -71,6 +72,12 @@ def test_a_command_line_of_the_readme_is_sound(words: list[str]) -> None:
 @pytest.mark.parametrize("words", commands(EVALUATE), ids=" ".join)
 def test_an_evaluation_of_the_readme_is_sound(words: list[str]) -> None:
     check_config(compose("evaluate", [*words, "trainer.accelerator=cpu"], return_hydra_config=True))
+
+
+@pytest.mark.usefixtures("_hydra")
+@pytest.mark.parametrize("words", commands(SYNTHESIZE), ids=" ".join)
+def test_a_synthesis_of_the_readme_is_sound(words: list[str]) -> None:
+    check_config(compose("synthesize", words, return_hydra_config=True))
 
 
 def test_every_benchmark_stands_in_the_readme() -> None:
