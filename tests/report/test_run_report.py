@@ -2,12 +2,10 @@
 
 import json
 import re
-import shutil
-import subprocess
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from browsing import CHROMIUM, browse, read
 from PIL import Image
 from report_files import METRICS
 from torch.utils.tensorboard.writer import SummaryWriter
@@ -15,45 +13,6 @@ from torch.utils.tensorboard.writer import SummaryWriter
 from groundrl.errors import UserError
 from groundrl.report.run_report import read_curves, read_metrics, write_report
 from groundrl.report.tables import duration
-
-CHROMIUM = shutil.which("chromium")
-VOID = {"meta", "img", "br", "input"}
-
-
-class Page(HTMLParser):
-    """Headings, pictures and outside addresses; fails on tags that do not nest."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.headings: list[str] = []
-        self.addresses: list[str] = []
-        self.counts: dict[str, int] = {}
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.counts[tag] = self.counts.get(tag, 0) + 1
-        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.counts[tag] = self.counts.get(tag, 0) + 1
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] in ("h1", "h2"):
-            self.headings.append(data)
-
-
-def read(file: Path) -> Page:
-    """The parsed page."""
-    page = Page()
-    page.feed(file.read_text(encoding="utf-8"))
-    page.close()
-    assert page.open == []
-    return page
 
 
 def test_a_finished_run_has_every_section(run_dir: Path) -> None:
@@ -153,12 +112,6 @@ def test_reward_and_model_of_the_config_are_the_title(tmp_path: Path) -> None:
 )
 def test_durations_are_readable(seconds: float, text: str) -> None:
     assert duration(seconds) == text
-
-
-def browse(*options: str) -> str:
-    """Chromium's output, without network."""
-    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", *options]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs the program chromium")

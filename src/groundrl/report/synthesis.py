@@ -83,6 +83,8 @@ def _stages(figures: Figures) -> str:
     ]
     if unfinished:
         rows.append(("pictures unfinished: not everybody was reached", f"{unfinished:,}", ""))
+    if "left_out" in figures:
+        rows.append(("files left out: no usable pictures", f"{_count(figures, 'left_out'):,}", ""))
     return _table("from stage to stage", ("stage", "count", "per picture"), rows)
 
 
@@ -141,7 +143,10 @@ def _errors(figures: Figures) -> str:
 def _quality(figures: Figures) -> str:
     """What the verification caught of the errors that were planted."""
     if not _count(figures, "planted"):
-        return ""
+        return (
+            '<p class="soft">The teacher planted no errors: how many the verification catches is '
+            "not measured here.</p>"
+        )
 
     def dots(name: str) -> list[Dot]:
         heads = {str(kind): f"verification/{name}/{kind}" for kind in PLANTABLE}
@@ -198,15 +203,15 @@ def _gallery(figures: Figures, showcase: Showcase) -> str:
         "level": [WHOLE, CROP],
         "question": sorted({sample.kind for shown in picked for sample in shown.samples}),
     }
-    note = ""
+    note = " Rejected captions first, then repaired ones." if len(endings) > 1 else ""
     if len(cards) < showcase.seen:
-        note = (
+        note += (
             f" This page shows {len(cards)} of {showcase.seen:,} pictures, something of every "
             "verdict and error; <code>pictures.jsonl</code> holds all."
         )
     return (
         f"{filters(choices)}"
-        f'<p class="soft"><span id="count" data-of="pictures"></span>.{note} Rejected captions '
-        f"first, then repaired ones. {LEGEND} &nbsp; {HINT}</p>"
+        f'<p class="soft"><span id="count" data-of="pictures"></span>.{note}</p>'
+        f'<p class="soft">{LEGEND} &nbsp; {HINT}</p>'
         f'<div class="gallery sheets">{"".join(cards)}</div>'
     )

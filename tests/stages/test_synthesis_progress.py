@@ -1,0 +1,64 @@
+"""What is told while pictures are worked on."""
+
+import json
+from pathlib import Path
+
+from groundrl.stages.synthesize import Synthesis
+from groundrl.synthesis.annotate import Annotator
+from groundrl.synthesis.base import View
+from groundrl.synthesis.detectors.oracle import OracleDetector
+from groundrl.synthesis.engines.local import LocalEngine
+from groundrl.synthesis.pictures import ScenePictures
+from groundrl.synthesis.records import Caption, Decision, ErrorKind, Flaw, Verdict
+from groundrl.synthesis.samples import Questions
+
+
+class PaidTeacher:
+    """Writes the same of everything, for a cent per caption."""
+
+    name = "paid"
+
+    def __init__(self) -> None:
+        self.cost = 0.0
+
+    def __call__(self, views: list[View]) -> list[Caption | None]:
+        self.cost += 0.01 * len(views)
+        return [Caption(text="This is a dog.", tokens=100) for _ in views]
+
+
+class Grumbler:
+    """Rejects everything."""
+
+    name = "grumbler"
+
+    def __call__(self, cases: list[tuple[View, str]]) -> list[Verdict | None]:
+        flaw = Flaw(kind=ErrorKind.OBJECT, span="dog")
+        return [Verdict(decision=Decision.REJECT, reason="no dog", flaw=flaw) for _ in cases]
+
+
+def test_rejections_tokens_and_cost_are_told_and_stand_in_the_report(tmp_path: Path) -> None:
+    teacher = PaidTeacher()
+    annotator = Annotator(detector=OracleDetector(), teacher=teacher, verifier=Grumbler())
+    run = Synthesis(
+        pictures=ScenePictures(size=2),
+        annotator=annotator,
+        engine=LocalEngine(concurrency=1),
+        questions=Questions(),
+        licence="CC0",
+        cache=tmp_path / "cache.sqlite",
+        shard_size=10,
+        run_dir=tmp_path / "run",
+    )
+    assert run.run() == 0
+    captions = json.loads((run.run_dir / "metrics.json").read_text())["captions"]
+    told = run._told(0.0)
+    assert told[0].endswith("pictures/s")
+    assert told[1:] == [
+        "100 % rejected",
+        f"{100 * captions:,.0f} tokens",
+        f"cost {0.01 * captions:.2f}",
+    ]
+    page = (run.run_dir / "report.html").read_text()
+    assert f"cost {0.01 * captions:.2f}" in page
+    assert page.count('<article class="card sheet">') == 2
+    assert "This is a <del><mark>dog</mark></del>." in page
