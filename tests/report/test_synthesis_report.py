@@ -87,11 +87,11 @@ def test_of_a_rejected_caption_the_span_is_struck_through() -> None:
     assert "This is a <del><mark>dog</mark></del>." in told
 
 
-@pytest.mark.parametrize(("span", "note"), [("", ""), ("a cat", "not in the text: “a cat”")])
+@pytest.mark.parametrize(("span", "note"), [("", ""), ("a cat", "“a cat” are not in the text")])
 def test_without_its_span_a_rejected_caption_is_struck_through_whole(span: str, note: str) -> None:
     told = history(checked("This is a dog.", reject(span)))
     assert "<del>This is a dog.</del>" in told
-    assert note in told.replace("of words that are ", "")
+    assert note in told
 
 
 def test_a_caption_that_nobody_verified_is_only_shown() -> None:

@@ -44,7 +44,7 @@ def _said(verdict: Verdict, text: str, round_: int) -> str:
     if flaw is not None:
         chips.append(chip(flaw.kind))
         if flaw.span and _place(text, flaw) is None:
-            note = f" (of words that are not in the text: “{cut(flaw.span)}”)"
+            note = f" (its words “{cut(flaw.span)}” are not in the text)"
     return f"{' '.join(chips)} {html.escape(cut(verdict.reason) + note)}"
 
 

@@ -90,7 +90,7 @@ border:2px solid var(--true)}.key.said::before{border-color:var(--said);border-w
 .box.unseen b{background:#000a}
 .crowded .box b{display:none}.crowded .box.lit b{display:block}
 .tables{columns:2 400px;column-gap:.8rem}.tables>div{break-inside:avoid;margin-bottom:.8rem}
-.tables td{white-space:pre-wrap;overflow-wrap:anywhere}
+.tables td:not(.number){white-space:pre-wrap;overflow-wrap:break-word}
 .sheets{grid-template-columns:minmax(0,1fr)}.sheet{overflow:clip}
 .sheet h3{margin:.9rem 0 .2rem}.chip.mended{color:var(--mended)}
 .sheet .text,.sheet .options{border:0;margin:0;padding:0;font:inherit;max-height:13rem}

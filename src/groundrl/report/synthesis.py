@@ -1,6 +1,7 @@
 """``report.html`` of a synthesis: what was made of which pictures, and what was thrown away."""
 
 import html
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ MOST_BYTES: Final = 16_000_000
 """Of cards; further ones are left out."""
 MOST_LINES: Final = 12
 """Of the table of reasons."""
+LONGEST_REASON: Final = 120
 SPLITS: Final = ("train", "heldout")
 LEGEND: Final = (
     '<span class="key">caption kept or repaired</span> &nbsp; '
@@ -113,7 +115,7 @@ def _verdicts(figures: Figures, showcase: Showcase) -> str:
         rows += [(what, f"{total:,}", *shares)] if total else []
     endings = _table("what became of captions", ("caption of a", "all", *Ending), rows)
     reasons = [
-        (reason, kind, verdict, f"{count:,}")
+        (textwrap.shorten(reason, LONGEST_REASON, placeholder=" …"), kind, verdict, f"{count:,}")
         for (verdict, kind, reason), count in showcase.reasons.most_common(MOST_LINES)
     ]
     rest = len(showcase.reasons) - len(reasons)
