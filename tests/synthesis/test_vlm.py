@@ -163,7 +163,7 @@ def test_the_name_changes_with_everything_answers_depend_on(
         {"vocabulary": ["cup"]},
         {"grammar": "inline_box"},
         {"answers": 3},
-        {"threshold": 0.5},
+        {"threshold": 0.25},
         {"sampling": replace(SAMPLING, temperature=1.0)},
         {"seed": 1},
     ]
