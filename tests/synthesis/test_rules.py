@@ -31,7 +31,6 @@ def judged(text: str, shown: object = WHOLE) -> Verdict:
         "A blue cup is behind a green box.",
         "The picture shows a nice afternoon with a zebra finch on wallpaper.",
         "There are no lamps. One box.",
-        "",
     ],
 )
 def test_what_nothing_speaks_against_is_kept(text: str) -> None:

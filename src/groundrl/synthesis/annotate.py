@@ -96,7 +96,7 @@ class _Memory:
         return [from_row(self.known[key] if key in self.known else fresh[key]) for key in keys]
 
 
-VERIFIED_AGAIN: Final = 2
+VERIFIED_AGAIN: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,8 +164,9 @@ class Annotator:
     ) -> list[Checked]:
         """All captions of one level, round by round: those that were repaired come again."""
         verdicts: list[list[Verdict]] = [[] for _ in views]
-        texts: list[str | None] = [caption.text for caption in captions]
-        waiting = list(range(len(views))) if self.verifier is not None else []
+        # A teacher that does not know what to say says nothing; there is nothing to verify.
+        texts: list[str | None] = [caption.text.strip() or None for caption in captions]
+        waiting = [i for i, text in enumerate(texts) if text and self.verifier is not None]
         for left in range(self.repairs, -1, -1):
             cases = [(views[i], text) for i in waiting if (text := texts[i]) is not None]
             found = self._verify(cases, memory) if cases else []
