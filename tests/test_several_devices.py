@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -22,11 +23,10 @@ RUN = [
 ]
 
 
-def figures(run: Path) -> dict[str, dict[str, float]]:
+def figures(run: Path) -> dict[str, Any]:
     """What was measured, times aside."""
     measured = json.loads((run / "metrics.json").read_text())
-    del measured["time"]
-    return measured
+    return {k: v for k, v in measured.items() if k.partition("/")[0] != "time"}
 
 
 def test_two_processes_end_where_one_does(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_two_processes_end_where_one_does(tmp_path: Path) -> None:
         result = train(*RUN, f"trainer.devices={devices}", f"output_dir={tmp_path}/{devices}")
         assert result.returncode == 0, result.stderr
         assert result.stdout.splitlines()[-1] == f"{tmp_path}/{devices}"
-        assert result.stdout.count("\nbenchmark ") + result.stdout.startswith("benchmark ") == 1
+        assert result.stdout.count("metric ") == 1
     one, two = (load_file(tmp_path / run / "adapter/adapter_model.safetensors") for run in "12")
     assert any(weights.abs().max() > 0 for name, weights in one.items() if "lora_B" in name)
     for name, weights in one.items():
@@ -54,7 +54,7 @@ def test_two_processes_answer_as_one_does(tmp_path: Path) -> None:
         result = evaluate(*chosen, f"trainer.devices={devices}", f"output_dir={folder}")
         assert result.returncode == 0, result.stderr
         assert result.stdout.splitlines()[-1] == str(folder)
-        assert result.stdout.count("\nbenchmark ") + result.stdout.startswith("benchmark ") == 1
+        assert result.stdout.count("benchmark ") == 1
     answers = [(tmp_path / run / "predictions.jsonl").read_text() for run in "12"]
     assert answers[0] == answers[1]
     assert figures(tmp_path / "2") == figures(tmp_path / "1")

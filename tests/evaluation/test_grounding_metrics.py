@@ -145,6 +145,8 @@ def test_nothing_answered_is_an_error() -> None:
 
 
 def _worker(rank: int, port: int, folder: str) -> None:
+    if dist.is_initialized():  # by a vLLM of another test, before the fork
+        dist.destroy_process_group()
     dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
     metric = GroundingMetrics()
     # Uneven shares.

@@ -25,7 +25,7 @@ KEEP = Verdict(decision=Decision.KEEP, reason="nothing speaks against it")
 
 def region(label: str, number: int = 0) -> Region:
     """The ``number``-th of boxes that stand side by side in a picture of 64 x 48."""
-    x, y = 6 * (number % 10), 9 * (number // 10)
+    x, y = 6.0 * (number % 10), 9.0 * (number // 10)
     box = Box(x1=x, y1=y, x2=x + 6, y2=y + 8, frame=Frame.PIXEL)
     return Region(label=label, box=box, score=0.5)
 

@@ -115,7 +115,7 @@ class Annotator:
     def cost(self) -> float:
         """Of all that was asked so far; 0 where nobody is paid."""
         people = (self.detector, self.teacher, self.verifier)
-        return sum(who.cost for who in people if isinstance(who, Paid))
+        return sum((who.cost for who in people if isinstance(who, Paid)), 0.0)
 
     def __call__(self, picture: Picture, known: Mapping[Key, Any]) -> Outcome:
         """Does not raise: see ``Outcome``."""
