@@ -50,7 +50,7 @@ def content(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and path.name not in ("metrics.json", "resolved.yaml")
+        if path.is_file() and path.name not in ("metrics.json", "resolved.yaml", "report.html")
     }
 
 
