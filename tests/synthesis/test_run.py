@@ -46,7 +46,7 @@ def synthesis(folder: Path, **changed: object) -> Synthesis:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """Of all files but the two that tell of time and place."""
+    """Of all files but those that tell of time and place."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
