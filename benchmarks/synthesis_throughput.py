@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from groundrl.boxes import Box, Frame
+from groundrl.engine import LocalEngine
 from groundrl.records import ImageFile
 from groundrl.report.tables import Table, to_text
 from groundrl.stages.synthesize import Synthesis
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.base import View
-from groundrl.synthesis.engines.local import LocalEngine
 from groundrl.synthesis.records import Caption, Decision, Picture, Region, Verdict
 from groundrl.synthesis.samples import Questions
 
@@ -103,8 +103,9 @@ def measured(pictures: int, concurrency: int, latency: float, folder: Path) -> d
     )
     run = Synthesis(
         pictures=stubs,
-        annotator=annotator,
-        engine=LocalEngine(concurrency=concurrency),
+        annotator=lambda: annotator,
+        engine=LocalEngine(),
+        concurrency=concurrency,
         questions=Questions(),
         licence="none",
         cache=folder / "cache.sqlite",

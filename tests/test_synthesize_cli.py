@@ -60,7 +60,7 @@ def test_a_run_that_is_killed_goes_on_and_ends_the_same(
 ) -> None:
     run = tmp_path / "run"
     process = subprocess.Popen(
-        command(*SMALL, *places(tmp_path), "engine.concurrency=2"),
+        command(*SMALL, *places(tmp_path), "concurrency=2"),
         cwd=ROOT,
         env=ENVIRONMENT,
         stdout=subprocess.DEVNULL,
@@ -72,19 +72,25 @@ def test_a_run_that_is_killed_goes_on_and_ends_the_same(
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not (run / "train.jsonl").exists()
-    again = synthesize(*SMALL, *places(tmp_path), "engine.concurrency=2")
+    again = synthesize(*SMALL, *places(tmp_path), "concurrency=2")
     assert again.returncode == 0, again.stderr
     assert content(run) == content(straight)
 
 
 TEACHER = """
 import os
+import signal
+from pathlib import Path
 from groundrl.synthesis.records import Caption
 
 class Teacher:
     name = "away"
     def __call__(self, views):
         gone = os.environ.get("AWAY", "").split()
+        deadly = Path(os.environ.get("DEADLY", "none"))
+        if deadly.exists() and any(view.picture.id == "000007" for view in views):
+            deadly.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
         return [
             None if view.picture.id in gone else Caption(text="There is nothing.")
             for view in views
@@ -110,6 +116,27 @@ def test_a_teacher_that_is_away_leaves_pictures_unfinished(tmp_path: Path) -> No
     assert len((tmp_path / "run" / "pictures.jsonl").read_text().splitlines()) == 5
 
 
+def test_workers_on_ray_one_of_them_killed_write_the_same_files(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    (tmp_path / "away.py").write_text(TEACHER)
+    deadly = tmp_path / "deadly"
+    deadly.touch()
+    chosen = ["scenes.size=20", "detector=oracle", "questions.heldout_share=0.3"]
+    chosen += ["teacher._target_=away.Teacher", "~teacher.error_rate", "~teacher.seed"]
+    ray = ["engine=ray", "engine.workers=2", "engine.num_cpus=0.5", "engine.task_size=3"]
+    for folder, engine in (("here", ["engine=local"]), ("ray", ray)):
+        result = synthesize(
+            *chosen,
+            *engine,
+            *places(tmp_path / folder),
+            PYTHONPATH=f"{ROOT / 'src'}:{tmp_path}",
+            DEADLY=str(deadly) if folder == "ray" else "none",
+        )
+        assert result.returncode == 0, result.stderr
+    assert not deadly.exists()
+    assert content(tmp_path / "ray" / "run") == content(tmp_path / "here" / "run")
+
+
 def test_the_data_is_trained_on_without_edits(straight: Path, tmp_path: Path) -> None:
     arguments = ["data=synthesized", f"data.root={straight}", "debug=tiny", *places(tmp_path)]
     result = subprocess.run(
@@ -131,7 +158,7 @@ def test_the_data_is_trained_on_without_edits(straight: Path, tmp_path: Path) ->
         (["images=nowhere"], "images=nowhere: no such folder"),
         (["cropping.max_crops=0"], "max_crops=0"),
         (["questions.kinds=[color,shape]"], "unknown kind of question: shape"),
-        (["engine.concurrency=0"], "engine.concurrency=0"),
+        (["concurrency=0"], "concurrency=0"),
         (["teacher.error_rate=2"], "teacher.error_rate=2"),
     ],
 )

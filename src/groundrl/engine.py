@@ -1,10 +1,12 @@
 """Where independent tasks are done: in this process, or by the workers of a Ray cluster."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from groundrl.errors import UserError
@@ -17,6 +19,8 @@ Start = Callable[[], AbstractContextManager[Callable[[T], Iterable[R]]]]
 LOCAL = "local"
 TRIES = 4
 """Of a task whose workers are killed."""
+AHEAD = 4
+"""Tasks under way or done before their turn, per worker: so many others pass a slow one."""
 
 
 @runtime_checkable
@@ -29,8 +33,18 @@ class Engine(Protocol):
         ...
 
     def run(self, start: Start[T, R], tasks: Iterable[T]) -> Iterator[R]:
-        """The results of all tasks, as soon as they are there."""
+        """The results of all tasks, in their order. ``tasks`` are taken as there is work for."""
         ...
+
+
+def shared_out(items: Iterable[T], engine: Engine) -> Iterator[Iterable[T]]:
+    """Tasks for an engine; where it takes all items at once, they are made as they are used."""
+    source = iter(items)
+    if engine.task_size is None:
+        yield source
+        return
+    while task := [*islice(source, engine.task_size)]:
+        yield task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +54,7 @@ class LocalEngine:
     task_size: int | None = None
 
     def run(self, start: Start[T, R], tasks: Iterable[T]) -> Iterator[R]:
-        """In the order of the tasks."""
+        """See ``Engine``."""
         with start() as work:
             for task in tasks:
                 yield from work(task)
@@ -64,10 +78,9 @@ class RayEngine:
     """Items that a worker is given at a time: what is lost with it."""
 
     def run(self, start: Start[T, R], tasks: Iterable[T]) -> Iterator[R]:
-        """In the order in which tasks are complete. Raises the UserError of a worker."""
+        """See ``Engine``. Raises the UserError of a worker."""
         import ray
         from ray.exceptions import RayTaskError
-        from ray.util import ActorPool
 
         with self._cluster():
             worker = ray.remote(
@@ -76,10 +89,10 @@ class RayEngine:
                 max_restarts=-1,
                 max_task_retries=TRIES - 1,
             )(_Worker)
-            pool = ActorPool([worker.remote(start) for _ in range(self.workers)])
-            done = pool.map_unordered(lambda one, task: one.do.remote(task), [*tasks])
             try:
-                for results in done:
+                for results in _in_order(
+                    [worker.remote(start) for _ in range(self.workers)], tasks
+                ):
                     yield from results
             except RayTaskError as error:
                 if isinstance(error.cause, UserError):
@@ -116,6 +129,27 @@ class RayEngine:
             yield
         finally:
             ray.shutdown()
+
+
+def _in_order(workers: list[Any], tasks: Iterable[Any]) -> Iterator[list[Any]]:
+    """What workers say of each task; whoever is idle takes the next one."""
+    import ray
+
+    source, idle = iter(tasks), [*workers]
+    at_work: dict[Any, Any] = {}
+    results: deque[Any] = deque()
+    while True:
+        for task in islice(source, min(len(idle), AHEAD * len(workers) - len(results))):
+            one = idle.pop()
+            results.append(one.do.remote(task))
+            at_work[results[-1]] = one
+        if not results:
+            return
+        if results[0] not in at_work:
+            yield ray.get(results.popleft())
+            continue
+        ready, _ = ray.wait([*at_work], num_returns=1)
+        idle += [at_work.pop(done) for done in ready]
 
 
 class _Worker:

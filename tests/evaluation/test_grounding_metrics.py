@@ -1,13 +1,9 @@
 import json
-import socket
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 
 from groundrl.boxes import Box, Frame, View, matched_iou
 from groundrl.evaluation.grounding import GroundingMetrics, Outcome
@@ -142,27 +138,6 @@ def test_nothing_answered_is_an_error() -> None:
     metric.update([])
     with pytest.raises(ValueError, match="no question was answered"):
         metric.compute()
-
-
-def _worker(rank: int, port: int, folder: str) -> None:
-    if dist.is_initialized():  # by a vLLM of another test, before the fork
-        dist.destroy_process_group()
-    dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
-    metric = GroundingMetrics()
-    # Uneven shares.
-    metric.update([ALL[0], ALL[2], ALL[3]] if rank == 0 else [ALL[1]])
-    (Path(folder) / f"{rank}.json").write_text(json.dumps(metric.compute()))
-    dist.destroy_process_group()
-
-
-def test_two_processes_agree_with_one(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    # Forked, not spawned: importing torch twice would take most of a minute on two cores.
-    mp.start_processes(_worker, args=(port, str(tmp_path)), nprocs=2, start_method="fork")
-    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
-    assert first == second == pytest.approx(scores(ALL))
 
 
 def test_many_answers_are_summed_up_quickly_and_exactly() -> None:

@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
+from groundrl.engine import LocalEngine
 from groundrl.stages.synthesize import Synthesis
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.base import View
 from groundrl.synthesis.detectors.oracle import OracleDetector
-from groundrl.synthesis.engines.local import LocalEngine
 from groundrl.synthesis.pictures import ScenePictures
 from groundrl.synthesis.records import Caption, Decision, ErrorKind, Flaw, Verdict
 from groundrl.synthesis.samples import Questions
@@ -41,8 +41,9 @@ def test_rejections_tokens_and_cost_are_told_and_stand_in_the_report(tmp_path: P
     annotator = Annotator(detector=OracleDetector(), teacher=teacher, verifier=Grumbler())
     run = Synthesis(
         pictures=ScenePictures(size=2),
-        annotator=annotator,
-        engine=LocalEngine(concurrency=1),
+        annotator=lambda: annotator,
+        engine=LocalEngine(),
+        concurrency=1,
         questions=Questions(),
         licence="CC0",
         cache=tmp_path / "cache.sqlite",

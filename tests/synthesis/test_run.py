@@ -10,11 +10,11 @@ from looks import Boxes, Keeps, Says
 
 from groundrl.data.build import synthesized_module
 from groundrl.data.datasets import SampleList, sample_file
+from groundrl.engine import LocalEngine
 from groundrl.errors import UserError
 from groundrl.stages.synthesize import Synthesis
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.detectors.oracle import OracleDetector
-from groundrl.synthesis.engines.local import LocalEngine
 from groundrl.synthesis.pictures import ScenePictures
 from groundrl.synthesis.samples import Questions
 from groundrl.synthesis.teachers.world import WorldTeacher
@@ -26,14 +26,18 @@ DATA = ("pictures.jsonl", "train.jsonl", "heldout.jsonl", "README.md")
 
 def synthesis(folder: Path, **changed: object) -> Synthesis:
     """Two dozen scenes; ``changed`` are fields of the run or of its annotator."""
-    annotator = Annotator(
-        detector=OracleDetector(), teacher=WorldTeacher(error_rate=0.3), verifier=RuleVerifier()
-    )
     roles = {k: changed.pop(k) for k in list(changed) if k in ("detector", "teacher", "verifier")}
+    annotator = replace(
+        Annotator(
+            detector=OracleDetector(), teacher=WorldTeacher(error_rate=0.3), verifier=RuleVerifier()
+        ),
+        **roles,  # pyright: ignore[reportArgumentType]
+    )
     run = Synthesis(
         pictures=ScenePictures(size=24),
-        annotator=replace(annotator, **roles),  # pyright: ignore[reportArgumentType]
-        engine=LocalEngine(concurrency=4),
+        annotator=lambda: annotator,
+        engine=LocalEngine(),
+        concurrency=4,
         questions=Questions(heldout_share=0.2),
         licence="CC0",
         cache=folder.parent / "cache" / "s.sqlite",

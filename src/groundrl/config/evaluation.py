@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from groundrl.boxes import Frame
 from groundrl.config.build import make_trainer
-from groundrl.config.make import make
+from groundrl.config.make import make, resolved
 from groundrl.config.resolved import RESOLVED
 from groundrl.errors import UserError
 from groundrl.evaluation.asking import Respondent
@@ -104,10 +104,8 @@ def _recording(cfg: DictConfig) -> Recording:
 
 def _respondent(cfg: DictConfig) -> Respondent:
     sampling: Any = make(cfg.sampling)
-    # Workers elsewhere know nothing of what it refers to.
-    model = cast(DictConfig, OmegaConf.create(OmegaConf.to_container(cfg.model, resolve=True)))
     return Respondent(
-        opened=partial(opened, partial(make, model), make_trainer(cfg.trainer)),
+        opened=partial(opened, partial(make, resolved(cfg.model)), make_trainer(cfg.trainer)),
         sampler=Sampler(make(cfg.rollout), sampling, group_size=1, seed=cfg.seed),
         notation=Notation.of(cfg.grammar, Frame(cfg.model.frame)),
         prompting=cfg.prompting,

@@ -1,10 +1,10 @@
 """A node of a checked config -> the object that it names."""
 
-from typing import Any
+from typing import Any, cast
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from groundrl.config.sweep_report import root_cause
 from groundrl.errors import UserError
@@ -19,3 +19,8 @@ def make(node: DictConfig, **supplied: Any) -> Any:
         if isinstance(cause, UserError):
             raise cause from None
         raise
+
+
+def resolved(node: DictConfig) -> DictConfig:
+    """``node`` with nothing in it that refers elsewhere, for workers that have only it."""
+    return cast(DictConfig, OmegaConf.create(OmegaConf.to_container(node, resolve=True)))

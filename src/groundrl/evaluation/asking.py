@@ -12,7 +12,7 @@ from typing import TextIO
 
 from groundrl.data.datasets import SampleList
 from groundrl.data.problems import Problems
-from groundrl.engine import Engine, LocalEngine
+from groundrl.engine import Engine, LocalEngine, shared_out
 from groundrl.evaluation.benchmarks.base import Answered, Benchmark, Form, Questions
 from groundrl.evaluation.heldout import answers_to
 from groundrl.evaluation.matching import check_distinct
@@ -81,7 +81,7 @@ def ask(
     stream = None if is_first() else StringIO()
     line = ProgressLine(len(asked), "evaluate", stream=stream, first_step=len(kept))
     if len(kept) < len(asked):
-        tasks = _tasks(benchmarks, questions, kept, engine.task_size)
+        tasks = _tasks(benchmarks, questions, kept, engine)
         file = path.open("a", encoding="utf-8") if is_first() else open(os.devnull, "w")  # noqa: SIM115
         with file, line:
             for name, attempts in engine.run(partial(_at_work, respondent), tasks):
@@ -100,17 +100,15 @@ def _tasks(
     benchmarks: Mapping[str, Benchmark],
     questions: Mapping[str, Questions],
     kept: Container[Key],
-    size: int | None,
+    engine: Engine,
 ) -> Iterator[Asked]:
     """The questions that are left; those about one picture follow each other."""
     for name, benchmark in benchmarks.items():
         left = [s for s in questions[name].samples if (name, s.id) not in kept]
         number = {key: i for i, key in enumerate(dict.fromkeys(s.image.key for s in left))}
         left.sort(key=lambda sample: number[sample.image.key])
-        each = size or max(len(left), 1)
-        for start in range(0, len(left), each):
-            part = tuple(left[start : start + each])
-            yield Asked(set=name, form=benchmark.form, samples=part)
+        for part in shared_out(left, engine):
+            yield Asked(set=name, form=benchmark.form, samples=tuple(part))
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from groundrl.engine import Engine, shared_out
 from groundrl.errors import UserError
 from groundrl.evaluation.verification import Tally
 from groundrl.progress import ProgressLine
@@ -17,12 +18,12 @@ from groundrl.report.page import REPORT
 from groundrl.report.showcase import Showcase, Shown
 from groundrl.report.synthesis import synthesis_page
 from groundrl.report.tables import duration
-from groundrl.synthesis.annotate import Annotator, Outcome
+from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.base import PictureSource
 from groundrl.synthesis.card import card
-from groundrl.synthesis.engines.base import Engine, Task
-from groundrl.synthesis.samples import Questions, made_by, written
+from groundrl.synthesis.samples import Questions
 from groundrl.synthesis.store import Store
+from groundrl.synthesis.worker import Done, Task, Worker
 from groundrl.synthesis.writing import LEFT_OUT, Writer, write_text
 
 
@@ -31,8 +32,11 @@ class Synthesis:
     """Everything that a run needs, built but not started."""
 
     pictures: PictureSource
-    annotator: Annotator
+    annotator: Callable[[], Annotator]
+    """Builds it; called where it works."""
     engine: Engine
+    concurrency: int
+    """Pictures that a worker of the engine has under way at once."""
     questions: Questions
     licence: str
     """Of the pictures."""
@@ -43,6 +47,10 @@ class Synthesis:
     run_dir: Path
     tally: Tally = field(default_factory=Tally)
     counts: Counter[str] = field(default_factory=Counter)
+    cost: float = 0.0
+    """Of all that was asked so far; 0 where nobody is paid."""
+    made_by: Mapping[str, Any] = field(default_factory=dict)
+    """Names of whoever made what; empty as long as nothing is made."""
     showcase: Showcase = field(default_factory=Showcase)
 
     def run(self) -> int:
@@ -51,21 +59,11 @@ class Synthesis:
         start = time.perf_counter()
         progress = ProgressLine(len(self.pictures), "pictures")
         with Store(self.cache) as store, Writer(self.run_dir, self.shard_size) as writer, progress:
-            for outcome in self._outcomes(store):
-                if outcome.annotated is None:
-                    self.counts["unfinished"] += 1
-                else:
-                    made = written(outcome.annotated, self.annotator, self.questions, self._source)
-                    self.tally.add(outcome.annotated)
-                    self.showcase.add(
-                        Shown(annotated=outcome.annotated, samples=made.samples, split=made.split)
-                    )
-                    self.counts.update(f"samples/{made.split}/{s.kind}" for s in made.samples)
-                    self.counts.update(f"dropped/{kind}" for kind in made.dropped)
-                    self.counts.update([f"pictures/{made.split}"])
-                    self.counts["regions"] += len(outcome.annotated.regions)
+            for done in self._done(store):
+                self._count(done)
+                if done.written is not None:
+                    made = done.written
                     writer.add(made.record, made.samples, made.split)
-                self.counts["pictures"] += 1
                 progress.update(self.counts["pictures"], more=self._told(start))
             if not self.counts["pictures"]:
                 raise UserError(f"{self.pictures.name}: no pictures")
@@ -77,7 +75,7 @@ class Synthesis:
     def _source(self) -> Provenance:
         return Provenance(dataset=self.pictures.name, split="all", licence=self.licence)
 
-    def _outcomes(self, store: Store) -> Iterator[Outcome]:
+    def _done(self, store: Store) -> Iterator[Done]:
         """Each is kept before anybody sees it. When somebody refuses, what is under way is
         finished and kept, and nothing new is begun."""
         refused: list[UserError] = []
@@ -88,22 +86,44 @@ class Synthesis:
                     return
                 yield picture, store.known(picture.digest)
 
-        for outcome in self.engine(self.annotator, tasks()):
+        worker = Worker(
+            annotator=self.annotator,
+            questions=self.questions,
+            source=self._source,
+            concurrency=self.concurrency,
+        )
+        for done in self.engine.run(worker, shared_out(tasks(), self.engine)):
+            outcome = done.outcome
             store.keep(outcome.picture.digest, outcome.results)
             if outcome.error is not None:
                 refused.append(outcome.error)
             elif not refused:
-                yield outcome
+                yield done
         if refused:
             raise refused[0]
+
+    def _count(self, done: Done) -> None:
+        self.counts["pictures"] += 1
+        self.cost = max(self.cost, done.cost)
+        annotated, made = done.outcome.annotated, done.written
+        if annotated is None or made is None:
+            self.counts["unfinished"] += 1
+            return
+        self.made_by = made.record["made_by"]
+        self.tally.add(annotated)
+        self.showcase.add(Shown(annotated=annotated, samples=made.samples, split=made.split))
+        self.counts.update(f"samples/{made.split}/{s.kind}" for s in made.samples)
+        self.counts.update(f"dropped/{kind}" for kind in made.dropped)
+        self.counts.update([f"pictures/{made.split}"])
+        self.counts["regions"] += len(annotated.regions)
 
     def _rates(self, seconds: float) -> list[str]:
         """Pictures per second; tokens and cost where there are any."""
         told = [f"{self.counts['pictures'] / max(seconds, 1e-9):.1f} pictures/s"]
         if self.tally.counts["tokens"]:
             told.append(f"{self.tally.counts['tokens']:,} tokens")
-        if self.annotator.cost:
-            told.append(f"cost {self.annotator.cost:.2f}")
+        if self.cost:
+            told.append(f"cost {self.cost:.2f}")
         return told
 
     def _told(self, start: float) -> list[str]:
@@ -128,16 +148,13 @@ class Synthesis:
             **{name: float(value) for name, value in sorted(self.tally.counts.items())},
             **{f"verification/{k}": v for k, v in self.tally.figures().items()},
         }
-        people = made_by(self.annotator, self.questions)
-        text = card(self._source, people, figures, version("groundrl"))
+        text = card(self._source, self.made_by, figures, version("groundrl"))
         write_text(self.run_dir / "README.md", text)
         report = {**figures, "time": {"total": seconds}}
         write_text(self.run_dir / "metrics.json", json.dumps(report, indent=1))
-        self._write_report(figures, people, seconds)
+        self._write_report(figures, seconds)
 
-    def _write_report(
-        self, figures: Mapping[str, float], people: Mapping[str, Any], seconds: float
-    ) -> None:
+    def _write_report(self, figures: Mapping[str, float], seconds: float) -> None:
         config = self.run_dir / "resolved.yaml"
         pictures = self.counts["pictures"] - self.counts["unfinished"]
         samples = sum(n for name, n in self.counts.items() if name.startswith("samples/"))
@@ -146,7 +163,7 @@ class Synthesis:
         text = synthesis_page(
             f"{samples:,} samples from {pictures:,} pictures of {self.pictures.name}",
             facts,
-            people,
+            self.made_by,
             figures,
             self.showcase,
             config.read_text() if config.is_file() else "",

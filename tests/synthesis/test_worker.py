@@ -12,10 +12,10 @@ from looks import Boxes, Keeps, Says, drawn
 
 from groundrl.errors import UserError
 from groundrl.gathering import Gathered
-from groundrl.synthesis.annotate import Annotator, Key, Outcome
+from groundrl.synthesis.annotate import Annotator, Key
 from groundrl.synthesis.base import View
-from groundrl.synthesis.engines.local import AHEAD, LocalEngine
 from groundrl.synthesis.records import Caption, Picture
+from groundrl.synthesis.worker import AHEAD, outcomes, together
 
 
 @dataclass
@@ -50,11 +50,11 @@ def tasks(pictures: Pictures) -> Iterator[tuple[Picture, dict[Key, object]]]:
 
 def test_outcomes_come_in_order_and_pictures_are_taken_as_they_are_needed() -> None:
     pictures = Pictures(size=10_000)
-    outcomes = LocalEngine(concurrency=4)(annotator(Says()), tasks(pictures))
-    seen = [next(outcomes).picture.id for _ in range(50)]
+    found = outcomes(annotator(Says()), tasks(pictures), 4)
+    seen = [next(found).picture.id for _ in range(50)]
     assert seen == [str(index) for index in range(50)]
     assert pictures.taken <= 50 + 4 * AHEAD
-    outcomes.close()  # pyright: ignore[reportAttributeAccessIssue]
+    found.close()  # pyright: ignore[reportAttributeAccessIssue]
     taken = pictures.taken
     time.sleep(0.05)
     assert pictures.taken == taken
@@ -64,23 +64,20 @@ def test_a_server_is_kept_busy() -> None:
     pause, threads, count = 0.1, 16, 160
     teacher = Says(pause=pause)
     start = time.perf_counter()
-    outcomes = list(
-        LocalEngine(concurrency=threads)(
-            annotator(teacher, Keeps(pause=pause)), tasks(Pictures(size=count))
-        )
-    )
+    asked = annotator(teacher, Keeps(pause=pause))
+    found = [*outcomes(asked, tasks(Pictures(size=count)), threads)]
     seconds = time.perf_counter() - start
-    assert len(outcomes) == count
+    assert len(found) == count
     assert teacher.at_once <= threads
     # One caption and two verdicts after each other; generous, since the machine may be busy.
     assert seconds < 2 * 3 * pause * count / threads
 
 
 def test_memory_does_not_grow_with_the_number_of_pictures() -> None:
-    outcomes = LocalEngine(concurrency=4)(annotator(Says()), tasks(Pictures(size=500)))
+    found = outcomes(annotator(Says()), tasks(Pictures(size=500)), 4)
     held: list[int] = []
     tracemalloc.start()
-    for number, _ in enumerate(outcomes):
+    for number, _ in enumerate(found):
         if number in (100, 400):
             gc.collect()
             held.append(tracemalloc.get_traced_memory()[0])
@@ -97,7 +94,7 @@ def test_one_slow_picture_holds_up_no_thread() -> None:
             return Says.__call__(self, views)
 
     start = time.perf_counter()
-    list(LocalEngine(concurrency=8)(annotator(SlowFirst()), tasks(Pictures(size=8 * AHEAD))))
+    list(outcomes(annotator(SlowFirst()), tasks(Pictures(size=8 * AHEAD)), 8))
     assert time.perf_counter() - start < 1.5
 
 
@@ -117,7 +114,7 @@ class Model(Says):
 
 def test_a_model_of_this_process_is_asked_in_batches_by_one_thread() -> None:
     model = Model(pause=0.02)
-    found = list(LocalEngine(concurrency=8)(annotator(model), tasks(Pictures(size=40))))
+    found = [*outcomes(together(annotator(model)), tasks(Pictures(size=40)), 8)]
     alone = [annotator(Says())(drawn(index), {}) for index in range(40)]
     assert [one.annotated for one in found] == [one.annotated for one in alone]
     assert model.at_once == 1
@@ -136,9 +133,7 @@ def test_what_a_batch_raises_reaches_all_who_wait() -> None:
 
 def test_a_picture_whose_teacher_is_away_is_unfinished_and_keeps_what_is_known() -> None:
     teacher = Says(down={"1"})
-    found: list[Outcome] = list(
-        LocalEngine(concurrency=2)(annotator(teacher), tasks(Pictures(size=3)))
-    )
+    found = [*outcomes(annotator(teacher), tasks(Pictures(size=3)), 2)]
     assert [one.annotated is None for one in found] == [False, True, False]
     assert [key.stage for key in found[1].results] == ["detect"]
     again = annotator(Says())(drawn(1), found[1].results)

@@ -1,1 +1,0 @@
-"""Where pictures are worked on: in threads of this process, or elsewhere."""
