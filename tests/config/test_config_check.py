@@ -258,6 +258,13 @@ SERVERS = {
             {"rollout": SERVERS | {"ahead": 2}, "importance_cap": 2.0},
             "rollout.ahead is 2, expected one of 0, 1",
         ),
+        (
+            {
+                "engine": {"_target_": "groundrl.engine.RayEngine"},
+                "teacher": {"chat": {"spending": {"price": {"prompt": 2.5, "completion": 0.0}}}},
+            },
+            "teacher.chat.spending is not added up over the workers of engine=ray",
+        ),
     ],
 )
 def test_a_choice_that_nothing_can_run_is_told(config: dict[str, Any], told: str) -> None:

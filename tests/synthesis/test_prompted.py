@@ -68,10 +68,10 @@ def test_a_teacher_sees_the_picture_or_the_crop_and_may_be_told_the_labels(
     views: list[View],
 ) -> None:
     with chat_server(lambda _: '{"caption": "A  red\\ncup."}') as served:
-        teacher = PromptedTeacher(chat=ServedModel("m", served.url))
+        teacher = PromptedTeacher(chat=ServedModel("m", [served.url]))
         assert isinstance(teacher, Teacher)
         found = teacher(views)
-        PromptedTeacher(chat=ServedModel("m", served.url), labels=False, max_side=200)(views[:1])
+        PromptedTeacher(chat=ServedModel("m", [served.url]), labels=False, max_side=200)(views[:1])
     assert [c and (c.text, c.tokens) for c in found] == [("A red cup.", 10)] * 2
     whole, crop = by_size(served.bodies[:2])
     assert picture_of(whole).size == (400, 200)
@@ -178,7 +178,7 @@ def test_a_verifier_that_sees_gets_the_crop_and_one_that_reads_gets_the_boxes(
     views: list[View],
 ) -> None:
     with chat_server(lambda _: answered()) as served:
-        chat = ServedModel("m", served.url)
+        chat = ServedModel("m", [served.url])
         seeing, reading = PromptedVerifier(chat=chat), PromptedVerifier(chat=chat, sees=False)
         assert isinstance(seeing, Verifier)
         (verdict,) = seeing([(views[1], CAPTION)])
@@ -209,7 +209,7 @@ def test_an_empty_caption_is_rejected_without_asking_and_silence_is_no_verdict(
         return error(503, "ill") if "nobody" in said(body) else answered(decision="keep")
 
     with chat_server(reply) as served:
-        verifier = PromptedVerifier(chat=ServedModel("m", served.url, retries=0), sees=False)
+        verifier = PromptedVerifier(chat=ServedModel("m", [served.url], retries=0), sees=False)
         found = verifier([(views[0], text) for text in ("", "nobody", CAPTION)])
     assert [v and v.decision for v in found] == [Decision.REJECT, None, Decision.KEEP]
     assert len(served.bodies) == 2

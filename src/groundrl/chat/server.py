@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from groundrl.chat.base import OPTION, Reply, Request
@@ -37,7 +38,7 @@ class ServedModel:
     def __init__(
         self,
         model: str,
-        url: str,
+        urls: Sequence[str],
         key_variable: str | None = None,
         at_once: int = 16,
         timeout: float = 120.0,
@@ -46,11 +47,14 @@ class ServedModel:
         extra_body: Mapping[str, Any] | None = None,
         spending: Spending | None = None,
     ) -> None:
-        """``url``: up to and including ``/v1``. ``key_variable``: the environment variable that
-        holds the key; None: no key is needed. ``timeout``: seconds without a byte of the answer.
+        """``urls``: up to and including ``/v1``, of servers of one model that are asked in turn.
+        ``key_variable``: the environment variable that holds the key; None: no key is needed.
+        ``at_once``: of all servers. ``timeout``: seconds without a byte of the answer.
         ``extra_body``: fields of the request to add or replace; null leaves one out."""
         self.model = model
-        self.url = url.rstrip("/")
+        if not urls:
+            raise UserError(f"no server: type '{OPTION}urls=[http://<host>:8000/v1]'")
+        self.urls = tuple(url.rstrip("/") for url in urls)
         self.key_variable = key_variable
         self.at_once = at_once
         self.timeout = timeout
@@ -62,7 +66,8 @@ class ServedModel:
         self._own |= extra_body or {}
         self._slots = threading.Semaphore(at_once)
         self._lock = threading.Lock()
-        self._opened: OpenAI | None = None
+        self._clients: list[OpenAI] = []
+        self._turns = count()
 
     @property
     def name(self) -> str:
@@ -76,7 +81,7 @@ class ServedModel:
             return []
         if self.spending is not None:
             self.spending.require()
-        self._client()  # a missing key is told before any work
+        self._all_clients()  # a missing key is told before any work
         # The pictures of as many again are made ready while answers are waited for.
         with ThreadPoolExecutor(2 * self.at_once) as pool:
             return list(pool.map(self._ask, requests))
@@ -110,8 +115,10 @@ class ServedModel:
     def _post(self, body: dict[str, Any]) -> Reply | None:
         from openai import APIConnectionError, APIStatusError
 
+        clients = self._all_clients()
+        client = clients[next(self._turns) % len(clients)]
         try:
-            return read_reply(self._client().post("/chat/completions", cast_to=bytes, body=body))
+            return read_reply(client.post("/chat/completions", cast_to=bytes, body=body))
         except APIConnectionError:
             return None
         except APIStatusError as error:
@@ -119,11 +126,11 @@ class ServedModel:
             if error.code in ABOUT_ONE_REQUEST or (busy and error.code != OUT_OF_CREDIT):
                 return None
             # Without its cause, which holds all that the server said.
-            raise self._refusal(error) from None
+            raise self._refusal(error, str(client.base_url)) from None
 
-    def _refusal(self, error: "APIStatusError") -> UserError:
+    def _refusal(self, error: "APIStatusError", url: str) -> UserError:
         status = error.status_code
-        where = f"{self.url} refuses {self.model} ({status})"
+        where = f"{url.rstrip('/')} refuses {self.model} ({status})"
         if status == 401:  # servers tell parts of a key that they do not know
             variable = self.key_variable
             need = (
@@ -144,23 +151,24 @@ class ServedModel:
             state = "holds no key" if key else "is not set"
             raise UserError(
                 f"{self.key_variable} {state}: type export {self.key_variable}=<the key of "
-                f"{self.url}>"
+                f"{self.urls[0]}>"
             )
         return key
 
-    def _client(self) -> "OpenAI":
-        """One for all threads."""
+    def _all_clients(self) -> "list[OpenAI]":
+        """One of each server, for all threads."""
         from openai import OpenAI
 
         with self._lock:
-            if self._opened is None:
-                self._opened = OpenAI(
-                    api_key=self._key(),
-                    base_url=self.url,
-                    timeout=self.timeout,
-                    max_retries=self.retries,
-                )
-            return self._opened
+            if not self._clients:
+                key = self._key()
+                self._clients = [
+                    OpenAI(
+                        api_key=key, base_url=url, timeout=self.timeout, max_retries=self.retries
+                    )
+                    for url in self.urls
+                ]
+            return self._clients
 
 
 def data_url(picture: "Image") -> str:

@@ -257,6 +257,13 @@ def _ray(tree: dict[str, Any]) -> Iterator[str]:
             "engine=ray has workers of one device each: type trainer.devices=1 and "
             "engine.workers=<number>"
         )
+    for role in ("teacher", "verifier"):
+        for path, spending in _named(tree.get(role) or {}, "spending", role):
+            if any(_number(price, 0.0) for price in spending.get("price", {}).values()):
+                yield (
+                    f"{path} is not added up over the workers of engine=ray: type engine=local, "
+                    "which keeps any server busy"
+                )
 
 
 def _several_devices(tree: dict[str, Any]) -> Iterator[str]:
