@@ -137,11 +137,14 @@ const card = document.querySelector(".card:not([hidden])");
 const lit = () => [...card.querySelectorAll(".lit")].map(one => one.dataset.box).join() || "none";
 const phrase = card.querySelector(".text .phrase"), box = card.querySelector(".box.said");
 const told = [lit()];
-phrase.focus(); told.push(lit());
-phrase.blur(); told.push(lit());
+// A window that is not in front tells nobody of the focus.
+const say = (one, what) => one.dispatchEvent(new FocusEvent(what, {bubbles: true}));
+phrase.focus(); say(phrase, "focusin"); told.push(lit());
+phrase.blur(); say(phrase, "focusout"); told.push(lit());
 box.dispatchEvent(new PointerEvent("pointerover", {bubbles: true})); told.push(lit());
 card.dispatchEvent(new PointerEvent("pointerleave")); told.push(lit());
-card.querySelector(".phrase.true").focus(); told.push(lit());
+const right = card.querySelector(".phrase.true");
+right.focus(); say(right, "focusin"); told.push(lit());
 const words = document.querySelector("input[type=search]");
 words.value = "no such words"; words.oninput();
 told.push(document.querySelector("#count").textContent);

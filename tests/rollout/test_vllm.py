@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -16,6 +16,8 @@ import torch
 from families import build
 from world_questions import with_context, world_samples
 
+from groundrl.chat.base import Request
+from groundrl.chat.server import ServedModel
 from groundrl.errors import UserError
 from groundrl.policy.adapter import Adapter
 from groundrl.policy.layout import Branch
@@ -27,6 +29,12 @@ from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Rollout, Sampler
 from groundrl.rollout.vllm import VLLMEngine
 from groundrl.rollout.vllm_server import VLLMServers
+from groundrl.synthesis.base import View
+from groundrl.synthesis.crops import Cropping, crops_of
+from groundrl.synthesis.detectors.oracle import OracleDetector
+from groundrl.synthesis.pictures import ScenePictures
+from groundrl.synthesis.teachers.prompted import SCHEMA, PromptedTeacher
+from groundrl.synthesis.verifiers.prompted import PromptedVerifier
 
 pytest.importorskip("vllm", reason="vLLM has no build for this machine")
 
@@ -136,7 +144,7 @@ def servers(
             port = free.getsockname()[1]
         log = tmp_path_factory.mktemp("servers") / name
         command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
-        command += ["--model", str(checkpoint), "--dtype", "float32", "--max-model-len", "512"]
+        command += ["--model", str(checkpoint), "--dtype", "float32", "--max-model-len", "2048"]
         command += ["--enforce-eager", "--enable-lora", "--max-lora-rank", "8"]
         command += ["--limit-mm-per-prompt", '{"video": 0}']
         command += ["--logprobs-mode", "processed_logprobs", "--trust-request-mm-kwargs"]
@@ -171,6 +179,26 @@ def wait_for(server: Running, log: Path, seconds: float = 240) -> None:
         except OSError:
             time.sleep(1)
     raise AssertionError(log.read_text()[-3000:])
+
+
+def test_servers_describe_pictures_and_judge_captions(
+    servers: tuple[Running, Running], checkpoint: Path
+) -> None:
+    urls = [f"{server.url}/v1" for server in servers]
+    chat = ServedModel(str(checkpoint), urls, max_tokens=24)
+    picture = next(iter(ScenePictures(size=1)))
+    asked = Request(text="what is this?", images=(picture.image.load(),), schema=SCHEMA)
+    seen, unseen = chat([asked, replace(asked, images=())])
+    assert seen is not None
+    assert unseen is not None
+    assert seen.prompt_tokens > unseen.prompt_tokens + 10
+    assert seen.text.startswith('{"caption"')
+    (regions,) = OracleDetector()([picture])
+    crop = crops_of(regions, picture.image, Cropping())[0]
+    views = [View(picture=picture, crop=one, regions=regions) for one in (None, crop)]
+    captions = PromptedTeacher(chat=chat)(views)
+    verdicts = PromptedVerifier(chat=chat)([(view, "There is a cup.") for view in views])
+    assert all(one is not None and one.tokens > 100 for one in (*captions, *verdicts))
 
 
 def test_servers_share_the_prompts_and_one_that_dies_is_left_out(
