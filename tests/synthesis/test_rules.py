@@ -65,6 +65,17 @@ def test_errors_are_found_and_mended(text: str, kind: ErrorKind, repaired: str) 
     assert judged(repaired).decision is Decision.KEEP
 
 
+@pytest.mark.parametrize("said", ["in front of", "behind"])
+def test_who_stands_on_something_may_be_nearer_than_it_looks(said: str) -> None:
+    carrier, other = region("green box", 10, 60, 60, 120), region("red lamp", 90, 40, 120, 100)
+    on_top, on_the_ground = region("blue cup", 20, 40, 50, 75), region("blue cup", 65, 30, 85, 75)
+    text = f"A blue cup is {said} a red lamp."
+    raised = view(PICTURE, [on_top, carrier, other])
+    assert judged(text, raised).decision is Decision.KEEP
+    grounded = view(PICTURE, [on_the_ground, carrier, other])
+    assert (judged(text, grounded).decision is Decision.KEEP) == (said == "behind")
+
+
 def test_a_colour_is_right_when_the_label_or_the_pixels_bear_it_out() -> None:
     thing = scene(PICTURE).objects[0]
     regions = [region(thing.category, *thing.box.corners)]

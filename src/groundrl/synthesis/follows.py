@@ -7,6 +7,7 @@ the question, or a caption that the boxes deny, does not get into the data.
 import re
 from typing import Final
 
+from groundrl.boxes import Box
 from groundrl.records import Grounding, Sample
 from groundrl.scenes.relations import Relation
 from groundrl.synthesis.merge import Merged
@@ -53,16 +54,17 @@ def _placed(sample: Sample, merged: Merged) -> bool:
     found = [Relation(match[1]) for match in said if match]
     if len(found) != 1 or not subjects:
         return False
-    width, height = sample.image.width, sample.image.height
+    boxes = [thing.region.box for thing in merged.things]
+
+    def told(box: Box) -> bool | None:
+        size = sample.image.width, sample.image.height
+        return borne_out(found[0], box, anchor.box, boxes, *size)
+
     if found[0] in (Relation.BEHIND, Relation.IN_FRONT_OF):
         # Boxes do not show depth: a kept caption has said so, and they must not deny it.
-        boxes = [thing.region.box for thing in merged.things]
         claim = (boxes.index(subjects[0].box), found[0], boxes.index(anchor.box))
-        denied = borne_out(found[0], subjects[0].box, anchor.box, width, height) is False
-        return claim in merged.relations and not denied
-    return all(
-        borne_out(found[0], item.box, anchor.box, width, height) is True for item in subjects
-    )
+        return claim in merged.relations and told(subjects[0].box) is not False
+    return all(told(item.box) is True for item in subjects)
 
 
 def _several(sample: Sample, merged: Merged, nouns: list[str]) -> bool:

@@ -1,5 +1,6 @@
 """Whether two boxes bear out what is said of them."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from groundrl.boxes import Box
@@ -7,14 +8,22 @@ from groundrl.scenes.relations import Relation
 
 MARGIN: Final = 0.02
 """Share of the picture's side below which nothing is decided."""
+CARRIES: Final = (0.1, 0.5)
+"""Shares of a thing's height, from its top, between which what stands on it has its lower edge;
+what is behind it is hidden from its top on."""
+CARRIED: Final = 0.9
+"""Least share of a carried thing's width that is over its carrier."""
 
 
-def borne_out(relation: Relation, a: Box, b: Box, width: int, height: int) -> bool | None:
+def borne_out(
+    relation: Relation, a: Box, b: Box, things: Sequence[Box], width: int, height: int
+) -> bool | None:
     """Whether "a is <relation> b" agrees with the boxes; None where they cannot tell.
 
-    left, right, above, below: centres. in front, behind: lower edges, since of two things on the
-    same ground the nearer one stands lower in the picture. on: a's lower edge lies within b's
-    height and its centre within b's width. near: never told.
+    left, right, above, below: centres. in front, behind: where both touch the ground, since the
+    nearer one does so lower in the picture: at its lower edge, or, where it may stand on another of
+    the ``things``, anywhere down to theirs. on: a's lower edge lies within b's height and its
+    centre within b's width. near: never told.
     """
     (ax, ay), (bx, by) = a.center, b.center
     match relation:
@@ -27,14 +36,28 @@ def borne_out(relation: Relation, a: Box, b: Box, width: int, height: int) -> bo
         case Relation.BELOW:
             return _sign(ay - by, MARGIN * height)
         case Relation.IN_FRONT_OF:
-            return _sign(a.y2 - b.y2, MARGIN * height)
+            low, high = _ground(a, things), _ground(b, things)
+            nearer = _sign(low[0] - high[1], MARGIN * height)
+            farther = _sign(high[0] - low[1], MARGIN * height)
+            return True if nearer else False if farther else None
         case Relation.BEHIND:
-            return _sign(b.y2 - a.y2, MARGIN * height)
+            return borne_out(Relation.IN_FRONT_OF, b, a, things, width, height)
         case Relation.ON:
             slack = MARGIN * height
             return b.x1 <= ax <= b.x2 and b.y1 - slack <= a.y2 <= b.y2 + slack and ay < by
         case Relation.NEAR:
             return None
+
+
+def _ground(box: Box, things: Sequence[Box]) -> tuple[float, float]:
+    """The highest and the lowest place where a thing may touch the ground, pixels from the top."""
+    return box.y2, max([box.y2, *(thing.y2 for thing in things if _may_stand_on(box, thing))])
+
+
+def _may_stand_on(a: Box, b: Box) -> bool:
+    low, high = (b.y1 + share * (b.y2 - b.y1) for share in CARRIES)
+    over = min(a.x2, b.x2) - max(a.x1, b.x1)
+    return low <= a.y2 <= high and over >= CARRIED * (a.x2 - a.x1)
 
 
 def _sign(difference: float, margin: float) -> bool | None:

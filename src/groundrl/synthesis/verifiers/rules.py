@@ -45,7 +45,7 @@ class RuleVerifier:
     @property
     def name(self) -> str:
         """The number counts changes of the rules."""
-        return " ".join(["rules 1", *self.vocabulary])
+        return " ".join(["rules 2", *self.vocabulary])
 
     def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
         """A verdict on each; pictures that it needs to see are loaded once."""
@@ -175,7 +175,10 @@ def _relation(said: Said, reading: Reading, evidence: _Evidence) -> Verdict | No
     """Wrong when no two regions that may be meant bear it out, and at least two speak against."""
     image = evidence.view.picture.image
     pairs = [(a, b) for a in evidence.of(said.subject) for b in evidence.of(said.object) if a != b]
-    told = [borne_out(said.relation, a.box, b.box, image.width, image.height) for a, b in pairs]
+    things = [region.box for region in evidence.view.regions]
+    told = [
+        borne_out(said.relation, a.box, b.box, things, image.width, image.height) for a, b in pairs
+    ]
     if not told or any(answer is not False for answer in told):
         return None
     flaw = Flaw(kind=ErrorKind.RELATION, span=reading.text[said.subject.start : said.object.end])
