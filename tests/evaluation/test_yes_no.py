@@ -150,9 +150,10 @@ def mme(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sample, ...]:
 @needs_data
 def test_simple_predictors_score_on_mme_what_is_known_of_them(mme: tuple[Sample, ...]) -> None:
     assert len(mme) == 2374
-    yes = figures(MME(), mme, say_yes)
-    # One question of each pair is right, and never both: 50 a task.
-    assert (yes["perception"], yes["cognition"]) == pytest.approx((500, 200))
+    for constant in ("yes", "no"):
+        same = figures(MME(), mme, lambda _, said=constant: said)
+        # One question of each pair is right, and never both: 50 a task.
+        assert (same["perception"], same["cognition"]) == pytest.approx((500, 200))
     right = figures(MME(), mme, oracle)
     assert (right["perception"], right["cognition"]) == pytest.approx((2000, 800))
     assert figures(MME(), mme[:200], lambda _: "cat")["acc"] == 0

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from groundrl.engine import LocalEngine
 from groundrl.stages.synthesize import Synthesis
 from groundrl.synthesis.annotate import Annotator
@@ -51,7 +53,9 @@ def test_rejections_tokens_and_cost_are_told_and_stand_in_the_report(tmp_path: P
         run_dir=tmp_path / "run",
     )
     assert run.run() == 0
-    captions = json.loads((run.run_dir / "metrics.json").read_text())["captions"]
+    figures = json.loads((run.run_dir / "metrics.json").read_text())
+    captions = figures["captions"]
+    assert figures["cost"] == pytest.approx(0.01 * captions)
     told = run._told(0.0)
     assert told[0].endswith("pictures/s")
     assert told[1:] == [

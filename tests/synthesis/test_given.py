@@ -105,7 +105,7 @@ def test_its_name_changes_with_a_box(tmp_path: Path) -> None:
     assert GivenDetector(str(labels)).name != before
 
 
-@pytest.mark.parametrize("labels", [None, "nowhere", "boxes.json"])
+@pytest.mark.parametrize("labels", [None, "", "nowhere", "boxes.json"])
 def test_labels_that_are_not_there_are_an_error_that_says_what_to_type(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labels: str | None
 ) -> None:

@@ -150,7 +150,7 @@ class Synthesis:
         }
         text = card(self._source, self.made_by, figures, version("groundrl"))
         write_text(self.run_dir / "README.md", text)
-        report = {**figures, "time": {"total": seconds}}
+        report = {**figures, "cost": self.cost, "time": {"total": seconds}}
         write_text(self.run_dir / "metrics.json", json.dumps(report, indent=1))
         self._write_report(figures, seconds)
 

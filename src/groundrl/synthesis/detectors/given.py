@@ -30,7 +30,7 @@ class GivenDetector:
         self, labels: str | None, images: str | None = None, split: str | None = None
     ) -> None:
         """Reads ``labels``: see ``read_labels``. Raises UserError with all its problems."""
-        if labels is None:
+        if not labels:
             raise UserError(f"detector=given needs boxes: {HOW}")
         self.labels = labels
         given = read_labels(labels, images, split)
