@@ -118,6 +118,17 @@ def test_every_model_can_be_evaluated(model: str) -> None:
     assert cfg.sampling.max_tokens == (128 if model == "embedded" else 512)
 
 
+@pytest.mark.parametrize("model", sorted(f.stem for f in (CONF / "model").glob("*.yaml")))
+def test_every_model_can_detect(model: str) -> None:
+    cfg = composed(f"model={model}", script="synthesize")
+    check_config(cfg)
+    assert cfg.detector.policy == cfg.model
+
+
+def test_a_detector_without_a_model_has_none_to_choose() -> None:
+    assert "model" not in composed("detector=oracle", script="synthesize")
+
+
 def test_options_that_ask_for_something_say_so() -> None:
     for choice, filled in NEEDED.items():
         place, _, key = filled[0].partition("=")[0].rpartition(".")

@@ -80,6 +80,16 @@ def told(conf: Path, *argv: str) -> list[str]:
     return [line.split(". ", 1)[1] for line in str(raised.value).splitlines()[1:]]
 
 
+def test_a_part_that_the_other_choices_have_no_use_for_is_told() -> None:
+    conf, lines = Path(__file__).parents[2] / "conf", ["model=embedded", "detector=oracle"]
+    for typed, reason in (
+        (lines, "detector=oracle: nothing takes model= beside it; drop one of the two"),
+        (lines[::-1], "model=embedded: nothing takes it here; drop it"),
+    ):
+        with pytest.raises(UserError, match=reason):
+            explain_overrides(typed, conf, "synthesize")
+
+
 @pytest.mark.parametrize("line", [*RIGHT, *RIGHT_WITH_FLAGS])
 def test_a_right_command_line_passes(conf: Path, line: str) -> None:
     explain_overrides(line.split(), conf, "train")

@@ -3,6 +3,7 @@
 Composes the config as Hydra will, imports no target, and costs nothing without options.
 """
 
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,6 +23,8 @@ from groundrl.config.crosschecks import unwritable_folders
 from groundrl.config.overlays import leaves
 from groundrl.config.problems import did_you_mean, raise_all
 
+UNMATCHED = re.compile(r"Could not override '([^'@]+)'\. No match in the defaults list")
+"""How Hydra refuses a choice in a group that nothing asks for."""
 VERSION_BASE = "1.3"
 """Of Hydra's behaviour; ``hydra.main`` of the scripts takes the same."""
 
@@ -147,7 +150,7 @@ class _CommandLine:
             # A choice may only exist once another one is made, so the refused are tried again.
             refused = [o for o in waiting if not self._accept(o, accepted)]
             if len(refused) == len(waiting):
-                reasons = [f"{o.input_line}: {self._refusal([*accepted, o])}" for o in refused]
+                reasons = [f"{o.input_line}: {self._reason(o, accepted)}" for o in refused]
                 break
             waiting = refused
         return accepted, reasons
@@ -157,6 +160,17 @@ class _CommandLine:
             return False
         accepted.append(override)
         return True
+
+    def _reason(self, override: Override, accepted: list[Override]) -> str:
+        """Why a choice is refused beside those that were accepted."""
+        told = self._refusal([*accepted, override]) or ""
+        unmatched = UNMATCHED.search(told)
+        if unmatched is None:
+            return told
+        group = unmatched[1]
+        if group == override.key_or_group:
+            return "nothing takes it here; drop it"
+        return f"nothing takes {group}= beside it; drop one of the two"
 
     def _refusal(self, groups: list[Override]) -> str | None:
         """Hydra's complaint about these choices, on one line."""
