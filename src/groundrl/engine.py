@@ -1,6 +1,7 @@
 """Where independent tasks are done: in this process, or by the workers of a Ray cluster."""
 
 import logging
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -20,7 +21,7 @@ LOCAL = "local"
 TRIES = 4
 """Of a task whose workers are killed."""
 AHEAD = 4
-"""Tasks under way or done before their turn, per worker: so many others pass a slow one."""
+"""Tasks under way or done before their turn, per place: so many others pass a slow one."""
 
 
 @runtime_checkable
@@ -32,8 +33,11 @@ class Engine(Protocol):
         """Items that a task should have; None: all of them."""
         ...
 
-    def run(self, start: Start[T, R], tasks: Iterable[T]) -> Iterator[R]:
-        """The results of all tasks, in their order. ``tasks`` are taken as there is work for."""
+    def run(self, start: Start[T, R], tasks: Iterable[T], at_once: int = 1) -> Iterator[R]:
+        """The results of all tasks, in their order. ``tasks`` are taken as there is work for.
+
+        ``at_once``: tasks that a worker may be given, each in a thread of its own.
+        """
         ...
 
 
@@ -53,7 +57,7 @@ class LocalEngine:
 
     task_size: int | None = None
 
-    def run(self, start: Start[T, R], tasks: Iterable[T]) -> Iterator[R]:
+    def run(self, start: Start[T, R], tasks: Iterable[T], at_once: int = 1) -> Iterator[R]:
         """See ``Engine``."""
         with start() as work:
             for task in tasks:
@@ -77,7 +81,7 @@ class RayEngine:
     task_size: int | None = 128
     """Items that a worker is given at a time: what is lost with it."""
 
-    def run(self, start: Start[T, R], tasks: Iterable[T]) -> Iterator[R]:
+    def run(self, start: Start[T, R], tasks: Iterable[T], at_once: int = 1) -> Iterator[R]:
         """See ``Engine``. Raises the UserError of a worker."""
         import ray
         from ray.exceptions import RayTaskError
@@ -131,15 +135,15 @@ class RayEngine:
             ray.shutdown()
 
 
-def _in_order(workers: list[Any], tasks: Iterable[Any]) -> Iterator[list[Any]]:
-    """What workers say of each task; whoever is idle takes the next one."""
+def _in_order(idle: list[Any], tasks: Iterable[Any]) -> Iterator[list[Any]]:
+    """What workers say of each task; whoever is idle, as often as it is listed, takes the next."""
     import ray
 
-    source, idle = iter(tasks), [*workers]
+    source, most = iter(tasks), AHEAD * len(idle)
     at_work: dict[Any, Any] = {}
     results: deque[Any] = deque()
     while True:
-        for task in islice(source, min(len(idle), AHEAD * len(workers) - len(results))):
+        for task in islice(source, min(len(idle), most - len(results))):
             one = idle.pop()
             results.append(one.do.remote(task))
             at_work[results[-1]] = one
@@ -155,10 +159,13 @@ def _in_order(workers: list[Any], tasks: Iterable[Any]) -> Iterator[list[Any]]:
 class _Worker:
     def __init__(self, start: Start[Any, Any]) -> None:
         self._start = start
+        self._starting = threading.Lock()
 
     @cached_property  # not in __init__, whose errors Ray would report as the death of a worker
     def _work(self) -> Callable[[Any], Iterable[Any]]:
         return ExitStack().enter_context(self._start())  # ends with the process
 
     def do(self, task: Any) -> list[Any]:
-        return list(self._work(task))
+        with self._starting:
+            work = self._work
+        return list(work(task))

@@ -5,6 +5,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,10 +13,10 @@ from looks import Boxes, Keeps, Says, drawn
 
 from groundrl.errors import UserError
 from groundrl.gathering import Gathered
-from groundrl.synthesis.annotate import Annotator, Key
+from groundrl.synthesis.annotate import Annotator, Outcome
 from groundrl.synthesis.base import View
 from groundrl.synthesis.records import Caption, Picture
-from groundrl.synthesis.worker import AHEAD, outcomes, together
+from groundrl.synthesis.worker import AHEAD, Task, outcomes, together
 
 
 @dataclass
@@ -44,13 +45,18 @@ def annotator(teacher: object, verifier: object = None) -> Annotator:
     )
 
 
-def tasks(pictures: Pictures) -> Iterator[tuple[Picture, dict[Key, object]]]:
+def tasks(pictures: Pictures) -> Iterator[Task]:
     return ((picture, {}) for picture in pictures)
+
+
+def at_work(asked: Annotator, waiting: Iterator[Task], concurrency: int) -> Iterator[Outcome]:
+    with ThreadPoolExecutor(concurrency) as pool:
+        yield from outcomes(asked, waiting, pool, AHEAD * concurrency)
 
 
 def test_outcomes_come_in_order_and_pictures_are_taken_as_they_are_needed() -> None:
     pictures = Pictures(size=10_000)
-    found = outcomes(annotator(Says()), tasks(pictures), 4)
+    found = at_work(annotator(Says()), tasks(pictures), 4)
     seen = [next(found).picture.id for _ in range(50)]
     assert seen == [str(index) for index in range(50)]
     assert pictures.taken <= 50 + 4 * AHEAD
@@ -65,7 +71,7 @@ def test_a_server_is_kept_busy() -> None:
     teacher = Says(pause=pause)
     start = time.perf_counter()
     asked = annotator(teacher, Keeps(pause=pause))
-    found = [*outcomes(asked, tasks(Pictures(size=count)), threads)]
+    found = [*at_work(asked, tasks(Pictures(size=count)), threads)]
     seconds = time.perf_counter() - start
     assert len(found) == count
     assert teacher.at_once <= threads
@@ -74,7 +80,7 @@ def test_a_server_is_kept_busy() -> None:
 
 
 def test_memory_does_not_grow_with_the_number_of_pictures() -> None:
-    found = outcomes(annotator(Says()), tasks(Pictures(size=500)), 4)
+    found = at_work(annotator(Says()), tasks(Pictures(size=500)), 4)
     held: list[int] = []
     tracemalloc.start()
     for number, _ in enumerate(found):
@@ -94,7 +100,7 @@ def test_one_slow_picture_holds_up_no_thread() -> None:
             return Says.__call__(self, views)
 
     start = time.perf_counter()
-    list(outcomes(annotator(SlowFirst()), tasks(Pictures(size=8 * AHEAD)), 8))
+    list(at_work(annotator(SlowFirst()), tasks(Pictures(size=8 * AHEAD)), 8))
     assert time.perf_counter() - start < 1.5
 
 
@@ -114,7 +120,7 @@ class Model(Says):
 
 def test_a_model_of_this_process_is_asked_in_batches_by_one_thread() -> None:
     model = Model(pause=0.02)
-    found = [*outcomes(together(annotator(model)), tasks(Pictures(size=40)), 8)]
+    found = [*at_work(together(annotator(model)), tasks(Pictures(size=40)), 8)]
     alone = [annotator(Says())(drawn(index), {}) for index in range(40)]
     assert [one.annotated for one in found] == [one.annotated for one in alone]
     assert model.at_once == 1
@@ -133,7 +139,7 @@ def test_what_a_batch_raises_reaches_all_who_wait() -> None:
 
 def test_a_picture_whose_teacher_is_away_is_unfinished_and_keeps_what_is_known() -> None:
     teacher = Says(down={"1"})
-    found = [*outcomes(annotator(teacher), tasks(Pictures(size=3)), 2)]
+    found = [*at_work(annotator(teacher), tasks(Pictures(size=3)), 2)]
     assert [one.annotated is None for one in found] == [False, True, False]
     assert [key.stage for key in found[1].results] == ["detect"]
     again = annotator(Says())(drawn(1), found[1].results)

@@ -92,7 +92,8 @@ class Synthesis:
             source=self._source,
             concurrency=self.concurrency,
         )
-        for done in self.engine.run(worker, shared_out(tasks(), self.engine)):
+        # Two at once: a worker has pictures left while it finishes the last ones of a task.
+        for done in self.engine.run(worker, shared_out(tasks(), self.engine), at_once=2):
             outcome = done.outcome
             store.keep(outcome.picture.digest, outcome.results)
             if outcome.error is not None:

@@ -49,32 +49,37 @@ class Worker:
 
     @contextmanager
     def __call__(self) -> Iterator[Callable[[Iterable[Task]], Iterator[Done]]]:
-        """Its value works on pictures and has each ``Done``, in order."""
+        """Its value works on pictures and has each ``Done``, in order; several threads may call it,
+        and share what is at once. Raises UserError."""
+        if self.concurrency < 1:
+            raise UserError(
+                f"concurrency={self.concurrency}: type concurrency=64, or any from 1 on"
+            )
         annotator = together(self.annotator())
 
         def work(tasks: Iterable[Task]) -> Iterator[Done]:
-            for outcome in outcomes(annotator, tasks, self.concurrency):
+            for outcome in outcomes(annotator, tasks, pool, AHEAD * self.concurrency):
                 made = None
                 if outcome.annotated is not None:
                     made = written(outcome.annotated, annotator, self.questions, self.source)
                 yield Done(outcome=outcome, written=made, cost=annotator.cost)
 
-        yield work
+        with ThreadPoolExecutor(self.concurrency, thread_name_prefix="picture") as pool:
+            yield work
 
 
-def outcomes(annotator: Annotator, tasks: Iterable[Task], concurrency: int) -> Iterator[Outcome]:
-    """The outcome of each, in order, ``concurrency`` pictures at once.
+def outcomes(
+    annotator: Annotator, tasks: Iterable[Task], pool: ThreadPoolExecutor, most: int
+) -> Iterator[Outcome]:
+    """The outcome of each, in order, with at most ``most`` under way or waiting for their turn.
 
     ``tasks`` are taken in the caller's thread, and no further ahead than there is work for. Closing
     the iterator stops the work.
     """
-    if concurrency < 1:
-        raise UserError(f"concurrency={concurrency}: type concurrency=64, or any from 1 on")
     source = iter(tasks)
-    pool = ThreadPoolExecutor(concurrency, thread_name_prefix="picture")
     window: deque[Future[Outcome]] = deque()
     try:
-        for task in islice(source, AHEAD * concurrency):
+        for task in islice(source, most):
             window.append(pool.submit(annotator, *task))
         while window:
             outcome = window.popleft().result()
@@ -82,7 +87,8 @@ def outcomes(annotator: Annotator, tasks: Iterable[Task], concurrency: int) -> I
                 window.append(pool.submit(annotator, *task))
             yield outcome
     finally:
-        pool.shutdown(cancel_futures=True)
+        for future in window:
+            future.cancel()
 
 
 @dataclass(frozen=True, slots=True)
