@@ -160,10 +160,11 @@ class _Worker:
     def __init__(self, start: Start[Any, Any]) -> None:
         self._start = start
         self._starting = threading.Lock()
+        self._open = ExitStack()  # as long as the process lives
 
     @cached_property  # not in __init__, whose errors Ray would report as the death of a worker
     def _work(self) -> Callable[[Any], Iterable[Any]]:
-        return ExitStack().enter_context(self._start())  # ends with the process
+        return self._open.enter_context(self._start())
 
     def do(self, task: Any) -> list[Any]:
         with self._starting:
