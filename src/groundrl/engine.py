@@ -92,11 +92,11 @@ class RayEngine:
                 num_gpus=self.num_gpus,
                 max_restarts=-1,
                 max_task_retries=TRIES - 1,
+                max_concurrency=at_once,
             )(_Worker)
+            workers = [worker.remote(start) for _ in range(self.workers)]
             try:
-                for results in _in_order(
-                    [worker.remote(start) for _ in range(self.workers)], tasks
-                ):
+                for results in _in_order(workers * at_once, tasks):
                     yield from results
             except RayTaskError as error:
                 if isinstance(error.cause, UserError):
