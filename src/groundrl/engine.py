@@ -87,13 +87,13 @@ class RayEngine:
         from ray.exceptions import RayTaskError
 
         with self._cluster():
-            worker = ray.remote(
+            worker: Any = ray.remote(_Worker).options(
                 num_cpus=self.num_cpus,
                 num_gpus=self.num_gpus,
                 max_restarts=-1,
                 max_task_retries=TRIES - 1,
                 max_concurrency=at_once,
-            )(_Worker)
+            )
             workers = [worker.remote(start) for _ in range(self.workers)]
             try:
                 for results in _in_order(workers * at_once, tasks):

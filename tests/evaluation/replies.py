@@ -1,7 +1,9 @@
 """Questions answered with given texts, for the tests of this folder."""
 
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -48,6 +50,12 @@ def pictures(folder: Path, names: Iterable[str], size: tuple[int, int] = (8, 6))
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         Image.new("RGB", size).save(folder / name)
+
+
+def written(path: Path, content: Any) -> None:
+    """A JSON file, with the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
 
 
 def oracle(sample: Sample) -> str:

@@ -4,11 +4,14 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+import torch
 from world_questions import world_samples
 
 from groundrl.data.datasets import SampleList
+from groundrl.errors import UserError
 from groundrl.evaluation.heldout import HeldOut
 from groundrl.grammar import get_grammar
 from groundrl.policy.policy import Policy
@@ -69,6 +72,16 @@ def test_worked_answers_score_the_maximum_and_silence_nothing(
     assert figures["tabletop/iou"] == pytest.approx(float(knows), abs=0.03)  # boxes are rounded
     assert figures["tabletop/reward"] == pytest.approx(2 * float(knows), abs=0.03)
     assert (figures["tabletop/boxes"] == figures["tabletop/boxes_true"]) is knows
+
+
+def test_a_full_memory_is_told_with_what_to_lower(make_policy: MakePolicy, tmp_path: Path) -> None:
+    class Full(NativeEngine):
+        def generate(self, *_: object) -> NoReturn:
+            raise torch.OutOfMemoryError("tried to allocate 2 GiB")
+
+    sampler = Sampler(Full(max_rows=96), Sampling(), group_size=1)
+    with pytest.raises(UserError, match=r"2 GiB.*rollout\.max_rows \(now 96\), model\.max_pixels"):
+        held_out(make_policy(), sampler)(make_policy(), tmp_path, "x")
 
 
 def test_every_answer_is_kept_with_its_picture(make_policy: MakePolicy, tmp_path: Path) -> None:

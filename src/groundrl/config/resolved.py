@@ -18,6 +18,8 @@ PER_RUN = frozenset({"output_dir", "resume", "hydra"})
 """Top-level keys that may differ between a run and its continuation."""
 LIMITS = frozenset({"tokens_per_forward", "max_rows", "budget", "at_once", "timeout", "retries"})
 """Keys that may differ, too: they bound memory, money or patience and change no result."""
+PLACES = frozenset({"concurrency", "address", "workers", "num_cpus", "num_gpus", "task_size"})
+"""So may these, which say where work is done."""
 
 
 def save_resolved(cfg: DictConfig, path: Path) -> None:
@@ -74,7 +76,7 @@ def _comparable(tree: Any) -> dict[str, object]:
     return {
         key: _relative(value, output)
         for key, value in leaves(tree).items()
-        if key.split(".")[0] not in PER_RUN and key.rpartition(".")[2] not in LIMITS
+        if key.split(".")[0] not in PER_RUN and key.rpartition(".")[2] not in LIMITS | PLACES
     }
 
 

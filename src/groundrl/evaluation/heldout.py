@@ -22,6 +22,7 @@ from groundrl.progress import ProgressLine
 from groundrl.records import Completion, ImageSource, RolloutGroup, Sample
 from groundrl.rewards.base import Attempt, RewardSum
 from groundrl.rewards.format import has_format
+from groundrl.rollout.memory import pixel_option, rows_option, told_when_full
 from groundrl.rollout.sampler import Sampler
 
 QUESTIONS_AT_ONCE = 128
@@ -105,7 +106,9 @@ def answers_to(
     own = [share(range(start, stop), rank(), world_size()) for start, stop in bounds]
     encoded = Encoded(source=source, encode=policy.encode)
     for examples in batches_of(encoded, own, num_workers):
-        shares = gathered(sampler(policy, examples, step=0).groups if examples else ())
+        with told_when_full(rows_option(sampler.engine) | pixel_option(policy)):
+            groups = sampler(policy, examples, step=0).groups if examples else ()
+        shares = gathered(groups)
         yield [group for groups in shares for group in groups]
 
 

@@ -1,7 +1,6 @@
 """What all stages have in common."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 import lightning as L
@@ -9,7 +8,6 @@ import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
-from groundrl.errors import UserError
 from groundrl.metrics import check_names
 from groundrl.policy.policy import Policy
 from groundrl.stages.strategy import sum_gradients, trainable
@@ -61,23 +59,3 @@ class Stage(L.LightningModule):
         checkpoint["state_dict"] = {
             name: p.detach() for name, p in self.named_parameters() if p.requires_grad
         }
-
-
-@contextmanager
-def told_when_full(options: Mapping[str, object]) -> Iterator[None]:
-    """Inside, a GPU without free memory is a UserError that names what to lower."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        lower = ", ".join(f"{name} (now {value})" for name, value in options.items())
-        raise UserError(
-            f"out of memory ({error}): lower one of {lower}. tokens_per_forward and max_rows "
-            "change no result and may differ with resume=<run directory>; the others need a new "
-            "run"
-        ) from error
-
-
-def pixel_option(policy: Policy) -> dict[str, object]:
-    """The option that bounds the tokens of a picture, with its value."""
-    limit = getattr(policy.processor.image_processor, "max_pixels", None)
-    return {"model.max_pixels": limit}

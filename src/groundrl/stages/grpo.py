@@ -20,10 +20,10 @@ from groundrl.policy.policy import Policy, TokenLogprobs
 from groundrl.policy.prompt import Example
 from groundrl.rewards.base import RewardSum
 from groundrl.rollout.base import Engine
-from groundrl.rollout.native import NativeEngine
+from groundrl.rollout.memory import pixel_option, rows_option, told_when_full
 from groundrl.rollout.sampler import Drawing, Sampler
 from groundrl.stages.ahead import Ahead
-from groundrl.stages.base import Stage, pixel_option, told_when_full
+from groundrl.stages.base import Stage
 from groundrl.stages.groups import (
     Batch,
     Group,
@@ -230,9 +230,7 @@ class GRPOModule(Stage):
 
     def rollout_memory(self) -> dict[str, object]:
         """Options on which the memory of a rollout depends, with their values."""
-        engine = self.sampler.engine
-        rows = {"rollout.max_rows": engine.max_rows} if isinstance(engine, NativeEngine) else {}
-        return rows | self.lengths()
+        return rows_option(self.sampler.engine) | self.lengths()
 
     def update_memory(self) -> dict[str, object]:
         """Options on which the memory of an update depends, with their values."""

@@ -13,7 +13,8 @@ from groundrl.policy.layout import Branch, packs, row_length
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example, Prompt
 from groundrl.records import Sample
-from groundrl.stages.base import Stage, pixel_option, told_when_full
+from groundrl.rollout.memory import pixel_option, told_when_full
+from groundrl.stages.base import Stage
 from groundrl.stages.optimization import Optimization
 
 
