@@ -119,7 +119,7 @@ def test_what_brings_no_answer_costs_that_answer_only(answer: Raw) -> None:
 
 
 def test_a_server_that_is_not_there_gives_no_answer() -> None:
-    assert ServedModel("m", "http://127.0.0.1:9/v1", retries=0)(requests(2)) == [None, None]
+    assert ServedModel("m", ["http://127.0.0.1:9/v1"], retries=0)(requests(2)) == [None, None]
 
 
 def test_a_server_that_hangs_gives_no_answer() -> None:

@@ -159,7 +159,7 @@ def verdict(body: Body) -> str:
 
 def test_a_language_model_is_asked_for_json() -> None:
     with chat_server(verdict) as served:
-        judge = ChatJudge(chat=ServedModel("m", served.url, at_once=1))
+        judge = ChatJudge(chat=ServedModel("m", [served.url], at_once=1))
         cases = [one("{answer} because", "yes"), one("dunno", "no"), one("mumble", "no")]
         found = judge(cases)
     assert [f is not None and f.aligned for f in found] == [True, False, False]
@@ -176,7 +176,7 @@ def test_a_judge_that_is_not_reached_leaves_the_case_unjudged(tmp_path: Path) ->
         return error(503, "ill") if "nowhere" in said(body) else verdict(body)
 
     with chat_server(reply) as served:
-        judge = ChatJudge(chat=ServedModel("m", served.url, retries=1))
+        judge = ChatJudge(chat=ServedModel("m", [served.url], retries=1))
         path = tmp_path / "judgements.jsonl"
         cases = [one("because", "yes"), one("nowhere", "no")]
         found = Kept(judge=judge, path=path, read=read_judgement)(cases)
@@ -186,7 +186,7 @@ def test_a_judge_that_is_not_reached_leaves_the_case_unjudged(tmp_path: Path) ->
 
 
 def test_another_prompt_is_another_judge(tmp_path: Path) -> None:
-    chat = ServedModel("m", "http://127.0.0.1:9/v1")
+    chat = ServedModel("m", ["http://127.0.0.1:9/v1"])
     path = tmp_path / "prompt"
     plain = ChatJudge(chat=chat)
     with pytest.raises(UserError, match="no such file"):

@@ -72,7 +72,7 @@ def test_ratings_are_averaged_over_all_over_types_and_below_three(tmp_path: Path
     benchmark = published(tmp_path)
     found = benchmark.questions()
     with chat_server(the_number) as served:
-        rater = ChatJudge(chat=ServedModel("m", served.url)).rater
+        rater = ChatJudge(chat=ServedModel("m", [served.url])).rater
         all_rated = rated({"mmhal": benchmark}, {"mmhal": answers(benchmark, found.samples)}, rater)
     values = [one.scores["rating"] for one in all_rated["mmhal"]]
     expected = [float(n % 7) for n in range(15)] + [0.0]
@@ -99,7 +99,7 @@ def test_the_official_prompt_is_filled_in_its_order(tmp_path: Path) -> None:
     file = tmp_path / "official.txt"
     file.write_text("Contents {}\nQuestion {}\nTruth {}\nSaid {}\n{rules}")
     with chat_server(the_number) as served:
-        chat = ServedModel("m", served.url)
+        chat = ServedModel("m", [served.url])
         rater = ChatJudge(chat=chat, prompt_file=str(file)).rater
         (one,) = answers(benchmark, benchmark.questions().samples[:1])
         rater([benchmark.to_rate(one.attempt)])
@@ -116,11 +116,11 @@ def test_ratings_are_kept_replayed_and_missing_ones_counted(tmp_path: Path) -> N
         return error(503, "ill") if "Answered 3" in said(body) else the_number(body)
 
     with chat_server(reply) as served:
-        rater = ChatJudge(chat=ServedModel("m", served.url, retries=0)).rater
+        rater = ChatJudge(chat=ServedModel("m", [served.url], retries=0)).rater
         first = rated({"mmhal": benchmark}, found, Kept(judge=rater, path=path, read=rating_of))
     figures = summary(benchmark, first["mmhal"])
     assert figures["unjudged"] == 1
-    offline = ChatJudge(chat=ServedModel("m", SERVED, retries=0)).rater
+    offline = ChatJudge(chat=ServedModel("m", [SERVED], retries=0)).rater
     again = rated({"mmhal": benchmark}, found, Kept(judge=offline, path=path, read=rating_of))
     assert [a.scores for a in again["mmhal"]] == [a.scores for a in first["mmhal"]]
     row = json.loads(path.read_text().splitlines()[0])
