@@ -158,7 +158,11 @@ def test_the_data_is_trained_on_without_edits(straight: Path, tmp_path: Path) ->
         (["images=nowhere"], "images=nowhere: no such folder"),
         (["cropping.max_crops=0"], "max_crops=0"),
         (["questions.kinds=[color,shape]"], "unknown kind of question: shape"),
+        (["questions.kinds=[count,count]"], "a kind is given twice"),
         (["concurrency=0"], "concurrency=0"),
+        (["repairs=-1"], "repairs=-1: type repairs=3"),
+        (["shard_size=0"], "shard_size=0: type shard_size=10000"),
+        (["engine=ray", "engine.workers=0"], "engine.workers=0: type engine.workers=1"),
         (["teacher.error_rate=2"], "teacher.error_rate=2"),
     ],
 )

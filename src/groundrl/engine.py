@@ -81,6 +81,11 @@ class RayEngine:
     task_size: int | None = 128
     """Items that a worker is given at a time: what is lost with it."""
 
+    def __post_init__(self) -> None:
+        for name, number in (("workers", self.workers), ("task_size", self.task_size)):
+            if number is not None and number < 1:
+                raise UserError(f"engine.{name}={number}: type engine.{name}=1, or more")
+
     def run(self, start: Start[T, R], tasks: Iterable[T], at_once: int = 1) -> Iterator[R]:
         """See ``Engine``. Raises the UserError of a worker."""
         import ray

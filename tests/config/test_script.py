@@ -52,5 +52,6 @@ def test_ctrl_c_in_a_multirun_names_the_command_of_the_multirun(
     with pytest.raises(SystemExit) as exit, telling_the_user(job):
         raise KeyboardInterrupt
     assert exit.value.code == 130
-    last = capsys.readouterr().err.splitlines()[-1]
+    *_, first, _, last = capsys.readouterr().err.splitlines()
+    assert first == "interrupted"
     assert last.strip() == "python train.py seed=1,2 -m output_dir=grid"

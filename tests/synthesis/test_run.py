@@ -1,7 +1,7 @@
 """A run as a whole: what it writes, what it counts, and how it goes on where it was stopped."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,8 +14,10 @@ from groundrl.engine import LocalEngine
 from groundrl.errors import UserError
 from groundrl.stages.synthesize import Synthesis
 from groundrl.synthesis.annotate import Annotator
+from groundrl.synthesis.base import Unlabelled, View
 from groundrl.synthesis.detectors.oracle import OracleDetector
 from groundrl.synthesis.pictures import ScenePictures
+from groundrl.synthesis.records import Caption, Picture, Region
 from groundrl.synthesis.samples import Questions
 from groundrl.synthesis.teachers.world import WorldTeacher
 from groundrl.synthesis.verifiers.rules import RuleVerifier
@@ -173,6 +175,87 @@ def test_a_refusal_stops_the_run_and_keeps_what_was_answered(tmp_path: Path) -> 
     counted = Counted(Says())  # pyright: ignore
     assert synthesis(run, **roles, teacher=counted).run() == 0
     assert counted.asked == 3 * (24 - 9)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twice(ScenePictures):
+    """The first scene comes again at once."""
+
+    def __iter__(self) -> Iterator[Picture]:
+        scenes = [*ScenePictures.__iter__(self)]
+        yield from [replace(scenes[0], id="twin"), *scenes]
+
+
+def test_equal_pictures_are_asked_about_once_and_said_to_show_the_same(tmp_path: Path) -> None:
+    @dataclass
+    class Moody(Says):
+        asked: int = 0
+
+        def __call__(self, views: Sequence[View]) -> list[Caption | None]:
+            self.asked += len(views)
+            return [Caption(text=f"A cup, {self.asked} times.") for _ in views]
+
+    teacher = Moody()
+    roles = {"detector": Boxes(), "teacher": teacher, "verifier": Keeps()}
+    for name in ("first", "second"):
+        synthesis(tmp_path / name, **roles, pictures=Twice(size=5)).run()
+    assert teacher.asked == 3 * 5
+    assert content(tmp_path / "second") == content(tmp_path / "first")
+    lines = (tmp_path / "first" / "pictures.jsonl").read_text().splitlines()
+    one, *_, last = [json.loads(line) for line in lines]
+    assert (one["id"], last["id"]) == ("twin", "000000")
+    assert one["level_1"] == last["level_1"]
+
+
+def test_pictures_that_labels_say_nothing_of_are_left_out_with_the_reason(tmp_path: Path) -> None:
+    @dataclass
+    class Labels(Boxes):
+        known: int = 2
+
+        def __call__(self, pictures: Sequence[Picture]) -> list[tuple[Region, ...]]:
+            if int(pictures[0].id) >= self.known:
+                raise Unlabelled("nobody looked")
+            return Boxes.__call__(self, pictures)
+
+    run = synthesis(tmp_path / "run", detector=Labels(), teacher=Says(), verifier=Keeps())
+    assert run.run() == 0
+    found = figures(tmp_path / "run")
+    assert (found["pictures"], found["left_out"]) == (2, 22)
+    assert "000002\tnobody looked\n" in (tmp_path / "run" / "left_out.txt").read_text()
+    labels = Labels(known=24, name="all")
+    assert synthesis(tmp_path / "run", detector=labels, teacher=Says()).run() == 0
+    assert not (tmp_path / "run" / "left_out.txt").exists()
+    nobody = synthesis(tmp_path / "none", detector=Labels(known=0, name="nobody"))
+    with pytest.raises(UserError, match=r"(?s)not one usable picture.*000000: nobody looked"):
+        nobody.run()
+
+
+def test_what_a_kept_caption_names_is_never_said_to_be_absent(tmp_path: Path) -> None:
+    class Names(Says):
+        def __call__(self, views: Sequence[View]) -> list[Caption | None]:
+            return [Caption(text="Two knives lie on a car.") for _ in views]
+
+    detector = Boxes(vocabulary=("cup", "box", "knife", "red car", "carpet"))
+    synthesis(tmp_path / "run", detector=detector, teacher=Names(), verifier=Keeps()).run()
+    samples = sample_file(tmp_path / "run" / "train.jsonl").samples
+    absent = {one.question for one in samples if one.kind == "exists" and one.answers == ("no",)}
+    assert absent == {"Is there a carpet in the picture?"}
+
+
+def test_files_of_others_and_of_finished_runs_are_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "README.md").write_text("mine")
+    with pytest.raises(UserError, match=r"somebody else \(README\.md\): type output_dir="):
+        synthesis(tmp_path / "others").run()
+    assert (tmp_path / "others" / "README.md").read_text() == "mine"
+    roles = {"detector": Boxes(), "verifier": Keeps()}
+    synthesis(tmp_path / "run", **roles, teacher=Says()).run()
+    before = content(tmp_path / "run")
+    away = Says(down={f"{index:06}" for index in range(24)})
+    again = synthesis(tmp_path / "run", **roles, teacher=away, cache=tmp_path / "other.sqlite")
+    with pytest.raises(UserError, match="not one picture is finished"):
+        again.run()
+    assert content(tmp_path / "run") == before
 
 
 def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:

@@ -63,8 +63,9 @@ def _parse(lines: Sequence[str], loader: ConfigLoader) -> tuple[list[Override], 
         try:
             typed += parser.parse_overrides([line])
         except OverrideParseException as error:
+            quoted = ", or 'key=\"value\"' for one with signs" if "=" in line else ""
             reason = "" if "=" not in line else f" ({str(error).splitlines()[0]})"
-            problems.append(f"{line} cannot be read{reason}: write key=value")
+            problems.append(f"{line} cannot be read{reason}: write key=value{quoted}")
     return typed, problems
 
 

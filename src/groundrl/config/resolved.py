@@ -18,8 +18,10 @@ PER_RUN = frozenset({"output_dir", "resume", "hydra"})
 """Top-level keys that may differ between a run and its continuation."""
 LIMITS = frozenset({"tokens_per_forward", "max_rows", "budget", "at_once", "timeout", "retries"})
 """Keys that may differ, too: they bound memory, money or patience and change no result."""
-PLACES = frozenset({"concurrency", "address", "workers", "num_cpus", "num_gpus", "task_size"})
-"""So may these, which say where work is done."""
+PLACES = frozenset(
+    {"cache_dir", "concurrency", "address", "workers", "num_cpus", "num_gpus", "task_size"}
+)
+"""So may these, which say where work is done and kept."""
 
 
 def save_resolved(cfg: DictConfig, path: Path) -> None:

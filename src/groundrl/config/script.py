@@ -58,7 +58,7 @@ def telling_the_user(cfg: DictConfig) -> Iterator[None]:
     except KeyboardInterrupt as stop:
         if os.environ.get("LOCAL_RANK", "0") != "0":  # the first of several processes says it
             sys.exit(0)
-        give_up(130, f"{stop or 'interrupted'}\nTo go on, type\n  {continuation(cfg)}")
+        give_up(130, f"{str(stop) or 'interrupted'}\nTo go on, type\n  {continuation(cfg)}")
 
 
 def continuation(cfg: DictConfig) -> str:

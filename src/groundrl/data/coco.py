@@ -40,7 +40,7 @@ def read_coco_split(
     """``read_coco`` for the annotation file and pictures of a split below ``root``."""
     folder = existing_folder(root, "COCO data set (annotations/, images/)")
     if split is None:
-        raise UserError(f"{folder}: name a split, such as train2017.")
+        raise UserError(f"{folder}: which split? Type detector.split=train2017, for example")
     files = [folder / pattern.format(split=split) for pattern in ANNOTATION_FILES]
     annotations = next((path for path in files if path.is_file()), None)
     if annotations is None:

@@ -23,6 +23,8 @@ TALKERS = {
     "lightning.pytorch.utilities.rank_zero": logging.WARNING,
     "lightning.fabric.utilities.rank_zero": logging.WARNING,
     "lightning.fabric.utilities.distributed": logging.WARNING,
+    # Hydra would silence us, too.
+    "groundrl": logging.WARNING,
     # Ray makes its own token for a cluster of this machine.
     "ray._private.authentication.authentication_token_setup": logging.ERROR,
     # A faster 4-bit kernel that no CPU has by default; qlora works without it.

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -21,10 +21,14 @@ from groundrl.report.tables import duration
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.base import PictureSource
 from groundrl.synthesis.card import card
+from groundrl.synthesis.records import Picture
 from groundrl.synthesis.samples import Questions
 from groundrl.synthesis.store import Store
 from groundrl.synthesis.worker import Done, Task, Worker
-from groundrl.synthesis.writing import LEFT_OUT, Writer, write_text
+from groundrl.synthesis.writing import CARD, LEFT_OUT, Writer, write_text
+
+SHOWN = 5
+"""Reasons in an error message."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,6 +53,8 @@ class Synthesis:
     counts: Counter[str] = field(default_factory=Counter)
     cost: float = 0.0
     """Of all that was asked so far; 0 where nobody is paid."""
+    unlabelled: dict[str, str] = field(default_factory=dict)
+    """Why pictures that can be read are left out, by id."""
     made_by: Mapping[str, Any] = field(default_factory=dict)
     """Names of whoever made what; empty as long as nothing is made."""
     showcase: Showcase = field(default_factory=Showcase)
@@ -64,12 +70,29 @@ class Synthesis:
                 if done.written is not None:
                     made = done.written
                     writer.add(made.record, made.samples, made.split)
-                progress.update(self.counts["pictures"], more=self._told(start))
-            if not self.counts["pictures"]:
-                raise UserError(f"{self.pictures.name}: no pictures")
+                gone = len(self.pictures.left_out) + len(self.unlabelled)
+                progress.update(self.counts["pictures"] + gone, more=self._told(start))
+            self._require_some()
         self._write(time.perf_counter() - start)
         print(self.run_dir)
         return self.counts["unfinished"]
+
+    @property
+    def _left_out(self) -> dict[str, str]:
+        """Reasons by the ids of pictures."""
+        return {**self.pictures.left_out, **self.unlabelled}
+
+    def _require_some(self) -> None:
+        """Files of an earlier run are not replaced by empty ones."""
+        if not self.counts["pictures"]:
+            reasons = [f"  {name}: {why}" for name, why in [*self._left_out.items()][:SHOWN]]
+            lines = "\n".join([f"{self.pictures.name}: not one usable picture", *reasons])
+            raise UserError(f"{lines}\nType images=<folder>, and labels= of the same pictures.")
+        if self.counts["unfinished"] == self.counts["pictures"]:
+            raise UserError(
+                "not one picture is finished, since somebody could not be reached. What was found "
+                "out is kept: type the same command again when the server is back"
+            )
 
     @property
     def _source(self) -> Provenance:
@@ -79,11 +102,17 @@ class Synthesis:
         """Each is kept before anybody sees it. When somebody refuses, what is under way is
         finished and kept, and nothing new is begun."""
         refused: list[UserError] = []
+        seen: set[str] = set()
+        twins: list[Picture] = []
 
-        def tasks() -> Iterator[Task]:
-            for picture in self.pictures:
+        def tasks(pictures: Iterable[Picture]) -> Iterator[Task]:
+            for picture in pictures:
                 if refused:
                     return
+                if pictures is not twins and picture.digest in seen:
+                    twins.append(picture)
+                    continue
+                seen.add(picture.digest)
                 yield picture, store.known(picture.digest)
 
         worker = Worker(
@@ -92,18 +121,26 @@ class Synthesis:
             source=self._source,
             concurrency=self.concurrency,
         )
-        # Two at once: a worker has pictures left while it finishes the last ones of a task.
-        for done in self.engine.run(worker, shared_out(tasks(), self.engine), at_once=2):
-            outcome = done.outcome
-            store.keep(outcome.picture.digest, outcome.results)
-            if outcome.error is not None:
-                refused.append(outcome.error)
-            elif not refused:
-                yield done
-        if refused:
-            raise refused[0]
+        # What is there twice comes last: all that was found out is known by then.
+        for pictures in (self.pictures, twins):
+            if pictures is twins and not twins:
+                break
+            # Two at once: a worker has pictures left while it finishes the last ones of a task.
+            shares = shared_out(tasks(pictures), self.engine)
+            for done in self.engine.run(worker, shares, at_once=2):
+                outcome = done.outcome
+                store.keep(outcome.picture.digest, outcome.results)
+                if outcome.error is not None:
+                    refused.append(outcome.error)
+                elif not refused:
+                    yield done
+            if refused:
+                raise refused[0]
 
     def _count(self, done: Done) -> None:
+        if done.outcome.left_out is not None:
+            self.unlabelled[done.outcome.picture.id] = done.outcome.left_out
+            return
         self.counts["pictures"] += 1
         self.cost = max(self.cost, done.cost)
         annotated, made = done.outcome.annotated, done.written
@@ -138,19 +175,20 @@ class Synthesis:
         return told + spent
 
     def _write(self, seconds: float) -> None:
-        left_out = self.pictures.left_out
+        left_out = self._left_out
+        (self.run_dir / LEFT_OUT).unlink(missing_ok=True)
         if left_out:
             self.counts["left_out"] = len(left_out)
             lines = "".join(f"{name}\t{reason}\n" for name, reason in sorted(left_out.items()))
             write_text(self.run_dir / LEFT_OUT, lines)
-            print(f"{len(left_out)} files are no usable pictures: {self.run_dir / LEFT_OUT}")
+            print(f"{len(left_out)} pictures are left out: {self.run_dir / LEFT_OUT}")
         figures = {
             **{name: float(value) for name, value in sorted(self.counts.items())},
             **{name: float(value) for name, value in sorted(self.tally.counts.items())},
             **{f"verification/{k}": v for k, v in self.tally.figures().items()},
         }
         text = card(self._source, self.made_by, figures, version("groundrl"))
-        write_text(self.run_dir / "README.md", text)
+        write_text(self.run_dir / CARD, text)
         report = {**figures, "cost": self.cost, "time": {"total": seconds}}
         write_text(self.run_dir / "metrics.json", json.dumps(report, indent=1))
         self._write_report(figures, seconds)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
 from groundrl.errors import UserError
-from groundrl.synthesis.base import Detector, Paid, Teacher, Verifier, View
+from groundrl.synthesis.base import Detector, Paid, Teacher, Unlabelled, Verifier, View
 from groundrl.synthesis.codec import (
     box_row,
     caption_row,
@@ -53,9 +53,11 @@ class Outcome:
 
     picture: Picture
     annotated: Annotated | None
-    """None: it is unfinished, since somebody could not be reached."""
+    """None: it is left out, or unfinished, since somebody could not be reached."""
     results: Results
     """What was found out just now; to be kept even where the picture is unfinished."""
+    left_out: str | None = None
+    """Why it cannot be used."""
     error: UserError | None = None
     """Somebody refuses: the run cannot go on."""
 
@@ -111,6 +113,10 @@ class Annotator:
     repairs: int = VERIFIED_AGAIN
     """How often a caption may be repaired; the last repair is verified, too."""
 
+    def __post_init__(self) -> None:
+        if self.repairs < 0:
+            raise UserError(f"repairs={self.repairs}: type repairs=3, or any from 0 on")
+
     @property
     def cost(self) -> float:
         """Of all that was asked so far; 0 where nobody is paid."""
@@ -120,13 +126,22 @@ class Annotator:
     def __call__(self, picture: Picture, known: Mapping[Key, Any]) -> Outcome:
         """Does not raise: see ``Outcome``."""
         memory = _Memory(known)
+        annotated = left_out = error = None
         try:
-            annotated, error = self._annotate(picture, memory), None
+            annotated = self._annotate(picture, memory)
         except Unreachable:
-            annotated, error = None, None
+            pass
+        except Unlabelled as reason:
+            left_out = str(reason)
         except UserError as refusal:
-            annotated, error = None, refusal
-        return Outcome(picture=picture, annotated=annotated, results=memory.fresh, error=error)
+            error = refusal
+        return Outcome(
+            picture=picture,
+            annotated=annotated,
+            results=memory.fresh,
+            left_out=left_out,
+            error=error,
+        )
 
     def _annotate(self, picture: Picture, memory: _Memory) -> Annotated:
         regions = merged(self._detect(picture, memory), self.cropping.duplicate_iou)

@@ -49,6 +49,10 @@ class PictureSource(Protocol):
     def __iter__(self) -> Iterator[Picture]: ...
 
 
+class Unlabelled(Exception):
+    """Nobody has looked at a picture: that it has no boxes does not say it shows nothing."""
+
+
 @runtime_checkable
 class Detector(Protocol):
     """Finds objects."""
@@ -62,7 +66,7 @@ class Detector(Protocol):
         ...
 
     def __call__(self, pictures: Sequence[Picture]) -> list[tuple[Region, ...]]:
-        """The regions of each picture."""
+        """The regions of each picture. Raises Unlabelled for one that labels say nothing of."""
         ...
 
 

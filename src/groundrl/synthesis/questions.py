@@ -126,10 +126,11 @@ KINDS: Final = (*ASKERS, *OF_CAPTIONS)
 
 
 def check_kinds(kinds: Sequence[str]) -> None:
-    """Raises UserError for unknown ones, and for none."""
+    """Raises UserError for unknown ones, for one that stands there twice, and for none."""
     unknown = [kind for kind in kinds if kind not in KINDS]
-    if unknown or not kinds:
-        what = f"unknown kind of question: {', '.join(unknown)}" if unknown else "no kind given"
+    if unknown or not kinds or len({*kinds}) < len(kinds):
+        what = "no kind given" if not kinds else "a kind is given twice"
+        what = f"unknown kind of question: {', '.join(unknown)}" if unknown else what
         raise UserError(f"questions.kinds: {what}; choose from {', '.join(KINDS)}")
 
 

@@ -12,6 +12,7 @@ from groundrl.synthesis.codec import annotated_row, box_row, digest_of
 from groundrl.synthesis.follows import follows
 from groundrl.synthesis.merge import Merged, merge
 from groundrl.synthesis.questions import KINDS, boxes_of, check_kinds, draft, sample_of
+from groundrl.synthesis.reading import read, split_label
 from groundrl.synthesis.records import Annotated, Picture
 
 
@@ -58,8 +59,10 @@ def written(
     split = questions.split(picture)
     provenance = Provenance(dataset=source.dataset, split=split, licence=source.licence)
     # Named in a caption that was kept, it may well be there.
-    named = " ".join(c.text or "" for c in (annotated.whole, *annotated.branches)).lower()
-    vocabulary = [name for name in annotator.detector.vocabulary if name.lower() not in named]
+    nouns = {name: split_label(name)[1] for name in annotator.detector.vocabulary}
+    said = " ".join(c.text or "" for c in (annotated.whole, *annotated.branches))
+    named = {mention.noun for mention in read(said, nouns.values()).mentions}
+    vocabulary = [name for name, noun in nouns.items() if noun not in named]
     boxes = boxes_of(merged, picture, vocabulary)
     samples: list[Sample] = []
     dropped: list[str] = []

@@ -18,6 +18,7 @@ from groundrl.records import Sample
 
 PICTURES: Final = "pictures.jsonl"
 SPLITS: Final = ("train", "heldout")
+CARD: Final = "README.md"
 LEFT_OUT: Final = "left_out.txt"
 LOCK: Final = ".lock"
 PARTIAL: Final = ".partial"
@@ -90,6 +91,9 @@ class Writer:
         folder.mkdir(parents=True, exist_ok=True)
         # The first table imports pandas: seconds in which a server would stand idle later.
         pa.Table.from_pylist([], schema=ARROW_SCHEMA)
+        if shard_size < 1:
+            raise UserError(f"shard_size={shard_size}: type shard_size=10000, or any from 1 on")
+        _refuse_others_files(folder)
         self._lock = _locked(folder)
         for left_behind in _left_behind(folder):
             left_behind.unlink()
@@ -120,7 +124,7 @@ class Writer:
         for path in (*shards, *self._files):
             partial(path).replace(path)
         for split in SPLITS:
-            for path in self.folder.glob(f"{split}-*.parquet"):
+            for path in _shards(self.folder, split):
                 if path not in shards:
                     path.unlink()
 
@@ -147,6 +151,24 @@ class Writer:
             for left_behind in _left_behind(self.folder):
                 left_behind.unlink()
             self._lock.close()
+
+
+def _shards(folder: Path, split: str) -> Iterator[Path]:
+    yield from folder.glob(f"{split}-[0-9][0-9][0-9][0-9][0-9].parquet")
+
+
+def _refuse_others_files(folder: Path) -> None:
+    """Raises UserError where a file would be lost that no run has written."""
+    if (folder / LOCK).exists():
+        return
+    names = [PICTURES, CARD, *(f"{split}.jsonl" for split in SPLITS)]
+    found = [name for name in names if (folder / name).exists()]
+    found += [path.name for split in SPLITS for path in _shards(folder, split)]
+    if found:
+        raise UserError(
+            f"{folder} holds files of somebody else ({', '.join(found)}): type output_dir=<a new "
+            "folder>"
+        )
 
 
 def _locked(folder: Path) -> BinaryIO:

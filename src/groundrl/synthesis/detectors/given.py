@@ -1,6 +1,5 @@
 """Boxes that people drew, from a YOLO, COCO or Pascal VOC data set."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -10,17 +9,14 @@ from groundrl.data.detection import DetectionSet
 from groundrl.data.voc import read_voc
 from groundrl.data.yolo import read_yolo
 from groundrl.errors import UserError
+from groundrl.synthesis.base import Unlabelled
 from groundrl.synthesis.detectors.base import named
 from groundrl.synthesis.records import Picture, Region
-
-logger = logging.getLogger(__name__)
 
 HOW: Final = (
     "Type labels=<COCO annotations.json>, or labels=<folder> of a YOLO data set (data.yaml, "
     "images/, labels/), of a COCO data set (annotations/) or of a VOC data set (Annotations/)."
 )
-TOLD: Final = 20
-"""Pictures without labels that are named; the others are only counted."""
 
 
 class GivenDetector:
@@ -45,17 +41,13 @@ class GivenDetector:
         self.vocabulary = tuple(name for name in given.names if name not in uncounted)
         """Classes that were boxed wherever they are."""
         self.name = named("given", sorted(self._regions.items()))
-        self.unlabelled: list[str] = []
-        """Ids of pictures that were asked for and are not in the data set."""
 
     def __call__(self, pictures: Sequence[Picture]) -> list[tuple[Region, ...]]:
-        """The boxes of each picture; none, and a warning, where the data set lacks it."""
+        """The boxes of each picture. Raises Unlabelled for one that is not in the data set."""
         for picture in pictures:
             if picture.image.key not in self._regions:
-                self.unlabelled.append(picture.id)
-                if len(self.unlabelled) <= TOLD:
-                    logger.warning("%s is not in %s: it has no labels", picture.id, self.labels)
-        return [self._regions.get(picture.image.key, ()) for picture in pictures]
+                raise Unlabelled(f"labels={self.labels} says nothing of it")
+        return [self._regions[picture.image.key] for picture in pictures]
 
 
 def read_labels(labels: str, images: str | None, split: str | None) -> DetectionSet:
