@@ -52,6 +52,13 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def base(checkpoint: Path) -> Policy:
+    """Without an adapter."""
+    adapter = Adapter(kind="frozen")
+    return load_policy(str(checkpoint), "model", PromptTemplate(), adapter, max_pixels=9408)
+
+
+@pytest.fixture
 def policy(checkpoint: Path) -> Policy:
     """With an adapter that matters, and smaller pictures than the checkpoint's."""
     adapter = Adapter(rank=8, alpha=16)
@@ -90,12 +97,17 @@ def gap(policy: Policy, rollout: Rollout, temperature: float) -> float:
     return ((scored.logprobs - said) * scored.mask).abs().max().item()
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[VLLMEngine]:
+@pytest.fixture(scope="module", autouse=True)
+def _in_this_process() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in CPU.items():
             patch.setenv(name, value)
-        yield VLLMEngine(max_model_len=512, enforce_eager=True)
+        yield
+
+
+@pytest.fixture(scope="module")
+def engine() -> VLLMEngine:
+    return VLLMEngine(max_model_len=512, enforce_eager=True)
 
 
 def check_engine(engine: Engine, policy: Policy) -> None:
@@ -125,6 +137,11 @@ def test_more_prompts_than_vllm_reads_in_one_pass(engine: VLLMEngine, policy: Po
     rollout = sampler(policy, policy.encode.examples(world_samples(60)), step=0)
     assert sum(len(prompt.prefix.tokens) for prompt in rollout.prompts) > 2 * 2048
     assert len(rollout.groups) == 60
+
+
+def test_vllm_in_process_speaks_for_a_base_without_adapter(base: Policy) -> None:
+    engine = VLLMEngine(max_model_len=512, enforce_eager=True)
+    assert tokens(roll(engine, base, GREEDY)) == tokens(roll(NativeEngine(), base, GREEDY))
 
 
 @dataclass
@@ -202,10 +219,11 @@ def test_servers_describe_pictures_and_judge_captions(
 
 
 def test_servers_share_the_prompts_and_one_that_dies_is_left_out(
-    servers: tuple[Running, Running], policy: Policy, tmp_path: Path
+    servers: tuple[Running, Running], policy: Policy, base: Policy, tmp_path: Path
 ) -> None:
     urls = [server.url for server in servers]
     engine = VLLMServers(urls, adapter_folder=str(tmp_path), concurrency=1, retries=1)
+    assert tokens(roll(engine, base, GREEDY)) == tokens(roll(NativeEngine(), base, GREEDY))
     check_engine(engine, policy)
     expected = tokens(roll(engine, policy, GREEDY))
     kill(servers[1])

@@ -28,8 +28,8 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def make_policy(make_policy: MakePolicy, monkeypatch: pytest.MonkeyPatch) -> MakePolicy:
     """A policy that the speakers know."""
 
-    def make() -> Policy:
-        policy = make_policy()
+    def make(adapter: str | None = "lora") -> Policy:
+        policy = make_policy(adapter)
         policy.vlm.name_or_path = "/models/tiny"
         first = policy.encode(world_samples(1)[0]).prefix.tokens.tolist()
         monkeypatch.setattr(Speaker, "tokens", first, raising=False)
@@ -62,6 +62,15 @@ def test_servers_share_the_prompts_of_a_step(make_policy: MakePolicy, tmp_path: 
     for group in rollout.groups:
         assert [c.tokens for c in group.completions] == [(40, 41)] * 3
         assert group.completions[0].logprobs == (-0.5, -0.25)
+
+
+def test_a_base_without_adapter_is_asked_by_the_name_that_the_server_has_for_it(
+    make_policy: MakePolicy, tmp_path: Path
+) -> None:
+    with speaker() as (url, handler):
+        roll(make_policy(adapter="frozen"), tmp_path, url)
+    assert {body["model"] for body in handler.asked} == {"base"}
+    assert handler.adapters == []
 
 
 def test_a_server_that_recovers_goes_on(make_policy: MakePolicy, tmp_path: Path) -> None:

@@ -41,9 +41,10 @@ class PublishedAdapter:
         self._fingerprint: int | None = None
         self._versions: list[Version] = []
 
-    def __call__(self, policy: Policy) -> Version:
-        """The version with the policy's weights of this moment."""
-        assert isinstance(policy.model, PeftModel)  # the config check says so to users
+    def __call__(self, policy: Policy) -> Version | None:
+        """The version with the policy's weights of this moment; None for the base alone."""
+        if not isinstance(policy.model, PeftModel):
+            return None
         now = fingerprint(p for p in policy.model.parameters() if p.requires_grad)
         if now != self._fingerprint:
             self._fingerprint = now

@@ -50,33 +50,43 @@ class Server:
         self.alive = True
         self._lock = threading.Lock()
         self._lives = 0
+        self._base: str | None = None
+        """By which name it has the policy's base; None before that was asked."""
         self._loaded: list[str] = []
 
-    def ask(self, version: Version, probe: Probe, body: dict[str, Any]) -> dict[str, Any] | None:
-        """The answer to a chat request under an adapter; None when the server failed, and then it
-        is either back or no longer ``alive``. Raises UserError when it refuses."""
+    def ask(
+        self, version: Version | None, probe: Probe, body: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """The answer to a chat request under an adapter, or of the base; None when the server
+        failed, and then it is either back or no longer ``alive``. Raises UserError when it
+        refuses."""
         life = self._lives
         try:
-            self._load(version, probe)
-            return json.loads(self._send("/v1/chat/completions", body))
+            model = self._load(version, probe)
+            return json.loads(self._send("/v1/chat/completions", {"model": model, **body}))
         except ServerGone as error:
             self._wait(life, error)
             return None
 
-    def _load(self, version: Version, probe: Probe) -> None:
+    def _load(self, version: Version | None, probe: Probe) -> str:
+        """The name to ask for."""
         with self._lock:
+            if self._base is None:
+                self._base = self._checked(probe)
+            if version is None:
+                return self._base
             if version.name in self._loaded:
-                return
-            if not self._loaded:
-                self._check(probe)
+                return version.name
             adapter = {"lora_name": version.name, "lora_path": str(version.folder.absolute())}
             self._send("/v1/load_lora_adapter", adapter)
             for name in self._loaded:
                 self._send("/v1/unload_lora_adapter", {"lora_name": name})
             self._loaded = [version.name]
+            return version.name
 
-    def _check(self, probe: Probe) -> None:
-        """Raise UserError when the base or its tokens are not the policy's."""
+    def _checked(self, probe: Probe) -> str:
+        """The name of the policy's base; raises UserError when it or its tokens are not the
+        policy's."""
         served = json.loads(self._send("/v1/models", None))["data"]
         bases = {base["root"]: base["id"] for base in served if base["parent"] is None}
         # A server may have its copy of the model in another place.
@@ -93,6 +103,7 @@ class Server:
                 f"the policy's {len(probe.tokens)}: start it with the tokenizer, chat template and "
                 f"processor files of {probe.model}"
             )
+        return ids[0]
 
     def _wait(self, life: int, error: ServerGone) -> None:
         """Ask for its health, each time after a longer pause."""
@@ -104,7 +115,7 @@ class Server:
                 try:
                     with urlopen(f"{self.url}/health", timeout=10):
                         self._lives += 1
-                        self._loaded = []  # it may have been started anew
+                        self._base, self._loaded = None, []  # it may have been started anew
                         return
                 except OSError:
                     continue

@@ -73,7 +73,7 @@ class VLLMEngine:
                 )
                 for i in range(len(prompts))
             ],
-            lora_request=LoRARequest(version.name, version.number, str(version.folder)),
+            lora_request=version and LoRARequest(version.name, version.number, str(version.folder)),
             use_tqdm=False,
         )
         for index, output in enumerate(outputs):
@@ -85,8 +85,6 @@ class VLLMEngine:
             from vllm import LLM
 
             assert policy.vlm.name_or_path is not None
-            assert isinstance(policy.model, PeftModel)
-            needed = cast(LoraConfig, policy.model.peft_config["default"]).r
             dtype: Any = str(policy.vlm.dtype).removeprefix("torch.")
             self._llm = LLM(
                 policy.vlm.name_or_path,
@@ -96,14 +94,24 @@ class VLLMEngine:
                 enforce_eager=self.enforce_eager,
                 limit_mm_per_prompt={"video": 0},
                 mm_processor_kwargs=pixel_limits(policy.processor),
-                enable_lora=True,
-                max_lora_rank=next(rank for rank in LORA_RANKS if rank >= needed),
+                **room_for_adapter(policy),
                 # On a CPU, a seeded draw for a prompt that is read in two parts ends vLLM 0.32.
                 enable_chunked_prefill=policy.device.type != "cpu",
                 logprobs_mode="processed_logprobs",  # after the temperature
                 seed=0,
             )
         return self._llm
+
+
+def room_for_adapter(policy: Policy) -> dict[str, Any]:
+    """Options for what has an adapter."""
+    if not isinstance(policy.model, PeftModel):
+        return {}
+    needed = cast(LoraConfig, policy.model.peft_config["default"]).r
+    return {
+        "enable_lora": True,
+        "max_lora_rank": next(rank for rank in LORA_RANKS if rank >= needed),
+    }
 
 
 def logprobs(output: "CompletionOutput") -> list[float]:

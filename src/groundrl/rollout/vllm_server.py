@@ -76,7 +76,7 @@ class VLLMServers:
         )
 
         def ask(server: Server, index: int) -> list[Drawn] | None:
-            body = request_body(policy, prompts[index], draws, index, sampling, version.name)
+            body = request_body(policy, prompts[index], draws, index, sampling)
             answer = server.ask(version, probe, body)
             return None if answer is None else completions(policy, answer)
 
@@ -126,12 +126,11 @@ class VLLMServers:
 
 
 def request_body(
-    policy: Policy, prompt: Prompt, draws: Draws, index: int, sampling: Sampling, model: str
+    policy: Policy, prompt: Prompt, draws: Draws, index: int, sampling: Sampling
 ) -> dict[str, Any]:
-    """A chat request for a group."""
+    """A chat request for a group; the server knows by which name it has the policy."""
     options = sampling_options(policy, sampling)
     return {
-        "model": model,
         "messages": with_pictures(prompt),
         "n": draws.group_size,
         "seed": draws.group_seed(index),
