@@ -1,5 +1,6 @@
 """An ablation is what its name says, on the real training config."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,23 +13,25 @@ from groundrl.losses import PolicyLoss
 
 ROOT = Path(__file__).parent.parent
 
+Loss = partial(PolicyLoss, max_completion_tokens=77)
+
 MEANS = {
-    "grpo": (Advantage(), PolicyLoss()),
+    "grpo": (Advantage(), Loss()),
     "dapo": (
         Advantage(),
-        PolicyLoss(clip_high=0.28, kl_coef=0.0, aggregation="token_mean", mask_truncated=True),
+        Loss(clip_high=0.28, kl_coef=0.0, aggregation="token_mean", mask_truncated=True),
     ),
     "dr_grpo": (
         Advantage(kind="group_mean"),
-        PolicyLoss(kl_coef=0.0, aggregation="constant", max_completion_tokens=77),
+        Loss(kl_coef=0.0, aggregation="constant"),
     ),
     "gspo": (
         Advantage(),
-        PolicyLoss(ratio="sequence", clip_low=3e-4, clip_high=4e-4, kl_coef=0.0),
+        Loss(ratio="sequence", clip_low=3e-4, clip_high=4e-4, kl_coef=0.0),
     ),
     "rloo": (
         Advantage(kind="leave_one_out"),
-        PolicyLoss(aggregation="constant", max_completion_tokens=77),
+        Loss(aggregation="constant"),
     ),
 }
 
@@ -56,7 +59,7 @@ def test_only_dapo_draws_prompts_anew() -> None:
     register_resolvers(ROOT)
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         rounds = {
-            name: compose("train", [f"ablation={name}"]).stage.grpo.module.get("resample", 0)
+            name: compose("train", [f"ablation={name}"]).stage.grpo.module.resample
             for name in MEANS
         }
     assert {name for name, count in rounds.items() if count} == {"dapo"}

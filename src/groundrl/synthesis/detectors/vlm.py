@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+import torch
+
 from groundrl.boxes import Box, iou
 from groundrl.errors import UserError
 from groundrl.grammar import get_grammar
@@ -61,7 +63,7 @@ class VlmDetector:
         self.vocabulary = checked_vocabulary(vocabulary) if vocabulary else ()
         self.batch_size = batch_size
         """Pictures that are answered together."""
-        self.policy = policy.eval()
+        self.policy = policy.eval().to("cuda" if torch.cuda.is_available() else "cpu")
         # The policy's own instruction asks for an answer to a question with options.
         policy.encode.template = PromptTemplate()
         self.grammar = get_grammar(grammar)
