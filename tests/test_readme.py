@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 
 from groundrl.config import check_config, register_resolvers
 from groundrl.data.rows import Row
@@ -78,6 +79,46 @@ def test_an_evaluation_of_the_readme_is_sound(words: list[str]) -> None:
 @pytest.mark.parametrize("words", commands(SYNTHESIZE), ids=" ".join)
 def test_a_synthesis_of_the_readme_is_sound(words: list[str]) -> None:
     check_config(compose("synthesize", words, return_hydra_config=True))
+
+
+KEY = r"[a-z_]+(\.[a-z_]+)*=\S+"
+CONTEXTS = {
+    "train": [
+        [],
+        ["model=qwen2_5_vl_3b"],
+        ["rollout=vllm_server", "rollout.urls=[http://localhost:8000]"],
+        ["data=synthesized", "data.root=outputs"],
+    ],
+    "evaluate": [[], ["judge=openai"], ["engine=ray"]],
+    "synthesize": [[], ["teacher=openai"], ["verifier=vllm_server"], ["engine=ray"]],
+}
+"""Choices beside which a sentence may name a key."""
+
+
+def said_in_passing() -> list[list[str]]:
+    """Options within sentences."""
+    text = re.sub(r"^```.*?^```$", "", README, flags=re.DOTALL | re.MULTILINE)
+    spans = [re.sub(r"<[^>]*>", "any", span).split() for span in re.findall(r"`([^`]+)`", text)]
+    return [words for words in spans if all(re.fullmatch(KEY, word) for word in words)]
+
+
+def taken(script: str, words: list[str]) -> bool:
+    """Whether Hydra takes ``words``."""
+    try:
+        compose(script, words)
+    except HydraException:
+        return False
+    return True
+
+
+@pytest.mark.usefixtures("_hydra")
+@pytest.mark.parametrize("words", said_in_passing(), ids=" ".join)
+def test_an_option_in_a_sentence_of_the_readme_can_be_typed(words: list[str]) -> None:
+    assert any(
+        taken(script, [*context, *words])
+        for script, contexts in CONTEXTS.items()
+        for context in contexts
+    )
 
 
 def test_every_benchmark_stands_in_the_readme() -> None:
