@@ -117,3 +117,21 @@ def test_a_synthesis_is_put_beside_the_server_that_it_asks(tmp_path: Path) -> No
     assert result.returncode == 0, result.stderr
     (figures,) = json.loads(out.read_text())
     assert 0 < figures["share"] <= 1
+
+
+def test_what_verification_is_worth_is_told_per_training_set(tmp_path: Path) -> None:
+    done = {"data/verified", "data/unverified", "runs/verified/0", "runs/unverified/0"}
+    for folder in (*done, "captions/verified/0", "captions/unverified/0"):
+        (tmp_path / folder).mkdir(parents=True)
+        figures = {"x/acc": 0.5, "x/iou": 0.25, "x/chair_i": 0.1, "x/chair_s": 0.2, "x/recall": 0.4}
+        stages = {"sft": figures, "grpo": figures, "evaluation": figures}
+        (tmp_path / folder / "metrics.json").write_text(json.dumps(stages))
+    out = tmp_path / "figures.json"
+    small = ("--scenes", 6, "--seeds", 1, "--sft-steps", 1, "--grpo-steps", 1)
+    result = program("verification_worth", "--folder", tmp_path, *small, "--out", out)
+    assert result.returncode == 0, result.stderr
+    figures = json.loads(out.read_text())
+    assert list(figures) == ["exact", "verified", "unverified"]
+    assert figures["verified"]["accuracy after SFT"] == 0.5
+    assert 0 <= figures["exact"]["CHAIR_i"] <= 1
+    assert (tmp_path / "data" / "exact" / "train.jsonl").exists()
