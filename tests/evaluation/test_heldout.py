@@ -22,7 +22,7 @@ from groundrl.rewards.base import RewardSum
 from groundrl.rewards.iou import Iou
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
-from groundrl.rollout.sampler import Rollout, Sampler
+from groundrl.rollout.sampler import Looks, Rollout, Sampler
 
 MakePolicy = Callable[..., Policy]
 
@@ -38,7 +38,7 @@ class Oracle(Sampler):
         return Rollout(
             groups=tuple(self.group(policy, sample) for sample, _ in examples),
             prompts=[],
-            features=list,
+            features=Looks(policy=policy, prompts=[]),
         )
 
     def group(self, policy: Policy, sample: Sample) -> RolloutGroup:

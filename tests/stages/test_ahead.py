@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from groundrl.losses import PolicyLoss
 from groundrl.policy.policy import Policy
 from groundrl.rollout.base import Drawn
 from groundrl.rollout.native import NativeEngine
+from groundrl.rollout.sampler import Rollout
 from groundrl.rollout.vllm_server import VLLMServers
 from groundrl.stages.callbacks import Interrupted
 from groundrl.stages.groups import Group
@@ -58,9 +59,9 @@ def before_update(module: GRPOModule, act: Callable[[int], None]) -> None:
     """Let ``act`` happen when a step, from 0, begins to learn."""
     update = module.update
 
-    def acting(groups: list[Group]) -> dict[str, float]:
+    def acting(rollout: Rollout, learning: Mapping[int, Group]) -> dict[str, float]:
         act(module.rollouts_done)
-        return update(groups)
+        return update(rollout, learning)
 
     module.update = acting
 

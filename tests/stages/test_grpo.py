@@ -19,7 +19,7 @@ from groundrl.policy.policy import Policy
 from groundrl.rewards.base import Attempt
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Rollout
-from groundrl.stages.groups import groups
+from groundrl.stages.groups import learning_groups
 from groundrl.stages.grpo import GRPOModule
 
 KL = 0.3
@@ -86,7 +86,7 @@ def module_gradients(
     recorder = Recorder(module.policy)
     module.optimizers = lambda: recorder  # pyright: ignore[reportAttributeAccessIssue]
     module.manual_backward = lambda loss: loss.backward()  # pyright: ignore
-    module.update(groups(rollout, advantages, equal))
+    module.update(rollout, learning_groups(rollout, advantages, equal))
     return recorder.seen[0]
 
 

@@ -236,11 +236,15 @@ class Policy(nn.Module):
         else:
             self._frozen_copy = (copy.deepcopy(self.model).requires_grad_(False),)
 
-    def base_fingerprint(self) -> int:
-        """Of the weights that must never change: the base below an adapter, or the frozen copy."""
-        if isinstance(self.model, PeftModel):
-            return fingerprint(p for n, p in self.vlm.named_parameters() if "lora_" not in n)
-        return fingerprint(p for copied in self._frozen_copy for p in copied.parameters())
+    def fixed_weights(self) -> dict[str, int]:
+        """Fingerprints of what must never change: the "base", tower included, and the
+        "reference", if there is one; scales of 4-bit weights count as weights."""
+        tensors = self.model.state_dict(keep_vars=True).items()
+        base = [x for name, x in tensors if "lora_" not in name and not x.requires_grad]
+        reference = [x for name, x in tensors if "lora_" in name and ".reference." in name]
+        reference += [x for copied in self._frozen_copy for x in copied.state_dict().values()]
+        found = {"base": fingerprint(base)}
+        return found | ({"reference": fingerprint(reference)} if reference else {})
 
     def logits(self, states: Float[Tensor, "tokens width"]) -> Float[Tensor, "tokens V"]:
         """Next-token logits in float32. Image and video tokens stand for pixels: none is ever an

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 
 import torch
 
@@ -12,8 +11,36 @@ from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example, Prompt
 from groundrl.policy.vision import VisionFeatures
 from groundrl.records import Completion, RolloutGroup, Sample
-from groundrl.rollout.base import Drawn, Engine, Features, Sampling
+from groundrl.rollout.base import Drawn, Engine, Sampling
 from groundrl.rollout.randomness import Draws
+
+
+@dataclass(slots=True, kw_only=True)
+class Looks:
+    """What the vision tower says about the images of prompts: it looks at those asked for, once."""
+
+    policy: Policy
+    prompts: list[Prompt]
+    seen: dict[int, VisionFeatures] = field(default_factory=dict)
+
+    @torch.no_grad()
+    def __call__(self, chosen: Sequence[int] | None = None) -> list[VisionFeatures]:
+        """Of the ``chosen`` prompts, or of all."""
+        chosen = range(len(self.prompts)) if chosen is None else chosen
+        new = [i for i in chosen if i not in self.seen]
+        if new:
+            found = self.policy.features([self.prompts[i] for i in new])
+            self.seen |= zip(new, found, strict=True)
+        return [self.seen[i] for i in chosen]
+
+    def of(self, chosen: Sequence[int]) -> "Looks":
+        """Of the ``chosen`` prompts, with what is known of them."""
+        known = [self.seen.get(i) for i in chosen]
+        return Looks(
+            policy=self.policy,
+            prompts=[self.prompts[i] for i in chosen],
+            seen={place: one for place, one in enumerate(known) if one is not None},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +49,7 @@ class Rollout:
 
     groups: tuple[RolloutGroup, ...]
     prompts: list[Prompt]
-    features: Features
+    features: Looks
 
 
 Taker = Callable[[int, RolloutGroup], None]
@@ -36,7 +63,7 @@ class Drawing:
     policy: Policy
     samples: list[Sample]
     prompts: list[Prompt]
-    features: Features
+    features: Looks
     coming: Generator[tuple[int, list[Drawn]]]
     """Each group once."""
 
@@ -92,13 +119,9 @@ class Sampler:
         prompts = [prompt for _, prompt in examples]
         self.check_lengths(policy, samples, prompts)
 
-        @cache
-        @torch.no_grad()
-        def features() -> list[VisionFeatures]:
-            return policy.features(prompts)
-
+        features = Looks(policy=policy, prompts=prompts)
         if known is None:
-            return self.draw(policy, samples, prompts, features, step)
+            return self.draw(policy, samples, features, step)
         return Drawing(
             policy=policy,
             samples=samples,
@@ -133,23 +156,11 @@ class Sampler:
         round: int,
     ) -> Drawing:
         """Other completions for the ``chosen`` prompts of the step's first rollout."""
-        return self.draw(
-            policy,
-            [rollout.groups[i].sample for i in chosen],
-            [rollout.prompts[i] for i in chosen],
-            lambda: [rollout.features()[i] for i in chosen],
-            step,
-            round,
-        )
+        samples = [rollout.groups[i].sample for i in chosen]
+        return self.draw(policy, samples, rollout.features.of(chosen), step, round)
 
     def draw(
-        self,
-        policy: Policy,
-        samples: list[Sample],
-        prompts: list[Prompt],
-        features: Features,
-        step: int,
-        round: int = 0,
+        self, policy: Policy, samples: list[Sample], features: Looks, step: int, round: int = 0
     ) -> Drawing:
         """The completions of samples that are encoded; other ones in every ``round``."""
         draws = Draws(
@@ -159,6 +170,7 @@ class Sampler:
             group_size=self.group_size,
             round=round,
         )
+        prompts = features.prompts
         coming = self.engine.generate(policy, prompts, features, draws, self.sampling)
         return Drawing(
             policy=policy, samples=samples, prompts=prompts, features=features, coming=coming

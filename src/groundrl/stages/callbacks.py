@@ -105,32 +105,6 @@ class Checkpoints(L.Callback):
             os.write(2, b"\nstopping after this step (Ctrl-C again: at once, without saving)\n")
 
 
-class FixedBase(L.Callback):
-    """Stops the run when a base weight changes: every reference and adapter would be void.
-
-    Looked at before each checkpoint is written, the last one and that of Ctrl-C included.
-    """
-
-    def __init__(self) -> None:
-        self.fingerprint = 0
-
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Remember the weights."""
-        assert isinstance(pl_module, Stage)
-        self.fingerprint = pl_module.policy.base_fingerprint()
-
-    def on_save_checkpoint(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """Raises RuntimeError when they are others."""
-        assert isinstance(pl_module, Stage)
-        if pl_module.policy.base_fingerprint() != self.fingerprint:
-            raise RuntimeError(
-                "base weights changed since the last checkpoint, though only the adapter may; what "
-                "is saved is from before"
-            )
-
-
 class PlainFile(TorchCheckpointIO):
     """Writes where it is told to. Lightning takes a detour through the folder of temporary files,
     which may be small and another disk."""

@@ -13,7 +13,8 @@ from torch import nn
 
 from groundrl.policy.policy import Policy
 from groundrl.stages.base import Stage
-from groundrl.stages.callbacks import Checkpoints, FixedBase, PlainFile, Progress, RolloutPictures
+from groundrl.stages.callbacks import Checkpoints, PlainFile, Progress, RolloutPictures
+from groundrl.stages.fixed_weights import FixedWeights
 
 MakeTrainer = Callable[..., L.Trainer]
 """A partial ``lightning.Trainer``: accelerator, precision, devices."""
@@ -85,7 +86,7 @@ def fit(
         callbacks=[
             RolloutPictures(plan.picture_every),
             Progress(name, plan.steps),
-            FixedBase(),
+            FixedWeights(run_dir),
             checkpoints,
         ],
         plugins=[PlainFile()],

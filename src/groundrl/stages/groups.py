@@ -1,4 +1,4 @@
-"""What the loss reads of a rollout: groups, and the groups that share a forward pass."""
+"""What the loss reads of a rollout: groups that are learned from, those of a pass together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,12 +13,13 @@ from groundrl.policy.layout import Branch, split
 from groundrl.policy.policy import TokenLogprobs
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision import VisionFeatures
+from groundrl.records import Completion
 from groundrl.rollout.sampler import Rollout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A group on its way into the loss."""
+    """A group that is learned from."""
 
     prompt: Prompt
     features: VisionFeatures
@@ -26,8 +27,6 @@ class Group:
     sampler_logprobs: list[tuple[float, ...]]
     advantages: Float[Tensor, "G"]
     truncated: list[bool]
-    equal: bool
-    """All rewards are equal, so nothing is learned from it: it would add KL gradients only."""
 
     def parts(self, budget: int) -> list["Group"]:
         """The same completions in groups whose rows hold at most ``budget`` tokens, or one
@@ -56,34 +55,35 @@ class Batch:
     """None without a KL term."""
 
 
-def groups(
+def learning_groups(
     rollout: Rollout, advantages: Float[Tensor, "P G"], equal: Sequence[bool]
-) -> list[Group]:
-    """Groups with their completions as branches of their prompts."""
-    features = rollout.features()
-    return [
-        Group(
+) -> dict[int, Group]:
+    """By its number, each group whose rewards are not all ``equal``: those would add KL gradients
+    only. The others' images are not looked at."""
+    chosen = [index for index, same in enumerate(equal) if not same]
+    found: dict[int, Group] = {}
+    for index, features in zip(chosen, rollout.features(chosen), strict=True):
+        completions = rollout.groups[index].completions
+        found[index] = Group(
             prompt=rollout.prompts[index],
-            features=features[index],
-            completions=[Branch(tokens=completion.tokens) for completion in group.completions],
-            sampler_logprobs=[completion.logprobs for completion in group.completions],
+            features=features,
+            completions=[Branch(tokens=completion.tokens) for completion in completions],
+            sampler_logprobs=[completion.logprobs for completion in completions],
             advantages=advantages[index],
-            truncated=[completion.truncated for completion in group.completions],
-            equal=equal[index],
+            truncated=[completion.truncated for completion in completions],
         )
-        for index, group in enumerate(rollout.groups)
-    ]
+    return found
 
 
-def completion_mask(groups: list[Group]) -> Bool[Tensor, "B T"]:
+def completion_mask(completions: Sequence[Completion]) -> Bool[Tensor, "B T"]:
     """True on the tokens of each completion, padded to the longest."""
-    lengths = torch.tensor([len(c.tokens) for group in groups for c in group.completions])
+    lengths = torch.tensor([len(completion.tokens) for completion in completions])
     return torch.arange(int(lengths.max())) < lengths[:, None]
 
 
-def truncated(groups: list[Group]) -> Bool[Tensor, "B"]:
+def truncated(completions: Sequence[Completion]) -> Bool[Tensor, "B"]:
     """Which completions were cut off."""
-    return torch.tensor([flag for group in groups for flag in group.truncated])
+    return torch.tensor([completion.truncated for completion in completions])
 
 
 def sampler_logprobs(groups: list[Group]) -> Float[Tensor, "B T"]:
@@ -102,11 +102,11 @@ def loss_inputs(batch: Batch, scored: TokenLogprobs) -> LossInputs:
         sampler_logprobs=sampler_logprobs(batch.groups).to(device),
         advantages=torch.cat([group.advantages for group in batch.groups]).to(device),
         completion_mask=scored.mask,
-        truncated=truncated(batch.groups).to(device),
+        truncated=torch.tensor([x for g in batch.groups for x in g.truncated], device=device),
     )
 
 
-def parts_of(groups: list[Group], count: int) -> list[list[Group]]:
-    """``count`` parts of nearly equal size, empty ones left out."""
-    bounds = [round(len(groups) * k / count) for k in range(count + 1)]
-    return [groups[a:b] for a, b in pairwise(bounds) if b > a]
+def minibatches(groups: int, count: int) -> list[range]:
+    """Numbers of the groups in ``count`` parts of nearly equal size, empty ones left out."""
+    bounds = [round(groups * k / count) for k in range(count + 1)]
+    return [range(a, b) for a, b in pairwise(bounds) if b > a]

@@ -2,7 +2,7 @@
 
 import operator
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial, reduce
 from typing import cast
@@ -21,16 +21,16 @@ from groundrl.policy.prompt import Example
 from groundrl.rewards.base import RewardSum
 from groundrl.rollout.base import Engine
 from groundrl.rollout.memory import pixel_option, rows_option, told_when_full
-from groundrl.rollout.sampler import Drawing, Sampler
+from groundrl.rollout.sampler import Drawing, Rollout, Sampler
 from groundrl.stages.ahead import Ahead
 from groundrl.stages.base import Stage
 from groundrl.stages.groups import (
     Batch,
     Group,
     completion_mask,
-    groups,
+    learning_groups,
     loss_inputs,
-    parts_of,
+    minibatches,
     truncated,
 )
 from groundrl.stages.optimization import Optimization
@@ -117,7 +117,8 @@ class GRPOModule(Stage):
             with self.timed("rollout"):
                 self.ahead.begin(self.policy, following, self.rollouts_done + 1)
         with self.timed("update"), told_when_full(self.update_memory()):
-            learned = self.update(groups(drawn.rollout, advantages, drawn.equal))
+            learning = learning_groups(drawn.rollout, advantages, drawn.equal)
+            learned = self.update(drawn.rollout, learning)
         self.rollouts_done += 1
         self.seconds["step"] = time.perf_counter() - start
         self.last, self.last_advantages = drawn, advantages
@@ -157,25 +158,25 @@ class GRPOModule(Stage):
         shares = gathered(rewards)
         return self.advantage(torch.cat(shares)).split([len(share) for share in shares])[rank()]
 
-    def update(self, groups: list[Group]) -> dict[str, float]:
+    def update(self, rollout: Rollout, learning: Mapping[int, Group]) -> dict[str, float]:
         """All optimizer steps on one rollout; returns the mean of the loss's metrics.
 
         Every process makes the same steps, also where none of its own groups learns.
         """
-        minibatches = []
-        for part in parts_of(groups, self.num_minibatches):
-            learning = [group for group in part if not group.equal]
-            if any(gathered(bool(learning))):
+        updates = []
+        for part in minibatches(len(rollout.groups), self.num_minibatches):
+            own = [learning[index] for index in part if index in learning]
+            if any(gathered(bool(own))):
                 # The denominators belong to the whole optimizer step: neither splitting it nor
                 # skipping groups that have no gradient changes anything.
-                own = self.loss.normalizer(completion_mask(part), truncated(part))
-                normalizer = reduce(operator.add, gathered(own))
-                passes = self.passes(learning)
-                minibatches.append(([self.batch(groups) for groups in passes], normalizer))
+                said = [one for index in part for one in rollout.groups[index].completions]
+                shares = gathered(self.loss.normalizer(completion_mask(said), truncated(said)))
+                batches = [self.batch(groups) for groups in self.passes(own)]
+                updates.append((batches, reduce(operator.add, shares)))
         totals: dict[str, float] = {}
         steps = 0
         for _ in range(self.num_epochs):
-            for batches, normalizer in minibatches:
+            for batches, normalizer in updates:
                 for name, value in self.optimize(batches, normalizer).items():
                     totals[name] = totals.get(name, 0.0) + value
                 steps += 1

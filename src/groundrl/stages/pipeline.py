@@ -20,6 +20,7 @@ from groundrl.report.tables import before_after_table
 from groundrl.report.tensorboard import log_hparams
 from groundrl.stages.base import Stage
 from groundrl.stages.fit import MakeTrainer, StagePlan, fit, placed
+from groundrl.stages.fixed_weights import BASE
 
 PROGRESS = "checkpoints/metrics.json"
 """What is measured so far; ``metrics.json`` itself exists only when the run is complete."""
@@ -66,8 +67,8 @@ class Warmup:
 
     @staticmethod
     def parts(run_dir: Path, stage: str) -> list[str]:
-        """Adapter, answers with their pictures, and curves."""
-        names = ["images", f"checkpoints/{stage}/adapter", f"tensorboard/{stage}"]
+        """Adapter, what it belongs to, answers with their pictures, and curves."""
+        names = ["images", f"checkpoints/{stage}/adapter", BASE, f"tensorboard/{stage}"]
         names += [path.name for path in run_dir.glob("heldout_*.jsonl")]
         return [name for name in names if (run_dir / name).exists()]
 
