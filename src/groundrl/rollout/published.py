@@ -29,6 +29,11 @@ class Version:
         """Unique among all versions of all runs that share a server."""
         return f"{self.folder.parent.name}-{self.number}"
 
+    def outdates(self, name: str) -> bool:
+        """Whether ``name`` is of a version of the same run that nobody needs any more."""
+        run, _, number = name.rpartition("-")
+        return run == self.folder.parent.name and int(number) <= self.number - KEPT
+
 
 class PublishedAdapter:
     """Writes the policy's adapter whenever it has changed; it is never merged into the base.

@@ -102,7 +102,11 @@ class VLLMServers:
                     places.put(server)
                 if found is not None:
                     return found
-            raise UserError(f"prompt {index} of this step fails at every server")
+            failures = "; ".join(f"{server.url}: {server.failure}" for server in self.servers)
+            raise UserError(
+                f"prompt {index} of this step fails at every server ({failures}): start them with "
+                f"{START}, or let them be slower (rollout.timeout=<seconds>)"
+            )
 
         pool = ThreadPoolExecutor(self.concurrency * len(self.servers))
         answers = {pool.submit(somewhere, index): index for index in range(count)}
