@@ -33,6 +33,7 @@ def make_policy(make_policy: MakePolicy, monkeypatch: pytest.MonkeyPatch) -> Mak
         policy.vlm.name_or_path = "/models/tiny"
         first = policy.encode(world_samples(1)[0]).prefix.tokens.tolist()
         monkeypatch.setattr(Speaker, "tokens", first, raising=False)
+        monkeypatch.setattr(Speaker, "stand_in", policy.spec.image_token, raising=False)
         return policy
 
     return make
@@ -43,13 +44,15 @@ def learn(policy: Policy) -> None:
 
 
 def roll(
-    policy: Policy, folder: Path, *urls: str, timeout: float = 60.0
+    policy: Policy, folder: Path, *urls: str, timeout: float = 60.0, count: int = 8
 ) -> tuple[Rollout, VLLMServers]:
     engine = VLLMServers(
         urls, adapter_folder=str(folder), concurrency=2, retries=3, timeout=timeout
     )
     sampler = Sampler(engine, Sampling(max_tokens=8), group_size=3)
-    return sampler(policy, policy.encode.examples(with_context(world_samples(8))), step=0), engine
+    return sampler(
+        policy, policy.encode.examples(with_context(world_samples(count))), step=0
+    ), engine
 
 
 def test_servers_share_the_prompts_of_a_step(make_policy: MakePolicy, tmp_path: Path) -> None:
@@ -147,6 +150,7 @@ def test_a_server_that_refuses_is_told_with_the_command_to_start_it(
     [
         ({"root": "/elsewhere/other"}, "serves /elsewhere/other, and the policy is /models/tiny"),
         ({"tokens": [1, 2]}, "as 2 tokens that are not the policy's"),
+        ({"raw_logprobs": True}, r"before temperature.*--logprobs-mode processed_logprobs"),
         ({"refuses_adapters": True}, r"refuses \(400\): .*max_lora_rank 2.*--max-lora-rank"),
     ],
 )
@@ -155,6 +159,17 @@ def test_a_server_that_cannot_speak_for_the_policy_is_told(
 ) -> None:
     with speaker(**options) as (url, _), pytest.raises(UserError, match=message):
         roll(make_policy(), tmp_path, url)
+
+
+def test_a_prompt_that_a_server_has_no_room_for_is_told_with_its_sample(
+    make_policy: MakePolicy, tmp_path: Path
+) -> None:
+    first, *_ = world_samples(1)
+    with (
+        speaker(refusal=400) as (url, _),
+        pytest.raises(UserError, match=rf"sample '{first.id}' .*another model.*max_tokens"),
+    ):
+        roll(make_policy(), tmp_path, url, count=1)
 
 
 def test_no_server_at_all_is_told(make_policy: MakePolicy, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """One running vLLM server: its health, its adapter, and whether it is the policy's."""
 
 import json
+import math
 import threading
 import time
 import warnings
@@ -51,6 +52,8 @@ class Probe:
     """Messages to tokenize."""
     tokens: list[int]
     """As the policy reads them, image tokens included."""
+    stand_in: int
+    """A token that stands for pixels, which no model writes of its own."""
 
 
 class Server:
@@ -121,8 +124,8 @@ class Server:
         return self._read("/v1/models", None)["data"]
 
     def _checked(self, probe: Probe) -> str:
-        """The name of the policy's base; raises UserError when it or its tokens are not the
-        policy's."""
+        """The name of the policy's base; raises UserError when it, its tokens or its
+        log-probabilities are not the policy's."""
         bases = {
             model.get("root") or model["id"]: model["id"]
             for model in self._models()
@@ -141,6 +144,13 @@ class Server:
                 f"{self.url} reads the first prompt as {len(answer['tokens'])} tokens that are not "
                 f"the policy's {len(probe.tokens)}: start it with the tokenizer, chat template and "
                 f"processor files of {probe.model}"
+            )
+        answer = self._read(CHAT, {"model": ids[0], **sure(probe.stand_in)})
+        (token,) = answer["choices"][0]["logprobs"]["content"]
+        if token["logprob"] < math.log(0.5):
+            raise UserError(
+                f"{self.url} reports log-probabilities from before temperature and bias: start it "
+                f"with {START}"
             )
         return ids[0]
 
@@ -196,3 +206,15 @@ class Server:
             raise ServerGone(f"{path} takes longer than {self.timeout:g} s") from error
         except BROKEN as error:
             raise ServerGone(f"{path}: {error}") from error
+
+
+def sure(token: int) -> dict[str, Any]:
+    """A chat request that nothing but ``token`` answers: with a log-probability of 0, unless that
+    is from before the bias."""
+    return {
+        "messages": [{"role": "user", "content": "?"}],
+        "max_tokens": 1,
+        "temperature": 1.0,
+        "logit_bias": {token: 100},
+        "logprobs": True,
+    }
