@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import warnings
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,12 @@ class PublishedAdapter:
         """The version with the policy's weights of this moment; None for the base alone."""
         if not isinstance(policy.model, PeftModel):
             return None
+        if not self._versions and getattr(policy.vlm, "is_quantized", False):
+            warnings.warn(
+                "the adapter learns on 4-bit weights, and vLLM samples from those of full "
+                "precision: policy/sampler_gap shows what importance_cap has to correct",
+                stacklevel=2,
+            )
         now = fingerprint(p for p in policy.model.parameters() if p.requires_grad)
         if now != self._fingerprint:
             self._fingerprint = now
