@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,40 +16,64 @@ class Speaker(BaseHTTPRequestHandler):
     hold: ClassVar[Callable[[], object]] = staticmethod(lambda: None)
     """Called before a chat request is answered."""
     ill: ClassVar[int] = 0
-    """Chat requests that get a 503."""
+    """Chat requests that fail."""
+    fail: ClassVar[Callable[["Speaker"], object]]
     refusal: ClassVar[int | None] = None
     refuses_adapters: ClassVar[bool] = False
     root: ClassVar[str] = "/elsewhere/tiny"
     tokens: ClassVar[list[int]]
     """Of the first prompt."""
+    stand_in: ClassVar[int]
+    raw_logprobs: ClassVar[bool] = False
     asked: ClassVar[list[dict[str, Any]]]
     adapters: ClassVar[list[str]]
 
     def do_GET(self) -> None:
         base = {"id": "base", "root": self.root, "parent": None}
-        adapter = {"id": "adapter", "root": "adapters/1", "parent": "base"}
-        self.answer(200, {"data": [base, adapter]})
+        adapters = [{"id": name, "root": "a", "parent": "base"} for name in self.adapters]
+        self.answer(200, {"data": [base, *adapters]})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        cls = type(self)
         if self.path == "/tokenize":
             assert body["model"] == "base"
             self.answer(200, {"tokens": self.tokens})
-        elif self.path == "/v1/load_lora_adapter" and cls.refuses_adapters:
+        elif self.path == "/v1/chat/completions":
+            self.chat(body)
+        else:
+            self.swap(body["lora_name"], Path(body.get("lora_path", "")))
+
+    def swap(self, name: str, folder: Path) -> None:
+        """Load an adapter, or unload it; refuses what vLLM refuses."""
+        loads = self.path == "/v1/load_lora_adapter"
+        if loads and self.refuses_adapters:
             self.answer(400, {"error": "LoRA rank 4 is greater than max_lora_rank 2"})
-        elif self.path == "/v1/load_lora_adapter":
-            assert (Path(body["lora_path"]) / "adapter_model.safetensors").exists()
-            cls.adapters.append(body["lora_name"])
+        elif loads and name in self.adapters:
+            self.answer(400, {"error": f"The lora adapter '{name}' has already been loaded."})
+        elif loads:
+            assert (folder / "adapter_model.safetensors").exists()
+            self.adapters.append(name)
             self.answer(200, {})
-        elif self.path == "/v1/unload_lora_adapter":
-            cls.adapters.remove(body["lora_name"])
+        elif name not in self.adapters:
+            self.answer(404, {"error": f"The lora adapter '{name}' cannot be found."})
+        else:
+            self.adapters.remove(name)
             self.answer(200, {})
+
+    def chat(self, body: dict[str, Any]) -> None:
+        """Answer, or do not."""
+        cls = type(self)
+        if body["model"] not in ("base", *self.adapters):
+            self.answer(404, {"error": f"The model {body['model']} does not exist."})
+        elif "n" not in body:
+            assert body["logit_bias"] == {str(self.stand_in): 100}
+            content = [{"logprob": -11.0 if self.raw_logprobs else 0.0}]
+            self.answer(200, {"choices": [{"logprobs": {"content": content}}]})
         elif cls.refusal is not None:
             self.answer(cls.refusal, {"error": "this is another model"})
         elif cls.ill > 0:
             cls.ill -= 1
-            self.answer(503, {})
+            cls.fail(self)  # one of the functions below
         else:
             cls.asked.append(body)
             cls.hold()
@@ -58,7 +83,9 @@ class Speaker(BaseHTTPRequestHandler):
             self.answer(200, {"choices": choices})
 
     def answer(self, code: int, body: dict[str, Any]) -> None:
-        content = json.dumps(body).encode()
+        self.send(code, json.dumps(body).encode())
+
+    def send(self, code: int, content: bytes) -> None:
         self.send_response(code)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -78,3 +105,26 @@ def speaker(**options: Any) -> Iterator[tuple[str, type[Speaker]]]:
     finally:
         running.shutdown()
         running.server_close()
+
+
+def busy(one: Speaker) -> None:
+    """As a server that is about to start says it."""
+    one.answer(503, {})
+
+
+def slow(one: Speaker) -> None:
+    """A healthy server with much to do."""
+    time.sleep(1.0)
+
+
+def cut_off(one: Speaker) -> None:
+    """Half of an answer."""
+    one.send_response(200)
+    one.send_header("Content-Length", "1000")
+    one.end_headers()
+    one.wfile.write(b'{"choices": [')
+
+
+def no_json(one: Speaker) -> None:
+    """As a proxy says it."""
+    one.send(200, b"<html>a moment, please</html>")

@@ -255,6 +255,15 @@ SERVERS = {
             "type stage.grpo.module.loss.importance_cap=2.0, or rollout.ahead=0",
         ),
         (
+            {
+                "rollout": SERVERS,
+                "pipeline": ["grpo"],
+                "importance_cap": None,
+                "adapter": {"_target_": "groundrl.policy.adapter.Adapter", "kind": "qlora"},
+            },
+            "type stage.grpo.module.loss.importance_cap=2.0, or rollout=native",
+        ),
+        (
             {"rollout": SERVERS | {"ahead": 2}, "importance_cap": 2.0},
             "rollout.ahead is 2, expected one of 0, 1",
         ),

@@ -19,6 +19,7 @@ from groundrl.policy.policy import Policy, TokenLogprobs
 from groundrl.prompts import PromptTemplate
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
+from groundrl.rollout.published import PublishedAdapter
 from groundrl.rollout.sampler import Sampler
 
 # transformers and bitsandbytes about their own internals.
@@ -153,3 +154,12 @@ def test_grpo_over_four_bits_moves_the_adapter_and_never_the_base(
     assert any(not torch.equal(moved[name], value) for name, value in learning.items())
     after = weights(policy, learning=False)
     assert all(torch.equal(after[name], value) for name, value in base.items())
+
+
+def test_vllm_engines_say_that_their_base_is_finer(checkpoint: Path) -> None:
+    publish = PublishedAdapter()
+    policy = load(checkpoint, "qlora")
+    with pytest.warns(UserWarning, match="learns on 4-bit weights"):
+        version = publish(policy)
+    assert publish(policy) == version  # once is enough
+    PublishedAdapter()(load(checkpoint, "lora"))

@@ -114,7 +114,8 @@ def asking(policy: Policy, url: str, folder: Path, concurrency: int = 2) -> GRPO
 
 def prompts_of(policy: Policy) -> dict[str, Any]:
     """What a speaker has to know of a policy that is asked about one scene only."""
-    return {"tokens": policy.encode(world_samples(1)[0]).prefix.tokens.tolist()}
+    tokens = policy.encode(world_samples(1)[0]).prefix.tokens.tolist()
+    return {"tokens": tokens, "stand_in": policy.spec.image_token}
 
 
 def test_servers_draw_while_the_policy_learns(make_policy: MakePolicy, tmp_path: Path) -> None:

@@ -92,14 +92,23 @@ def _biased_ratios(tree: dict[str, Any]) -> Iterator[str]:
 
 
 def _stale_ratios(tree: dict[str, Any]) -> Iterator[str]:
-    """What is sampled ahead comes from the policy of one step before."""
-    if not tree.get("rollout", {}).get("ahead") or "grpo" not in tree.get("pipeline", []):
+    """What is sampled ahead comes from the policy of one step before, and vLLM's base is not
+    quantized."""
+    rollout = tree.get("rollout", {})
+    if "grpo" not in tree.get("pipeline", []) or any(
+        cap not in (None, False) for _, cap in _named(tree, "importance_cap")
+    ):
         return
-    if all(cap in (None, False) for _, cap in _named(tree, "importance_cap")):
-        cap = "stage.grpo.module.loss.importance_cap"
+    cap = "stage.grpo.module.loss.importance_cap"
+    if rollout.get("ahead"):
         yield (
             "rollout.ahead=1 learns from what an older policy sampled, and nothing corrects for "
             f"that: type {cap}=2.0, or rollout.ahead=0"
+        )
+    if ".vllm" in str(rollout.get("_target_")) and tree.get("adapter", {}).get("kind") == "qlora":
+        yield (
+            "adapter=qlora learns on 4-bit weights, rollout=vllm samples from those of full "
+            f"precision, and nothing corrects for that: type {cap}=2.0, or rollout=native"
         )
 
 

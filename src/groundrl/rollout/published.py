@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import warnings
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,11 @@ class Version:
         """Unique among all versions of all runs that share a server."""
         return f"{self.folder.parent.name}-{self.number}"
 
+    def outdates(self, name: str) -> bool:
+        """Whether ``name`` is of a version of the same run that nobody needs any more."""
+        run, _, number = name.rpartition("-")
+        return run == self.folder.parent.name and int(number) <= self.number - KEPT
+
 
 class PublishedAdapter:
     """Writes the policy's adapter whenever it has changed; it is never merged into the base.
@@ -45,6 +51,12 @@ class PublishedAdapter:
         """The version with the policy's weights of this moment; None for the base alone."""
         if not isinstance(policy.model, PeftModel):
             return None
+        if not self._versions and getattr(policy.vlm, "is_quantized", False):
+            warnings.warn(
+                "the adapter learns on 4-bit weights, and vLLM samples from those of full "
+                "precision: policy/sampler_gap shows what importance_cap has to correct",
+                stacklevel=2,
+            )
         now = fingerprint(p for p in policy.model.parameters() if p.requires_grad)
         if now != self._fingerprint:
             self._fingerprint = now

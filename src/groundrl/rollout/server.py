@@ -1,10 +1,13 @@
 """One running vLLM server: its health, its adapter, and whether it is the policy's."""
 
 import json
+import math
 import threading
 import time
 import warnings
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -19,13 +22,24 @@ START = (
     "--trust-request-mm-kwargs"  # pictures are resized as the policy's processor does
 )
 
-
 PAUSE = 0.5
 """Seconds before a server that failed is asked for its health; it doubles each time."""
+CHAT = "/v1/chat/completions"
+BROKEN = (OSError, HTTPException)
+"""No connection, or an answer that was cut off."""
 
 
 class ServerGone(Exception):
     """A server did not answer, or not as a healthy one does."""
+
+
+class Refused(UserError):
+    """A server answers that a request is wrong."""
+
+    def __init__(self, message: str, path: str, code: int) -> None:
+        super().__init__(message)
+        self.path = path
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,21 +52,25 @@ class Probe:
     """Messages to tokenize."""
     tokens: list[int]
     """As the policy reads them, image tokens included."""
+    stand_in: int
+    """A token that stands for pixels, which no model writes of its own."""
 
 
 class Server:
-    """One server and what it has loaded; many threads may ask it at once."""
+    """One server, which may be started anew at any time; many threads may ask it at once."""
 
     def __init__(self, url: str, retries: int, timeout: float) -> None:
         self.url = url.rstrip("/")
         self.retries = retries
         self.timeout = timeout
         self.alive = True
+        self.failure = ""
+        """What went wrong last."""
         self._lock = threading.Lock()
-        self._lives = 0
         self._base: str | None = None
         """By which name it has the policy's base; None before that was asked."""
-        self._loaded: list[str] = []
+        self._loaded: set[str] = set()
+        """Adapters that it is known to have."""
 
     def ask(
         self, version: Version | None, probe: Probe, body: dict[str, Any]
@@ -60,35 +78,59 @@ class Server:
         """The answer to a chat request under an adapter, or of the base; None when the server
         failed, and then it is either back or no longer ``alive``. Raises UserError when it
         refuses."""
-        life = self._lives
         try:
-            model = self._load(version, probe)
-            return json.loads(self._send("/v1/chat/completions", {"model": model, **body}))
+            try:
+                return self._chat(version, probe, body)
+            except Refused as refusal:
+                if refusal.code != HTTPStatus.NOT_FOUND:
+                    raise
+                self._forget()  # it was started anew while nobody asked
+                return self._chat(version, probe, body)
         except ServerGone as error:
-            self._wait(life, error)
+            self._forget()
+            self._wait(str(error))
             return None
 
-    def _load(self, version: Version | None, probe: Probe) -> str:
-        """The name to ask for."""
+    def _chat(self, version: Version | None, probe: Probe, body: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
             if self._base is None:
                 self._base = self._checked(probe)
-            if version is None:
-                return self._base
-            if version.name in self._loaded:
-                return version.name
-            adapter = {"lora_name": version.name, "lora_path": str(version.folder.absolute())}
+            if version is not None and version.name not in self._loaded:
+                self._load(version)
+            model = self._base if version is None else version.name
+        return self._read(CHAT, {"model": model, **body})
+
+    def _forget(self) -> None:
+        with self._lock:
+            self._base, self._loaded = None, set()
+
+    def _load(self, version: Version) -> None:
+        """The server has this adapter afterwards, and of the run's older ones those on disk."""
+        adapter = {"lora_name": version.name, "lora_path": str(version.folder.absolute())}
+        try:
             self._send("/v1/load_lora_adapter", adapter)
-            for name in self._loaded:
-                self._send("/v1/unload_lora_adapter", {"lora_name": name})
-            self._loaded = [version.name]
-            return version.name
+        except Refused:
+            if version.name not in self._adapters():  # it has it already, or it cannot have it
+                raise
+        self._loaded.add(version.name)
+        for name in filter(version.outdates, self._adapters()):
+            self._send("/v1/unload_lora_adapter", {"lora_name": name})
+            self._loaded.discard(name)
+
+    def _adapters(self) -> list[str]:
+        return [model["id"] for model in self._models() if model.get("parent") is not None]
+
+    def _models(self) -> list[dict[str, Any]]:
+        return self._read("/v1/models", None)["data"]
 
     def _checked(self, probe: Probe) -> str:
-        """The name of the policy's base; raises UserError when it or its tokens are not the
-        policy's."""
-        served = json.loads(self._send("/v1/models", None))["data"]
-        bases = {base["root"]: base["id"] for base in served if base["parent"] is None}
+        """The name of the policy's base; raises UserError when it, its tokens or its
+        log-probabilities are not the policy's."""
+        bases = {
+            model.get("root") or model["id"]: model["id"]
+            for model in self._models()
+            if model.get("parent") is None
+        }
         # A server may have its copy of the model in another place.
         ids = [name for root, name in bases.items() if Path(root).name == Path(probe.model).name]
         if not ids:
@@ -96,48 +138,83 @@ class Server:
                 f"{self.url} serves {', '.join(bases)}, and the policy is {probe.model}: start it "
                 f"with {START}"
             )
-        answer = json.loads(self._send("/tokenize", {"model": ids[0], **probe.request}))
+        answer = self._read("/tokenize", {"model": ids[0], **probe.request})
         if answer["tokens"] != probe.tokens:
             raise UserError(
                 f"{self.url} reads the first prompt as {len(answer['tokens'])} tokens that are not "
                 f"the policy's {len(probe.tokens)}: start it with the tokenizer, chat template and "
                 f"processor files of {probe.model}"
             )
+        answer = self._read(CHAT, {"model": ids[0], **sure(probe.stand_in)})
+        (token,) = answer["choices"][0]["logprobs"]["content"]
+        if token["logprob"] < math.log(0.5):
+            raise UserError(
+                f"{self.url} reports log-probabilities from before temperature and bias: start it "
+                f"with {START}"
+            )
         return ids[0]
 
-    def _wait(self, life: int, error: ServerGone) -> None:
+    def _wait(self, failure: str) -> None:
         """Ask for its health, each time after a longer pause."""
+        self.failure = failure
+        for attempt in range(self.retries):
+            time.sleep(PAUSE * 2**attempt)
+            try:
+                with urlopen(f"{self.url}/health", timeout=10):
+                    return
+            except BROKEN:
+                continue
         with self._lock:
-            if not self.alive or life != self._lives:  # another thread has done so
-                return
-            for attempt in range(self.retries):
-                time.sleep(PAUSE * 2**attempt)
-                try:
-                    with urlopen(f"{self.url}/health", timeout=10):
-                        self._lives += 1
-                        self._base, self._loaded = None, []  # it may have been started anew
-                        return
-                except OSError:
-                    continue
-            self.alive = False
-            warnings.warn(f"{self.url} is left out from now on: {error}", stacklevel=2)
+            if self.alive:
+                self.alive = False
+                warnings.warn(f"{self.url} is left out from now on: {failure}", stacklevel=2)
+
+    def _read(self, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+        content = self._send(path, body)
+        try:
+            return json.loads(content)
+        except ValueError as error:
+            raise ServerGone(f"{path} answers with what is no JSON: {content[:80]!r}") from error
 
     def _send(self, path: str, body: dict[str, Any] | None) -> bytes:
         """POST, or GET without a body."""
+        code, content = self._exchanged(path, body)
+        if code < HTTPStatus.BAD_REQUEST:
+            return content
+        message = content.decode(errors="replace")[:500]
+        if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise ServerGone(f"{path} fails ({code}): {message}")
+        raise Refused(
+            f"{self.url}{path} refuses ({code}): {message}. Start servers with {START}",
+            path=path,
+            code=code,
+        )
+
+    def _exchanged(self, path: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
         request = Request(
             self.url + path,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )
         try:
-            with urlopen(request, timeout=self.timeout) as answer:
-                return answer.read()
-        except HTTPError as error:
-            message = error.read().decode(errors="replace")[:500]
-            if error.code >= 500:
-                raise ServerGone(f"{error.code} {message}") from error
-            raise UserError(
-                f"{self.url}{path} refuses ({error.code}): {message}. Start servers with {START}"
-            ) from error
-        except OSError as error:
-            raise ServerGone(str(error)) from error
+            try:
+                with urlopen(request, timeout=self.timeout) as answer:
+                    return answer.status, answer.read()
+            except HTTPError as error:
+                return error.code, error.read()
+        except TimeoutError as error:
+            raise ServerGone(f"{path} takes longer than {self.timeout:g} s") from error
+        except BROKEN as error:
+            raise ServerGone(f"{path}: {error}") from error
+
+
+def sure(token: int) -> dict[str, Any]:
+    """A chat request that nothing but ``token`` answers: with a log-probability of 0, unless that
+    is from before the bias."""
+    return {
+        "messages": [{"role": "user", "content": "?"}],
+        "max_tokens": 1,
+        "temperature": 1.0,
+        "logit_bias": {token: 100},
+        "logprobs": True,
+    }

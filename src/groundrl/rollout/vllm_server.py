@@ -16,7 +16,7 @@ from groundrl.policy.prompt import Prompt, pixel_limits
 from groundrl.rollout.base import Drawn, Features, Sampling
 from groundrl.rollout.published import PublishedAdapter
 from groundrl.rollout.randomness import Draws
-from groundrl.rollout.server import START, Probe, Server
+from groundrl.rollout.server import CHAT, START, Probe, Refused, Server
 from groundrl.rollout.vllm import drawn, sampling_options
 
 
@@ -73,11 +73,21 @@ class VLLMServers:
                 "mm_processor_kwargs": pixel_limits(policy.processor) or None,
             },
             tokens=prompts[0].prefix.tokens.tolist(),
+            stand_in=policy.spec.image_token,
         )
 
         def ask(server: Server, index: int) -> list[Drawn] | None:
             body = request_body(policy, prompts[index], draws, index, sampling)
-            answer = server.ask(version, probe, body)
+            try:
+                answer = server.ask(version, probe, body)
+            except Refused as refusal:
+                if refusal.path != CHAT:
+                    raise
+                raise UserError(
+                    f"sample {draws.sample_ids[index]!r} with max_tokens={sampling.max_tokens}: "
+                    f"{refusal}. Where it is too long, lower sampling.max_tokens, or "
+                    "model.max_pixels for fewer image tokens, or leave the sample out"
+                ) from refusal
             return None if answer is None else completions(policy, answer)
 
         answers = self._shared(len(prompts), ask)
@@ -102,7 +112,11 @@ class VLLMServers:
                     places.put(server)
                 if found is not None:
                     return found
-            raise UserError(f"prompt {index} of this step fails at every server")
+            failures = "; ".join(f"{server.url}: {server.failure}" for server in self.servers)
+            raise UserError(
+                f"prompt {index} of this step fails at every server ({failures}): start them with "
+                f"{START}, or let them be slower (rollout.timeout=<seconds>)"
+            )
 
         pool = ThreadPoolExecutor(self.concurrency * len(self.servers))
         answers = {pool.submit(somewhere, index): index for index in range(count)}
