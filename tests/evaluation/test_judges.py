@@ -100,6 +100,29 @@ def test_nothing_is_judged_twice_and_a_run_can_be_replayed(tmp_path: Path) -> No
     assert other.asked == ["because"]
 
 
+def test_a_memory_that_was_cut_off_is_mended_before_it_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "judgements.jsonl"
+    cases = [one("because", "yes"), one("no", "no"), one("certainly", "yes")]
+    Kept(judge=Counting(), path=path, read=read_judgement)(cases[:2])
+    path.write_bytes(path.read_bytes()[:-20])
+    second = Counting()
+    found = Kept(judge=second, path=path, read=read_judgement)(cases)
+    assert second.asked == ["no", "certainly"]
+    third = Counting()
+    assert Kept(judge=third, path=path, read=read_judgement)(cases) == found
+    assert third.asked == []
+    path.chmod(0o444)
+    assert Kept(judge=third, path=path, read=read_judgement)(cases) == found
+
+
+def test_a_file_of_something_else_is_not_cut(tmp_path: Path) -> None:
+    path = tmp_path / "notes.json"
+    path.write_text('{"my": "notes"}')
+    with pytest.raises(UserError, match=r"notes.json:1 is no judgement"):
+        Kept(judge=Counting(), path=path, read=read_judgement)([one("because", "yes")])
+    assert path.read_text() == '{"my": "notes"}'
+
+
 def test_a_damaged_memory_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "judgements.jsonl"
     path.write_text('{"judge": "rules"}\n')
