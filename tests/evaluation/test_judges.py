@@ -18,7 +18,6 @@ from groundrl.evaluation.judges import (
     Case,
     Flaw,
     Judgement,
-    RuleJudge,
     agreement,
     alignment,
     case,
@@ -31,42 +30,6 @@ from groundrl.metrics import BENCHMARKS
 
 def one(reasoning: str, answer: str, options: tuple[str, ...] = ("yes", "no")) -> Case:
     return Case(question="Is it so?", options=options, reasoning=reasoning, answer=answer)
-
-
-@pytest.mark.parametrize(
-    ("reasoning", "answer", "flaw"),
-    [
-        ("There is a cup.", "yes", Flaw.NONE),
-        ("There is no cup.", "no", Flaw.NONE),
-        ("The cup isn't red.", "False.", Flaw.NONE),
-        ("There is no cup.", "yes", Flaw.CONTRADICTION),
-        ("There is a cup.", "no", Flaw.CONTRADICTION),
-        ("", "yes", Flaw.MISSING_DETAIL),
-    ],
-)
-def test_rules_know_what_is_denied(reasoning: str, answer: str, flaw: Flaw) -> None:
-    (found,) = RuleJudge()([one(reasoning, answer)])
-    assert found is not None
-    assert (found.aligned, found.flaw) == (flaw is Flaw.NONE, flaw)
-
-
-def test_rules_look_for_the_options_in_the_reasoning() -> None:
-    options = ("red cup", "blue box", "lamp")
-    cases = [
-        one("The red cup and the lamp are left of it.", answer, options)
-        for answer in ("red cup, lamp", "A", "blue box", "(B)", "red cup")
-    ]
-    aligned = [found is not None and found.aligned for found in RuleJudge()(cases)]
-    assert aligned == [True, True, False, False, True]
-
-
-def test_rules_count_what_is_pointed_at() -> None:
-    cases = [
-        Case(question="How many?", options=("one", "two"), reasoning="Here", answer=a, pointed=n)
-        for a, n in (("two", 2), ("two", 3), ("two", 1), ("one", 3))
-    ]
-    aligned = [found is not None and found.aligned for found in RuleJudge()(cases)]
-    assert aligned == [True, True, False, False]
 
 
 @dataclass
@@ -127,7 +90,7 @@ def test_a_damaged_memory_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "judgements.jsonl"
     path.write_text('{"judge": "rules"}\n')
     with pytest.raises(UserError, match=r"judgements.jsonl:1 is no judgement"):
-        Kept(judge=RuleJudge(), path=path, read=read_judgement)([one("x", "y")])
+        Kept(judge=Counting("rules"), path=path, read=read_judgement)([one("x", "y")])
 
 
 def answers() -> list[Answered]:
