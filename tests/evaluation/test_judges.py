@@ -18,11 +18,9 @@ from groundrl.evaluation.judges import (
     Case,
     Flaw,
     Judgement,
-    agreement,
     alignment,
     case,
     read_judgement,
-    read_labels,
 )
 from groundrl.evaluation.kept import Kept
 from groundrl.metrics import BENCHMARKS
@@ -120,21 +118,6 @@ def test_boxes_are_read_to_the_judge_as_their_labels() -> None:
     assert (found.reasoning, found.answer) == ("The red cup is here.", "A")
 
 
-def test_people_and_judge_are_compared_on_what_both_saw(tmp_path: Path) -> None:
-    path = tmp_path / "labels.jsonl"
-    rows = [{"id": name, "aligned": name != "c"} for name in "abcd"]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    judged = {"a": True, "b": False, "c": False, "z": True}
-    found = agreement(judged, read_labels(path))
-    assert found["labels_n"] == 3
-    assert (found["agreement"], found["people_aligned"]) == pytest.approx((2 / 3, 2 / 3))
-    assert found["kappa"] == pytest.approx(0.4)
-    assert agreement({"z": True}, read_labels(path)) == {"labels_n": 0}
-    path.write_text("yes\n")
-    with pytest.raises(UserError, match=r"labels.jsonl:1: expected"):
-        read_labels(path)
-
-
 def verdict(body: Body) -> str:
     """Aligned where something is said to be because of something."""
     prompt = said(body)
@@ -188,20 +171,3 @@ def test_another_prompt_is_another_judge(tmp_path: Path) -> None:
     rating = ChatJudge(chat=chat, prompt_file=str(path))
     assert rating.name == plain.name
     assert rating.rater.name != plain.rater.name
-
-
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        (b'{"id": "b", "aligned": "false"}', "expected"),
-        (b'{"id": "\xe9", "aligned": true}', "expected"),
-        (b'{"aligned": true}', "expected"),
-        (b"7", "expected"),
-        (b'{"id": "a", "aligned": false}', "a second label of 'a'"),
-    ],
-)
-def test_a_line_that_is_no_label_is_named(tmp_path: Path, line: bytes, reason: str) -> None:
-    path = tmp_path / "labels.jsonl"
-    path.write_bytes(b'{"id": "a", "aligned": true}\n' + line)
-    with pytest.raises(UserError, match=rf"labels.jsonl:2: {reason}"):
-        read_labels(path)

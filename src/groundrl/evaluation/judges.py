@@ -4,15 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Answered, Figures, said, share
-from groundrl.evaluation.benchmarks.files import json_lines
-from groundrl.evaluation.statistics import cohen_kappa
 from groundrl.grammar.answers import normalise, read_answer
 from groundrl.records import Grounding
 from groundrl.rewards.base import Attempt
@@ -184,33 +180,3 @@ def alignment(judge: Judge, answered: Sequence[Answered]) -> tuple[Figures, dict
     if len(judged) < len(found):
         figures["unjudged"] = float(len(found) - len(judged))
     return figures, {name: one.aligned for name, one in judged.items()}
-
-
-def agreement(judged: Mapping[str, bool], people: Mapping[str, bool]) -> Figures:
-    """How a judge compares with people on the answers that both judged, by id: ``kappa``,
-    ``agreement``, and the shares that each calls aligned; ``labels_n`` alone without any."""
-    ids = sorted(judged.keys() & people.keys())
-    if not ids:
-        return {"labels_n": 0.0}
-    a, b = [judged[key] for key in ids], [people[key] for key in ids]
-    return {
-        "kappa": cohen_kappa(a, b),
-        **share("agreement", np.array([x == y for x, y in zip(a, b, strict=True)])),
-        **share("judge_aligned", np.array(a)),
-        **share("people_aligned", np.array(b)),
-        "labels_n": float(len(ids)),
-    }
-
-
-def read_labels(path: Path) -> dict[str, bool]:
-    """Lines of ``{"id": ..., "aligned": true or false}``. Raises UserError."""
-    if not path.is_file():
-        raise UserError(f"labels={path}: no such file")
-    labels: dict[str, bool] = {}
-    for where, row in json_lines(path, path.read_bytes()):
-        if not isinstance(row, dict) or "id" not in row or not isinstance(row.get("aligned"), bool):
-            raise UserError(f'{where}: expected {{"id": ..., "aligned": true or false}}')
-        if str(row["id"]) in labels:
-            raise UserError(f"{where}: a second label of {row['id']!r}")
-        labels[str(row["id"])] = row["aligned"]
-    return labels
