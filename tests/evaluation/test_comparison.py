@@ -45,13 +45,9 @@ def test_mcnemar_equals_the_tail_of_a_fair_coin(b: int, c: int) -> None:
 
 def test_kappa_knows_the_textbook_example() -> None:
     # 20 and 15 agreements of 50, 5 and 10 disagreements: kappa 0.4.
-    a = ["yes"] * 25 + ["no"] * 25
-    b = ["yes"] * 20 + ["no"] * 5 + ["yes"] * 10 + ["no"] * 15
-    assert cohen_kappa(a, b) == pytest.approx(0.4)
-    assert cohen_kappa(a, a) == 1
-    assert cohen_kappa(["x"], ["x"]) == 1
-    with pytest.raises(ValueError, match="cannot compare"):
-        cohen_kappa(["x"], [])
+    assert cohen_kappa(np.array([[20.0, 5], [10, 15]])) == pytest.approx(0.4)
+    several = cohen_kappa(np.array([[[20.0, 5], [10, 15]], [[25, 0], [0, 25]], [[0, 0], [0, 9]]]))
+    assert several == pytest.approx([0.4, 1, 1])
 
 
 def test_a_run_differs_from_itself_by_nothing() -> None:

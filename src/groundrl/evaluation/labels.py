@@ -1,13 +1,13 @@
 """What people said of the cases of a judge, and how far the judge agrees."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Figures, share
+from groundrl.evaluation.benchmarks.base import Answered, Figures, images, of_sums, share
 from groundrl.evaluation.benchmarks.files import json_lines
 from groundrl.evaluation.statistics import cohen_kappa
 
@@ -68,17 +68,21 @@ def read_labels(path: Path) -> Labels:
     return Labels(path=path, rows=rows)
 
 
-def agreement(judged: Mapping[str, bool], people: Mapping[str, bool]) -> Figures:
+def agreement(
+    judged: Mapping[str, bool], people: Mapping[str, bool], answered: Sequence[Answered]
+) -> Figures:
     """How a judge compares with people on the answers that both judged, by id: ``kappa``,
     ``agreement``, and the shares that each calls aligned; ``labels_n`` alone without any."""
-    ids = sorted(judged.keys() & people.keys())
-    if not ids:
+    both = [one for one in answered if one.attempt.sample.id in judged.keys() & people.keys()]
+    if not both:
         return {"labels_n": 0.0}
-    a, b = [judged[key] for key in ids], [people[key] for key in ids]
+    ids = [one.attempt.sample.id for one in both]
+    a, b = (np.array([said[key] for key in ids]) for said in (judged, people))
+    cells = np.eye(4)[2 * a + b]
     return {
-        "kappa": cohen_kappa(a, b),
-        **share("agreement", np.array([x == y for x, y in zip(a, b, strict=True)])),
-        **share("judge_aligned", np.array(a)),
-        **share("people_aligned", np.array(b)),
-        "labels_n": float(len(ids)),
+        **of_sums({"kappa": lambda s: cohen_kappa(s.reshape(-1, 2, 2))}, cells, images(both)),
+        **share("agreement", a == b),
+        **share("judge_aligned", a),
+        **share("people_aligned", b),
+        "labels_n": float(len(both)),
     }

@@ -124,7 +124,7 @@ class Evaluation:
                 aligned, verdicts = alignment(self.judge, found)
                 own |= aligned
                 if name in people:
-                    own |= agreement(verdicts, people[name])
+                    own |= agreement(verdicts, people[name], found)
             if questions[name].missing:
                 own["missing"] = float(len(questions[name].missing))
             figures |= {f"{name}/{key}": value for key, value in own.items()}
