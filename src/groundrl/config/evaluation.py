@@ -49,7 +49,8 @@ def take_run(cfg: DictConfig) -> None:
     trained = cast(DictConfig, OmegaConf.load(file))
     with open_dict(cfg):
         cfg.model, cfg.grammar = trained.model, trained.grammar
-        cfg.sampling.max_tokens = trained.stage.grpo.module.sampler.sampling.max_tokens
+        if OmegaConf.is_interpolation(cfg.sampling, "max_tokens"):  # nothing was typed
+            cfg.sampling.max_tokens = trained.stage.grpo.module.sampler.sampling.max_tokens
         cfg.model.adapter = cfg.adapter
         weights = str(folder / "adapter")
         if (folder / "adapter" / "adapter_config.json").is_file():
