@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from groundrl.errors import UserError
-from groundrl.evaluation.comparison import Records, compare, read_answered
+from groundrl.evaluation.comparison import Records, compare, left_out, read_answered
 from groundrl.evaluation.statistics import cohen_kappa, mcnemar
 from groundrl.stages.compare import Comparison
 
@@ -76,6 +76,20 @@ def test_pairing_sees_what_two_intervals_hide() -> None:
     assert (first.change.low, first.change.high) == pytest.approx((low, high), abs=0.006)
 
 
+def test_a_score_that_the_first_answer_lacks_is_compared_and_what_is_left_out_told() -> None:
+    rated: list[dict[str, Any]] = [{}, {"rating": 2.0}, {"rating": 4.0}]
+    a = {("mmhal", str(n)): record(n, True, scores=s, boxes_true=[]) for n, s in enumerate(rated)}
+    b = {key: one | {"scores": {"rating": 5.0}} for key, one in a.items()}
+    b["mmhal", "2"] |= {"boxes_true": [["dog", [0, 0, 1, 1]]]}
+    a["mmhal", "2"] |= {"boxes_true": [["dog", [0, 0, 1, 1]]], "iou": 0.25}
+    boxes, rating = compare(a, b)
+    assert (boxes.name, boxes.change.n, boxes.change.mean) == ("mmhal/iou", 1, 0.25)
+    assert (rating.name, rating.change.n, rating.change.mean) == ("mmhal/rating", 2, 2.0)
+    (told,) = left_out(a, b)
+    assert told.startswith("mmhal/rating: 1 of 3 questions are left out, only one run has")
+    assert left_out(b, b) == []
+
+
 def test_runs_that_cannot_be_paired_are_refused(tmp_path: Path) -> None:
     one = run([True])
     with pytest.raises(UserError, match="one answers pope, the other vsr"):
@@ -117,6 +131,6 @@ def test_the_comparison_leaves_a_table_and_a_page(
     assert figures["pope/correct_change"] == 0.5
     assert (figures["pope/correct_n"], figures["pope/correct_p"]) == (2, 1)
     told = capsys.readouterr().out
-    assert "a/predictions.jsonl: 1 of 3 questions are left out, the other run does not" in told
+    assert "1 of 3 questions of the first run are left out, the other run does not" in told
     assert told.splitlines()[-1] == str(tmp_path)
     assert "McNemar" in (tmp_path / "report.html").read_text()
