@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from groundrl.errors import UserError
-from groundrl.evaluation.comparison import Records, compare, read_answered
+from groundrl.evaluation.comparison import Records, compare, left_out, read_answered
 from groundrl.evaluation.statistics import cohen_kappa, mcnemar
 from groundrl.stages.compare import Comparison
 
@@ -45,13 +45,9 @@ def test_mcnemar_equals_the_tail_of_a_fair_coin(b: int, c: int) -> None:
 
 def test_kappa_knows_the_textbook_example() -> None:
     # 20 and 15 agreements of 50, 5 and 10 disagreements: kappa 0.4.
-    a = ["yes"] * 25 + ["no"] * 25
-    b = ["yes"] * 20 + ["no"] * 5 + ["yes"] * 10 + ["no"] * 15
-    assert cohen_kappa(a, b) == pytest.approx(0.4)
-    assert cohen_kappa(a, a) == 1
-    assert cohen_kappa(["x"], ["x"]) == 1
-    with pytest.raises(ValueError, match="cannot compare"):
-        cohen_kappa(["x"], [])
+    assert cohen_kappa(np.array([[20.0, 5], [10, 15]])) == pytest.approx(0.4)
+    several = cohen_kappa(np.array([[[20.0, 5], [10, 15]], [[25, 0], [0, 25]], [[0, 0], [0, 9]]]))
+    assert several == pytest.approx([0.4, 1, 1])
 
 
 def test_a_run_differs_from_itself_by_nothing() -> None:
@@ -78,6 +74,20 @@ def test_pairing_sees_what_two_intervals_hide() -> None:
     means = [gaps[draws.integers(0, 100, 100)].mean() for _ in range(4000)]
     low, high = np.quantile(means, (0.025, 0.975))
     assert (first.change.low, first.change.high) == pytest.approx((low, high), abs=0.006)
+
+
+def test_a_score_that_the_first_answer_lacks_is_compared_and_what_is_left_out_told() -> None:
+    rated: list[dict[str, Any]] = [{}, {"rating": 2.0}, {"rating": 4.0}]
+    a = {("mmhal", str(n)): record(n, True, scores=s, boxes_true=[]) for n, s in enumerate(rated)}
+    b = {key: one | {"scores": {"rating": 5.0}} for key, one in a.items()}
+    b["mmhal", "2"] |= {"boxes_true": [["dog", [0, 0, 1, 1]]]}
+    a["mmhal", "2"] |= {"boxes_true": [["dog", [0, 0, 1, 1]]], "iou": 0.25}
+    boxes, rating = compare(a, b)
+    assert (boxes.name, boxes.change.n, boxes.change.mean) == ("mmhal/iou", 1, 0.25)
+    assert (rating.name, rating.change.n, rating.change.mean) == ("mmhal/rating", 2, 2.0)
+    (told,) = left_out(a, b)
+    assert told.startswith("mmhal/rating: 1 of 3 questions are left out, only one run has")
+    assert left_out(b, b) == []
 
 
 def test_runs_that_cannot_be_paired_are_refused(tmp_path: Path) -> None:
@@ -121,6 +131,6 @@ def test_the_comparison_leaves_a_table_and_a_page(
     assert figures["pope/correct_change"] == 0.5
     assert (figures["pope/correct_n"], figures["pope/correct_p"]) == (2, 1)
     told = capsys.readouterr().out
-    assert "a/predictions.jsonl: 1 of 3 questions are left out, the other run does not" in told
+    assert "1 of 3 questions of the first run are left out, the other run does not" in told
     assert told.splitlines()[-1] == str(tmp_path)
     assert "McNemar" in (tmp_path / "report.html").read_text()

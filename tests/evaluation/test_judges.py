@@ -18,12 +18,9 @@ from groundrl.evaluation.judges import (
     Case,
     Flaw,
     Judgement,
-    RuleJudge,
-    agreement,
     alignment,
     case,
     read_judgement,
-    read_labels,
 )
 from groundrl.evaluation.kept import Kept
 from groundrl.metrics import BENCHMARKS
@@ -31,42 +28,6 @@ from groundrl.metrics import BENCHMARKS
 
 def one(reasoning: str, answer: str, options: tuple[str, ...] = ("yes", "no")) -> Case:
     return Case(question="Is it so?", options=options, reasoning=reasoning, answer=answer)
-
-
-@pytest.mark.parametrize(
-    ("reasoning", "answer", "flaw"),
-    [
-        ("There is a cup.", "yes", Flaw.NONE),
-        ("There is no cup.", "no", Flaw.NONE),
-        ("The cup isn't red.", "False.", Flaw.NONE),
-        ("There is no cup.", "yes", Flaw.CONTRADICTION),
-        ("There is a cup.", "no", Flaw.CONTRADICTION),
-        ("", "yes", Flaw.MISSING_DETAIL),
-    ],
-)
-def test_rules_know_what_is_denied(reasoning: str, answer: str, flaw: Flaw) -> None:
-    (found,) = RuleJudge()([one(reasoning, answer)])
-    assert found is not None
-    assert (found.aligned, found.flaw) == (flaw is Flaw.NONE, flaw)
-
-
-def test_rules_look_for_the_options_in_the_reasoning() -> None:
-    options = ("red cup", "blue box", "lamp")
-    cases = [
-        one("The red cup and the lamp are left of it.", answer, options)
-        for answer in ("red cup, lamp", "A", "blue box", "(B)", "red cup")
-    ]
-    aligned = [found is not None and found.aligned for found in RuleJudge()(cases)]
-    assert aligned == [True, True, False, False, True]
-
-
-def test_rules_count_what_is_pointed_at() -> None:
-    cases = [
-        Case(question="How many?", options=("one", "two"), reasoning="Here", answer=a, pointed=n)
-        for a, n in (("two", 2), ("two", 3), ("two", 1), ("one", 3))
-    ]
-    aligned = [found is not None and found.aligned for found in RuleJudge()(cases)]
-    assert aligned == [True, True, False, False]
 
 
 @dataclass
@@ -100,11 +61,34 @@ def test_nothing_is_judged_twice_and_a_run_can_be_replayed(tmp_path: Path) -> No
     assert other.asked == ["because"]
 
 
+def test_a_memory_that_was_cut_off_is_mended_before_it_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "judgements.jsonl"
+    cases = [one("because", "yes"), one("no", "no"), one("certainly", "yes")]
+    Kept(judge=Counting(), path=path, read=read_judgement)(cases[:2])
+    path.write_bytes(path.read_bytes()[:-20])
+    second = Counting()
+    found = Kept(judge=second, path=path, read=read_judgement)(cases)
+    assert second.asked == ["no", "certainly"]
+    third = Counting()
+    assert Kept(judge=third, path=path, read=read_judgement)(cases) == found
+    assert third.asked == []
+    path.chmod(0o444)
+    assert Kept(judge=third, path=path, read=read_judgement)(cases) == found
+
+
+def test_a_file_of_something_else_is_not_cut(tmp_path: Path) -> None:
+    path = tmp_path / "notes.json"
+    path.write_text('{"my": "notes"}')
+    with pytest.raises(UserError, match=r"notes.json:1 is no judgement"):
+        Kept(judge=Counting(), path=path, read=read_judgement)([one("because", "yes")])
+    assert path.read_text() == '{"my": "notes"}'
+
+
 def test_a_damaged_memory_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "judgements.jsonl"
     path.write_text('{"judge": "rules"}\n')
     with pytest.raises(UserError, match=r"judgements.jsonl:1 is no judgement"):
-        Kept(judge=RuleJudge(), path=path, read=read_judgement)([one("x", "y")])
+        Kept(judge=Counting("rules"), path=path, read=read_judgement)([one("x", "y")])
 
 
 def answers() -> list[Answered]:
@@ -132,21 +116,6 @@ def test_boxes_are_read_to_the_judge_as_their_labels() -> None:
     text = "<think>The [1,2,3,4 red cup] is here.</think><answer>A</answer>"
     found = case(reply(sample, text))
     assert (found.reasoning, found.answer) == ("The red cup is here.", "A")
-
-
-def test_people_and_judge_are_compared_on_what_both_saw(tmp_path: Path) -> None:
-    path = tmp_path / "labels.jsonl"
-    rows = [{"id": name, "aligned": name != "c"} for name in "abcd"]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    judged = {"a": True, "b": False, "c": False, "z": True}
-    found = agreement(judged, read_labels(path))
-    assert found["labels_n"] == 3
-    assert (found["agreement"], found["people_aligned"]) == pytest.approx((2 / 3, 2 / 3))
-    assert found["kappa"] == pytest.approx(0.4)
-    assert agreement({"z": True}, read_labels(path)) == {"labels_n": 0}
-    path.write_text("yes\n")
-    with pytest.raises(UserError, match=r"labels.jsonl:1: expected"):
-        read_labels(path)
 
 
 def verdict(body: Body) -> str:
@@ -202,20 +171,3 @@ def test_another_prompt_is_another_judge(tmp_path: Path) -> None:
     rating = ChatJudge(chat=chat, prompt_file=str(path))
     assert rating.name == plain.name
     assert rating.rater.name != plain.rater.name
-
-
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        (b'{"id": "b", "aligned": "false"}', "expected"),
-        (b'{"id": "\xe9", "aligned": true}', "expected"),
-        (b'{"aligned": true}', "expected"),
-        (b"7", "expected"),
-        (b'{"id": "a", "aligned": false}', "a second label of 'a'"),
-    ],
-)
-def test_a_line_that_is_no_label_is_named(tmp_path: Path, line: bytes, reason: str) -> None:
-    path = tmp_path / "labels.jsonl"
-    path.write_bytes(b'{"id": "a", "aligned": true}\n' + line)
-    with pytest.raises(UserError, match=rf"labels.jsonl:2: {reason}"):
-        read_labels(path)

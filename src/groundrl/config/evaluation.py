@@ -15,8 +15,9 @@ from groundrl.errors import UserError
 from groundrl.evaluation.asking import Respondent
 from groundrl.evaluation.benchmarks.base import Benchmark
 from groundrl.evaluation.chat_judge import ChatJudge
-from groundrl.evaluation.judges import Judge, read_judgement, read_labels
+from groundrl.evaluation.judges import Judge, read_judgement
 from groundrl.evaluation.kept import Kept
+from groundrl.evaluation.labels import Labels, read_labels
 from groundrl.evaluation.notation import Notation
 from groundrl.evaluation.ratings import Rater, rating_of
 from groundrl.evaluation.recorded import read_predictions
@@ -48,7 +49,8 @@ def take_run(cfg: DictConfig) -> None:
     trained = cast(DictConfig, OmegaConf.load(file))
     with open_dict(cfg):
         cfg.model, cfg.grammar = trained.model, trained.grammar
-        cfg.sampling.max_tokens = trained.stage.grpo.module.sampler.sampling.max_tokens
+        if OmegaConf.is_interpolation(cfg.sampling, "max_tokens"):  # nothing was typed
+            cfg.sampling.max_tokens = trained.stage.grpo.module.sampler.sampling.max_tokens
         cfg.model.adapter = cfg.adapter
         weights = str(folder / "adapter")
         if (folder / "adapter" / "adapter_config.json").is_file():
@@ -89,7 +91,7 @@ def _judges(cfg: DictConfig) -> tuple[Judge | None, Rater | None]:
     return kept, Kept(judge=judge.rater, path=path, read=rating_of)
 
 
-def _labels(cfg: DictConfig) -> dict[str, bool] | None:
+def _labels(cfg: DictConfig) -> Labels | None:
     if cfg.labels is None:
         return None
     if "judge" not in cfg:

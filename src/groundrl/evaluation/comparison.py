@@ -1,6 +1,6 @@
 """Two runs that answered the same questions, compared question by question."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,10 @@ QUOTED = ("correct", "iou", "score", "box_iou")
 NEEDED = frozenset({"set", "id", "question", "image_key", "iou", "boxes_true", "scores"})
 """Fields of a record that a comparison reads."""
 
-Records = dict[tuple[str, str], Mapping[str, Any]]
+Pair = tuple[float | None, float | None]
+"""A score in both runs; None where it is not there."""
+
+Records = Mapping[tuple[str, str], Mapping[str, Any]]
 """Lines of ``predictions.jsonl`` by set and id."""
 
 
@@ -44,7 +47,7 @@ def read_answered(place: str) -> tuple[Path, Records]:
             f"compare: {path} does not exist. Type compare=[<run>,<run>] with two directories that "
             "evaluate.py printed last."
         )
-    records: Records = {}
+    records: dict[tuple[str, str], Mapping[str, Any]] = {}
     for where, record in json_lines(path, path.read_bytes()):
         if isinstance(record, ValueError):
             raise UserError(f"{where} is no answer record: {record}") from record
@@ -77,25 +80,47 @@ def compare(a: Records, b: Records) -> list[Difference]:
     found = []
     for name in dict.fromkeys(key[0] for key in shared):
         keys = [key for key in shared if key[0] == name]
-        scores = [key for key in _scores(a[keys[0]]) if key in _scores(b[keys[0]])]
-        for score in scores:
-            rows = [(_scores(a[key]).get(score), _scores(b[key]).get(score)) for key in keys]
-            images = [a[key]["image_key"] for key in keys]
+        images = [a[key]["image_key"] for key in keys]
+        for score, rows in _paired(a, b, keys).items():
             found += _difference(f"{name}/{score}", rows, images)
     return found
 
 
-def _scores(record: Mapping[str, Any]) -> dict[str, float | None]:
-    """What can be compared: the verdict first, then IoU, then the benchmark's other scores."""
-    scores = dict(record["scores"])
-    first = {"correct": scores.pop("correct")} if "correct" in scores else {}
+def left_out(a: Records, b: Records) -> list[str]:
+    """What a comparison passes over: questions that one run has not, or has no such score of."""
+    found = [
+        f"{len(own.keys() - other.keys())} of {len(own)} questions of the {place} run are left "
+        "out, the other run does not answer them"
+        for place, own, other in (("first", a, b), ("second", b, a))
+        if own.keys() - other.keys()
+    ]
+    shared = [key for key in a if key in b]
+    for name in dict.fromkeys(key[0] for key in shared):
+        keys = [key for key in shared if key[0] == name]
+        for score, rows in _paired(a, b, keys).items():
+            alone = sum((x is None) != (y is None) for x, y in rows)
+            if alone:
+                found.append(
+                    f"{name}/{score}: {alone} of {len(rows)} questions are left out, only one run "
+                    "has this score of them"
+                )
+    return found
+
+
+def _paired(a: Records, b: Records, keys: Sequence[tuple[str, str]]) -> dict[str, list[Pair]]:
+    """Every score that an answer has, of all answers; the verdict first, then IoU."""
+    scores = [(_scores(a[key]), _scores(b[key])) for key in keys]
+    names = dict.fromkeys(name for pair in scores for one in pair for name in one)
+    order = [*(name for name in ("correct", "iou") if name in names), *names]
+    return {name: [(x.get(name), y.get(name)) for x, y in scores] for name in dict.fromkeys(order)}
+
+
+def _scores(record: Mapping[str, Any]) -> dict[str, float]:
     boxes = {"iou": record["iou"]} if record["boxes_true"] else {}
-    return first | boxes | scores
+    return {**record["scores"], **boxes}
 
 
-def _difference(
-    name: str, rows: list[tuple[float | None, float | None]], images: list[str]
-) -> list[Difference]:
+def _difference(name: str, rows: list[Pair], images: list[str]) -> list[Difference]:
     pairs = [
         (x, y, image)
         for (x, y), image in zip(rows, images, strict=True)

@@ -4,15 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Answered, Figures, said, share
-from groundrl.evaluation.benchmarks.files import json_lines
-from groundrl.evaluation.statistics import cohen_kappa
 from groundrl.grammar.answers import normalise, read_answer
 from groundrl.records import Grounding
 from groundrl.rewards.base import Attempt
@@ -77,19 +73,23 @@ def case(attempt: Attempt) -> Case:
     )
 
 
-_NO = re.compile(r"\b(?:no|not|none|never|cannot)\b|n't\b", re.IGNORECASE)
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+_CLAUSE_END = re.compile(r"[.,;:!?\n]|\bbut\b", re.IGNORECASE)
+_YES, _NO = ("yes", "true"), ("no", "false")
+_NEGATIONS = frozenset({"no", "not", "none", "never", "cannot", "neither", "nor", "without"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleJudge:
     """For the embedded world's short rationales, offline.
 
-    Aligned: every option that the answer names stands in the reasoning; "yes" and "true" where the
-    reasoning denies nothing, "no" and "false" where it denies something; a number where so many
-    objects are pointed at, or one more, a landmark. Silence is misaligned.
+    Aligned: every option that the answer names stands in the reasoning, in whole words and not
+    behind a negation of its clause; "yes" and "true" where the reasoning denies nothing, "no" and
+    "false" where it denies something; a number where so many objects are pointed at, or one more,
+    a landmark. Silence is misaligned, and so is an answer that names no option.
     """
 
-    name: str = "rules"
+    name: str = "rules 2"
 
     def __call__(self, cases: Sequence[Case]) -> list[Judgement | None]:
         """See the class."""
@@ -98,27 +98,63 @@ class RuleJudge:
 
 def _by_rule(one: Case) -> Judgement:
     if not one.reasoning:
-        return Judgement(aligned=False, flaw=Flaw.MISSING_DETAIL, reason="there is no reasoning")
-    plain = normalise(one.answer)
-    if plain in ("yes", "true", "no", "false"):
-        denies = _NO.search(one.reasoning) is not None
-        if denies == (plain in ("no", "false")):
+        return _misaligned(Flaw.MISSING_DETAIL, "there is no reasoning")
+    chosen = read_answer(one.answer, one.options)
+    if chosen is None and {normalise(option) for option in one.options} <= set(_YES + _NO):
+        chosen = read_answer(one.answer, _YES + _NO)  # "False." to a question for yes or no
+    if chosen is None:
+        return _misaligned(Flaw.OTHER, "the answer cannot be read")
+    # Words of an open answer are compared as they stand.
+    named = sorted(chosen) if one.options else [one.answer]
+    clauses = [_Clause.of(text) for text in _CLAUSE_END.split(one.reasoning)]
+    plain = [normalise(word) for word in named]
+    if len(plain) == 1 and plain[0] in _YES + _NO:
+        denies = any(clause.denied for clause in clauses)
+        if denies == (plain[0] in _NO):
             return Judgement(aligned=True, flaw=Flaw.NONE, reason="it says the same")
-        reason = f"the reasoning {'denies' if denies else 'affirms'}, the answer is {plain}"
-        return Judgement(aligned=False, flaw=Flaw.CONTRADICTION, reason=reason)
-    named = read_answer(one.answer, one.options) or frozenset({one.answer})
-    text = normalise(one.reasoning)
-    absent = sorted(word for word in named if not _borne_out(word, text, one.pointed))
-    if absent:
-        reason = f"the reasoning does not mention {', '.join(absent)}"
-        return Judgement(aligned=False, flaw=Flaw.MISSING_DETAIL, reason=reason)
+        reason = f"the reasoning {'denies' if denies else 'affirms'}, the answer is {plain[0]}"
+        return _misaligned(Flaw.CONTRADICTION, reason)
+    for word in named:
+        if word in NUMBERS:
+            if one.pointed - NUMBERS.index(word) not in (0, 1):
+                return _misaligned(Flaw.MISSING_DETAIL, f"it does not point at {word}")
+        elif not any(_holds(clause.affirmed, word) for clause in clauses):
+            if any(_holds(clause.denied, word) for clause in clauses):
+                return _misaligned(Flaw.CONTRADICTION, f"the reasoning denies {word}")
+            return _misaligned(Flaw.MISSING_DETAIL, f"the reasoning does not mention {word}")
     return Judgement(aligned=True, flaw=Flaw.NONE, reason="the reasoning names the answer")
 
 
-def _borne_out(word: str, text: str, pointed: int) -> bool:
-    if word in NUMBERS:
-        return pointed - NUMBERS.index(word) in (0, 1)
-    return normalise(word) in text
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Clause:
+    affirmed: list[str]
+    denied: list[str]
+    """From the first negation on."""
+
+    @classmethod
+    def of(cls, text: str) -> "_Clause":
+        words = _words(text)
+        cut = next((i for i, word in enumerate(words) if _negates(word)), len(words))
+        return cls(affirmed=words[:cut], denied=words[cut:])
+
+
+def _words(text: str) -> list[str]:
+    return [word.replace("\u2019", "'") for word in _WORD.findall(text.casefold())]
+
+
+def _negates(word: str) -> bool:
+    return word in _NEGATIONS or word.endswith("n't")
+
+
+def _holds(words: list[str], phrase: str) -> bool:
+    """Whether the words of the phrase follow each other there."""
+    wanted = _words(phrase)
+    starts = range(len(words) - len(wanted) + 1) if wanted else ()
+    return any(words[at : at + len(wanted)] == wanted for at in starts)
+
+
+def _misaligned(flaw: Flaw, reason: str) -> Judgement:
+    return Judgement(aligned=False, flaw=flaw, reason=reason)
 
 
 def read_judgement(row: Mapping[str, Any]) -> Judgement:
@@ -144,33 +180,3 @@ def alignment(judge: Judge, answered: Sequence[Answered]) -> tuple[Figures, dict
     if len(judged) < len(found):
         figures["unjudged"] = float(len(found) - len(judged))
     return figures, {name: one.aligned for name, one in judged.items()}
-
-
-def agreement(judged: Mapping[str, bool], people: Mapping[str, bool]) -> Figures:
-    """How a judge compares with people on the answers that both judged, by id: ``kappa``,
-    ``agreement``, and the shares that each calls aligned; ``labels_n`` alone without any."""
-    ids = sorted(judged.keys() & people.keys())
-    if not ids:
-        return {"labels_n": 0.0}
-    a, b = [judged[key] for key in ids], [people[key] for key in ids]
-    return {
-        "kappa": cohen_kappa(a, b),
-        **share("agreement", np.array([x == y for x, y in zip(a, b, strict=True)])),
-        **share("judge_aligned", np.array(a)),
-        **share("people_aligned", np.array(b)),
-        "labels_n": float(len(ids)),
-    }
-
-
-def read_labels(path: Path) -> dict[str, bool]:
-    """Lines of ``{"id": ..., "aligned": true or false}``. Raises UserError."""
-    if not path.is_file():
-        raise UserError(f"labels={path}: no such file")
-    labels: dict[str, bool] = {}
-    for where, row in json_lines(path, path.read_bytes()):
-        if not isinstance(row, dict) or "id" not in row or not isinstance(row.get("aligned"), bool):
-            raise UserError(f'{where}: expected {{"id": ..., "aligned": true or false}}')
-        if str(row["id"]) in labels:
-            raise UserError(f"{where}: a second label of {row['id']!r}")
-        labels[str(row["id"])] = row["aligned"]
-    return labels

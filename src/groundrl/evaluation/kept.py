@@ -11,6 +11,9 @@ from groundrl.errors import UserError
 CASES_AT_ONCE = 256
 """Judged before they are written down."""
 
+BEGINNING = b'{"judge": '
+"""Of every line."""
+
 C = TypeVar("C")
 V = TypeVar("V")
 C_in = TypeVar("C_in", contravariant=True)
@@ -44,27 +47,31 @@ class Kept(Generic[C, V]):
         """The verdict on each case, from the file where it is there."""
         known: dict[str, V | None] = dict(self._read())
         new = [one for one in dict.fromkeys(cases) if self._key(_plain(one)) not in known]
-        with self.path.open("a", encoding="utf-8") as file:
+        if new:  # else the file is only read
+            known |= self._judged(new)
+        return [known[self._key(_plain(one))] for one in cases]
+
+    def _judged(self, new: Sequence[C]) -> dict[str, V | None]:
+        """New verdicts, each written down behind the last whole line."""
+        found: dict[str, V | None] = {}
+        with self.path.open("ab") as file:
+            file.truncate(sum(map(len, self._lines())))
             for start in range(0, len(new), CASES_AT_ONCE):
                 chunk = new[start : start + CASES_AT_ONCE]
                 for one, verdict in zip(chunk, self.judge(chunk), strict=True):
-                    known[self._key(_plain(one))] = verdict
+                    found[self._key(_plain(one))] = verdict
                     if verdict is not None:
                         row = {"judge": self.name, "case": _plain(one), **_plain(verdict)}
-                        file.write(json.dumps(row) + "\n")
+                        file.write(json.dumps(row).encode() + b"\n")
                 file.flush()
-        return [known[self._key(_plain(one))] for one in cases]
+        return found
 
     def _key(self, one: Mapping[str, Any]) -> str:
         return json.dumps([self.name, one], sort_keys=True)
 
     def _read(self) -> dict[str, V]:
         known: dict[str, V] = {}
-        if not self.path.exists():
-            return known
-        # A last line without its end was cut off with its run.
-        lines = self.path.read_text(encoding="utf-8").split("\n")[:-1]
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(self._lines(), 1):
             try:
                 row = json.loads(line)
                 if row["judge"] == self.name:
@@ -72,6 +79,18 @@ class Kept(Generic[C, V]):
             except (KeyError, TypeError, ValueError) as error:
                 raise UserError(f"{self.path}:{number} is no judgement ({error})") from error
         return known
+
+    def _lines(self) -> list[bytes]:
+        """Those with their ends. A last line without was cut off with its run; raises UserError
+        where it is something else, which is not ours to cut."""
+        if not self.path.exists():
+            return []
+        lines = self.path.read_bytes().splitlines(keepends=True)
+        if lines and not lines[-1].endswith(b"\n"):
+            cut = lines.pop()
+            if cut[: len(BEGINNING)] != BEGINNING[: len(cut)]:
+                raise UserError(f"{self.path}:{len(lines) + 1} is no judgement: {cut!r:.40}")
+        return lines
 
 
 def _plain(record: Any) -> dict[str, Any]:

@@ -129,16 +129,14 @@ def mcnemar(only_a: int, only_b: int) -> float:
     return float(binomtest(only_a, n, 0.5).pvalue) if n else 1.0
 
 
-def cohen_kappa(a: Sequence[object], b: Sequence[object]) -> float:
+def cohen_kappa(tables: Float[np.ndarray, "*R k k"]) -> Float[np.ndarray, "*R"]:
     """Agreement of two raters beyond chance, ``(p_o - p_e) / (1 - p_e)`` (Cohen 1960); at most 1.
 
-    1 when both always say the same one thing. ValueError for lists of other lengths, or empty.
+    ``tables``: how often the first says ``i`` and the second ``j``; none may be empty. 1 when both
+    always say the same one thing.
     """
-    if len(a) != len(b) or not a:
-        raise ValueError(f"cannot compare {len(a)} ratings with {len(b)}")
-    observed = sum(x == y for x, y in zip(a, b, strict=True)) / len(a)
-    kinds = {*a, *b}
-    chance = sum(
-        sum(x == kind for x in a) * sum(y == kind for y in b) / len(a) ** 2 for kind in kinds
-    )
-    return 1.0 if chance == 1 else (observed - chance) / (1 - chance)
+    shares = tables / tables.sum(axis=(-2, -1), keepdims=True)
+    observed = np.trace(shares, axis1=-2, axis2=-1)
+    chance = (shares.sum(axis=-1) * shares.sum(axis=-2)).sum(axis=-1)
+    alike = np.isclose(chance, 1.0)
+    return np.where(alike, 1.0, (observed - chance) / np.where(alike, 1.0, 1.0 - chance))

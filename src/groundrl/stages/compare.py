@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from groundrl.evaluation.comparison import QUOTED, Difference, compare, read_answered
+from groundrl.evaluation.comparison import QUOTED, Difference, compare, left_out, read_answered
 from groundrl.report.page import chips, page, section
 from groundrl.report.svg import Dot, dot_whisker
 from groundrl.report.tables import Table, number, to_html, to_text
@@ -27,12 +27,7 @@ class Comparison:
         """Compare question by question; write ``metrics.json`` and ``report.html``."""
         (path_a, a), (path_b, b) = (read_answered(place) for place in self.places)
         found = compare(a, b)
-        alone = [
-            f"{path}: {len(own.keys() - other.keys())} of {len(own)} questions are left out, the "
-            "other run does not answer them"
-            for path, own, other in ((path_a, a, b), (path_b, b, a))
-            if own.keys() - other.keys()
-        ]
+        passed_over = left_out(a, b)
         figures: dict[str, float] = {}
         for one in found:
             figures |= {f"{one.name}_a": one.a, f"{one.name}_b": one.b}
@@ -47,7 +42,7 @@ class Comparison:
             if one.name.rpartition("/")[2] in QUOTED
         ]
         plot = dot_whisker("change, second minus first", dots) if dots else ""
-        told = "".join(f"<p>{html.escape(line)}</p>" for line in alone)
+        told = "".join(f"<p>{html.escape(line)}</p>" for line in passed_over)
         body = f"<h1>Two runs</h1>{chips([f'first {path_a}', f'second {path_b}'])}" + section(
             "Differences",
             (f'<div class="told">{told}</div>' if told else "")
@@ -56,7 +51,7 @@ class Comparison:
         )
         (self.run_dir / "report.html").write_text(page("Two runs", body), encoding="utf-8")
         print(to_text(shown))
-        for line in alone:
+        for line in passed_over:
             print(line)
         print(self.run_dir)
         return found

@@ -12,7 +12,8 @@ from groundrl.engine import Engine, LocalEngine
 from groundrl.evaluation.asking import PREDICTIONS, Respondent, answered, ask
 from groundrl.evaluation.benchmarks.base import Answered, Benchmark, Figures, Questions, summary
 from groundrl.evaluation.heldout import keep_pictures
-from groundrl.evaluation.judges import Judge, agreement, alignment
+from groundrl.evaluation.judges import Judge, alignment
+from groundrl.evaluation.labels import Labels, agreement
 from groundrl.evaluation.matching import match_recorded
 from groundrl.evaluation.notation import Notation, other_frames
 from groundrl.evaluation.ratings import Rated, Rater, keep_scores, rated
@@ -47,8 +48,8 @@ class Evaluation:
     """Says whether answers follow from their reasoning; None: nobody does."""
     rater: Rater | None
     """Rates the answers to benchmarks that ask for it; None: nobody does."""
-    labels: Mapping[str, bool] | None
-    """What people said of the same answers, by id."""
+    labels: Labels | None
+    """What people said of the same answers."""
     engine: Engine = field(default_factory=LocalEngine)
     """Whose workers ask the questions."""
     hparams: Mapping[str, object]
@@ -65,8 +66,9 @@ class Evaluation:
         self.seconds["answers"] = time.perf_counter() - start
         if not is_first():
             return {}
+        people = self._people(answers)
         answers = rated(self.benchmarks, answers, self.rater)
-        figures = self._figures(answers, questions)
+        figures = self._figures(answers, questions, people)
         self.seconds["total"] = time.perf_counter() - start
         self._write(answers, questions, figures)
         return figures
@@ -93,8 +95,26 @@ class Evaluation:
             return self.source.notation
         return next(one.notation for one in self.source.answers if one.set in (name, ""))
 
+    def _people(self, answers: Mapping[str, list[Answered]]) -> dict[str, dict[str, bool]]:
+        """What people said of each set by id; nobody is asked to judge before it is clear."""
+        if self.labels is None:
+            return {}
+        ids = {
+            name: {one.attempt.sample.id for one in found}
+            for name, found in answers.items()
+            if not isinstance(self.benchmarks[name], Rated)
+        }
+        found = self.labels.by_set(ids)
+        used, given = sum(map(len, found.values())), len(self.labels.rows)
+        if used < given:
+            print(f"{given - used} of {given} labels are of no answer in this run: left out")
+        return found
+
     def _figures(
-        self, answers: Mapping[str, list[Answered]], questions: Mapping[str, Questions]
+        self,
+        answers: Mapping[str, list[Answered]],
+        questions: Mapping[str, Questions],
+        people: Mapping[str, Mapping[str, bool]],
     ) -> Figures:
         figures: Figures = {}
         for name, found in answers.items():
@@ -103,8 +123,8 @@ class Evaluation:
             if self.judge is not None and not isinstance(self.benchmarks[name], Rated):
                 aligned, verdicts = alignment(self.judge, found)
                 own |= aligned
-                if self.labels is not None:
-                    own |= agreement(verdicts, self.labels)
+                if name in people:
+                    own |= agreement(verdicts, people[name], found)
             if questions[name].missing:
                 own["missing"] = float(len(questions[name].missing))
             figures |= {f"{name}/{key}": value for key, value in own.items()}
@@ -120,13 +140,6 @@ class Evaluation:
         if missing:
             (self.run_dir / MISSING).write_text("\n".join(missing) + "\n")
             print(f"{len(missing)} questions have no picture: {self.run_dir / MISSING}")
-        known = {one.attempt.sample.id for found in answers.values() for one in found}
-        strangers = [key for key in self.labels or () if key not in known]
-        if strangers:
-            print(
-                f"{len(strangers)} of {len(self.labels or ())} labels are of no answer in this "
-                f"run, for example {strangers[0]!r}: they are left out"
-            )
         samples = {
             (name, one.attempt.sample.id): one.attempt.sample
             for name, found in answers.items()
