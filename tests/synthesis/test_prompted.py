@@ -14,6 +14,7 @@ from PIL import Image
 
 from groundrl.boxes import Box, Frame
 from groundrl.chat.server import ServedModel
+from groundrl.chat.spending import Price, Spending
 from groundrl.records import ImageFile
 from groundrl.synthesis.base import Teacher, Verifier, View
 from groundrl.synthesis.records import Crop, Decision, ErrorKind, Picture, Region
@@ -213,6 +214,17 @@ def test_an_empty_caption_is_rejected_without_asking_and_silence_is_no_verdict(
         found = verifier([(views[0], text) for text in ("", "nobody", CAPTION)])
     assert [v and v.decision for v in found] == [Decision.REJECT, None, Decision.KEEP]
     assert len(served.bodies) == 2
+
+
+def test_captions_and_verdicts_say_what_they_cost(views: list[View]) -> None:
+    spending = Spending(Price(prompt=1000.0, completion=2000.0))
+    with chat_server(lambda _: answered(decision="keep", caption="A cup.")) as served:
+        chat = ServedModel("m", [served.url], spending=spending)
+        captions = PromptedTeacher(chat=chat)(views)
+        verdicts = PromptedVerifier(chat=chat)([(view, CAPTION) for view in views])
+    costs = [one and one.cost for one in (*captions, *verdicts)]
+    assert costs == pytest.approx([(7 * 1000 + 3 * 2000) / 1e6] * 4)
+    assert spending.cost == pytest.approx(sum(filter(None, costs)))
 
 
 def test_names_tell_what_answers_depend_on() -> None:

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from io import BytesIO
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -94,6 +95,8 @@ class ServedModel:
             reply = self._post(body)
             if reply is not None and self.spending is not None:
                 self.spending.add(reply)
+                cost = self.spending.price.of(reply.prompt_tokens, reply.completion_tokens)
+                reply = replace(reply, cost=cost)
         return reply if reply is not None and reply.text.strip() else None
 
     def _body(self, request: Request) -> dict[str, Any]:

@@ -18,12 +18,13 @@ class Price:
     prompt: float
     completion: float
 
+    def of(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """``(prompt tokens * prompt + completion tokens * completion) / 10^6``."""
+        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / MILLION
+
 
 class Spending:
-    """Counts tokens; threads may share it.
-
-    ``cost = (prompt tokens * price.prompt + completion tokens * price.completion) / 10^6``
-    """
+    """Counts tokens; threads may share it."""
 
     def __init__(self, price: Price, budget: float | None = None, path: str | None = None) -> None:
         """``budget``: in the price's currency; None: no limit. ``path``: JSON lines of the tokens
@@ -45,9 +46,7 @@ class Spending:
     @property
     def cost(self) -> float:
         """Of all answers so far."""
-        tokens = (self.prompt_tokens, self.price.prompt)
-        written = (self.completion_tokens, self.price.completion)
-        return sum(count * price for count, price in (tokens, written)) / MILLION
+        return self.price.of(self.prompt_tokens, self.completion_tokens)
 
     @property
     def exhausted(self) -> bool:

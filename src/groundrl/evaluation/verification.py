@@ -24,6 +24,8 @@ class Tally:
     """Counts over captions, one picture after the other."""
 
     counts: Counter[str] = field(default_factory=Counter)
+    cost: float = 0.0
+    """Of all captions and verdicts, in the currency of whoever is paid."""
 
     def add(self, annotated: Annotated) -> None:
         """Count both levels of a picture."""
@@ -36,8 +38,9 @@ class Tally:
         planted = {flaw.kind for flaw in checked.caption.planted}
         spans = [flaw.span for flaw in checked.caption.planted]
         self.counts.update([f"level_{level}/{checked.ending}", "captions"])
-        self.counts["tokens"] += checked.caption.tokens
-        self.counts["tokens"] += sum(verdict.tokens for verdict in checked.verdicts)
+        for said in (checked.caption, *checked.verdicts):
+            self.counts["tokens"] += said.tokens
+            self.cost += said.cost
         for kind in flagged:
             self.counts[f"flagged/{kind}"] += 1
             self.counts[f"right/{kind}"] += kind in planted

@@ -51,8 +51,6 @@ class Synthesis:
     run_dir: Path
     tally: Tally = field(default_factory=Tally)
     counts: Counter[str] = field(default_factory=Counter)
-    cost: float = 0.0
-    """Of all that was asked so far; 0 where nobody is paid."""
     unlabelled: dict[str, str] = field(default_factory=dict)
     """Why pictures that can be read are left out, by id."""
     made_by: Mapping[str, Any] = field(default_factory=dict)
@@ -142,7 +140,6 @@ class Synthesis:
             self.unlabelled[done.outcome.picture.id] = done.outcome.left_out
             return
         self.counts["pictures"] += 1
-        self.cost = max(self.cost, done.cost)
         annotated, made = done.outcome.annotated, done.written
         if annotated is None or made is None:
             self.counts["unfinished"] += 1
@@ -160,8 +157,8 @@ class Synthesis:
         told = [f"{self.counts['pictures'] / max(seconds, 1e-9):.1f} pictures/s"]
         if self.tally.counts["tokens"]:
             told.append(f"{self.tally.counts['tokens']:,} tokens")
-        if self.cost:
-            told.append(f"cost {self.cost:.2f}")
+        if self.tally.cost:
+            told.append(f"cost {self.tally.cost:.2f}")
         return told
 
     def _told(self, start: float) -> list[str]:
@@ -186,10 +183,11 @@ class Synthesis:
             **{name: float(value) for name, value in sorted(self.counts.items())},
             **{name: float(value) for name, value in sorted(self.tally.counts.items())},
             **{f"verification/{k}": v for k, v in self.tally.figures().items()},
+            "cost": self.tally.cost,
         }
         text = card(self._source, self.made_by, figures, version("groundrl"))
         write_text(self.run_dir / CARD, text)
-        report = {**figures, "cost": self.cost, "time": {"total": seconds}}
+        report = {**figures, "time": {"total": seconds}}
         write_text(self.run_dir / "metrics.json", json.dumps(report, indent=1))
         self._write_report(figures, seconds)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
 from groundrl.errors import UserError
-from groundrl.synthesis.base import Detector, Paid, Teacher, Unlabelled, Verifier, View
+from groundrl.synthesis.base import Detector, Teacher, Unlabelled, Verifier, View
 from groundrl.synthesis.codec import (
     box_row,
     caption_row,
@@ -116,12 +116,6 @@ class Annotator:
     def __post_init__(self) -> None:
         if self.repairs < 0:
             raise UserError(f"repairs={self.repairs}: type repairs=3, or any from 0 on")
-
-    @property
-    def cost(self) -> float:
-        """Of all that was asked so far; 0 where nobody is paid."""
-        people = (self.detector, self.teacher, self.verifier)
-        return sum((who.cost for who in people if isinstance(who, Paid)), 0.0)
 
     def __call__(self, picture: Picture, known: Mapping[Key, Any]) -> Outcome:
         """Does not raise: see ``Outcome``."""

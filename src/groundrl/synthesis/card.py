@@ -39,6 +39,9 @@ def card(
         version=version,
     )
     text += "".join(f"| {what} | {who or 'nobody'} |\n" for what, who in made_by.items())
+    if figures["tokens"]:
+        paid = f", cost {figures['cost']:.4f}" if figures["cost"] else ""
+        text += f"\n{int(figures['tokens']):,} tokens of language models{paid}.\n"
     text += FILES
     text += "\n| question | train | heldout | dropped: the boxes do not give the answer |\n"
     text += "|---|---:|---:|---:|\n"

@@ -68,6 +68,8 @@ class Caption:
     Nothing but the measurement reads them."""
     tokens: int = 0
     """Of prompt and answer together; 0 where no language model was asked."""
+    cost: float = 0.0
+    """In the currency of whoever is paid; 0 where nobody is."""
 
 
 class Decision(StrEnum):
@@ -90,6 +92,8 @@ class Verdict:
     """The caption without the flaw, for ``repair``; it is verified again."""
     tokens: int = 0
     """Of prompt and answer together."""
+    cost: float = 0.0
+    """In the currency of whoever is paid."""
 
 
 class Ending(StrEnum):

@@ -78,8 +78,7 @@ class PromptedTeacher:
 
 
 def _caption(reply: Reply) -> Caption:
-    tokens = reply.prompt_tokens + reply.completion_tokens
-    return replace(read_caption(reply.text), tokens=tokens)
+    return replace(read_caption(reply.text), tokens=reply.tokens, cost=reply.cost)
 
 
 def read_caption(text: str) -> Caption:

@@ -93,8 +93,8 @@ class PromptedVerifier:
         for index, reply in zip(asked, replies, strict=True):
             verdicts[index] = None
             if reply is not None:
-                tokens = reply.prompt_tokens + reply.completion_tokens
-                verdicts[index] = replace(read_verdict(reply.text, cases[index][1]), tokens=tokens)
+                verdict = read_verdict(reply.text, cases[index][1])
+                verdicts[index] = replace(verdict, tokens=reply.tokens, cost=reply.cost)
         return verdicts
 
     def _prompt(self, view: View, caption: str) -> str:
