@@ -77,11 +77,12 @@ class ServedModel:
         return f"{self.model} {own}" if self._own else self.model
 
     def __call__(self, requests: Sequence[Request]) -> list[Reply | None]:
-        """See ``ChatModel``. Raises UserError when the server refuses, or the budget is spent."""
-        if not requests:
-            return []
+        """See ``ChatModel``. Raises UserError when the server refuses, and BudgetSpent, even where
+        nothing is asked."""
         if self.spending is not None:
             self.spending.require()
+        if not requests:
+            return []
         self._all_clients()  # a missing key is told before any work
         # The pictures of as many again are made ready while answers are waited for.
         with ThreadPoolExecutor(2 * self.at_once) as pool:

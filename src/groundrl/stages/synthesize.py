@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from groundrl.chat.spending import BudgetSpent
 from groundrl.engine import Engine, shared_out
 from groundrl.errors import UserError
 from groundrl.evaluation.verification import Tally
@@ -53,13 +54,16 @@ class Synthesis:
     counts: Counter[str] = field(default_factory=Counter)
     unlabelled: dict[str, str] = field(default_factory=dict)
     """Why pictures that can be read are left out, by id."""
+    spent: BudgetSpent | None = None
+    """Somebody's budget, which ended the run before its last picture."""
     made_by: Mapping[str, Any] = field(default_factory=dict)
     """Names of whoever made what; empty as long as nothing is made."""
     showcase: Showcase = field(default_factory=Showcase)
 
     def run(self) -> int:
         """Write the run directory; returns how many pictures are unfinished, since somebody could
-        not be reached. What an earlier run found out is not asked again."""
+        not be reached, or a budget is ``spent``. What an earlier run found out is not asked
+        again."""
         start = time.perf_counter()
         progress = ProgressLine(len(self.pictures), "pictures")
         with Store(self.cache) as store, Writer(self.run_dir, self.shard_size) as writer, progress:
@@ -70,6 +74,9 @@ class Synthesis:
                     writer.add(made.record, made.samples, made.split)
                 gone = len(self.pictures.left_out) + len(self.unlabelled)
                 progress.update(self.counts["pictures"] + gone, more=self._told(start))
+            if self.spent is not None:
+                rest = len(self.pictures) - self.counts["pictures"] - len(self._left_out)
+                self.counts.update(pictures=rest, unfinished=rest)
             self._require_some()
         self._write(time.perf_counter() - start)
         print(self.run_dir)
@@ -87,7 +94,7 @@ class Synthesis:
             lines = "\n".join([f"{self.pictures.name}: not one usable picture", *reasons])
             raise UserError(f"{lines}\nType images=<folder>, and labels= of the same pictures.")
         if self.counts["unfinished"] == self.counts["pictures"]:
-            raise UserError(
+            raise self.spent or UserError(
                 "not one picture is finished, since somebody could not be reached. What was found "
                 "out is kept: type the same command again when the server is back"
             )
@@ -97,15 +104,15 @@ class Synthesis:
         return Provenance(dataset=self.pictures.name, split="all", licence=self.licence)
 
     def _done(self, store: Store) -> Iterator[Done]:
-        """Each is kept before anybody sees it. When somebody refuses, what is under way is
-        finished and kept, and nothing new is begun."""
+        """Each is kept before anybody sees it. When somebody refuses or a budget is spent, what is
+        under way is finished and kept, and nothing new is begun."""
         refused: list[UserError] = []
         seen: set[str] = set()
         twins: list[Picture] = []
 
         def tasks(pictures: Iterable[Picture]) -> Iterator[Task]:
             for picture in pictures:
-                if refused:
+                if refused or self.spent:
                     return
                 if pictures is not twins and picture.digest in seen:
                     twins.append(picture)
@@ -128,9 +135,11 @@ class Synthesis:
             for done in self.engine.run(worker, shares, at_once=2):
                 outcome = done.outcome
                 store.keep(outcome.picture.digest, outcome.results)
-                if outcome.error is not None:
+                if isinstance(outcome.error, BudgetSpent):
+                    self.spent = outcome.error
+                elif outcome.error is not None:
                     refused.append(outcome.error)
-                elif not refused:
+                if not refused:
                     yield done
             if refused:
                 raise refused[0]

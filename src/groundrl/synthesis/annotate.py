@@ -59,7 +59,7 @@ class Outcome:
     left_out: str | None = None
     """Why it cannot be used."""
     error: UserError | None = None
-    """Somebody refuses: the run cannot go on."""
+    """Somebody refuses, or may be asked no more: the run cannot go on."""
 
 
 class Unreachable(Exception):
@@ -94,6 +94,7 @@ class _Memory:
         }
         self.fresh |= fresh
         if len(fresh) < len({keys[i] for i in unknown}):
+            answer([])  # one whose budget ended in the middle says so
             raise Unreachable(stage)
         return [from_row(self.known[key] if key in self.known else fresh[key]) for key in keys]
 
