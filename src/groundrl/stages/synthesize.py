@@ -22,7 +22,7 @@ from groundrl.report.tables import duration
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.base import PictureSource
 from groundrl.synthesis.card import card
-from groundrl.synthesis.records import Picture
+from groundrl.synthesis.records import Decision, Picture
 from groundrl.synthesis.samples import Questions
 from groundrl.synthesis.store import Store
 from groundrl.synthesis.worker import Done, Task, Worker
@@ -30,6 +30,8 @@ from groundrl.synthesis.writing import CARD, LEFT_OUT, Writer, write_text
 
 SHOWN = 5
 """Reasons in an error message."""
+MOST_REASONS = 12
+"""Of rejections, in the card."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -194,7 +196,9 @@ class Synthesis:
             **{f"verification/{k}": v for k, v in self.tally.figures().items()},
             "cost": self.tally.cost,
         }
-        text = card(self._source, self.made_by, figures, version("groundrl"))
+        told = self.showcase.most_frequent(MOST_REASONS, Decision.REJECT)
+        reasons = [(what, why, count) for (_, what, why), count in told]
+        text = card(self._source, self.made_by, figures, reasons, version("groundrl"))
         write_text(self.run_dir / CARD, text)
         report = {**figures, "time": {"total": seconds}}
         write_text(self.run_dir / "metrics.json", json.dumps(report, indent=1))

@@ -15,6 +15,7 @@ from groundrl.synthesis.records import (
     ErrorKind,
     Flaw,
     Region,
+    Signer,
     Verdict,
 )
 
@@ -72,6 +73,7 @@ def read_verdict(row: dict[str, Any]) -> Verdict:
         reason=row["reason"],
         flaw=None if row["flaw"] is None else _read_flaw(row["flaw"]),
         repaired=row["repaired"],
+        by=Signer(row["by"]),
         tokens=row["tokens"],
         cost=row["cost"],
     )
