@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import hydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from groundrl.config import explain_overrides, register_resolvers
 from groundrl.config.script import continuation, give_up, prepared, telling_the_user
@@ -25,7 +25,17 @@ def run(cfg: DictConfig) -> None:
     run_dir = prepared(cfg, begun="pictures.jsonl")
     from groundrl.config.synthesis import build_synthesis
 
-    unfinished = build_synthesis(cfg, run_dir).run()
+    synthesis = build_synthesis(cfg, run_dir)
+    unfinished, spent = synthesis.run(), synthesis.spent
+    if spent is not None:
+        keys = [f"{role}.chat.spending.budget" for role in ("teacher", "verifier")]
+        more = {
+            key: f"<more than {spent.budget}>"
+            for key in keys
+            if OmegaConf.select(cfg, key) == spent.budget
+        }
+        told = f"{unfinished} pictures are unfinished: the budget is spent, {spent.spent}."
+        give_up(1, f"{told}\nTo go on, type\n  {continuation(cfg, more)}")
     if unfinished:
         told = f"{unfinished} pictures are unfinished: somebody could not be reached."
         give_up(1, f"{told}\nTo go on, type\n  {continuation(cfg)}")

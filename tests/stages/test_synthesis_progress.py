@@ -20,12 +20,8 @@ class PaidTeacher:
 
     name = "paid"
 
-    def __init__(self) -> None:
-        self.cost = 0.0
-
     def __call__(self, views: list[View]) -> list[Caption | None]:
-        self.cost += 0.01 * len(views)
-        return [Caption(text="This is a dog.", tokens=100) for _ in views]
+        return [Caption(text="This is a dog.", tokens=100, cost=0.01) for _ in views]
 
 
 class Grumbler:
@@ -35,12 +31,14 @@ class Grumbler:
 
     def __call__(self, cases: list[tuple[View, str]]) -> list[Verdict | None]:
         flaw = Flaw(kind=ErrorKind.OBJECT, span="dog")
-        return [Verdict(decision=Decision.REJECT, reason="no dog", flaw=flaw) for _ in cases]
+        verdict = Verdict(
+            decision=Decision.REJECT, reason="no dog", flaw=flaw, tokens=50, cost=0.02
+        )
+        return [verdict for _ in cases]
 
 
 def test_rejections_tokens_and_cost_are_told_and_stand_in_the_report(tmp_path: Path) -> None:
-    teacher = PaidTeacher()
-    annotator = Annotator(detector=OracleDetector(), teacher=teacher, verifier=Grumbler())
+    annotator = Annotator(detector=OracleDetector(), teacher=PaidTeacher(), verifier=Grumbler())
     run = Synthesis(
         pictures=ScenePictures(size=2),
         annotator=lambda: annotator,
@@ -55,15 +53,17 @@ def test_rejections_tokens_and_cost_are_told_and_stand_in_the_report(tmp_path: P
     assert run.run() == 0
     figures = json.loads((run.run_dir / "metrics.json").read_text())
     captions = figures["captions"]
-    assert figures["cost"] == pytest.approx(0.01 * captions)
+    assert figures["cost"] == pytest.approx(0.03 * captions)
     told = run._told(0.0)
     assert told[0].endswith("pictures/s")
     assert told[1:] == [
         "100 % rejected",
-        f"{100 * captions:,.0f} tokens",
-        f"cost {0.01 * captions:.2f}",
+        f"{150 * captions:,.0f} tokens",
+        f"cost {0.03 * captions:.2f}",
     ]
+    card = (run.run_dir / "README.md").read_text()
+    assert f"{150 * captions:,.0f} tokens of language models, cost {0.03 * captions:.4f}." in card
     page = (run.run_dir / "report.html").read_text()
-    assert f"cost {0.01 * captions:.2f}" in page
+    assert f"cost {0.03 * captions:.2f}" in page
     assert page.count('<article class="card sheet">') == 2
     assert "This is a <del><mark>dog</mark></del>." in page

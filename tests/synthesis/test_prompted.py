@@ -14,7 +14,9 @@ from PIL import Image
 
 from groundrl.boxes import Box, Frame
 from groundrl.chat.server import ServedModel
+from groundrl.chat.spending import Price, Spending
 from groundrl.records import ImageFile
+from groundrl.synthesis.asking import AGAIN, TRIES
 from groundrl.synthesis.base import Teacher, Verifier, View
 from groundrl.synthesis.records import Crop, Decision, ErrorKind, Picture, Region
 from groundrl.synthesis.teachers.prompted import PromptedTeacher, read_caption
@@ -186,7 +188,7 @@ def test_a_verifier_that_sees_gets_the_crop_and_one_that_reads_gets_the_boxes(
         reading([(views[0], CAPTION)])
     assert verdict is not None
     assert (verdict.decision, verdict.tokens) == (Decision.REPAIR, 10)
-    seen, part, whole = served.bodies
+    seen, part, *_, whole = served.bodies
     assert picture_of(seen).size == (269, 336)
     assert line_of_data(seen) == {"caption": CAPTION, "label": ATTACK}
     assert isinstance(part["messages"][0]["content"], str)
@@ -202,17 +204,45 @@ def test_a_verifier_that_sees_gets_the_crop_and_one_that_reads_gets_the_boxes(
     assert served.bodies[0]["response_format"]["json_schema"]["strict"] is True
 
 
-def test_an_empty_caption_is_rejected_without_asking_and_silence_is_no_verdict(
-    views: list[View],
-) -> None:
+def test_silence_is_no_verdict(views: list[View]) -> None:
     def reply(body: Body) -> str | Raw:
         return error(503, "ill") if "nobody" in said(body) else answered(decision="keep")
 
     with chat_server(reply) as served:
         verifier = PromptedVerifier(chat=ServedModel("m", [served.url], retries=0), sees=False)
-        found = verifier([(views[0], text) for text in ("", "nobody", CAPTION)])
-    assert [v and v.decision for v in found] == [Decision.REJECT, None, Decision.KEEP]
-    assert len(served.bodies) == 2
+        found = verifier([(views[0], text) for text in ("nobody", CAPTION)])
+    assert [v and v.decision for v in found] == [None, Decision.KEEP]
+
+
+def test_an_unreadable_answer_is_asked_for_again_a_few_times(views: list[View]) -> None:
+    def reply(body: Body) -> str:
+        again = said(body).endswith(AGAIN)
+        return answered() if again and "labels" not in said(body) else "{"
+
+    with chat_server(reply) as served:
+        chat = ServedModel("m", [served.url], at_once=1)
+        (caption,) = PromptedTeacher(chat=chat)(views[:1])
+        assert len(served.bodies) == TRIES
+        assert caption is not None
+        assert (caption.text, caption.tokens) == ("", 10 * TRIES)
+        (verdict,) = PromptedVerifier(chat=chat)([(views[0], CAPTION)])
+    assert len(served.bodies) == TRIES + 2
+    assert verdict is not None
+    assert (verdict.decision, verdict.tokens) == (Decision.REPAIR, 20)
+    asked = [said(body) for body in served.bodies]
+    assert [text.endswith(AGAIN) for text in asked] == [False, True, True, False, True]
+    assert asked[4] == f"{asked[3]}\n{AGAIN}"
+
+
+def test_captions_and_verdicts_say_what_they_cost(views: list[View]) -> None:
+    spending = Spending(Price(prompt=1000.0, completion=2000.0))
+    with chat_server(lambda _: answered(decision="keep", caption="A cup.")) as served:
+        chat = ServedModel("m", [served.url], spending=spending)
+        captions = PromptedTeacher(chat=chat)(views)
+        verdicts = PromptedVerifier(chat=chat)([(view, CAPTION) for view in views])
+    costs = [one and one.cost for one in (*captions, *verdicts)]
+    assert costs == pytest.approx([(7 * 1000 + 3 * 2000) / 1e6] * 4)
+    assert spending.cost == pytest.approx(sum(filter(None, costs)))
 
 
 def test_names_tell_what_answers_depend_on() -> None:

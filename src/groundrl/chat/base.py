@@ -30,6 +30,13 @@ class Reply:
     text: str
     prompt_tokens: int
     completion_tokens: int
+    cost: float = 0.0
+    """In the currency of whoever is paid; 0 where nobody is."""
+
+    @property
+    def tokens(self) -> int:
+        """Of prompt and answer together."""
+        return self.prompt_tokens + self.completion_tokens
 
 
 @runtime_checkable

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from io import BytesIO
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -76,11 +77,12 @@ class ServedModel:
         return f"{self.model} {own}" if self._own else self.model
 
     def __call__(self, requests: Sequence[Request]) -> list[Reply | None]:
-        """See ``ChatModel``. Raises UserError when the server refuses, or the budget is spent."""
-        if not requests:
-            return []
+        """See ``ChatModel``. Raises UserError when the server refuses, and BudgetSpent, even where
+        nothing is asked."""
         if self.spending is not None:
             self.spending.require()
+        if not requests:
+            return []
         self._all_clients()  # a missing key is told before any work
         # The pictures of as many again are made ready while answers are waited for.
         with ThreadPoolExecutor(2 * self.at_once) as pool:
@@ -94,6 +96,8 @@ class ServedModel:
             reply = self._post(body)
             if reply is not None and self.spending is not None:
                 self.spending.add(reply)
+                cost = self.spending.price.of(reply.prompt_tokens, reply.completion_tokens)
+                reply = replace(reply, cost=cost)
         return reply if reply is not None and reply.text.strip() else None
 
     def _body(self, request: Request) -> dict[str, Any]:

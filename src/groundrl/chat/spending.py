@@ -5,7 +5,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from groundrl.chat.base import Reply
+from groundrl.chat.base import OPTION, Reply
 from groundrl.errors import UserError
 
 MILLION = 1_000_000
@@ -18,12 +18,29 @@ class Price:
     prompt: float
     completion: float
 
+    def of(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """``(prompt tokens * prompt + completion tokens * completion) / 10^6``."""
+        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / MILLION
+
+
+class BudgetSpent(UserError):
+    """Nothing more may be asked."""
+
+    def __init__(self, budget: float, spent: str) -> None:
+        super().__init__(budget, spent)
+        self.budget = budget
+        self.spent = spent
+
+    def __str__(self) -> str:
+        return (
+            f"the budget of {self.budget} is spent: {self.spent}. What is finished is kept: type "
+            f"the same command with resume=<run directory> and {OPTION}spending.budget=<more than "
+            f"{self.budget}> to go on"
+        )
+
 
 class Spending:
-    """Counts tokens; threads may share it.
-
-    ``cost = (prompt tokens * price.prompt + completion tokens * price.completion) / 10^6``
-    """
+    """Counts tokens; threads may share it."""
 
     def __init__(self, price: Price, budget: float | None = None, path: str | None = None) -> None:
         """``budget``: in the price's currency; None: no limit. ``path``: JSON lines of the tokens
@@ -45,9 +62,7 @@ class Spending:
     @property
     def cost(self) -> float:
         """Of all answers so far."""
-        tokens = (self.prompt_tokens, self.price.prompt)
-        written = (self.completion_tokens, self.price.completion)
-        return sum(count * price for count, price in (tokens, written)) / MILLION
+        return self.price.of(self.prompt_tokens, self.completion_tokens)
 
     @property
     def exhausted(self) -> bool:
@@ -55,14 +70,13 @@ class Spending:
         return self.budget is not None and self.cost >= self.budget
 
     def require(self) -> None:
-        """Raise UserError when the budget is spent."""
-        if self.exhausted:
-            raise UserError(
-                f"the budget of {self.budget} is spent: {self.prompt_tokens} prompt and "
-                f"{self.completion_tokens} completion tokens cost {self.cost:.4f}. What is "
-                "finished is kept: type the same command with resume=<run directory> and a larger "
-                "budget to go on"
+        """Raise BudgetSpent where nothing is left of it."""
+        if self.budget is not None and self.exhausted:
+            spent = (
+                f"{self.prompt_tokens} prompt and {self.completion_tokens} completion tokens cost "
+                f"{self.cost:.4f}"
             )
+            raise BudgetSpent(self.budget, spent)
 
     def add(self, reply: Reply) -> None:
         """Count an answer."""

@@ -4,7 +4,7 @@ Composes the config as Hydra will, imports no target, and costs nothing without 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from omegaconf import OmegaConf
 from groundrl.config.crosschecks import unwritable_folders
 from groundrl.config.overlays import leaves
 from groundrl.config.problems import did_you_mean, raise_all
+from groundrl.config.resolved import RESOLVED, no_run
 
 UNMATCHED = re.compile(r"Could not override '([^'@]+)'\. No match in the defaults list")
 """How Hydra refuses a choice in a group that nothing asks for."""
@@ -52,7 +53,14 @@ def explain_overrides(argv: Sequence[str], config_dir: Path, config_name: str) -
         # Hydra makes the run directory before anybody can say that it cannot be made.
         plain = {o.key_or_group: o.value() for o in typed if not o.is_sweep_override()}
         problems += unwritable_folders(plain)
+        problems += _absent_run(plain)
     raise_all(problems, "The command line")
+
+
+def _absent_run(typed: Mapping[str, object]) -> Iterator[str]:
+    run_dir = typed.get("resume")
+    if isinstance(run_dir, str) and not (Path(run_dir) / RESOLVED).is_file():
+        yield no_run(run_dir)
 
 
 def _parse(lines: Sequence[str], loader: ConfigLoader) -> tuple[list[Override], list[str]]:

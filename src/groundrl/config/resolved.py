@@ -48,14 +48,19 @@ def _at(tree: Any, key: str) -> Any:
     return tree
 
 
+def no_run(folder: str | Path) -> str:
+    """The problem that nothing can be gone on with."""
+    return (
+        f"resume={folder} is no run directory: it has no {RESOLVED}. "
+        "Type resume=<the path that an earlier run printed last>."
+    )
+
+
 def check_resume(cfg: DictConfig, run_dir: Path) -> None:
     """Raise UserError unless ``run_dir`` was started with the same config, output place aside."""
     file = run_dir / RESOLVED
     if not file.is_file():
-        raise UserError(
-            f"resume={run_dir} is no run directory: it has no {RESOLVED}. "
-            "Type resume=<the path that an earlier run printed last>."
-        )
+        raise UserError(no_run(run_dir))
     before = _comparable(OmegaConf.to_container(OmegaConf.load(file)))
     now = _comparable(OmegaConf.to_container(cfg, resolve=True))
     absent = "nothing"

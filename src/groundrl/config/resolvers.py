@@ -37,8 +37,14 @@ def box_syntax(grammar: str) -> str:
     return get_grammar(grammar).syntax
 
 
+def either(value: object, otherwise: object) -> object:
+    """``value``, or what stands in for null."""
+    return otherwise if value is None else value
+
+
 def register_resolvers(root: Path) -> None:
     """Let configs call the functions above, and find ``sweeps/`` below ``root``."""
     OmegaConf.register_new_resolver("run_name", run_name, replace=True)
     OmegaConf.register_new_resolver("box_syntax", box_syntax, replace=True)
+    OmegaConf.register_new_resolver("either", either, replace=True)
     OmegaConf.register_new_resolver("root", lambda: str(root.resolve()), replace=True)

@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -61,14 +61,18 @@ def telling_the_user(cfg: DictConfig) -> Iterator[None]:
         give_up(130, f"{str(stop) or 'interrupted'}\nTo go on, type\n  {continuation(cfg)}")
 
 
-def continuation(cfg: DictConfig) -> str:
-    """The command that goes on with this run, or with the multirun that it belongs to."""
+def continuation(cfg: DictConfig, changed: Mapping[str, str] | None = None) -> str:
+    """The command that goes on with this run, or with the multirun that it belongs to, with
+    ``changed`` values."""
+    changed = changed or {}
     if HydraConfig.get().mode is RunMode.MULTIRUN:
         typed, place = sys.argv[1:], f"output_dir={HydraConfig.get().sweep.dir}"
     else:
         typed, place = HydraConfig.get().overrides.task, f"resume={run_directory(cfg)}"
-    kept = [line for line in typed if not line.startswith(("resume=", "output_dir="))]
-    return shlex.join(["python", sys.argv[0], *kept, place])
+    gone = {"resume", "output_dir", *changed}
+    kept = [line for line in typed if line.partition("=")[0].lstrip("+") not in gone]
+    new = [f"{key}={value}" for key, value in changed.items()]
+    return shlex.join(["python", sys.argv[0], *kept, *new, place])
 
 
 def give_up(status: int, message: str) -> NoReturn:

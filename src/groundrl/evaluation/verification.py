@@ -4,19 +4,34 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from groundrl.evaluation.statistics import wilson
-from groundrl.synthesis.records import Annotated, Checked, ErrorKind
+from groundrl.scenes.source import SceneImage
+from groundrl.synthesis.asking import readable
+from groundrl.synthesis.base import View
+from groundrl.synthesis.reading import split_label
+from groundrl.synthesis.records import Annotated, Checked, Ending, ErrorKind, Picture
+from groundrl.synthesis.teachers.facts import facts_of
 
 PLANTABLE = tuple(kind for kind in ErrorKind if kind is not ErrorKind.OTHER)
 
 
-def planted_error(checked: Checked) -> str:
+def planted_error(picture: Picture, checked: Checked) -> str:
     """What became of it: "caught", "missed", "false alarm" where none was planted and one was
     found, else empty."""
+    wrong = checked.ending is not Ending.KEPT
     if checked.caption.planted:
-        return "caught" if checked.flaws else "missed"
-    # A crop that shows something else than its label is turned down, whatever was said of it.
-    kinds = {flaw.kind for flaw in checked.flaws}
-    return "false alarm" if kinds and ErrorKind.OTHER not in kinds else ""
+        return "caught" if wrong else "missed"
+    return "false alarm" if wrong and is_clean(picture, checked) else ""
+
+
+def is_clean(picture: Picture, checked: Checked) -> bool:
+    """Whether nothing is wrong with it: no error was planted, it could be read, and its crop shows
+    what the detector said; of photographs the last is not known."""
+    if checked.caption.planted or not readable(checked.caption):
+        return False
+    if checked.crop is None or not isinstance(picture.image, SceneImage):
+        return True
+    things = facts_of(View(picture=picture, crop=checked.crop, regions=())).things
+    return bool(things) and things[0].noun == split_label(checked.crop.region.label)[1]
 
 
 @dataclass(slots=True)
@@ -24,33 +39,42 @@ class Tally:
     """Counts over captions, one picture after the other."""
 
     counts: Counter[str] = field(default_factory=Counter)
+    cost: float = 0.0
+    """Of all captions and verdicts, in the currency of whoever is paid."""
 
     def add(self, annotated: Annotated) -> None:
         """Count both levels of a picture."""
         for level, found in ((1, [annotated.whole]), (2, annotated.branches)):
             for checked in found:
                 self._count(level, checked)
+                self._measure(annotated.picture, checked)
 
     def _count(self, level: int, checked: Checked) -> None:
+        self.counts.update([f"level_{level}/{checked.ending}", "captions"])
+        self.counts.update(f"verdicts/{one.by}/{one.decision}" for one in checked.verdicts)
+        if checked.ending is Ending.REJECTED:
+            self.counts[f"rejected/{checked.verdicts[-1].fault}"] += 1
+        for said in (checked.caption, *checked.verdicts):
+            self.counts["tokens"] += said.tokens
+            self.cost += said.cost
+
+    def _measure(self, picture: Picture, checked: Checked) -> None:
+        wrong = checked.ending is not Ending.KEPT
         flagged = {flaw.kind for flaw in checked.flaws}
         planted = {flaw.kind for flaw in checked.caption.planted}
         spans = [flaw.span for flaw in checked.caption.planted]
-        self.counts.update([f"level_{level}/{checked.ending}", "captions"])
-        self.counts["tokens"] += checked.caption.tokens
-        self.counts["tokens"] += sum(verdict.tokens for verdict in checked.verdicts)
         for kind in flagged:
             self.counts[f"flagged/{kind}"] += 1
             self.counts[f"right/{kind}"] += kind in planted
         for kind in planted:
             self.counts[f"planted/{kind}"] += 1
-            self.counts[f"caught/{kind}"] += bool(flagged)
+            self.counts[f"caught/{kind}"] += wrong
         if planted:
             self.counts["planted"] += 1
             self.counts["survived"] += any(span in (checked.text or "") for span in spans)
-        # A crop that shows something else than its label is turned down, whatever was said of it.
-        elif ErrorKind.OTHER not in flagged:
+        elif is_clean(picture, checked):
             self.counts["clean"] += 1
-            self.counts["clean_flagged"] += bool(flagged)
+            self.counts["clean_flagged"] += wrong
             self.counts["clean_rejected"] += checked.text is None
 
     def figures(self) -> dict[str, float]:

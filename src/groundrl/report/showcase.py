@@ -7,7 +7,7 @@ from typing import Final
 
 from groundrl.evaluation.verification import planted_error
 from groundrl.records import Sample
-from groundrl.synthesis.records import Annotated, Checked, Ending
+from groundrl.synthesis.records import Annotated, Checked, Decision, Ending
 
 MOST: Final = 200
 """Pictures."""
@@ -37,7 +37,7 @@ class Shown:
         endings = [WORST_FIRST.index(caption.ending) for caption in self.captions]
         worst = min(endings)
         first = self.captions[endings.index(worst)].flaws
-        planted = {planted_error(caption) for caption in self.captions}
+        planted = {planted_error(self.annotated.picture, one) for one in self.captions}
         told = next((one for one in ("missed", "false alarm") if one in planted), "")
         return worst, first[0].kind if first else "", told
 
@@ -50,7 +50,8 @@ class Showcase:
     most: int = MOST
     seen: int = 0
     reasons: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    """(verdict, kind of error, reason) -> captions; without ``keep``."""
+    """(verdict, what is wrong, reason) -> captions; without ``keep``. The last word on a caption
+    that is thrown away is ``reject``, whatever its verifier hoped for."""
     _groups: dict[tuple[int, str, str], list[Shown]] = field(default_factory=dict)
 
     def add(self, shown: Shown) -> None:
@@ -65,10 +66,17 @@ class Showcase:
 
     def _count(self, caption: Checked) -> None:
         for verdict in caption.verdicts:
-            if verdict.flaw is not None:
-                key = (str(verdict.decision), str(verdict.flaw.kind), verdict.reason)
+            if verdict.decision is not Decision.KEEP:
+                gone = caption.text is None and verdict is caption.verdicts[-1]
+                decision = Decision.REJECT if gone else verdict.decision
+                key = (str(decision), verdict.fault, verdict.reason)
                 known = key in self.reasons or len(self.reasons) < MOST_REASONS
                 self.reasons[key if known else (*key[:2], OTHERS)] += 1
+
+    def most_frequent(self, most: int, verdict: str = "") -> list[tuple[tuple[str, str, str], int]]:
+        """Of that verdict, or of all, with their numbers; equally frequent ones by their words."""
+        found = [one for one in self.reasons.items() if verdict in ("", one[0][0])]
+        return sorted(found, key=lambda one: (-one[1], one[0]))[:most]
 
     def picked(self) -> list[Shown]:
         """Rejected first, then repaired, then kept."""

@@ -116,13 +116,19 @@ def _verdicts(figures: Figures, showcase: Showcase) -> str:
     endings = _table("what became of captions", ("caption of a", "all", *Ending), rows)
     reasons = [
         (textwrap.shorten(reason, LONGEST_REASON, placeholder=" …"), kind, verdict, f"{count:,}")
-        for (verdict, kind, reason), count in showcase.reasons.most_common(MOST_LINES)
+        for (verdict, kind, reason), count in showcase.most_frequent(MOST_LINES)
     ]
     rest = len(showcase.reasons) - len(reasons)
     more = f'<p class="soft">and {rest:,} reasons less frequent than these</p>' if rest > 0 else ""
     told = _table("reasons", ("reason", "error", "verdict", "times"), reasons)
+    gone = {name: _count(figures, name) for name in figures if name.startswith("rejected/")}
+    why = _table(
+        "why captions were rejected",
+        ("what is wrong", "captions"),
+        [(name.partition("/")[2], f"{count:,}") for name, count in sorted(gone.items())],
+    )
     return (
-        f'<div class="tables">{endings}{_errors(figures)}<div>{told}{more}</div></div>'
+        f'<div class="tables">{endings}{why}{_errors(figures)}<div>{told}{more}</div></div>'
         f"{_quality(figures)}"
     )
 

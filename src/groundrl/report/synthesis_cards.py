@@ -13,7 +13,7 @@ from groundrl.report.captions import ENDING_CHIPS, chip, history
 from groundrl.report.parts import MOST_BOXES, box_layer, cut, facets, inline_jpeg, picture
 from groundrl.report.showcase import Shown
 from groundrl.synthesis.merge import merge
-from groundrl.synthesis.records import Checked, Ending, Region
+from groundrl.synthesis.records import Checked, Ending, Picture, Region
 
 PICTURE_SIDE, CROP_SIDE = 440, 110
 """Pixels of the longer side."""
@@ -98,8 +98,9 @@ def _captions(
     # Those with something to see come first where not all can be shown.
     order = sorted(range(len(branches)), key=lambda i: branches[i].ending is Ending.KEPT)
     kept = [branches[i] for i in sorted(order[:MOST_CROPS])]
-    entries = _entry(whole, None, None, measured) + "".join(
-        _entry(branch, image, places, measured) for branch in kept
+    of = shown.annotated.picture
+    entries = _entry(of, whole, None, None, measured) + "".join(
+        _entry(of, branch, image, places, measured) for branch in kept
     )
     left = len(branches) - len(kept)
     more = f'<p class="soft">and {left} more crops</p>' if left else ""
@@ -109,13 +110,14 @@ def _captions(
 
 
 def _entry(
+    of: Picture,
     checked: Checked,
     image: Image.Image | None,
     places: Mapping[Corners, int] | None,
     measured: bool,
 ) -> str:
     """A caption; pointing at it lights the box of its crop."""
-    planted = planted_error(checked) if measured else ""
+    planted = planted_error(of, checked) if measured else ""
     values = {
         "verdict": str(checked.ending),
         "error": [str(flaw.kind) for flaw in checked.flaws],

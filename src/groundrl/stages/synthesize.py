@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from groundrl.chat.spending import BudgetSpent
 from groundrl.engine import Engine, shared_out
 from groundrl.errors import UserError
 from groundrl.evaluation.verification import Tally
@@ -21,7 +22,7 @@ from groundrl.report.tables import duration
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.base import PictureSource
 from groundrl.synthesis.card import card
-from groundrl.synthesis.records import Picture
+from groundrl.synthesis.records import Decision, Picture
 from groundrl.synthesis.samples import Questions
 from groundrl.synthesis.store import Store
 from groundrl.synthesis.worker import Done, Task, Worker
@@ -29,6 +30,8 @@ from groundrl.synthesis.writing import CARD, LEFT_OUT, Writer, write_text
 
 SHOWN = 5
 """Reasons in an error message."""
+MOST_REASONS = 12
+"""Of rejections, in the card."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,17 +54,18 @@ class Synthesis:
     run_dir: Path
     tally: Tally = field(default_factory=Tally)
     counts: Counter[str] = field(default_factory=Counter)
-    cost: float = 0.0
-    """Of all that was asked so far; 0 where nobody is paid."""
     unlabelled: dict[str, str] = field(default_factory=dict)
     """Why pictures that can be read are left out, by id."""
+    spent: BudgetSpent | None = None
+    """Somebody's budget, which ended the run before its last picture."""
     made_by: Mapping[str, Any] = field(default_factory=dict)
     """Names of whoever made what; empty as long as nothing is made."""
     showcase: Showcase = field(default_factory=Showcase)
 
     def run(self) -> int:
         """Write the run directory; returns how many pictures are unfinished, since somebody could
-        not be reached. What an earlier run found out is not asked again."""
+        not be reached, or a budget is ``spent``. What an earlier run found out is not asked
+        again."""
         start = time.perf_counter()
         progress = ProgressLine(len(self.pictures), "pictures")
         with Store(self.cache) as store, Writer(self.run_dir, self.shard_size) as writer, progress:
@@ -72,6 +76,9 @@ class Synthesis:
                     writer.add(made.record, made.samples, made.split)
                 gone = len(self.pictures.left_out) + len(self.unlabelled)
                 progress.update(self.counts["pictures"] + gone, more=self._told(start))
+            if self.spent is not None:
+                rest = len(self.pictures) - self.counts["pictures"] - len(self._left_out)
+                self.counts.update(pictures=rest, unfinished=rest)
             self._require_some()
         self._write(time.perf_counter() - start)
         print(self.run_dir)
@@ -89,7 +96,7 @@ class Synthesis:
             lines = "\n".join([f"{self.pictures.name}: not one usable picture", *reasons])
             raise UserError(f"{lines}\nType images=<folder>, and labels= of the same pictures.")
         if self.counts["unfinished"] == self.counts["pictures"]:
-            raise UserError(
+            raise self.spent or UserError(
                 "not one picture is finished, since somebody could not be reached. What was found "
                 "out is kept: type the same command again when the server is back"
             )
@@ -99,15 +106,15 @@ class Synthesis:
         return Provenance(dataset=self.pictures.name, split="all", licence=self.licence)
 
     def _done(self, store: Store) -> Iterator[Done]:
-        """Each is kept before anybody sees it. When somebody refuses, what is under way is
-        finished and kept, and nothing new is begun."""
+        """Each is kept before anybody sees it. When somebody refuses or a budget is spent, what is
+        under way is finished and kept, and nothing new is begun."""
         refused: list[UserError] = []
         seen: set[str] = set()
         twins: list[Picture] = []
 
         def tasks(pictures: Iterable[Picture]) -> Iterator[Task]:
             for picture in pictures:
-                if refused:
+                if refused or self.spent:
                     return
                 if pictures is not twins and picture.digest in seen:
                     twins.append(picture)
@@ -130,9 +137,11 @@ class Synthesis:
             for done in self.engine.run(worker, shares, at_once=2):
                 outcome = done.outcome
                 store.keep(outcome.picture.digest, outcome.results)
-                if outcome.error is not None:
+                if isinstance(outcome.error, BudgetSpent):
+                    self.spent = outcome.error
+                elif outcome.error is not None:
                     refused.append(outcome.error)
-                elif not refused:
+                if not refused:
                     yield done
             if refused:
                 raise refused[0]
@@ -142,7 +151,6 @@ class Synthesis:
             self.unlabelled[done.outcome.picture.id] = done.outcome.left_out
             return
         self.counts["pictures"] += 1
-        self.cost = max(self.cost, done.cost)
         annotated, made = done.outcome.annotated, done.written
         if annotated is None or made is None:
             self.counts["unfinished"] += 1
@@ -160,8 +168,8 @@ class Synthesis:
         told = [f"{self.counts['pictures'] / max(seconds, 1e-9):.1f} pictures/s"]
         if self.tally.counts["tokens"]:
             told.append(f"{self.tally.counts['tokens']:,} tokens")
-        if self.cost:
-            told.append(f"cost {self.cost:.2f}")
+        if self.tally.cost:
+            told.append(f"cost {self.tally.cost:.2f}")
         return told
 
     def _told(self, start: float) -> list[str]:
@@ -186,10 +194,13 @@ class Synthesis:
             **{name: float(value) for name, value in sorted(self.counts.items())},
             **{name: float(value) for name, value in sorted(self.tally.counts.items())},
             **{f"verification/{k}": v for k, v in self.tally.figures().items()},
+            "cost": self.tally.cost,
         }
-        text = card(self._source, self.made_by, figures, version("groundrl"))
+        told = self.showcase.most_frequent(MOST_REASONS, Decision.REJECT)
+        reasons = [(what, why, count) for (_, what, why), count in told]
+        text = card(self._source, self.made_by, figures, reasons, version("groundrl"))
         write_text(self.run_dir / CARD, text)
-        report = {**figures, "cost": self.cost, "time": {"total": seconds}}
+        report = {**figures, "time": {"total": seconds}}
         write_text(self.run_dir / "metrics.json", json.dumps(report, indent=1))
         self._write_report(figures, seconds)
 

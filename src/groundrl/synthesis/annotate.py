@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
 from groundrl.errors import UserError
-from groundrl.synthesis.base import Detector, Paid, Teacher, Unlabelled, Verifier, View
+from groundrl.synthesis.asking import readable, unreadable
+from groundrl.synthesis.base import Detector, Teacher, Unlabelled, Verifier, View
 from groundrl.synthesis.codec import (
     box_row,
     caption_row,
@@ -27,6 +28,7 @@ from groundrl.synthesis.records import (
     Decision,
     Picture,
     Region,
+    Signer,
     Verdict,
 )
 
@@ -59,7 +61,7 @@ class Outcome:
     left_out: str | None = None
     """Why it cannot be used."""
     error: UserError | None = None
-    """Somebody refuses: the run cannot go on."""
+    """Somebody refuses, or may be asked no more: the run cannot go on."""
 
 
 class Unreachable(Exception):
@@ -81,24 +83,26 @@ class _Memory:
         answer: Callable[[list[int]], Sequence[T | None]],
         to_row: Callable[[T], Any],
         from_row: Callable[[Any], T],
+        lasts: Callable[[T], bool] = lambda _: True,
     ) -> list[T]:
         """The result for each of ``inputs``; ``answer`` is given the indices of the unknown ones.
-        Raises Unreachable when one of them stays unknown."""
+        What does not last is not kept for later runs. Raises Unreachable when one of them stays
+        unknown."""
         keys = [Key(stage, name, digest_of(value)) for value in inputs]
         unknown = [i for i, key in enumerate(keys) if key not in self.known]
         found = answer(unknown) if unknown else ()
         fresh = {
-            keys[i]: to_row(value)
-            for i, value in zip(unknown, found, strict=True)
-            if value is not None
+            keys[i]: value for i, value in zip(unknown, found, strict=True) if value is not None
         }
-        self.fresh |= fresh
+        self.fresh |= {key: to_row(value) for key, value in fresh.items() if lasts(value)}
         if len(fresh) < len({keys[i] for i in unknown}):
+            answer([])  # one whose budget ended in the middle says so
             raise Unreachable(stage)
-        return [from_row(self.known[key] if key in self.known else fresh[key]) for key in keys]
+        return [fresh[key] if key in fresh else from_row(self.known[key]) for key in keys]
 
 
 VERIFIED_AGAIN: Final = 3
+NO_CAPTION: Final = unreadable("the teacher's answer is no caption")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,12 +120,6 @@ class Annotator:
     def __post_init__(self) -> None:
         if self.repairs < 0:
             raise UserError(f"repairs={self.repairs}: type repairs=3, or any from 0 on")
-
-    @property
-    def cost(self) -> float:
-        """Of all that was asked so far; 0 where nobody is paid."""
-        people = (self.detector, self.teacher, self.verifier)
-        return sum((who.cost for who in people if isinstance(who, Paid)), 0.0)
 
     def __call__(self, picture: Picture, known: Mapping[Key, Any]) -> Outcome:
         """Does not raise: see ``Outcome``."""
@@ -172,29 +170,53 @@ class Annotator:
             lambda unknown: self.teacher([views[i] for i in unknown]),
             caption_row,
             read_caption,
+            readable,
         )
 
     def _check(
         self, views: Sequence[View], captions: Sequence[Caption], memory: _Memory
     ) -> list[Checked]:
-        """All captions of one level, round by round: those that were repaired come again."""
-        verdicts: list[list[Verdict]] = [[] for _ in views]
-        # A teacher that does not know what to say says nothing; there is nothing to verify.
-        texts: list[str | None] = [caption.text.strip() or None for caption in captions]
-        waiting = [i for i, text in enumerate(texts) if text and self.verifier is not None]
-        for left in range(self.repairs, -1, -1):
-            cases = [(views[i], text) for i in waiting if (text := texts[i]) is not None]
-            found = self._verify(cases, memory) if cases else []
-            for i, verdict in zip(waiting, found, strict=True):
-                verdicts[i].append(verdict)
-                texts[i] = _what_is_left(verdict, texts[i], left)
-            waiting = [
-                i for i in waiting if verdicts[i][-1].decision is Decision.REPAIR and texts[i]
-            ]
-        return [
-            Checked(crop=view.crop, caption=caption, verdicts=tuple(said), text=text)
-            for view, caption, said, text in zip(views, captions, verdicts, texts, strict=True)
+        """All captions of one level."""
+        first = [
+            Checked(crop=view.crop, caption=caption, verdicts=(), text=caption.text.strip())
+            if readable(caption)
+            else Checked(crop=view.crop, caption=caption, verdicts=(NO_CAPTION,), text=None)
+            for view, caption in zip(views, captions, strict=True)
         ]
+        return self._verified(views, first, memory)
+
+    def _verified(
+        self, views: Sequence[View], captions: Sequence[Checked], memory: _Memory
+    ) -> list[Checked]:
+        """With verdicts on what is left of each, round by round: those that were repaired come
+        again."""
+        checked = [*captions]
+        verifier = self.verifier
+        waiting = [i for i, one in enumerate(checked) if one.text and verifier is not None]
+        while waiting:
+            cases = [(views[i], checked[i].text or "") for i in waiting]
+            for i, verdict in zip(waiting, self._verify(cases, memory), strict=True):
+                checked[i] = self._after(checked[i], verdict)
+            waiting = [
+                i
+                for i in waiting
+                if checked[i].text and checked[i].verdicts[-1].decision is Decision.REPAIR
+            ]
+        return checked
+
+    def _after(self, checked: Checked, verdict: Verdict) -> Checked:
+        """A repair that nobody may verify any more is none."""
+        verdicts = (*checked.verdicts, verdict)
+        mine = [one for one in verdicts if one.by is not Signer.CONSISTENCY]
+        repairs = sum(one.decision is Decision.REPAIR for one in mine)
+        match verdict.decision:
+            case Decision.KEEP:
+                text = checked.text
+            case Decision.REPAIR:
+                text = verdict.repaired if repairs <= self.repairs else None
+            case Decision.REJECT:
+                text = None
+        return replace(checked, verdicts=verdicts, text=text)
 
     def _verify(self, cases: list[tuple[View, str]], memory: _Memory) -> list[Verdict]:
         verifier = self.verifier
@@ -206,35 +228,27 @@ class Annotator:
             lambda unknown: verifier([cases[i] for i in unknown]),
             verdict_row,
             read_verdict,
+            readable,
         )
 
     def _whole(
         self, view: View, caption: Caption, branches: Sequence[Checked], memory: _Memory
     ) -> Checked:
-        """Level 1, checked after level 2: regions whose crops were rejected speak for nothing."""
+        """Level 1, checked after level 2: regions whose crops were rejected speak for nothing. What
+        level 2 repairs is verified again."""
         rejected = [b.crop.region for b in branches if b.crop is not None and b.text is None]
         left = tuple(region for region in view.regions if region not in rejected)
-        (checked,) = self._check([replace(view, regions=left)], [caption], memory)
+        views = [replace(view, regions=left)]
+        (checked,) = self._check(views, [caption], memory)
         if self.verifier is None:
             return checked
         while checked.text is not None:
             verdict = conflict(checked.text, view.regions, branches)
             if verdict is None:
                 break
-            verdicts = (*checked.verdicts, verdict)
-            checked = replace(checked, verdicts=verdicts, text=verdict.repaired)
+            checked = self._after(checked, verdict)
+            (checked,) = self._verified(views, [checked], memory)
         return checked
-
-
-def _what_is_left(verdict: Verdict, text: str | None, repairs_left: int) -> str | None:
-    """A repair that nobody may verify any more is none."""
-    match verdict.decision:
-        case Decision.KEEP:
-            return text
-        case Decision.REPAIR:
-            return verdict.repaired if repairs_left else None
-        case Decision.REJECT:
-            return None
 
 
 def view_inputs(view: View) -> Any:

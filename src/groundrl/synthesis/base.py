@@ -21,16 +21,6 @@ class InBatches(Protocol):
 
 
 @runtime_checkable
-class Paid(Protocol):
-    """A detector, teacher or verifier that somebody pays for."""
-
-    @property
-    def cost(self) -> float:
-        """Of this run so far, in the currency of its price."""
-        ...
-
-
-@runtime_checkable
 class PictureSource(Protocol):
     """The pictures of a run, in an order of their own; made one by one, so that there may be more
     of them than fit into memory."""

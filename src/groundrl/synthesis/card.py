@@ -1,7 +1,8 @@
 """The data card: what is in a synthesised data set, who made it, and what was thrown away."""
 
-from collections.abc import Mapping
-from typing import Any
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from groundrl.records import Provenance
 
@@ -21,12 +22,19 @@ for each picture, its regions, every caption as it was written, every verdict wi
 span, what was left, the merged caption with objects, attributes and relations, and the ids of its
 samples.
 """
+LONGEST: Final = 120
+"""Characters of a reason."""
 
 
 def card(
-    source: Provenance, made_by: Mapping[str, Any], figures: Mapping[str, float], version: str
+    source: Provenance,
+    made_by: Mapping[str, Any],
+    figures: Mapping[str, float],
+    reasons: Sequence[tuple[str, str, int]],
+    version: str,
 ) -> str:
-    """Markdown; the same for the same data."""
+    """Markdown; the same for the same data. ``reasons`` of rejections: what is wrong, the words of
+    who rejected, how often."""
     samples = _under(figures, "samples/")
     kinds = sorted({name.rpartition("/")[2] for name in samples})
     held = sum(value for name, value in samples.items() if name.startswith("heldout/"))
@@ -39,6 +47,9 @@ def card(
         version=version,
     )
     text += "".join(f"| {what} | {who or 'nobody'} |\n" for what, who in made_by.items())
+    if figures["tokens"]:
+        paid = f", cost {figures['cost']:.4f}" if figures["cost"] else ""
+        text += f"\n{int(figures['tokens']):,} tokens of language models{paid}.\n"
     text += FILES
     text += "\n| question | train | heldout | dropped: the boxes do not give the answer |\n"
     text += "|---|---:|---:|---:|\n"
@@ -52,11 +63,21 @@ def card(
     for level, what in ((1, "whole pictures"), (2, "crops")):
         ends = (int(figures.get(f"level_{level}/{e}", 0)) for e in ("kept", "repaired", "rejected"))
         text += f"| {what} | " + " | ".join(map(str, ends)) + " |\n"
-    reasons = _under(figures, "flagged/")
+    for title, head in (("wrong in captions", "flagged/"), ("why rejected", "rejected/")):
+        counts = sorted(_under(figures, head).items())
+        if counts:
+            text += f"\n| {title} | captions |\n|---|---:|\n"
+            text += "".join(f"| {kind} | {int(n)} |\n" for kind, n in counts)
     if reasons:
-        text += "\n| wrong in captions | captions |\n|---|---:|\n"
-        text += "".join(f"| {kind} | {int(n)} |\n" for kind, n in sorted(reasons.items()))
+        text += "\n| reason of a rejection, the most frequent | what is wrong | captions |\n"
+        text += "|---|---|---:|\n"
+        text += "".join(f"| {_plain(why)} | {what} | {n} |\n" for what, why, n in reasons)
     return text
+
+
+def _plain(text: str) -> str:
+    """A cell of a table, whatever a model wrote."""
+    return html.escape(" ".join(text.split())[:LONGEST]).replace("|", "\\|")
 
 
 def _under(figures: Mapping[str, float], head: str) -> dict[str, float]:

@@ -15,6 +15,7 @@ from groundrl.synthesis.records import (
     ErrorKind,
     Flaw,
     Region,
+    Signer,
     Verdict,
 )
 
@@ -57,7 +58,7 @@ def caption_row(caption: Caption) -> dict[str, Any]:
 def read_caption(row: dict[str, Any]) -> Caption:
     """From ``caption_row``."""
     planted = tuple(_read_flaw(flaw) for flaw in row["planted"])
-    return Caption(text=row["text"], planted=planted, tokens=row["tokens"])
+    return Caption(text=row["text"], planted=planted, tokens=row["tokens"], cost=row["cost"])
 
 
 def verdict_row(verdict: Verdict) -> dict[str, Any]:
@@ -72,7 +73,9 @@ def read_verdict(row: dict[str, Any]) -> Verdict:
         reason=row["reason"],
         flaw=None if row["flaw"] is None else _read_flaw(row["flaw"]),
         repaired=row["repaired"],
+        by=Signer(row["by"]),
         tokens=row["tokens"],
+        cost=row["cost"],
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from groundrl.synthesis.reading import Mention, read, split_label
-from groundrl.synthesis.records import Checked, Decision, ErrorKind, Flaw, Region, Verdict
+from groundrl.synthesis.records import Checked, Decision, ErrorKind, Flaw, Region, Signer, Verdict
 
 
 def conflict(text: str, regions: Sequence[Region], branches: Sequence[Checked]) -> Verdict | None:
@@ -27,6 +27,7 @@ def conflict(text: str, regions: Sequence[Region], branches: Sequence[Checked]) 
                 reason=reason,
                 flaw=Flaw(kind=kind, span=span),
                 repaired=left or None,
+                by=Signer.CONSISTENCY,
             )
     return None
 

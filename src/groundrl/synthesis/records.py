@@ -68,6 +68,8 @@ class Caption:
     Nothing but the measurement reads them."""
     tokens: int = 0
     """Of prompt and answer together; 0 where no language model was asked."""
+    cost: float = 0.0
+    """In the currency of whoever is paid; 0 where nobody is."""
 
 
 class Decision(StrEnum):
@@ -78,9 +80,19 @@ class Decision(StrEnum):
     REJECT = "reject"
 
 
+class Signer(StrEnum):
+    """Who gave a verdict."""
+
+    VERIFIER = "verifier"
+    CONSISTENCY = "consistency"
+    """Level 2, which denies what level 1 says."""
+    FORMAT = "format"
+    """Nobody: a caption or a verdict could not be read."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a verifier says of a caption."""
+    """What is said of a caption."""
 
     decision: Decision
     reason: str
@@ -88,8 +100,18 @@ class Verdict:
     """What is wrong; None for ``keep``."""
     repaired: str | None = None
     """The caption without the flaw, for ``repair``; it is verified again."""
+    by: Signer = Signer.VERIFIER
     tokens: int = 0
     """Of prompt and answer together."""
+    cost: float = 0.0
+    """In the currency of whoever is paid."""
+
+    @property
+    def fault(self) -> str:
+        """ "unreadable", the kind of error, or "none named"."""
+        if self.by is Signer.FORMAT:
+            return "unreadable"
+        return "none named" if self.flaw is None else str(self.flaw.kind)
 
 
 class Ending(StrEnum):
@@ -124,7 +146,8 @@ class Checked:
         """What became of it."""
         if self.text is None:
             return Ending.REJECTED
-        return Ending.REPAIRED if self.flaws else Ending.KEPT
+        kept = all(verdict.decision is Decision.KEEP for verdict in self.verdicts)
+        return Ending.KEPT if kept else Ending.REPAIRED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,8 +31,6 @@ class Done:
     outcome: Outcome
     written: Written | None
     """None: it is unfinished."""
-    cost: float
-    """Of all that was asked so far, by this worker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +60,7 @@ class Worker:
                 made = None
                 if outcome.annotated is not None:
                     made = written(outcome.annotated, annotator, self.questions, self.source)
-                yield Done(outcome=outcome, written=made, cost=annotator.cost)
+                yield Done(outcome=outcome, written=made)
 
         with ThreadPoolExecutor(self.concurrency, thread_name_prefix="picture") as pool:
             yield work

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-from groundrl.chat.base import ChatModel, Reply, Request
+from groundrl.chat.base import ChatModel, Request
 from groundrl.chat.reading import after_thinking, read_object
+from groundrl.synthesis.asking import AGAIN, asked
 from groundrl.synthesis.base import View
 from groundrl.synthesis.records import Caption
 from groundrl.synthesis.showing import data, plain_text, shown
@@ -33,14 +34,14 @@ SCHEMA: Final = {
 }
 LONGEST: Final = 1500
 """Characters of a caption."""
-PROMPT = "\n".join([WHOLE, PART, RULES, TOLD, ANSWER, str(LONGEST)])
+PROMPT = "\n".join([WHOLE, PART, RULES, TOLD, ANSWER, AGAIN, str(LONGEST)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptedTeacher:
     """Whole pictures (level 1) and crops (level 2), each with a prompt of its own.
 
-    An answer that is no caption makes an empty one, which verifiers reject.
+    An answer that is no caption is asked for again, and in the end makes an empty one.
     """
 
     chat: ChatModel
@@ -60,13 +61,11 @@ class PromptedTeacher:
     def __call__(self, views: Sequence[View]) -> list[Caption | None]:
         """See ``Teacher``. Raises UserError when the model refuses."""
         images = shown(views, self.max_side)
-        replies = self.chat(
-            [
-                Request(text=self._prompt(view), images=(image,), schema=SCHEMA, seed=self.seed)
-                for view, image in zip(views, images, strict=True)
-            ]
-        )
-        return [None if reply is None else _caption(reply) for reply in replies]
+        requests = [
+            Request(text=self._prompt(view), images=(image,), schema=SCHEMA, seed=self.seed)
+            for view, image in zip(views, images, strict=True)
+        ]
+        return asked(self.chat, requests, lambda _, answer: read_caption(answer))
 
     def _prompt(self, view: View) -> str:
         parts = [WHOLE if view.crop is None else PART, RULES]
@@ -75,11 +74,6 @@ class PromptedTeacher:
         if self.labels and labels:
             parts.append(TOLD + data(labels=labels))
         return "\n".join([*parts, ANSWER])
-
-
-def _caption(reply: Reply) -> Caption:
-    tokens = reply.prompt_tokens + reply.completion_tokens
-    return replace(read_caption(reply.text), tokens=tokens)
 
 
 def read_caption(text: str) -> Caption:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from groundrl.boxes import intersection
 from groundrl.chat.base import ChatModel, Request
 from groundrl.chat.reading import read_object
+from groundrl.synthesis.asking import AGAIN, LONGEST_REASON, asked, unreadable
 from groundrl.synthesis.base import View
 from groundrl.synthesis.records import Decision, ErrorKind, Flaw, Verdict
 from groundrl.synthesis.showing import data, objects, plain_text, shown
@@ -48,16 +49,13 @@ SCHEMA: Final = {
 }
 GROWTH: Final = 40
 """Characters that a repaired caption may be longer: a repair adds no claims."""
-LONGEST_REASON: Final = 300
-UNREADABLE: Final = "unreadable"
-"""How the reason of a verdict begins that the model did not really give."""
-PROMPT = "\n".join([TASK, SEES, READS, DECIDE, ANSWER, f"{GROWTH} {LONGEST_REASON}"])
+PROMPT = "\n".join([TASK, SEES, READS, DECIDE, ANSWER, AGAIN, f"{GROWTH} {LONGEST_REASON}"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptedVerifier:
     """Keeps, repairs or rejects captions. What it says is held against rules, see
-    ``read_verdict``; what breaks them rejects."""
+    ``read_verdict``; what breaks them is asked for again, and in the end rejects."""
 
     chat: ChatModel
     sees: bool = True
@@ -75,27 +73,18 @@ class PromptedVerifier:
 
     def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
         """See ``Verifier``. Raises UserError when the model refuses."""
-        verdicts: list[Verdict | None] = [_unreadable("there is no caption") for _ in cases]
-        asked = [index for index, (_, caption) in enumerate(cases) if caption.strip()]
-        views = [cases[index][0] for index in asked]
-        images = shown(views, self.max_side) if self.sees else [None for _ in asked]
-        replies = self.chat(
-            [
-                Request(
-                    text=self._prompt(*cases[index]),
-                    images=() if image is None else (image,),
-                    schema=SCHEMA,
-                    seed=self.seed,
-                )
-                for index, image in zip(asked, images, strict=True)
-            ]
-        )
-        for index, reply in zip(asked, replies, strict=True):
-            verdicts[index] = None
-            if reply is not None:
-                tokens = reply.prompt_tokens + reply.completion_tokens
-                verdicts[index] = replace(read_verdict(reply.text, cases[index][1]), tokens=tokens)
-        return verdicts
+        views = [view for view, _ in cases]
+        images = shown(views, self.max_side) if self.sees else [None for _ in cases]
+        requests = [
+            Request(
+                text=self._prompt(view, caption),
+                images=() if image is None else (image,),
+                schema=SCHEMA,
+                seed=self.seed,
+            )
+            for (view, caption), image in zip(cases, images, strict=True)
+        ]
+        return asked(self.chat, requests, lambda i, answer: read_verdict(answer, cases[i][1]))
 
     def _prompt(self, view: View, caption: str) -> str:
         told: dict[str, Any] = {"caption": caption}
@@ -116,29 +105,28 @@ def read_verdict(text: str, caption: str) -> Verdict:
     """The verdict in an answer about ``caption``. Raises nothing.
 
     A repair must name words of the caption, be a text of its own at most ``GROWTH`` characters
-    longer, and have those words less often. What is unreadable or breaks a rule rejects, with a
-    reason that begins with ``UNREADABLE``.
+    longer, and have those words less often. What breaks a rule is ``unreadable``.
     """
     found = read_object(text)
     if found is None:
-        return _unreadable("no JSON object")
+        return unreadable("no JSON object")
     reason = plain_text(found.get("reason"), len(text)) or "none given"
     reason = reason[:LONGEST_REASON]
     decision = found.get("decision")
     if decision == Decision.KEEP:
         return Verdict(decision=Decision.KEEP, reason=reason)
     if decision not in (Decision.REPAIR, Decision.REJECT):
-        return _unreadable("no decision")
+        return unreadable("no decision")
     span = _span(found.get("span"), caption)
     kinds = [kind for kind in ErrorKind if kind == found.get("kind")]
     flaw = None if span is None else Flaw(kind=kinds[0] if kinds else ErrorKind.OTHER, span=span)
     if decision == Decision.REJECT:
         return Verdict(decision=Decision.REJECT, reason=reason, flaw=flaw)
     if flaw is None:
-        return _unreadable(f"the words to repair are not in the caption: {reason}")
+        return unreadable(f"the words to repair are not in the caption: {reason}")
     repaired = plain_text(found.get("repaired"), len(caption) + GROWTH)
     if repaired is None or repaired.count(flaw.span) >= caption.count(flaw.span):
-        return replace(_unreadable(f"no usable repair: {reason}"), flaw=flaw)
+        return replace(unreadable(f"no usable repair: {reason}"), flaw=flaw)
     return Verdict(decision=Decision.REPAIR, reason=reason, flaw=flaw, repaired=repaired)
 
 
@@ -148,7 +136,3 @@ def _span(value: object, caption: str) -> str | None:
         return None
     place = re.search(re.escape(value.strip()), caption, re.IGNORECASE)
     return None if place is None else place[0]
-
-
-def _unreadable(why: str) -> Verdict:
-    return Verdict(decision=Decision.REJECT, reason=f"{UNREADABLE}: {why}"[:LONGEST_REASON])

@@ -1,0 +1,74 @@
+"""What is said of verifiers: it does not depend on how they word their verdicts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from groundrl.evaluation.verification import Tally
+from groundrl.synthesis.annotate import Annotator
+from groundrl.synthesis.base import Verifier, View
+from groundrl.synthesis.detectors.oracle import OracleDetector
+from groundrl.synthesis.pictures import ScenePictures
+from groundrl.synthesis.records import Decision, ErrorKind, Flaw, Verdict
+from groundrl.synthesis.teachers.world import WorldTeacher
+from groundrl.synthesis.verifiers.rules import RuleVerifier
+
+
+@dataclass
+class Always:
+    """Says the same of everything."""
+
+    decision: Decision
+    flaw: Flaw | None = None
+    name: str = "always"
+
+    def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
+        return [Verdict(decision=self.decision, reason="so", flaw=self.flaw) for _ in cases]
+
+
+def measured(verifier: Verifier, false_alarm_rate: float = 0.0) -> Tally:
+    tally = Tally()
+    annotator = Annotator(
+        detector=OracleDetector(false_alarm_rate=false_alarm_rate),
+        teacher=WorldTeacher(error_rate=0.5),
+        verifier=verifier,
+    )
+    for picture in ScenePictures(size=8):
+        outcome = annotator(picture, {})
+        assert outcome.annotated is not None
+        tally.add(outcome.annotated)
+    return tally
+
+
+@pytest.mark.parametrize("flaw", [None, Flaw(kind=ErrorKind.OTHER, span="There")])
+def test_who_rejects_everything_catches_all_errors_and_throws_all_right_captions_away(
+    flaw: Flaw | None,
+) -> None:
+    tally = measured(Always(Decision.REJECT, flaw))
+    found = tally.figures()
+    recalls = [v for k, v in found.items() if k.startswith("recall/") and k.count("_") == 0]
+    assert len(recalls) >= 3
+    assert set(recalls) == {1.0}
+    assert (found["clean_rejected"], found["clean_flagged"], found["survived"]) == (1.0, 1.0, 0.0)
+    assert tally.counts["clean"] + tally.counts["planted"] == tally.counts["captions"]
+    fault = "none named" if flaw is None else "other"
+    assert tally.counts[f"rejected/{fault}"] == tally.counts["captions"]
+    assert tally.counts["verdicts/verifier/reject"] == tally.counts["captions"]
+
+
+def test_who_keeps_everything_catches_nothing() -> None:
+    found = measured(Always(Decision.KEEP)).figures()
+    assert found["recall/object"] == 0.0
+    assert found["clean_rejected"] == 0.0
+    assert found["survived"] > 0.8  # level 2 contradicts some
+
+
+def test_a_crop_of_something_else_is_no_right_caption_thrown_away() -> None:
+    exact = measured(RuleVerifier())
+    alarmed = measured(RuleVerifier(), false_alarm_rate=1.0)
+    rejected = alarmed.counts["rejected/other"]
+    assert rejected > 10
+    assert alarmed.counts["level_2/rejected"] > 10
+    assert alarmed.counts["clean_rejected"] == exact.counts["clean_rejected"] == 0
+    assert alarmed.counts["captions"] - alarmed.counts["clean"] - alarmed.counts["planted"] > 10

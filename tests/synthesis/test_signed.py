@@ -1,0 +1,114 @@
+"""Who says what of a caption, and what becomes of captions that nobody can read."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from looks import Boxes, Keeps, Says
+from test_run import figures, synthesis
+
+from groundrl.synthesis.annotate import Annotator
+from groundrl.synthesis.asking import unreadable
+from groundrl.synthesis.base import View
+from groundrl.synthesis.pictures import ScenePictures
+from groundrl.synthesis.records import Caption, Checked, Decision, ErrorKind, Flaw, Verdict
+
+
+def rows(run: Path) -> list[dict[str, object]]:
+    lines = (run / "pictures.jsonl").read_text().splitlines()
+    return [row for line in lines for one in [json.loads(line)] for row in one["level_2"]]
+
+
+def test_a_caption_that_cannot_be_read_is_rejected_for_it_and_asked_for_again(
+    tmp_path: Path,
+) -> None:
+    class Mumbles(Says):
+        def _caption(self, one: View) -> Caption:
+            return Caption(text="", tokens=1) if one.crop else Says._caption(self, one)
+
+    for name, verifier in (("verified", Keeps()), ("unverified", None)):
+        roles, run = {"detector": Boxes(), "verifier": verifier}, tmp_path / name / "run"
+        synthesis(run, **roles, teacher=Mumbles()).run()
+        reason = "unreadable: the teacher's answer is no caption"
+        for row in rows(run):
+            (verdict,) = row["verdicts"]  # pyright: ignore
+            assert (verdict["by"], verdict["reason"]) == ("format", reason)
+        found = figures(run)
+        assert found["rejected/unreadable"] == found["level_2/rejected"] == 2 * 24
+        card = (run / "README.md").read_text()
+        assert "| unreadable | 48 |" in card
+        assert "| unreadable: the teacher&#x27;s answer is no caption | unreadable | 48 |" in card
+        page = (run / "report.html").read_text()
+        assert "unreadable: the teacher&#x27;s answer is no caption" in page
+        synthesis(run, **roles, teacher=Says()).run()
+        assert "level_2/rejected" not in figures(run)
+
+
+def test_a_verdict_that_cannot_be_read_rejects_and_is_asked_for_again(tmp_path: Path) -> None:
+    class Mumbles(Keeps):
+        def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
+            return [unreadable("no JSON object") for _ in cases]
+
+    roles = {"detector": Boxes(), "teacher": Says()}
+    synthesis(tmp_path / "run", **roles, verifier=Mumbles()).run()
+    found = figures(tmp_path / "run")
+    assert found["rejected/unreadable"] == found["verdicts/format/reject"] == 3 * 24
+    synthesis(tmp_path / "run", **roles, verifier=Keeps()).run()
+    assert "rejected/unreadable" not in figures(tmp_path / "run")
+
+
+@dataclass
+class Denies:
+    """Rejects what is said of crops, keeps the rest, and remembers what it was asked."""
+
+    name: str = "denies"
+    asked: list[str] = field(default_factory=list)
+    and_so: Verdict = field(default=Verdict(decision=Decision.KEEP, reason="fine"))
+
+    def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
+        verdicts: list[Verdict | None] = []
+        for view, text in cases:
+            if view.crop is not None:
+                verdicts.append(Verdict(decision=Decision.REJECT, reason="not there"))
+            else:
+                self.asked.append(text)
+                first = len(self.asked) == 1
+                verdicts.append(
+                    Verdict(decision=Decision.KEEP, reason="") if first else self.and_so
+                )
+        return verdicts
+
+
+@dataclass
+class Lists(Says):
+    """Names both things, in two sentences."""
+
+    def _caption(self, one: View) -> Caption:
+        return Caption(text="There is a lamp. There is a cup." if one.crop is None else "A thing.")
+
+
+def whole(verifier: Denies) -> Checked:
+    annotator = Annotator(detector=Boxes(), teacher=Lists(), verifier=verifier)
+    outcome = annotator(next(iter(ScenePictures(size=1))), {})
+    assert outcome.annotated is not None
+    return outcome.annotated.whole
+
+
+def test_consistency_signs_its_repairs_and_the_verifier_sees_them_again() -> None:
+    verifier = Denies()
+    checked = whole(verifier)
+    assert checked.text == "There is a lamp."
+    assert verifier.asked == ["There is a lamp. There is a cup.", "There is a lamp."]
+    signed = [(str(one.by), str(one.decision)) for one in checked.verdicts]
+    assert signed == [("verifier", "keep"), ("consistency", "repair"), ("verifier", "keep")]
+
+
+def test_a_verifier_that_puts_back_what_level_2_denies_comes_to_an_end() -> None:
+    flaw = Flaw(kind=ErrorKind.OBJECT, span="lamp")
+    back = Verdict(
+        decision=Decision.REPAIR, reason="a cup", flaw=flaw, repaired="There is a lamp. A cup."
+    )
+    checked = whole(Denies(and_so=back))
+    assert checked.text is None
+    assert [one.decision for one in checked.verdicts].count(Decision.REPAIR) >= 4

@@ -1,0 +1,92 @@
+"""synthesize.py with language models behind HTTP: what they are asked, and what that may cost."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from chat_server import Body, chat_server
+
+ROOT = Path(__file__).parent.parent
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
+CHOSEN = ["scenes.size=6", "detector=oracle", "concurrency=2"]
+TEACHER_PRICE = [f"teacher.chat.spending.price.{what}=1000" for what in ("prompt", "completion")]
+VERIFIER_PRICE = [f"verifier.chat.spending.price.{what}=2000" for what in ("prompt", "completion")]
+PER_CAPTION, PER_VERDICT = 0.01, 0.02
+"""Of 7 + 3 tokens."""
+
+
+def synthesize(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "synthesize.py", *arguments],
+        cwd=ROOT,
+        env=ENVIRONMENT | {"OPENAI_API_KEY": "sk-of-nobody"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def is_teacher(body: Body) -> bool:
+    return "caption" in body["response_format"]["json_schema"]["schema"]["properties"]
+
+
+def answer(body: Body) -> str:
+    if is_teacher(body):
+        return json.dumps({"caption": "There is a thing."})
+    return json.dumps(
+        {"reason": "true", "decision": "keep", "kind": "none", "span": "", "repaired": ""}
+    )
+
+
+def figures(run: Path) -> dict[str, float]:
+    return json.loads((run / "metrics.json").read_text())
+
+
+def paid(url: str, folder: Path) -> list[str]:
+    """Both are paid, and asked for one thing at a time."""
+    roles = [
+        [f"{role}=openai", f"{role}.chat.model=m", f"{role}.chat.urls=[{url}]"]
+        for role in ("teacher", "verifier")
+    ]
+    at_once = ["+teacher.chat.at_once=1", "+verifier.chat.at_once=1"]
+    return [*CHOSEN, *sum(roles, at_once), f"cache_dir={folder}/cache"]
+
+
+def test_a_spent_budget_ends_a_run_with_what_is_finished_and_counts_on(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with chat_server(answer) as served:
+        chosen = [*paid(served.url, tmp_path), *TEACHER_PRICE, *VERIFIER_PRICE]
+        result = synthesize(*chosen, "teacher.chat.spending.budget=0.16", f"output_dir={run}")
+        assert result.returncode == 1, result.stderr
+        assert sum(map(is_teacher, served.bodies)) == 16
+        first = figures(run)
+        assert first["pictures"] == 6
+        assert 0 < first["unfinished"] < 6
+        kept = (run / "pictures.jsonl").read_text().splitlines()
+        assert len(kept) == 6 - first["unfinished"]
+        said, _, typed = result.stderr.splitlines()[-3:]
+        assert said == (
+            f"{first['unfinished']:.0f} pictures are unfinished: the budget is spent, 112 prompt "
+            "and 48 completion tokens cost 0.1600."
+        )
+        python, *again = shlex.split(typed)
+        assert python == "python"
+        assert f"resume={run}" in again
+        assert "teacher.chat.spending.budget=<more than 0.16>" in again
+        again = [line.replace("<more than 0.16>", "0.18") for line in again[1:]]
+        result = synthesize(*again)
+        assert result.returncode == 1, result.stderr
+        assert sum(map(is_teacher, served.bodies)) == 18
+        result = synthesize(*[line.replace("0.18", "9") for line in again])
+        assert result.returncode == 0, result.stderr
+        asked = len(served.bodies)
+    assert (run / "pictures.jsonl").read_text().splitlines()[: len(kept)] == kept
+    last = figures(run)
+    assert asked == 2 * last["captions"]
+    assert last["cost"] == pytest.approx((PER_CAPTION + PER_VERDICT) * last["captions"])
+    assert f"cost {last['cost']:.2f}" in (run / "report.html").read_text()
+    assert "unfinished" not in last
