@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
 from groundrl.errors import UserError
+from groundrl.images import UnreadableImageError
 from groundrl.synthesis.base import Detector, Paid, Teacher, Unlabelled, Verifier, View
 from groundrl.synthesis.codec import (
     box_row,
@@ -133,6 +134,8 @@ class Annotator:
             pass
         except Unlabelled as reason:
             left_out = str(reason)
+        except UnreadableImageError as reason:
+            left_out = f"it cannot be read any more: {reason}"
         except UserError as refusal:
             error = refusal
         return Outcome(
