@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from groundrl.errors import UserError
 from groundrl.images import UnreadableImageError
-from groundrl.synthesis.base import Detector, Paid, Teacher, Unlabelled, Verifier, View
+from groundrl.synthesis.base import ByName, Detector, Paid, Teacher, Unlabelled, Verifier, View
 from groundrl.synthesis.codec import (
     box_row,
     caption_row,
@@ -156,12 +156,13 @@ class Annotator:
         return Annotated(picture=picture, regions=regions, whole=whole, branches=tuple(branches))
 
     def _detect(self, picture: Picture, memory: _Memory) -> tuple[Region, ...]:
-        # A detector may know pictures by their names: boxes that came with a data set.
+        # Moved or there twice, a picture shows the same; boxes of a data set belong to a name.
+        detector = self.detector
         (found,) = memory.ask(
             "detect",
-            self.detector.name,
-            [picture.id],
-            lambda _: self.detector([picture]),
+            detector.name,
+            [detector.known_as(picture) if isinstance(detector, ByName) else None],
+            lambda _: detector([picture]),
             lambda regions: [region_row(region) for region in regions],
             lambda rows: tuple(read_region(row) for row in rows),
         )
