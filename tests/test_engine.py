@@ -41,5 +41,17 @@ def test_more_workers_than_the_machine_has_room_for_are_refused(tmp_path: Path) 
 
 
 def test_one_process_does_tasks_in_their_order(tmp_path: Path) -> None:
-    found = LocalEngine().run(lambda: squares(tmp_path), [range(3, 6), range(3)])
-    assert [*found] == [9, 16, 25, 0, 1, 4]
+    with LocalEngine().started(lambda: squares(tmp_path)) as run:
+        assert [*run([range(3, 6), range(3)])] == [9, 16, 25, 0, 1, 4]
+
+
+def test_one_process_starts_its_worker_once_however_often_it_is_asked(tmp_path: Path) -> None:
+    started: list[Path] = []
+
+    def start() -> Any:
+        started.append(tmp_path)
+        return squares(tmp_path)
+
+    with LocalEngine().started(start) as run:
+        assert [*run([range(2)]), *run([range(3)])] == [0, 1, 0, 1, 4]
+    assert len(started) == 1

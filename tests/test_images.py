@@ -155,6 +155,43 @@ def test_damaged_files_are_pictures_or_unreadable(
             assert name == "JPEG"
 
 
+def test_damaged_exif_does_not_spoil_a_picture(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    exif[0x011A] = 72.0  # pixels per inch, a ratio
+    whole = exif.tobytes()
+    # As text it is read, and cannot be written again.
+    damaged = whole.replace(b"\x01\x1a\x00\x05", b"\x01\x1a\x00\x02")
+    assert damaged != whole
+    noise(40, 30).save(tmp_path / "a.jpg", exif=damaged)
+    assert checked_size(tmp_path / "a.jpg") == read_image(tmp_path / "a.jpg").size == (30, 40)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    name=st.sampled_from(["JPEG", "PNG", "WEBP"]),
+    places=st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8
+    ),
+)
+def test_any_exif_is_read_or_makes_a_file_unreadable(
+    name: str, places: list[tuple[float, int]]
+) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION], exif[0x010F], exif[0x011A] = 6, "a maker", 72.0
+    content = bytearray(exif.tobytes())
+    for place, byte in places:
+        content[6 + int(place * (len(content) - 6))] = byte
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a"
+        noise().save(path, name, exif=bytes(content))
+        try:
+            size = checked_size(path)
+        except UnreadableImageError:
+            return
+        assert read_image(path).size == size
+
+
 def test_reading_says_nothing(tmp_path: Path) -> None:
     noise().save(tmp_path / "a.jpg", exif=b"Exif\x00\x00II*\x00\xff\xff\xff\xff")
     with warnings.catch_warnings(record=True) as said:

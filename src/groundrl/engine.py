@@ -33,8 +33,11 @@ class Engine(Protocol):
         """Items that a task should have; None: all of them."""
         ...
 
-    def run(self, start: Start[T, R], tasks: Iterable[T], at_once: int = 1) -> Iterator[R]:
-        """The results of all tasks, in their order. ``tasks`` are taken as there is work for.
+    def started(
+        self, start: Start[T, R], at_once: int = 1
+    ) -> AbstractContextManager[Callable[[Iterable[T]], Iterator[R]]]:
+        """Workers, as long as it is open. Its value has the results of all tasks, in their order;
+        tasks are taken as there is work for, and called again it asks the same workers.
 
         ``at_once``: tasks that a worker may be given, each in a thread of its own.
         """
@@ -57,11 +60,19 @@ class LocalEngine:
 
     task_size: int | None = None
 
-    def run(self, start: Start[T, R], tasks: Iterable[T], at_once: int = 1) -> Iterator[R]:
+    @contextmanager
+    def started(
+        self, start: Start[T, R], at_once: int = 1
+    ) -> Iterator[Callable[[Iterable[T]], Iterator[R]]]:
         """See ``Engine``."""
-        with start() as work:
-            for task in tasks:
-                yield from work(task)
+        with start() as work, ExitStack() as begun:
+
+            def run(tasks: Iterable[T]) -> Iterator[R]:
+                results = (result for task in tasks for result in work(task))
+                begun.callback(results.close)  # what nobody waits for is not done
+                return results
+
+            yield run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +97,10 @@ class RayEngine:
             if number is not None and number < 1:
                 raise UserError(f"engine.{name}={number}: type engine.{name}=1, or more")
 
-    def run(self, start: Start[T, R], tasks: Iterable[T], at_once: int = 1) -> Iterator[R]:
+    @contextmanager
+    def started(
+        self, start: Start[T, R], at_once: int = 1
+    ) -> Iterator[Callable[[Iterable[T]], Iterator[R]]]:
         """See ``Engine``. Raises the UserError of a worker."""
         import ray
         from ray.exceptions import RayTaskError
@@ -100,13 +114,17 @@ class RayEngine:
                 max_concurrency=at_once,
             )
             workers = [worker.remote(start) for _ in range(self.workers)]
-            try:
-                for results in _in_order(workers * at_once, tasks):
-                    yield from results
-            except RayTaskError as error:
-                if isinstance(error.cause, UserError):
-                    raise error.cause from None
-                raise
+
+            def run(tasks: Iterable[T]) -> Iterator[R]:
+                try:
+                    for results in _in_order(workers * at_once, tasks):
+                        yield from results
+                except RayTaskError as error:
+                    if isinstance(error.cause, UserError):
+                        raise error.cause from None
+                    raise
+
+            yield run
 
     @contextmanager
     def _cluster(self) -> Iterator[None]:

@@ -6,6 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
+from groundrl.images import UnreadableImageError
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -22,7 +24,8 @@ class Gathered(Generic[T, R]):
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="model")
 
     def __call__(self, inputs: Sequence[T]) -> list[R]:
-        """The answer to each; raises what ``call`` raises for its batch."""
+        """The answer to each; raises what ``call`` raises for its batch. Of a batch with an
+        unreadable picture each is asked alone, so that the others have their answers."""
         futures: list[Future[R]] = [Future() for _ in inputs]
         for pair in zip(inputs, futures, strict=True):
             self._waiting.put(pair)
@@ -39,11 +42,17 @@ class Gathered(Generic[T, R]):
             batch.append(self._waiting.get())
         if not batch:
             return
+        self._answer(batch)
+
+    def _answer(self, batch: list[tuple[T, Future[R]]]) -> None:
         answers = self._worker.submit(self._call, [value for value, _ in batch])
         error = answers.exception()  # waits
-        if error is not None:
+        if isinstance(error, UnreadableImageError) and len(batch) > 1:
+            for one in batch:
+                self._answer([one])
+        elif error is not None:
             for _, future in batch:
                 future.set_exception(error)
-            return
-        for (_, future), answer in zip(batch, answers.result(), strict=True):
-            future.set_result(answer)
+        else:
+            for (_, future), answer in zip(batch, answers.result(), strict=True):
+                future.set_result(answer)

@@ -1,6 +1,7 @@
 """How picture files are read, everywhere: what a box refers to is what ``read_image`` returns."""
 
 import os
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,12 +9,29 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 
 ORIENTATION: Final = ExifTags.Base.Orientation
+TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes an EXIF orientation."""
 QUARTER_TURNS: Final = (5, 6, 7, 8)
 """EXIF orientations that swap width and height."""
 SIXTEEN_BITS: Final = ("I;16", "I;16B", "I;16L", "I;16N")
+TELL_OF_TURNS: Final = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
+"""Metadata that would have an upright picture turned again."""
+DAMAGED: Final = (
+    *(OSError, SyntaxError, ValueError, TypeError, AttributeError, NotImplementedError),
+    *(LookupError, ArithmeticError, EOFError, AssertionError, struct.error),
+)
+"""What Pillow's readers raise for files with wrong bytes, found by trying."""
 WITHOUT_RANGE: Final = ("F", "I")
 """Modes of which nobody can tell what number is white."""
 
@@ -29,13 +47,18 @@ def read_image(path: Path) -> Image.Image:
     """
     with opened(path) as image:
         _check_range(image)
-        shown = ImageOps.exif_transpose(image)
+        turn = _turn(image)
+        # Pillow's own exif_transpose writes the EXIF anew, and fails where it is damaged.
+        shown = image.copy() if turn is None else image.transpose(TURNS[turn])
         if shown.mode in SIXTEEN_BITS:
             shown = Image.fromarray((np.asarray(shown) >> 8).astype(np.uint8))
         elif shown.has_transparency_data:
             above = shown.convert("RGBA")
             shown = Image.alpha_composite(Image.new("RGBA", above.size, "white"), above)
-        return shown if shown.mode == "RGB" else shown.convert("RGB")
+        shown = shown if shown.mode == "RGB" else shown.convert("RGB")
+        for key in TELL_OF_TURNS:
+            shown.info.pop(key, None)
+        return shown
 
 
 def checked_size(path: Path) -> tuple[int, int]:
@@ -51,9 +74,14 @@ def checked_size(path: Path) -> tuple[int, int]:
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
     """Width and height after the turn that EXIF asks for; pixels are not decoded."""
-    turned = image.getexif().get(ORIENTATION) in QUARTER_TURNS
+    return (image.height, image.width) if _turn(image) in QUARTER_TURNS else image.size
+
+
+def _turn(image: Image.Image) -> int | None:
+    """The EXIF orientation that is still to be undone."""
     # Pillow turns TIFF files itself, and gives their size accordingly.
-    return (image.height, image.width) if turned and image.format != "TIFF" else image.size
+    said = None if image.format == "TIFF" else image.getexif().get(ORIENTATION)
+    return said if said in TURNS else None
 
 
 @contextmanager
@@ -74,7 +102,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
         raise UnreadableImageError(
             f"more than {limit:.0f} million pixels: save it smaller"
         ) from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except DAMAGED as error:
         raise UnreadableImageError(f"the picture cannot be decoded ({_said(error)})") from error
 
 

@@ -10,10 +10,12 @@ from PIL import Image
 from groundrl.boxes import iou
 from groundrl.data.yolo import read_yolo
 from groundrl.errors import UserError
+from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.base import Detector, Unlabelled
 from groundrl.synthesis.detectors.given import GivenDetector
 from groundrl.synthesis.pictures import FolderPictures
 from groundrl.synthesis.records import Region
+from groundrl.synthesis.teachers.world import WorldTeacher
 
 SHARED = Path(__file__).parents[3] / "shared/data/coco"
 needs_photographs = pytest.mark.skipif(
@@ -97,6 +99,21 @@ def test_crowds_leave_the_vocabulary(tmp_path: Path) -> None:
     assert GivenDetector(str(labels), str(images)).vocabulary == ("cat", "dog")
     labels.write_text(json.dumps(content | {"annotations": [*content["annotations"], crowd]}))
     assert GivenDetector(str(labels), str(images)).vocabulary == ("cat",)
+
+
+def test_equal_pixels_under_two_names_have_boxes_of_their_own(tmp_path: Path) -> None:
+    labels, images = coco(tmp_path)
+    (images / "b.jpg").write_bytes((images / "a.jpg").read_bytes())
+    annotator = Annotator(
+        detector=GivenDetector(str(labels), str(images)), teacher=WorldTeacher(), verifier=None
+    )
+    first, second = FolderPictures(images)
+    assert first.digest == second.digest
+    known = annotator(first, {})
+    outcome = annotator(second, known.results)
+    assert known.annotated is not None
+    assert outcome.annotated is not None
+    assert (len(known.annotated.regions), len(outcome.annotated.regions)) == (1, 0)
 
 
 def test_its_name_changes_with_a_box(tmp_path: Path) -> None:

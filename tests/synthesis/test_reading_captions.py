@@ -19,6 +19,10 @@ NOUNS = {"cup", "box", "wine glass", "glass", "person", "bus"}
         ("three large red buses", [("bus", "red", 3, True)]),
         ("A cupboard, a hiccup.", []),
         ("RED CUP", [("cup", "red", None, False)]),
+        ("a buſ", [("bus", None, None, False)]),
+        ("ſix CUPſ", [("cup", None, 6, True)]),
+        ("a bİn, a PİNK cup", [("cup", None, None, False)]),
+        (f"{'9' * 5000} cups", [("cup", None, None, True)]),
         ("", []),
     ],
 )
@@ -75,7 +79,33 @@ def test_pieces_of_captions_in_any_order_can_be_read(words: list[str]) -> None:
         assert said.subject.start < said.start < said.end <= said.object.start
 
 
+LOOKALIKES = "İıſKßẞÅµςǅﬁ²٣"
+"""Letters that become others, or two, where capitals are undone; digits that are none in ASCII."""
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [*NOUNS, *NUMBERS, "red", "pink", "is", "beside", "next to", *LOOKALIKES, " ", ". "]
+        ),
+        max_size=20,
+    ),
+    st.dictionaries(st.sampled_from("isbk1"), st.sampled_from(LOOKALIKES), max_size=3),
+    st.sets(st.text(alphabet="cubsıİſß", max_size=4), max_size=3),
+)
+def test_odd_letters_in_captions_and_labels_are_read(
+    pieces: list[str], others: dict[str, str], nouns: set[str]
+) -> None:
+    text = "".join(others.get(letter, letter) for letter in "".join(pieces))
+    known = {split_label(noun)[1] for noun in NOUNS | nouns}
+    for case in (text, text.upper(), text.title()):
+        reading = read(case, known)
+        assert {mention.noun for mention in reading.mentions} <= known
+        assert all(0 <= m.start < m.end <= len(case) for m in reading.mentions)
+
+
 def test_labels_with_a_colour_are_taken_apart() -> None:
     assert split_label("Red Cup ") == ("red", "cup")
     assert split_label("wine glass") == (None, "wine glass")
+    assert split_label("Reſt ROOM") == (None, "rest room")
     assert split_label("orange") == (None, "orange")

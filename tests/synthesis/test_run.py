@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,11 @@ class Twice(ScenePictures):
         yield from [replace(scenes[0], id="twin"), *scenes]
 
 
+def told(built: list[object], build: Callable[[], Annotator]) -> Annotator:
+    built.append(build)
+    return build()
+
+
 def test_equal_pictures_are_asked_about_once_and_said_to_show_the_same(tmp_path: Path) -> None:
     @dataclass
     class Moody(Says):
@@ -196,10 +202,14 @@ def test_equal_pictures_are_asked_about_once_and_said_to_show_the_same(tmp_path:
             return [Caption(text=f"A cup, {self.asked} times.") for _ in views]
 
     teacher = Moody()
+    built: list[object] = []
     roles = {"detector": Boxes(), "teacher": teacher, "verifier": Keeps()}
     for name in ("first", "second"):
-        synthesis(tmp_path / name, **roles, pictures=Twice(size=5)).run()
+        run = synthesis(tmp_path / name, **roles, pictures=Twice(size=5))
+        run.annotator = partial(told, built, run.annotator)
+        run.run()
     assert teacher.asked == 3 * 5
+    assert len(built) == 2
     assert content(tmp_path / "second") == content(tmp_path / "first")
     lines = (tmp_path / "first" / "pictures.jsonl").read_text().splitlines()
     one, *_, last = [json.loads(line) for line in lines]

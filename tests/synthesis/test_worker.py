@@ -6,7 +6,7 @@ import time
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from looks import Boxes, Keeps, Says, drawn
@@ -145,6 +145,14 @@ def test_a_picture_whose_teacher_is_away_is_unfinished_and_keeps_what_is_known()
     again = annotator(Says())(drawn(1), found[1].results)
     assert again.annotated is not None
     assert "detect" not in {key.stage for key in again.results}
+
+
+def test_a_picture_that_was_moved_is_not_looked_at_again() -> None:
+    known = annotator(Says())(drawn(1), {})
+    moved = annotator(Says())(replace(drawn(1), id="elsewhere/1.png"), known.results)
+    assert moved.results == {}
+    assert moved.annotated is not None
+    assert moved.annotated.picture.id == "elsewhere/1.png"
 
 
 def test_a_refusal_is_an_outcome() -> None:

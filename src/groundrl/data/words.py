@@ -53,3 +53,11 @@ def indefinite(name: str) -> str:
 def be(name: str) -> str:
     """ "is" or "are", for one object of this class."""
     return "are" if is_plural(name) else "is"
+
+
+def folded(text: str) -> str:
+    """Without the difference of capitals, character by character: equal length, and so equal
+    places. "ſ" is an "s"; what would become two characters ("İ", "ß") stays one."""
+    return "".join(
+        next((one for one in (c.casefold(), c.lower()) if len(one) == 1), c) for c in text
+    )

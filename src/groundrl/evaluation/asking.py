@@ -83,8 +83,8 @@ def ask(
     if len(kept) < len(asked):
         tasks = _tasks(benchmarks, questions, kept, engine)
         file = path.open("a", encoding="utf-8") if is_first() else open(os.devnull, "w")  # noqa: SIM115
-        with file, line:
-            for name, attempts in engine.run(partial(_at_work, respondent), tasks):
+        with file, line, engine.started(partial(_at_work, respondent)) as answer:
+            for name, attempts in answer(tasks):
                 found = [answered(benchmarks[name], attempt) for attempt in attempts]
                 _keep(file, name, found, respondent)
                 kept |= {(name, one.attempt.sample.id): one.attempt for one in found}

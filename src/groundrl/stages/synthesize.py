@@ -3,7 +3,8 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -68,8 +69,13 @@ class Synthesis:
         again."""
         start = time.perf_counter()
         progress = ProgressLine(len(self.pictures), "pictures")
-        with Store(self.cache) as store, Writer(self.run_dir, self.shard_size) as writer, progress:
-            for done in self._done(store):
+        with (
+            Store(self.cache) as store,
+            Writer(self.run_dir, self.shard_size) as writer,
+            progress,
+            closing(self._done(store)) as found,
+        ):
+            for done in found:
                 self._count(done)
                 if done.written is not None:
                     made = done.written
@@ -105,7 +111,7 @@ class Synthesis:
     def _source(self) -> Provenance:
         return Provenance(dataset=self.pictures.name, split="all", licence=self.licence)
 
-    def _done(self, store: Store) -> Iterator[Done]:
+    def _done(self, store: Store) -> Generator[Done]:
         """Each is kept before anybody sees it. When somebody refuses or a budget is spent, what is
         under way is finished and kept, and nothing new is begun."""
         refused: list[UserError] = []
@@ -128,23 +134,21 @@ class Synthesis:
             source=self._source,
             concurrency=self.concurrency,
         )
-        # What is there twice comes last: all that was found out is known by then.
-        for pictures in (self.pictures, twins):
-            if pictures is twins and not twins:
-                break
-            # Two at once: a worker has pictures left while it finishes the last ones of a task.
-            shares = shared_out(tasks(pictures), self.engine)
-            for done in self.engine.run(worker, shares, at_once=2):
-                outcome = done.outcome
-                store.keep(outcome.picture.digest, outcome.results)
-                if isinstance(outcome.error, BudgetSpent):
-                    self.spent = outcome.error
-                elif outcome.error is not None:
-                    refused.append(outcome.error)
-                if not refused:
-                    yield done
-            if refused:
-                raise refused[0]
+        # Two at once: a worker has pictures left while it finishes the last ones of a task.
+        with self.engine.started(worker, at_once=2) as work:
+            # What is there twice comes last: all that was found out is known by then.
+            for pictures in (self.pictures, twins):
+                for done in work(shared_out(tasks(pictures), self.engine)):
+                    outcome = done.outcome
+                    store.keep(outcome.picture.digest, outcome.results)
+                    if isinstance(outcome.error, BudgetSpent):
+                        self.spent = outcome.error
+                    elif outcome.error is not None:
+                        refused.append(outcome.error)
+                    if not refused:
+                        yield done
+                if refused:
+                    raise refused[0]
 
     def _count(self, done: Done) -> None:
         if done.outcome.left_out is not None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
 from groundrl.errors import UserError
+from groundrl.images import UnreadableImageError
 from groundrl.synthesis.asking import readable, unreadable
-from groundrl.synthesis.base import Detector, Teacher, Unlabelled, Verifier, View
+from groundrl.synthesis.base import ByName, Detector, Teacher, Unlabelled, Verifier, View
 from groundrl.synthesis.codec import (
     box_row,
     caption_row,
@@ -131,6 +132,8 @@ class Annotator:
             pass
         except Unlabelled as reason:
             left_out = str(reason)
+        except UnreadableImageError as reason:
+            left_out = f"it cannot be read any more: {reason}"
         except UserError as refusal:
             error = refusal
         return Outcome(
@@ -151,12 +154,13 @@ class Annotator:
         return Annotated(picture=picture, regions=regions, whole=whole, branches=tuple(branches))
 
     def _detect(self, picture: Picture, memory: _Memory) -> tuple[Region, ...]:
-        # A detector may know pictures by their names: boxes that came with a data set.
+        # Moved or there twice, a picture shows the same; boxes of a data set belong to a name.
+        detector = self.detector
         (found,) = memory.ask(
             "detect",
-            self.detector.name,
-            [picture.id],
-            lambda _: self.detector([picture]),
+            detector.name,
+            [detector.known_as(picture) if isinstance(detector, ByName) else None],
+            lambda _: detector([picture]),
             lambda regions: [region_row(region) for region in regions],
             lambda rows: tuple(read_region(row) for row in rows),
         )

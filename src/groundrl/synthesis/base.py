@@ -60,6 +60,15 @@ class Detector(Protocol):
         ...
 
 
+@runtime_checkable
+class ByName(Protocol):
+    """A detector whose answers depend on more than pixels."""
+
+    def known_as(self, picture: Picture) -> str:
+        """What they depend on; equal pixels under another name may have other regions."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """What a teacher describes and a verifier sees."""

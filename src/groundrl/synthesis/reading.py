@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-from groundrl.data.words import plural
+from groundrl.data.words import folded, plural
 from groundrl.scenes.relations import Relation
 
 NUMBERS: Final = (
@@ -107,17 +107,17 @@ class Reading:
 
 def split_label(label: str) -> tuple[str | None, str]:
     """Colour and class of a label: "red cup" -> ("red", "cup"), "wine glass" -> (None, …)."""
-    head, _, rest = label.strip().lower().partition(" ")
+    words = folded(label.strip())
+    head, _, rest = words.partition(" ")
     if rest and head in COLOR_WORDS:
         return COLOR_WORDS[head], rest
-    return None, label.strip().lower()
+    return None, words
 
 
 _SENTENCE: Final = re.compile(r"[^.!?]*[.!?]+\s*|[^.!?]+$")
 _RELATIONS: Final = "|".join(sorted(RELATION_WORDS, key=len, reverse=True))
 _GAP: Final = re.compile(
-    rf"^(?P<again>\W*and\s+)?\W*(?:\w+\s+){{0,2}}?(?P<words>{_RELATIONS})\s+(?:an?|the)?\s*$",
-    re.IGNORECASE,
+    rf"^(?P<again>\W*and\s+)?\W*(?:\w+\s+){{0,2}}?(?P<words>{_RELATIONS})\s+(?:an?|the)?\s*$"
 )
 
 
@@ -125,31 +125,31 @@ _GAP: Final = re.compile(
 def _pattern(nouns: frozenset[str]) -> tuple[re.Pattern[str], dict[str, tuple[str, bool]]]:
     forms: dict[str, tuple[str, bool]] = {}
     for noun in sorted(nouns):
-        forms[plural(noun)] = (noun, True)
+        forms[folded(plural(noun))] = (noun, True)
     for noun in sorted(nouns):  # a singular wins: "skis", "glasses"
-        forms[noun] = (noun, False)
+        forms[folded(noun)] = (noun, False)
     words = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
     colors = "|".join(COLOR_WORDS)
     numbers = "|".join(NUMBERS)
     pattern = re.compile(
-        rf"\b(?:(?P<number>{numbers}|\d+)\s+(?:[a-z]+\s+)??)?"
-        rf"(?:(?P<color>{colors})\s+(?:[a-z]+\s+)??)?(?P<noun>{words})\b",
-        re.IGNORECASE,
+        rf"\b(?:(?P<number>{numbers}|\d{{1,9}})\s+(?:[a-z]+\s+)??)?"
+        rf"(?:(?P<color>{colors})\s+(?:[a-z]+\s+)??)?(?P<noun>{words})\b"
     )
     return pattern, forms
 
 
 def read(text: str, nouns: Iterable[str]) -> Reading:
-    """Mentions of ``nouns`` (lower case, singular; the longest match wins), and what is said of
-    pairs of them in one sentence."""
+    """Mentions of ``nouns`` (singular; capitals make no difference, the longest match wins), and
+    what is said of pairs of them in one sentence."""
     sentences = tuple(match.span() for match in _SENTENCE.finditer(text))
-    known = frozenset(nouns)
+    known = frozenset(noun for noun in nouns if noun)
     if not known:
         return Reading(text=text, mentions=(), relations=(), sentences=sentences)
     pattern, forms = _pattern(known)
-    mentions = tuple(_mention(found, forms, sentences) for found in pattern.finditer(text))
+    plain = folded(text)
+    mentions = tuple(_mention(found, forms, sentences) for found in pattern.finditer(plain))
     return Reading(
-        text=text, mentions=mentions, relations=_relations(text, mentions), sentences=sentences
+        text=text, mentions=mentions, relations=_relations(plain, mentions), sentences=sentences
     )
 
 
@@ -158,9 +158,9 @@ def _mention(
     forms: dict[str, tuple[str, bool]],
     sentences: tuple[tuple[int, int], ...],
 ) -> Mention:
-    noun, many = forms[found["noun"].lower()]
-    number = None if found["number"] is None else found["number"].lower()
-    color = None if found["color"] is None else COLOR_WORDS[found["color"].lower()]
+    noun, many = forms[found["noun"]]
+    number = found["number"]
+    color = None if found["color"] is None else COLOR_WORDS[found["color"]]
     count = None
     if number is not None:
         count = int(number) if number.isdigit() else NUMBERS.index(number)
@@ -190,6 +190,6 @@ def _relations(text: str, mentions: tuple[Mention, ...]) -> tuple[Said, ...]:
                 continue
             subject = found[-1].subject
         start, end = (first.end + place for place in gap.span("words"))
-        relation = RELATION_WORDS[gap["words"].lower()]
+        relation = RELATION_WORDS[gap["words"]]
         found.append(Said(subject=subject, relation=relation, object=second, start=start, end=end))
     return tuple(found)

@@ -42,6 +42,10 @@ class GivenDetector:
         """Classes that were boxed wherever they are."""
         self.name = named("given", sorted(self._regions.items()))
 
+    def known_as(self, picture: Picture) -> str:
+        """Its path."""
+        return picture.image.key
+
     def __call__(self, pictures: Sequence[Picture]) -> list[tuple[Region, ...]]:
         """The boxes of each picture. Raises Unlabelled for one that is not in the data set."""
         for picture in pictures:

@@ -7,7 +7,7 @@ from typing import Final
 from PIL import Image
 
 from groundrl.boxes import intersection
-from groundrl.data.words import be, plural
+from groundrl.data.words import be, folded, plural
 from groundrl.scenes.relations import CONVERSE
 from groundrl.scenes.vocabulary import CATEGORIES
 from groundrl.synthesis.base import View
@@ -56,7 +56,7 @@ class RuleVerifier:
         view = evidence.view
         known = {split_label(region.label)[1] for region in view.regions}
         known |= {noun for nouns in CATEGORIES.values() for noun in nouns}
-        known |= {noun.lower() for noun in self.vocabulary}
+        known |= {folded(noun) for noun in self.vocabulary}
         own = None if view.crop is None else split_label(view.crop.region.label)[1]
         if own is not None:
             known.add(own)

@@ -1,0 +1,91 @@
+"""Files that change while a run goes on are left out with the reason, and end nothing."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from looks import Boxes, Keeps, Says
+from PIL import Image
+
+from groundrl.engine import LocalEngine
+from groundrl.records import ImageFile
+from groundrl.stages.synthesize import Synthesis
+from groundrl.synthesis.annotate import Annotator
+from groundrl.synthesis.base import Detector, Teacher, View
+from groundrl.synthesis.pictures import FolderPictures
+from groundrl.synthesis.records import Caption, Picture, Region
+from groundrl.synthesis.samples import Questions
+
+
+@dataclass
+class LooksAtPictures(Says):
+    """A teacher that decodes what it describes; ``gone`` vanishes before."""
+
+    gone: str = ""
+
+    def __call__(self, views: Sequence[View]) -> list[Caption | None]:
+        for one in views:
+            image = one.picture.image
+            assert isinstance(image, ImageFile)
+            if image.path.name == self.gone:
+                image.path.unlink(missing_ok=True)
+            image.load()
+        return Says.__call__(self, views)
+
+
+@dataclass
+class LooksAtMany(Boxes):
+    """A detector that decodes batches; ``gone`` is overwritten with something else before."""
+
+    gone: str = ""
+    batch_size: int = 8
+
+    def __call__(self, pictures: Sequence[Picture]) -> list[tuple[Region, ...]]:
+        for one in pictures:
+            image = one.image
+            assert isinstance(image, ImageFile)
+            if image.path.name == self.gone:
+                image.path.write_bytes(b"something else")
+            image.load()
+        return Boxes.__call__(self, pictures)
+
+
+def finished(folder: Path, detector: Detector, teacher: Teacher) -> list[str]:
+    """Ids of the pictures that a run over six photographs finishes."""
+    photos = folder / "photos"
+    photos.mkdir()
+    for index in range(6):
+        Image.new("RGB", (160, 160), (40 * index, 0, 0)).save(photos / f"{index}.png")
+    annotator = Annotator(detector=detector, teacher=teacher, verifier=Keeps())
+    run = Synthesis(
+        pictures=FolderPictures(photos),
+        annotator=lambda: annotator,
+        engine=LocalEngine(),
+        concurrency=6,
+        questions=Questions(),
+        licence="CC0",
+        cache=folder / "s.sqlite",
+        shard_size=50,
+        run_dir=folder / "run",
+    )
+    assert run.run() == 0
+    lines = (folder / "run" / "pictures.jsonl").read_text().splitlines()
+    return [json.loads(line)["id"] for line in lines]
+
+
+def test_a_file_that_vanishes_after_its_check_is_left_out(tmp_path: Path) -> None:
+    ids = finished(tmp_path, Boxes(), LooksAtPictures(gone="2.png"))
+    assert ids == ["0.png", "1.png", "3.png", "4.png", "5.png"]
+    told = (tmp_path / "run" / "left_out.txt").read_text()
+    assert told.startswith("2.png\tit cannot be read any more: ")
+    assert "No such file" in told
+
+
+def test_a_file_that_breaks_spoils_no_other_of_its_batch(tmp_path: Path) -> None:
+    ids = finished(tmp_path, LooksAtMany(gone="4.png"), Says())
+    assert ids == ["0.png", "1.png", "2.png", "3.png", "5.png"]
+    assert (
+        "4.png\tit cannot be read any more: the picture cannot be decoded (no known"
+        in (tmp_path / "run" / "left_out.txt").read_text()
+    )
