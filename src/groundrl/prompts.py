@@ -21,10 +21,14 @@ class PromptTemplate:
 
     def messages(self, sample: Sample) -> list[dict[str, Any]]:
         """One user turn of images and a text, as ``transformers``' chat templates expect it."""
-        lines = [sample.question, self._options(sample), self.instruction]
-        text = "\n".join(line for line in lines if line)
         images = [{"type": "image"} for _ in sample.images]
-        return [{"role": "user", "content": [*images, {"type": "text", "text": text}]}]
+        content = [*images, {"type": "text", "text": self.text(sample)}]
+        return [{"role": "user", "content": content}]
+
+    def text(self, sample: Sample) -> str:
+        """Question, options and instruction, each on a line of its own."""
+        lines = [sample.question, self._options(sample), self.instruction]
+        return "\n".join(line for line in lines if line)
 
     def response(self, sample: Sample, view: View, frame: Frame) -> Response:
         """The SFT target: the sample's rationale, boxes converted to ``frame`` and rounded.

@@ -22,6 +22,35 @@ needs_data = pytest.mark.skipif(
 PLAIN = Notation.of("inline_box", "pixel")
 
 
+LINE: dict[str, Any] = {
+    "set": "pope",
+    "id": "0",
+    "kind": "exists",
+    "question": "Is there a dog?",
+    "options": [],
+    "answers": ["yes"],
+    "prompt": "Is there a dog?\nAnswer yes or no.",
+    "prompting": "direct",
+    "seed": 7,
+    "text": "Yes.",
+    "tokens": [1, 2],
+    "truncated": False,
+    "correct": True,
+    "iou": 0.5,
+    "scores": {"correct": 1.0},
+    "boxes_true": [["dog", [0, 0, 1, 1]]],
+    "boxes_predicted": [],
+    "spans_predicted": [],
+    "grammar": "inline_box",
+    "frame": "pixel",
+    "image_key": "dog.png",
+    "image_size": [8, 6],
+    "model_size": [8, 6],
+    "images": ["images/0.jpg"],
+}
+"""A line of predictions.jsonl."""
+
+
 def reply(sample: Sample, text: str) -> Attempt:
     """``text`` as the answer; boxes inline, in pixels."""
     width, height = sample.image.width, sample.image.height

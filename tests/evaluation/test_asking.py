@@ -88,15 +88,21 @@ def test_a_damaged_line_of_a_killed_run_is_named(make_policy: MakePolicy, tmp_pa
 def test_recorded_answers_score_as_the_run_did(make_policy: MakePolicy, tmp_path: Path) -> None:
     whole = figures(make_policy(None), tmp_path, Counting())
     path = tmp_path / PREDICTIONS
-    attempts, _ = match_recorded(path, read_predictions(path, get_grammar("obj_bbox")), BENCHMARKS)
+    found, _ = match_recorded(path, read_predictions(path, get_grammar("obj_bbox")), BENCHMARKS)
     for name, benchmark in BENCHMARKS.items():
-        assert summary(benchmark, [answered(benchmark, a) for a in attempts[name]]) == whole[name]
+        answers = [answered(benchmark, one.attempt) for one in found[name]]
+        assert summary(benchmark, answers) == whole[name]
 
 
 def test_a_line_tells_all_about_an_answer(make_policy: MakePolicy, tmp_path: Path) -> None:
     figures(make_policy(None), tmp_path, Counting())
-    record: dict[str, Any] = json.loads((tmp_path / PREDICTIONS).read_text().splitlines()[0])
-    assert (record["set"], record["seed"], record["grammar"]) == ("rec", 3, "obj_bbox")
+    lines = (tmp_path / PREDICTIONS).read_text().splitlines()
+    record: dict[str, Any] = json.loads(lines[0])
+    assert (record["set"], record["prompting"], record["grammar"]) == (
+        *("rec", "grounded", "obj_bbox"),
+    )
+    assert record["prompt"].startswith(record["question"])
+    assert len({json.loads(line)["seed"] for line in lines}) == len(lines)
     assert record["question"].endswith((".", "?"))
     assert record["scores"].keys() == {"correct", "box_iou", "none", "several"}
     assert record["image_size"] == [160, 160]

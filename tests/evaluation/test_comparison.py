@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from replies import LINE
 
 from groundrl.errors import UserError
 from groundrl.evaluation.comparison import Records, compare, left_out, read_answered
@@ -16,15 +17,15 @@ from groundrl.stages.compare import Comparison
 
 
 def record(number: int, correct: bool, **changes: Any) -> dict[str, Any]:
-    return {
+    own = {
         "set": "pope",
         "id": str(number),
         "question": "Is there a dog?",
         "image_key": str(number // 3),
         "iou": 0.5 if correct else 0.25,
-        "boxes_true": [["dog", [0, 0, 1, 1]]],
         "scores": {"correct": float(correct), "yes": 1.0},
-    } | changes
+    }
+    return LINE | own | changes
 
 
 def run(rights: list[bool], **changes: Any) -> Records:
@@ -103,8 +104,8 @@ def test_runs_that_cannot_be_paired_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b"{}", "expected an object with boxes_true, id, image_key"),
-        (b"3", "expected an object with"),
+        (b"{}", "it lacks the field 'set'"),
+        (b"3", "expected an object, got 3"),
         (b'{"set": "po', "Unterminated string"),
         (b'{"set": "\xe9"}', "codec can't decode"),
         (json.dumps(record(0, True)).encode(), "a second answer to question '0' of 'pope'"),

@@ -6,18 +6,19 @@ import pytest
 from report_files import record, write_answers
 
 from groundrl.errors import UserError
+from groundrl.evaluation.answer_record import read_record
 from groundrl.report.answers import BEST, WORST, Answer, picked, read_answers
 from groundrl.report.gallery import MOST_BOXES, MOST_CHARACTERS, gallery
 
 
 def answers(stage: str, numbers: range, **changes: object) -> list[Answer]:
     """Records as answers."""
-    return [Answer.of(record(k, **changes), stage) for k in numbers]
+    return [Answer(stage=stage, record=read_record(record(k, **changes))) for k in numbers]
 
 
 def test_the_worst_come_first_and_then_the_best() -> None:
     picks = picked([answers("grpo", range(4))])
-    assert [(pick, a.id) for pick, a in picks] == [
+    assert [(pick, a.record.id) for pick, a in picks] == [
         ("worst", "q1"),
         ("worst", "q3"),
         ("best", "q2"),
@@ -28,7 +29,7 @@ def test_the_worst_come_first_and_then_the_best() -> None:
 def test_a_long_file_is_cut_to_its_extremes() -> None:
     picks = picked([answers("grpo", range(100))])
     assert len(picks) == WORST + BEST
-    assert next(a.id for pick, a in picks if pick == "best") == "q98"
+    assert next(a.record.id for pick, a in picks if pick == "best") == "q98"
 
 
 def test_every_set_has_its_own_extremes() -> None:
@@ -38,8 +39,8 @@ def test_every_set_has_its_own_extremes() -> None:
 
 def test_earlier_stages_show_the_questions_that_the_last_one_chose() -> None:
     picks = picked([answers("start", range(40, 200)), answers("grpo", range(100))])
-    chosen = [a.id for _, a in picks if a.stage == "grpo" and int(a.id[1:]) >= 40]
-    assert [a.id for _, a in picks if a.stage == "start"] == chosen
+    chosen = [a.record.id for _, a in picks if a.stage == "grpo" and int(a.record.id[1:]) >= 40]
+    assert [a.record.id for _, a in picks if a.stage == "start"] == chosen
 
 
 def test_other_questions_have_their_own_extremes() -> None:
@@ -58,16 +59,16 @@ def test_stages_stand_in_the_order_of_the_metrics(run_dir: Path) -> None:
     ("change", "reason"),
     [
         ({"boxes_true": [["cup", [9, 2, 1, 8]]]}, "box needs x1 <= x2"),
-        ({"boxes_true": [["cup", [1, 2]]]}, "not enough values"),
-        ({"correct": 0.5}, "correct must be true, false or null"),
-        ({"options": None}, "TypeError"),
+        ({"boxes_true": [["cup", [1, 2]]]}, "boxes_true must be a list of .label"),
+        ({"correct": 0.5}, "correct must be true or false"),
+        ({"options": None}, "options must be a list of texts"),
     ],
 )
 def test_a_bad_record_is_named_with_file_and_line(
     run_dir: Path, change: dict[str, object], reason: str
 ) -> None:
     write_answers(run_dir / "heldout_grpo.jsonl", [record(0), record(1, **change)])
-    with pytest.raises(UserError, match=rf"heldout_grpo.jsonl, line 2: .*{reason}"):
+    with pytest.raises(UserError, match=rf"heldout_grpo.jsonl:2: .*{reason}"):
         read_answers(run_dir, [])
 
 
@@ -151,10 +152,10 @@ def test_a_question_about_boxes_only_is_neither_right_nor_wrong() -> None:
 
 def test_a_rated_answer_shows_its_rating_and_the_lowest_come_first() -> None:
     rated = [
-        Answer.of(record(k, correct=None, iou=None, scores={"rating": float(value)}), "result")
+        answers("result", range(k, k + 1), correct=None, iou=None, scores={"rating": value})[0]
         for k, value in ((0, 6), (1, 2), (2, 3))
     ]
     picks = picked([rated])
-    assert [answer.scores["rating"] for _, answer in picks] == [2, 3, 6]
+    assert [answer.record.scores["rating"] for _, answer in picks] == [2, 3, 6]
     assert [answer.result for _, answer in picks] == ["invents", "sound", "sound"]
     assert "rating 2" in gallery(Path("nowhere"), [rated])

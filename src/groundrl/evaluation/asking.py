@@ -2,23 +2,23 @@
 
 import json
 import os
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from io import StringIO
 from pathlib import Path
-from typing import TextIO
 
 from groundrl.data.datasets import SampleList
 from groundrl.data.problems import Problems
 from groundrl.engine import Engine, LocalEngine, shared_out
+from groundrl.evaluation.answer_record import Asking, read_records, record_of
 from groundrl.evaluation.benchmarks.base import Answered, Benchmark, Form, Questions
 from groundrl.evaluation.heldout import answers_to
 from groundrl.evaluation.matching import check_distinct
 from groundrl.evaluation.notation import Notation
 from groundrl.evaluation.prompting import Prompting, template_for
-from groundrl.evaluation.recorded import prediction, read_records
+from groundrl.evaluation.recorded import Recorded
 from groundrl.parallel import is_first
 from groundrl.policy.policy import Policy
 from groundrl.progress import ProgressLine
@@ -57,6 +57,16 @@ class Asked:
     samples: tuple[Sample, ...]
 
 
+Told = tuple[Attempt, Asking]
+"""An answer, and how it came about."""
+
+
+def prediction(one: Answered, set_name: str, asking: Asking) -> str:
+    """A line of ``predictions.jsonl``: all that a later scoring needs."""
+    correct = bool(one.scores["correct"]) if "correct" in one.scores else None
+    return json.dumps(record_of(one.attempt, set_name, correct, asking, one.scores).json) + "\n"
+
+
 def answered(benchmark: Benchmark, attempt: Attempt) -> Answered:
     """The answer with the benchmark's verdict."""
     return Answered(attempt=attempt, scores=benchmark.score(attempt))
@@ -83,11 +93,14 @@ def ask(
     if len(kept) < len(asked):
         tasks = _tasks(benchmarks, questions, kept, engine)
         file = path.open("a", encoding="utf-8") if is_first() else open(os.devnull, "w")  # noqa: SIM115
-        with file, line, engine.started(partial(_at_work, respondent)) as answer:
-            for name, attempts in answer(tasks):
-                found = [answered(benchmarks[name], attempt) for attempt in attempts]
-                _keep(file, name, found, respondent)
-                kept |= {(name, one.attempt.sample.id): one.attempt for one in found}
+        with file, line, engine.started(partial(_at_work, respondent)) as work:
+            for name, told in work(tasks):
+                for attempt, asking in told:
+                    one = answered(benchmarks[name], attempt)
+                    file.write(prediction(one, name, asking))
+                    kept[name, attempt.sample.id] = attempt
+                # From here on a killed process loses nothing of them.
+                file.flush()
                 line.update(len(kept))
     answers = {
         name: [answered(benchmark, kept[name, s.id]) for s in questions[name].samples]
@@ -114,7 +127,7 @@ def _tasks(
 @contextmanager
 def _at_work(
     respondent: Respondent,
-) -> Iterator[Callable[[Asked], Iterator[tuple[str, list[Attempt]]]]]:
+) -> Iterator[Callable[[Asked], Iterator[tuple[str, list[Told]]]]]:
     """What answers questions, with the set that they are of."""
     with respondent.opened() as policy:
         yield partial(_answers, respondent, policy, policy.encode.template)
@@ -133,34 +146,29 @@ def _kept(path: Path, asked: Mapping[Key, Sample]) -> dict[Key, Attempt]:
     problems.raise_if_any()
     kept: dict[Key, Attempt] = {}
     for one in found:
-        key = one.set, one.group.sample.id
+        key = one.set, one.id
         if key in asked:
-            kept[key] = one.about(asked[key])
+            kept[key] = Recorded.of(one).about(asked[key]).attempt
     return kept
 
 
 def _answers(
     respondent: Respondent, policy: Policy, template: PromptTemplate, asked: Asked
-) -> Iterator[tuple[str, list[Attempt]]]:
+) -> Iterator[tuple[str, list[Told]]]:
     notation = respondent.notation
     policy.encode.template = template_for(
         template, asked.form, notation.grammar, respondent.prompting
     )
     source = SampleList(asked.samples)
     for groups in answers_to(source, policy, respondent.sampler, respondent.num_workers):
-        yield (
-            asked.set,
-            [
-                read_attempt(group, group.completions[0], notation.grammar, notation.frame)
-                for group in groups
-            ],
-        )
-
-
-def _keep(file: TextIO, name: str, found: Sequence[Answered], respondent: Respondent) -> None:
-    for one in found:
-        seed = respondent.sampler.seed
-        record = prediction(one.attempt, name, one.scores, respondent.notation, seed)
-        file.write(json.dumps(record) + "\n")
-    # From here on a killed process loses nothing of them.
-    file.flush()
+        told = []
+        for group in groups:
+            attempt = read_attempt(group, group.completions[0], notation.grammar, notation.frame)
+            asking = Asking(
+                notation=notation,
+                prompt=policy.encode.template.text(group.sample),
+                prompting=respondent.prompting,
+                seed=respondent.sampler.seed_of(group.sample.id, step=0),
+            )
+            told.append((attempt, asking))
+        yield asked.set, told

@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 
 from groundrl.errors import UserError
+from groundrl.evaluation.answer_record import read_record
 from groundrl.evaluation.benchmarks.files import json_lines
 from groundrl.evaluation.statistics import Interval, bootstrap, mcnemar
 
 QUOTED = ("correct", "iou", "score", "box_iou")
 """Scores that are compared even where no answer differs; the others then say nothing."""
-
-NEEDED = frozenset({"set", "id", "question", "image_key", "iou", "boxes_true", "scores"})
-"""Fields of a record that a comparison reads."""
 
 Pair = tuple[float | None, float | None]
 """A score in both runs; None where it is not there."""
@@ -49,12 +47,12 @@ def read_answered(place: str) -> tuple[Path, Records]:
         )
     records: dict[tuple[str, str], Mapping[str, Any]] = {}
     for where, record in json_lines(path, path.read_bytes()):
-        if isinstance(record, ValueError):
-            raise UserError(f"{where} is no answer record: {record}") from record
-        if not isinstance(record, dict) or not record.keys() >= NEEDED:
-            raise UserError(
-                f"{where} is no answer record: expected an object with {', '.join(sorted(NEEDED))}"
-            )
+        try:
+            if isinstance(record, ValueError):
+                raise record
+            read_record(record)
+        except (ValueError, UserError) as error:
+            raise UserError(f"{where} is no answer record: {error}") from error
         key = record["set"], record["id"]
         if key in records:
             raise UserError(f"{where}: a second answer to question {key[1]!r} of {key[0]!r}")

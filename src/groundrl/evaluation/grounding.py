@@ -13,6 +13,8 @@ from torchmetrics.utilities import dim_zero_cat
 
 from groundrl.boxes import Box, View, is_inside, match
 from groundrl.evaluation.statistics import Interval, bootstrap, wilson
+from groundrl.rewards.base import Attempt
+from groundrl.rewards.format import has_format
 
 HIT_IOU = 0.5
 """A box is found from this IoU on (RefCOCO's protocol)."""
@@ -38,6 +40,22 @@ class Outcome:
     """Length of the completion."""
     image_key: str
     """``Sample.image.key``; questions about one image are resampled together."""
+
+
+def outcome(attempt: Attempt, correct: bool | None) -> Outcome:
+    """What the metrics need to know about an answer."""
+    sample = attempt.sample
+    return Outcome(
+        correct=correct,
+        predicted=tuple(grounding.box for grounding in attempt.parsed.groundings),
+        true=tuple(grounding.box for grounding in sample.groundings),
+        view=attempt.view,
+        well_formed=attempt.parsed.well_formed,
+        format_ok=has_format(attempt),
+        truncated=attempt.completion.truncated,
+        tokens=len(attempt.completion.tokens),
+        image_key=sample.image.key,
+    )
 
 
 COLUMNS: tuple[str, ...] = (

@@ -7,9 +7,8 @@ from pathlib import Path
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Benchmark, Questions
 from groundrl.evaluation.benchmarks.files import Published
-from groundrl.evaluation.recorded import Recorded
+from groundrl.evaluation.recorded import EXPECTED, TRUTH, Recorded, with_truth
 from groundrl.records import Sample
-from groundrl.rewards.base import Attempt
 
 SHOWN = 3
 """Examples in a message."""
@@ -24,8 +23,8 @@ def check_distinct(name: str, samples: Sequence[Sample]) -> None:
 
 def match_recorded(
     path: Path, recorded: Sequence[Recorded], benchmarks: Mapping[str, Benchmark]
-) -> tuple[dict[str, list[Attempt]], dict[str, Questions]]:
-    """The recorded answers of each set, in the order of its questions.
+) -> tuple[dict[str, list[Recorded]], dict[str, Questions]]:
+    """The recorded answers of each set, about its questions and in their order.
 
     The truth comes from the benchmark's files where these are given, else from the recorded file.
     Raises UserError for answers to other questions, and for questions without an answer.
@@ -33,7 +32,7 @@ def match_recorded(
     if not recorded[0].set and len(benchmarks) != 1:
         names = ", ".join(benchmarks)
         raise UserError(f"{path} does not say which of {names} it answers: choose one benchmark")
-    attempts: dict[str, list[Attempt]] = {}
+    answers: dict[str, list[Recorded]] = {}
     questions: dict[str, Questions] = {}
     for name, benchmark in benchmarks.items():
         own = [one for one in recorded if one.set in (name, "")]
@@ -41,17 +40,39 @@ def match_recorded(
             sets = ", ".join(sorted({one.set for one in recorded}))
             raise UserError(f"{path} has no answers to {name}; it has answers to {sets}")
         if isinstance(benchmark, Published) and benchmark.root is None:
-            attempts[name] = [one.attempt for one in own]
-            questions[name] = Questions(samples=tuple(one.group.sample for one in own))
+            answers[name] = _by_their_own_truth(f"{path}, {name}", benchmark, own)
+            samples = tuple(one.group.sample for one in answers[name])
+            questions[name] = Questions(samples=samples)
         else:
             questions[name] = benchmark.questions()
             asked = questions[name].samples
             check_distinct(name, asked)
             pairs = _pairs_in_order if not own[0].set else _pairs_by_id
-            attempts[name] = [
+            answers[name] = [
                 one.about(sample) for sample, one in pairs(f"{path}, {name}", asked, own)
             ]
-    return attempts, questions
+    return answers, questions
+
+
+def _by_their_own_truth(where: str, benchmark: Published, own: list[Recorded]) -> list[Recorded]:
+    """What a file says of itself, where nobody gave the published one."""
+    if own[0].truth is None:
+        return own
+    form = benchmark.form
+    if form not in EXPECTED or not benchmark.told_by_lists:
+        raise UserError(
+            f"{where}: more belongs to its truth than a list can tell: type data.root=<folder>"
+        )
+    found = [with_truth(one, form) for one in own]
+    read = [one for one in found if one is not None]
+    if len(read) < len(own):
+        index = found.index(None)
+        raise UserError(
+            f"{where}: {TRUTH} is not {EXPECTED[form]} in {len(own) - len(read)} of {len(own)} "
+            f"records, for example in record {index}: {str(own[index].truth)[-80:]!r}. Choose the "
+            "benchmark that was asked."
+        )
+    return read
 
 
 def _pairs_by_id(

@@ -57,34 +57,36 @@ def _facets(pick: str, answer: Answer) -> dict[str, str]:
         "stage": answer.stage,
         "pick": pick,
         "result": answer.result,
-        "set": answer.set,
-        "kind": answer.kind,
+        "set": answer.record.set,
+        "kind": answer.record.kind,
     }
 
 
 def _card(run_dir: Path, answer: Answer, row: dict[str, str]) -> str:
     options = ", ".join(
-        f"<b>{html.escape(option)}</b>" if option in answer.answers else html.escape(option)
-        for option in answer.options or dict.fromkeys(answer.answers)
+        f"<b>{html.escape(option)}</b>" if option in answer.record.answers else html.escape(option)
+        for option in answer.record.options or dict.fromkeys(answer.record.answers)
     )
     return (
         f'<article class="card" {facets(row)}>{_pictures(run_dir, answer)}<div class="about">'
-        f'<p class="question">{html.escape(cut(answer.question))}</p>'
-        f'<p class="options">{options}</p>{_truth(answer.true)}'
+        f'<p class="question">{html.escape(cut(answer.record.question))}</p>'
+        f'<p class="options">{options}</p>{_truth(answer.record.true)}'
         f'<p class="text" tabindex="0">{_text(answer)}</p>{_notes(answer)}</div></article>'
     )
 
 
 def _notes(answer: Answer) -> str:
     """The verdict, what it rests on, and which question it was."""
-    figures = {"IoU": answer.iou} | {
+    figures = {"IoU": answer.record.iou} | {
         name.replace("_", " "): value
-        for name, value in answer.scores.items()
+        for name, value in answer.record.scores.items()
         if name not in SHOWN_ELSEWHERE
     }
     texts = [f"{name} {value:.3g}" for name, value in figures.items() if value is not None]
     stage = "" if answer.stage == RESULT else answer.stage
-    texts += [note for note in (stage, answer.set, answer.kind, answer.id) if note]
+    texts += [
+        note for note in (stage, answer.record.set, answer.record.kind, answer.record.id) if note
+    ]
     notes = "".join(f'<span class="chip">{html.escape(text)}</span>' for text in texts)
     verdict = f'<span class="chip {answer.result}">{answer.result}</span>'
     return f'<p class="chips">{verdict}{notes}</p>'
@@ -103,8 +105,8 @@ def _truth(true: Sequence[Grounding]) -> str:
 
 def _text(answer: Answer) -> str:
     """The answer as it was written; each phrase with a box carries the box's number."""
-    text, parts, position = answer.text, [], 0
-    shown = zip(answer.predicted[:MOST_BOXES], answer.spans, strict=False)
+    text, parts, position = answer.record.text, [], 0
+    shown = zip(answer.record.predicted[:MOST_BOXES], answer.record.spans, strict=False)
     for index, (one, (start, end)) in enumerate(shown):
         if end > MOST_CHARACTERS:
             break
@@ -130,12 +132,12 @@ def _plain(text: str) -> str:
 def _pictures(run_dir: Path, answer: Answer) -> str:
     """The picture under its boxes, and what was shown after it. Where the run kept no picture the
     boxes stand on an empty sheet; without boxes there is nothing to show."""
-    first, *context = answer.images
+    first, *context = answer.record.images
     found = _read(run_dir, first, answer, PICTURE_SIDE)
     more = [_read(run_dir, name, answer, CONTEXT_SIDE) for name in context]
     small = "".join(f'<img alt="further picture" src="{one[0]}">' for one in more if one)
     strip = f'<div class="context">{small}</div>' if small else ""
-    boxes = [*answer.true, *answer.predicted[:MOST_BOXES]]
+    boxes = [*answer.record.true, *answer.record.predicted[:MOST_BOXES]]
     if found is not None:
         source, size = found
         inside = f'<img width="{size[0]}" height="{size[1]}" alt="" src="{source}">'
@@ -144,7 +146,7 @@ def _pictures(run_dir: Path, answer: Answer) -> str:
         inside = '<span class="absent">the picture is not here</span>'
     else:
         return strip
-    groups = (("true", answer.true), ("said", answer.predicted))
+    groups = (("true", answer.record.true), ("said", answer.record.predicted))
     drawn = [
         _box(kind, index, one, size)
         for kind, group in groups
@@ -169,7 +171,7 @@ def _read(run_dir: Path, name: str, answer: Answer, side: int) -> tuple[str, Siz
     file = Path(os.path.normpath(run_dir / name))
     if not file.is_relative_to(os.path.normpath(run_dir)):
         raise UserError(
-            f"answer {answer.id!r} names the picture {name!r}, outside {run_dir}: "
+            f"answer {answer.record.id!r} names the picture {name!r}, outside {run_dir}: "
             "pictures of a report stand in its run directory"
         )
     if not file.is_file():

@@ -130,6 +130,13 @@ class Sampler:
             coming=as_drawn(known),
         )
 
+    def seed_of(self, sample_id: str, step: int) -> int:
+        """What the completions of a sample are drawn from in a step."""
+        draws = Draws(
+            seed=self.seed, step=step, sample_ids=(sample_id,), group_size=self.group_size
+        )
+        return draws.group_seed(0)
+
     def check_lengths(self, policy: Policy, samples: list[Sample], prompts: list[Prompt]) -> None:
         """Raise UserError for a prompt that leaves no room for a completion."""
         limits = {

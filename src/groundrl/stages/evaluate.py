@@ -9,15 +9,16 @@ from pathlib import Path
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from groundrl.engine import Engine, LocalEngine
-from groundrl.evaluation.asking import PREDICTIONS, Respondent, answered, ask
+from groundrl.evaluation.answer_record import keep_pictures
+from groundrl.evaluation.asking import PREDICTIONS, Respondent, answered, ask, prediction
 from groundrl.evaluation.benchmarks.base import Answered, Benchmark, Figures, Questions, summary
-from groundrl.evaluation.heldout import keep_pictures
+from groundrl.evaluation.benchmarks.files import UnseenImage
 from groundrl.evaluation.judges import Judge, alignment
 from groundrl.evaluation.labels import Labels, agreement
 from groundrl.evaluation.matching import match_recorded
 from groundrl.evaluation.notation import Notation, other_frames
 from groundrl.evaluation.ratings import Rated, Rater, keep_scores, rated
-from groundrl.evaluation.recorded import Recorded, UnseenImage, prediction
+from groundrl.evaluation.recorded import Recorded
 from groundrl.parallel import is_first
 from groundrl.records import Sample
 from groundrl.report.answers import picked, read_answers
@@ -76,24 +77,22 @@ class Evaluation:
     def _answers(self) -> tuple[dict[str, list[Answered]], dict[str, Questions]]:
         if isinstance(self.source, Respondent):
             return ask(self.source, self.benchmarks, self.run_dir, self.engine)
-        attempts, questions = match_recorded(self.source.path, self.source.answers, self.benchmarks)
+        matched, questions = match_recorded(self.source.path, self.source.answers, self.benchmarks)
         answers = {
-            name: [answered(self.benchmarks[name], attempt) for attempt in found]
-            for name, found in attempts.items()
+            name: [answered(self.benchmarks[name], one.attempt) for one in found]
+            for name, found in matched.items()
         }
         with (self.run_dir / PREDICTIONS).open("w", encoding="utf-8") as file:
             for name, found in answers.items():
-                notation = self._notation(name)
-                for one in found:
-                    record = prediction(one.attempt, name, one.scores, notation, seed=None)
-                    file.write(json.dumps(record) + "\n")
+                for one, recorded in zip(found, matched[name], strict=True):
+                    file.write(prediction(one, name, recorded.asking))
         return answers, questions
 
     def _notation(self, name: str) -> Notation:
         """Of the answers to one benchmark."""
         if isinstance(self.source, Respondent):
             return self.source.notation
-        return next(one.notation for one in self.source.answers if one.set in (name, ""))
+        return next(one.asking.notation for one in self.source.answers if one.set in (name, ""))
 
     def _people(self, answers: Mapping[str, list[Answered]]) -> dict[str, dict[str, bool]]:
         """What people said of each set by id; nobody is asked to judge before it is clear."""
@@ -165,6 +164,6 @@ class Evaluation:
     def _keep_pictures(self, samples: Mapping[tuple[str, str], Sample]) -> None:
         """Those of the answers that the report shows."""
         for _, shown in picked(read_answers(self.run_dir, [])):
-            sample = samples[shown.set, shown.id]
+            sample = samples[shown.record.set, shown.record.id]
             if not isinstance(sample.image, UnseenImage):
                 keep_pictures(sample, self.run_dir)

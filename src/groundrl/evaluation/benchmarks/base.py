@@ -3,12 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
-from groundrl.evaluation.grounding import GroundingMetrics
-from groundrl.evaluation.heldout import outcome
+from groundrl.evaluation.grounding import GroundingMetrics, outcome
 from groundrl.evaluation.statistics import bootstrap, bootstrap_of_sums, wilson
 from groundrl.grammar.answers import is_correct
 from groundrl.records import Sample
@@ -53,8 +52,7 @@ class Answered:
 class Benchmark(Protocol):
     """One set of questions with its protocol."""
 
-    @property
-    def form(self) -> Form: ...
+    form: ClassVar[Form]
 
     def questions(self) -> Questions:
         """Reads the published files. UserError lists every missing one, and where to get it."""
@@ -143,11 +141,11 @@ def precision_recall_f1(
     )
 
 
-def by_kind(answered: Sequence[Answered], name: str = "acc") -> Figures:
+def by_kind(answered: Sequence[Answered]) -> Figures:
     """``<kind>/acc`` where there is more than one kind of question."""
     kinds = sorted({one.attempt.sample.kind for one in answered})
     found: Figures = {}
     for kind in kinds if len(kinds) > 1 else ():
         own = [one for one in answered if one.attempt.sample.kind == kind]
-        found |= share(f"{kind}/{name}", column(own, "correct"))
+        found |= share(f"{kind}/acc", column(own, "correct"))
     return found

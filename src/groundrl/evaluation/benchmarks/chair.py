@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -78,7 +78,7 @@ class CHAIR(Published):
     split: str = "val2014"
     size: int = 500
     """Pictures, drawn by seed 0."""
-    form: Form = Form.TEXT
+    form: ClassVar[Form] = Form.TEXT
 
     def questions(self) -> Questions:
         """See ``Benchmark``."""

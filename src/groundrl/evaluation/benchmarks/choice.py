@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import (
@@ -53,17 +53,50 @@ def chosen(attempt: Attempt) -> frozenset[str]:
     return read_answer(said(attempt), attempt.sample.options) or frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrivingVQA(Published):
-    """Questions of a driving theory exam (arXiv 2501.04671): any number of options is right.
+class Choices:
+    """What benchmarks with options have in common.
 
     ``exam_score``: share of questions with exactly the right options. ``precision``, ``recall``,
     ``f1``: micro-averages over options. ``multi_acc``: exam score of the questions with more than
-    one right option. Only single questions with at most ``MAX_AREA`` pixels are asked.
+    one right option.
+    """
+
+    __slots__ = ()
+    form: ClassVar[Form] = Form.OPTIONS
+
+    def score(self, attempt: Attempt) -> dict[str, float]:
+        """Which options were chosen, and which should have been."""
+        picked, right = chosen(attempt), frozenset(attempt.sample.answers)
+        return {
+            "correct": float(picked == right),
+            "hits": float(len(picked & right)),
+            "chosen": float(len(picked)),
+            "right": float(len(right)),
+        }
+
+    def figures(self, answered: Sequence[Answered]) -> Figures:
+        """See the class."""
+        correct, right = column(answered, "correct"), column(answered, "right")
+        several = right > 1
+        return {
+            **share("exam_score", correct),
+            **precision_recall_f1(
+                column(answered, "hits"), column(answered, "chosen"), right, images(answered)
+            ),
+            **share("multi_acc", correct[several]),
+            "multi_n": float(several.sum()),
+            **share("unparsed", column(answered, "chosen") == 0),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrivingVQA(Choices, Published):
+    """Questions of a driving theory exam (arXiv 2501.04671): any number of options is right.
+
+    Only single questions with at most ``MAX_AREA`` pixels are asked.
     """
 
     split: str = "test"
-    form: Form = Form.OPTIONS
 
     def questions(self) -> Questions:
         """See ``Benchmark``."""
@@ -101,30 +134,6 @@ class DrivingVQA(Published):
             provenance=Provenance(dataset="drivingvqa", split=self.split, licence="MIT"),
         )
 
-    def score(self, attempt: Attempt) -> dict[str, float]:
-        """Which options were chosen, and which should have been."""
-        picked, right = chosen(attempt), frozenset(attempt.sample.answers)
-        return {
-            "correct": float(picked == right),
-            "hits": float(len(picked & right)),
-            "chosen": float(len(picked)),
-            "right": float(len(right)),
-        }
-
-    def figures(self, answered: Sequence[Answered]) -> Figures:
-        """See the class."""
-        correct, right = column(answered, "correct"), column(answered, "right")
-        several = right > 1
-        return {
-            **share("exam_score", correct),
-            **precision_recall_f1(
-                column(answered, "hits"), column(answered, "chosen"), right, images(answered)
-            ),
-            **share("multi_acc", correct[several]),
-            "multi_n": float(several.sum()),
-            **share("unparsed", column(answered, "chosen") == 0),
-        }
-
 
 def _rows(path: Path) -> list[Any]:
     content = read_json(path)
@@ -143,80 +152,98 @@ def _entities(row: Any) -> list[Grounding]:
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AOKVQA(Published):
-    """Questions that need knowledge of the world (arXiv 2206.01718).
+def _aokvqa(root: str | None, split: str) -> tuple[Asked, list[tuple[str, Any]]]:
+    """Where to look for pictures, and the rows with their places."""
+    file = f"**/aokvqa_v1p0_{split}.json"
+    download = Download(
+        name="A-OKVQA",
+        parts={
+            file: "https://prior-datasets.s3.us-east-2.amazonaws.com/aokvqa/aokvqa_v1p0.tar.gz",
+            COCO_FOLDERS: COCO_PLACE,
+        },
+    )
+    found = download.find(root)
+    path = found[file][0]
+    rows = [(f"{path}: record {index}", row) for index, row in enumerate(read_json(path))]
+    return Asked("A-OKVQA", Pictures(found[COCO_FOLDERS])), rows
 
-    With ``direct`` no options are shown, and an answer scores ``min(1, matches / 3)`` over the ten
-    given by people, compared by letters and digits; difficult questions are left out, as published.
-    Otherwise exactly the right one of four must be chosen.
-    """
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AOKVQA(Choices, Published):
+    """Questions that need knowledge of the world (arXiv 2206.01718); one of four options is right,
+    so that ``exam_score`` is the accuracy."""
 
     split: str = "val"
-    direct: bool = False
-
-    @property
-    def form(self) -> Form:
-        """Options, or words of the model's own."""
-        return Form.TEXT if self.direct else Form.OPTIONS
 
     def questions(self) -> Questions:
         """See ``Benchmark``."""
-        file = f"**/aokvqa_v1p0_{self.split}.json"
-        download = Download(
-            name="A-OKVQA",
-            parts={
-                file: "https://prior-datasets.s3.us-east-2.amazonaws.com/aokvqa/aokvqa_v1p0.tar.gz",
-                COCO_FOLDERS: COCO_PLACE,
-            },
-        )
-        found = download.find(self.root)
-        asked = Asked("A-OKVQA", Pictures(found[COCO_FOLDERS]))
-        for index, row in enumerate(read_json(found[file][0])):
-            where = f"{found[file][0]}: record {index}"
-            number, name = fields(row, ("image_id", "question_id"), where)
-            if self.direct and row.get("difficult_direct_answer"):
+        asked, rows = _aokvqa(self.root, self.split)
+        for where, row in rows:
+            number, name, question, choices, place = fields(
+                row, ("image_id", "question_id", "question", "choices", "correct_choice_idx"), where
+            )
+            image = asked.picture(name, f"{number:012d}.jpg")
+            options = distinct(choices)
+            if image is not None:
+                asked.add(
+                    Sample(
+                        id=name,
+                        image=image,
+                        question=question,
+                        options=options,
+                        answers=(options[place],),
+                        kind="choice",
+                        provenance=_source(self.split),
+                    )
+                )
+        return asked.questions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AOKVQADirect(Published):
+    """The same questions without options: ``score`` is the mean of ``min(1, matches / 3)`` over the
+    ten answers given by people, compared by letters and digits; difficult questions are left out,
+    as published. ``unparsed``: nothing was said."""
+
+    split: str = "val"
+    form: ClassVar[Form] = Form.TEXT
+
+    def questions(self) -> Questions:
+        """See ``Benchmark``."""
+        asked, rows = _aokvqa(self.root, self.split)
+        for where, row in rows:
+            number, name, question, texts = fields(
+                row, ("image_id", "question_id", "question", "direct_answers"), where
+            )
+            if row.get("difficult_direct_answer"):
                 continue
             image = asked.picture(name, f"{number:012d}.jpg")
             if image is not None:
-                asked.add(self._sample(row, image, where))
+                asked.add(
+                    Sample(
+                        id=name,
+                        image=image,
+                        question=question,
+                        answers=tuple(texts),
+                        kind="direct",
+                        provenance=_source(self.split),
+                    )
+                )
         return asked.questions()
-
-    def _sample(self, row: Any, image: ImageFile, where: str) -> Sample:
-        wanted = ("question_id", "question", "direct_answers" if self.direct else "choices")
-        name, question, texts = fields(row, wanted, where)
-        options: tuple[str, ...] = ()
-        answers: tuple[str, ...] = tuple(texts)
-        if not self.direct:
-            (place,) = fields(row, ("correct_choice_idx",), where)
-            options = distinct(texts)
-            answers = (options[place],)
-        return Sample(
-            id=name,
-            image=image,
-            question=question,
-            options=options,
-            answers=answers,
-            kind="direct" if self.direct else "choice",
-            provenance=Provenance(dataset="aokvqa", split=self.split, licence="Apache-2.0"),
-        )
 
     def score(self, attempt: Attempt) -> dict[str, float]:
         """See the class."""
-        if attempt.sample.options:
-            picked = chosen(attempt)
-            right = picked == frozenset(attempt.sample.answers)
-            return {"correct": float(right), "chosen": float(len(picked))}
         plain = normalise(said(attempt))
         matches = sum(normalise(answer) == plain for answer in attempt.sample.answers)
-        return {
-            "score": min(1.0, matches / MATCHES_FOR_FULL_MARKS),
-            "chosen": float(bool(plain)),
-        }
+        return {"score": min(1.0, matches / MATCHES_FOR_FULL_MARKS), "said": float(bool(plain))}
 
     def figures(self, answered: Sequence[Answered]) -> Figures:
-        """``acc`` with options, else ``score``; ``unparsed``: nothing was chosen or said."""
-        found = share("unparsed", column(answered, "chosen") == 0)
-        if "correct" in answered[0].scores:
-            return share("acc", column(answered, "correct")) | found
-        return mean("score", column(answered, "score"), images(answered)) | found
+        """See the class."""
+        return {
+            **mean("score", column(answered, "score"), images(answered)),
+            **share("unparsed", 1 - column(answered, "said")),
+        }
+
+
+def _source(split: str) -> Provenance:
+    return Provenance(dataset="aokvqa", split=split, licence="Apache-2.0")

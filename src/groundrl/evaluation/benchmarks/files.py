@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from groundrl.boxes import Box, Frame
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Questions
+from groundrl.evaluation.benchmarks.base import Form, Questions
 from groundrl.images import UnreadableImageError, opened, upright_size
 from groundrl.records import ImageFile, Sample
 
@@ -20,8 +20,26 @@ Number = int | float
 class Published:
     """A benchmark that is downloaded."""
 
+    form: ClassVar[Form]
+    told_by_lists: ClassVar[bool] = True
+    """Whether a JSON list of answers says all that scoring needs."""
+
     root: str | None = None
     """The folder of the download; None: not given, which is enough for recorded answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnseenImage:
+    """A picture that only its name is known of, as answers in a file mention it."""
+
+    key: str
+    width: int = 0
+    """0 when the file does not say."""
+    height: int = 0
+
+    def load(self) -> Any:
+        """Raises UserError: there is nothing to load."""
+        raise UserError(f"the picture {self.key} is not here")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import ClassVar
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class MMHal(Published):
     ``Sample.answers``: the people's answer, then what is in the picture.
     """
 
-    form: Form = Form.TEXT
+    form: ClassVar[Form] = Form.TEXT
 
     def questions(self) -> Questions:
         """See ``Benchmark``."""

@@ -4,7 +4,7 @@ import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Answered, Figures, Form, Questions
@@ -39,9 +39,9 @@ class RefCOCO(Published):
     dataset: Literal["refcoco", "refcoco+", "refcocog"]
     split: str
     """val, testA or testB; of refcocog val or test."""
-    partition: Literal["unc", "google", "umd"] = "unc"
+    partition: Literal["unc", "umd"] = "unc"
     """Who divided the pictures: unc; of refcocog umd."""
-    form: Form = Form.BOX
+    form: ClassVar[Form] = Form.BOX
 
     def questions(self) -> Questions:
         """See ``Benchmark``. Every expression is a question."""

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from groundrl.evaluation.benchmarks.base import (
     Answered,
@@ -69,10 +69,7 @@ class Statements:
 
     __slots__ = ()
 
-    @property
-    def form(self) -> Form:
-        """True or false."""
-        return Form.TRUE_FALSE
+    form: ClassVar[Form] = Form.TRUE_FALSE
 
     def score(self, attempt: Attempt) -> dict[str, float]:
         """See ``statement_scores``."""

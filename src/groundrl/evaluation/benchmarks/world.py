@@ -6,7 +6,7 @@ Scenes are held out by their seed, half of them tables and half of them streets.
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -113,7 +113,7 @@ def provenance(scene: Scene) -> Provenance:
 class WorldVQA(World):
     """Multiple choice, as in A-OKVQA and DrivingVQA: ``acc``, and ``<kind>/acc``."""
 
-    form: Form = Form.OPTIONS
+    form: ClassVar[Form] = Form.OPTIONS
 
     def questions(self) -> Questions:
         """See ``Benchmark``."""
@@ -138,7 +138,7 @@ class WorldVQA(World):
 class WorldREC(World):
     """Referring expressions, as in RefCOCO."""
 
-    form: Form = Form.BOX
+    form: ClassVar[Form] = Form.BOX
 
     def questions(self) -> Questions:
         """See ``Benchmark``."""
@@ -157,7 +157,7 @@ class WorldREC(World):
 class WorldPOPE(World):
     """Is it there? As in POPE: by class ("presence") and by colour and class ("exists")."""
 
-    form: Form = Form.YES_NO
+    form: ClassVar[Form] = Form.YES_NO
 
     def questions(self) -> Questions:
         """See ``Benchmark``."""
@@ -176,7 +176,7 @@ class WorldPOPE(World):
 class WorldMME(World):
     """Existence, count, position and colour, two questions each, as in MME."""
 
-    form: Form = Form.YES_NO
+    form: ClassVar[Form] = Form.YES_NO
 
     def questions(self) -> Questions:
         """One task per scene, the tasks in turn."""
@@ -268,7 +268,7 @@ class WorldRel3D(Statements, World):
 class WorldCaption(World):
     """Captions, as CHAIR judges them."""
 
-    form: Form = Form.TEXT
+    form: ClassVar[Form] = Form.TEXT
 
     def questions(self) -> Questions:
         """See ``Benchmark``; the right words are the classes that are there."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -107,7 +107,7 @@ class POPE(Published):
     """
 
     variant: Literal["random", "popular", "adversarial"]
-    form: Form = Form.YES_NO
+    form: ClassVar[Form] = Form.YES_NO
 
     def questions(self) -> Questions:
         """See ``Benchmark``."""
@@ -199,7 +199,9 @@ def _range(rows: np.ndarray) -> list[str]:
 class MME(Published):
     """14 tasks with two questions per picture, one with yes and one with no (``mme_figures``)."""
 
-    form: Form = Form.YES_NO
+    told_by_lists: ClassVar[bool] = False  # neither tasks nor pictures
+
+    form: ClassVar[Form] = Form.YES_NO
 
     def questions(self) -> Questions:
         """Lists ``<task>.txt`` of picture, question and Yes or No; pictures below ``<task>/``."""
