@@ -41,9 +41,13 @@ def test_resuming_with_another_config_lists_every_difference(tmp_path: Path) -> 
 
 
 def test_a_run_that_was_too_large_resumes_with_less_at_once(tmp_path: Path) -> None:
-    before = {**CONFIG, "rollout": {"max_rows": 128}, "concurrency": 64}
+    before = {**CONFIG, "rollout": {"tokens_per_batch": 4096}, "concurrency": 64}
     save_resolved(OmegaConf.create(before), tmp_path / "resolved.yaml")
-    after = {**CONFIG, "rollout": {"max_rows": 8}, "stage": {"sft": {"tokens_per_forward": 1024}}}
+    after = {
+        **CONFIG,
+        "rollout": {"tokens_per_batch": 512},
+        "stage": {"sft": {"tokens_per_forward": 1024}},
+    }
     after["concurrency"] = 8
     check_resume(OmegaConf.create(after), tmp_path)
 

@@ -79,8 +79,10 @@ def test_a_full_memory_is_told_with_what_to_lower(make_policy: MakePolicy, tmp_p
         def generate(self, *_: object) -> NoReturn:
             raise torch.OutOfMemoryError("tried to allocate 2 GiB")
 
-    sampler = Sampler(Full(max_rows=96), Sampling(), group_size=1)
-    with pytest.raises(UserError, match=r"2 GiB.*rollout\.max_rows \(now 96\), model\.max_pixels"):
+    sampler = Sampler(Full(tokens_per_batch=96), Sampling(), group_size=1)
+    with pytest.raises(
+        UserError, match=r"2 GiB.*rollout\.tokens_per_batch \(now 96\), model\.max_pixels"
+    ):
         held_out(make_policy(), sampler)(make_policy(), tmp_path, "x")
 
 

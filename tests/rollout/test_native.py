@@ -1,5 +1,6 @@
 """The native engine against transformers' generate, and the laws of its randomness."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from own_inputs import own_inputs
 from world_questions import world_samples
 
@@ -17,7 +20,7 @@ from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.cache import ROOM_STEP
-from groundrl.rollout.native import NativeEngine, cut, draw
+from groundrl.rollout.native import NativeEngine, batches, cut, draw
 from groundrl.rollout.randomness import uniforms
 from groundrl.rollout.sampler import Sampler
 
@@ -59,7 +62,7 @@ def test_completions_do_not_depend_on_the_batch_they_are_drawn_in(make_policy: M
     policy = make_policy(None)
     examples = policy.encode.examples(world_samples(4))
     together = Sampler(NativeEngine(), Sampling(max_tokens=10), group_size=3, seed=7)
-    apart = Sampler(NativeEngine(max_rows=3), Sampling(max_tokens=10), group_size=3, seed=7)
+    apart = Sampler(NativeEngine(tokens_per_batch=1), Sampling(max_tokens=10), group_size=3, seed=7)
     first = together(policy, examples, step=2).groups
     second = apart(policy, examples[::-1], step=2).groups[::-1]
     assert [[c.tokens for c in g.completions] for g in first] == [
@@ -68,6 +71,22 @@ def test_completions_do_not_depend_on_the_batch_they_are_drawn_in(make_policy: M
     third = together(policy, examples, step=3).groups
     assert first[0].completions[0].tokens != third[0].completions[0].tokens
     assert len({c.tokens for c in first[0].completions}) == 3
+
+
+@given(st.lists(st.integers(1, 50)), st.integers(0, 40), st.integers(1, 300))
+def test_a_batch_has_room_in_the_budget_or_is_one_prompt(
+    lengths: list[int], own: int, budget: int
+) -> None:
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    found = list(batches(order, lengths, own, budget))
+    assert [index for chosen in found for index in chosen] == order
+
+    def room(chosen: list[int]) -> int:
+        return len(chosen) * (max(lengths[i] for i in chosen) + own)
+
+    assert all(len(chosen) == 1 or room(chosen) <= budget for chosen in found)
+    for chosen, following in itertools.pairwise(found):  # none could have held one more
+        assert room([*chosen, following[0]]) > budget
 
 
 def test_a_completion_ends_with_the_end_token_or_is_truncated(make_policy: MakePolicy) -> None:

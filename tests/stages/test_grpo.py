@@ -282,9 +282,9 @@ class Full(NativeEngine):
 
 
 def test_a_full_memory_is_told_with_what_to_lower(make_policy: MakePolicy, tmp_path: Path) -> None:
-    module = grpo_module(make_policy(), engine=Full(max_rows=96))
+    module = grpo_module(make_policy(), engine=Full(tokens_per_batch=96))
     message = (
-        r"tried to allocate 2 GiB.*rollout\.max_rows \(now 96\), "
+        r"tried to allocate 2 GiB.*rollout\.tokens_per_batch \(now 96\), "
         r".*max_tokens \(now 8\), model\.max_pixels \(now "
     )
     with pytest.raises(UserError, match=message):

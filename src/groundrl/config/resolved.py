@@ -16,7 +16,9 @@ from groundrl.errors import UserError
 RESOLVED = "resolved.yaml"
 PER_RUN = frozenset({"output_dir", "resume", "hydra"})
 """Top-level keys that may differ between a run and its continuation."""
-LIMITS = frozenset({"tokens_per_forward", "max_rows", "budget", "at_once", "timeout", "retries"})
+LIMITS = frozenset(
+    {"tokens_per_forward", "tokens_per_batch", "budget", "at_once", "timeout", "retries"}
+)
 """Keys that may differ, too: they bound memory, money or patience and change no result."""
 PLACES = frozenset(
     {"cache_dir", "concurrency", "address", "workers", "num_cpus", "num_gpus", "task_size"}

@@ -27,7 +27,7 @@ from groundrl.policy.policy import Policy
 from groundrl.progress import ProgressLine
 from groundrl.records import RolloutGroup
 from groundrl.rewards.base import Attempt, RewardSum
-from groundrl.rollout.memory import pixel_option, rows_option, told_when_full
+from groundrl.rollout.memory import batch_option, pixel_option, told_when_full
 from groundrl.rollout.sampler import Sampler
 
 QUESTIONS_AT_ONCE = 128
@@ -116,7 +116,7 @@ def answers_to(
     own = [share(range(start, stop), rank(), world_size()) for start, stop in bounds]
     encoded = Encoded(source=source, encode=policy.encode)
     for examples in batches_of(encoded, own, num_workers):
-        with told_when_full(rows_option(sampler.engine) | pixel_option(policy)):
+        with told_when_full(batch_option(sampler.engine) | pixel_option(policy)):
             groups = sampler(policy, examples, step=0).groups if examples else ()
         shares = gathered(groups)
         yield [group for groups in shares for group in groups]

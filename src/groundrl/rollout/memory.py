@@ -19,9 +19,9 @@ def told_when_full(options: Mapping[str, object]) -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         lower = ", ".join(f"{name} (now {value})" for name, value in options.items())
         raise UserError(
-            f"out of memory ({error}): lower one of {lower}. tokens_per_forward and max_rows "
-            "change no result and may differ with resume=<run directory>; the others need a new "
-            "run"
+            f"out of memory ({error}): lower one of {lower}. tokens_per_forward and "
+            "tokens_per_batch change no result and may differ with resume=<run directory>; the "
+            "others need a new run"
         ) from error
 
 
@@ -31,6 +31,8 @@ def pixel_option(policy: Policy) -> dict[str, object]:
     return {"model.max_pixels": limit}
 
 
-def rows_option(engine: Engine) -> dict[str, object]:
-    """The option that bounds the completions that decode together, with its value."""
-    return {"rollout.max_rows": engine.max_rows} if isinstance(engine, NativeEngine) else {}
+def batch_option(engine: Engine) -> dict[str, object]:
+    """The option that bounds what is decoded together, with its value."""
+    if not isinstance(engine, NativeEngine):
+        return {}
+    return {"rollout.tokens_per_batch": engine.tokens_per_batch}

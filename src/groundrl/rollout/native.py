@@ -1,6 +1,6 @@
 """The native engine: prompts are prefilled once per group, then G completions decode together."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,11 +27,12 @@ class NativeEngine:
     max_model_len: int | None = None
     ahead: int = 0
 
-    def __init__(self, max_rows: int = 128, compile: bool = False) -> None:
-        """``max_rows``: completions that decode together; more cost memory, fewer cost speed.
+    def __init__(self, tokens_per_batch: int = 65536, compile: bool = False) -> None:
+        """``tokens_per_batch``: room for keys and values of the prompts that are read together and
+        of their completions, padding included; it bounds memory and changes no result.
         ``compile``: fuse the work of a token with ``torch.compile``, which takes a while at first.
         """
-        self.max_rows = max_rows
+        self.tokens_per_batch = tokens_per_batch
         # One compilation serves all numbers of rows, prompts and tokens above one.
         self._step: Step = torch.compile(next_logits, dynamic=True) if compile else next_logits
 
@@ -47,15 +48,30 @@ class NativeEngine:
         """A group when its last completion has ended, while others go on."""
         uniforms = draws.uniforms(sampling.max_tokens)
         seen = features()
-        at_once = max(1, self.max_rows // draws.group_size)
-        order = by_length(prompts)
-        for start in range(0, len(order), at_once):
-            chosen = order[start : start + at_once]
+        lengths = [len(prompt.prefix.tokens) for prompt in prompts]
+        own = draws.group_size * sampling.max_tokens
+        for chosen in batches(by_length(prompts), lengths, own, self.tokens_per_batch):
             rows = _prefill(
                 policy, [prompts[i] for i in chosen], [seen[i] for i in chosen], draws.group_size
             )
             for place, group in _decode(policy, rows, uniforms[chosen], sampling, self._step):
                 yield chosen[place], group
+
+
+def batches(
+    order: Iterable[int], lengths: Sequence[int], own: int, budget: int
+) -> Iterator[list[int]]:
+    """``order`` in runs of P prompts, ``P * (longest + own) <= budget``; or of one prompt."""
+    chosen: list[int] = []
+    longest = 0
+    for index in order:
+        longest = max(longest, lengths[index])
+        if chosen and (len(chosen) + 1) * (longest + own) > budget:
+            yield chosen
+            chosen, longest = [], lengths[index]
+        chosen.append(index)
+    if chosen:
+        yield chosen
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from groundrl.policy.policy import Policy, TokenLogprobs
 from groundrl.policy.prompt import Example
 from groundrl.rewards.base import RewardSum
 from groundrl.rollout.base import Engine
-from groundrl.rollout.memory import pixel_option, rows_option, told_when_full
+from groundrl.rollout.memory import batch_option, pixel_option, told_when_full
 from groundrl.rollout.sampler import Drawing, Rollout, Sampler
 from groundrl.stages.ahead import Ahead
 from groundrl.stages.base import Stage
@@ -231,7 +231,7 @@ class GRPOModule(Stage):
 
     def rollout_memory(self) -> dict[str, object]:
         """Options on which the memory of a rollout depends, with their values."""
-        return rows_option(self.sampler.engine) | self.lengths()
+        return batch_option(self.sampler.engine) | self.lengths()
 
     def update_memory(self) -> dict[str, object]:
         """Options on which the memory of an update depends, with their values."""
