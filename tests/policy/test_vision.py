@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from families import build
 from world_questions import world_samples
 
+from groundrl.boxes import Frame
 from groundrl.policy.policy import Policy
 from groundrl.policy.vision import VisionFeatures, VisionStore
+from groundrl.prompts import PromptTemplate
 
 MakePolicy = Callable[..., Policy]
 FEATURES = VisionFeatures(tokens=torch.ones(2, 3), deepstack=())
@@ -92,6 +95,22 @@ def test_another_tower_image_or_precision_is_another_entry(
     with torch.autocast("cpu", torch.bfloat16):
         first.features([prompts[0]])
     assert len(seen) == 1
+
+
+@torch.no_grad()
+def test_equal_weights_in_another_arrangement_are_another_entry(tmp_path: Path) -> None:
+    found = []
+    for layers in ([1], [0, 1]):
+        for store in (VisionStore(tmp_path), None):
+            vlm, processor = build("qwen2_5_vl")
+            vlm.config.vision_config.fullatt_block_indexes = layers
+            vlm.model.visual.fullatt_block_indexes = layers  # pyright: ignore
+            template = PromptTemplate()
+            policy = Policy(vlm, processor, template, Frame.PERMILLE, vision_store=store)
+            found.append(policy.features([policy.encode(world_samples(1)[0])]))
+    assert same(found[0], found[1])
+    assert same(found[2], found[3])
+    assert not same(found[0], found[2])
 
 
 def test_equal_bytes_of_another_shape_or_type_are_another_entry(

@@ -11,7 +11,8 @@ from groundrl.config.literals import placeholder
 from groundrl.config.overlays import overlay_conflicts
 from groundrl.config.problems import join, raise_all
 from groundrl.config.signatures import SUPPLIED, argument_types, check_signature
-from groundrl.config.tree import Hole, find_targets, plain_tree
+from groundrl.config.tree import Hole, Target, find_targets, plain_tree
+from groundrl.errors import UserError
 
 
 def check_config(cfg: DictConfig) -> None:
@@ -32,12 +33,25 @@ def check_config(cfg: DictConfig) -> None:
         for path in _holes(tree, "")
         for annotation in [annotations.get(path)]
     ]
-    problems += [problem for target in targets for problem in check_signature(target)]
+    problems += [problem for target in targets for problem in _check_target(target)]
     problems += cross_checks(tree)
     hydra = _hydra_node(cfg)
     if hydra is not None:
         problems += overlay_conflicts(hydra)
     raise_all(problems, "The config")
+
+
+def _check_target(target: Target) -> list[str]:
+    """What its signature says of its arguments and, of numbers that it would refuse only when the
+    weights are loaded, what it says itself."""
+    problems = check_signature(target)
+    if problems or target.name != "groundrl.rollout.base.Sampling":
+        return problems
+    try:
+        target.call(**{k: v for k, v in target.arguments.items() if not isinstance(v, Hole)})
+    except UserError as error:
+        return [str(error).replace("sampling.", f"{target.path}.")]
+    return []
 
 
 def _hydra_node(cfg: DictConfig) -> Any:

@@ -1,10 +1,13 @@
 """Image features: the tower looks at an image once, and a store remembers it for other runs."""
 
+import errno
 import hashlib
+import json
 import os
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +32,10 @@ ABANDONED = 3600.0
 """Seconds after which nobody is writing a file any more."""
 KEPT_SHARE = 0.9
 """Of ``max_gb``, when room has to be made."""
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""What writing into somebody else's folder, or a disk that is read only, ends in."""
+NO_TOWER = ("text_config", "quantization_config", "transformers_version", "_name_or_path")
+"""Entries of a model's config that its tower does not depend on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +49,10 @@ class VisionFeatures:
 
 
 class VisionStore:
-    """One file per image, named by the pixels that the tower reads and by its weights.
+    """One file per image, named by the pixels that the tower reads and by what it computes.
 
-    Several processes may share the folder: files appear and disappear as a whole. Beyond ``max_gb``
-    those that were not read for the longest time go first.
+    Several processes and users may share the folder: files appear and disappear as a whole. Beyond
+    ``max_gb`` those that were not read for the longest time go first.
     """
 
     def __init__(self, folder: Path | str, max_gb: float = 20.0) -> None:
@@ -54,7 +61,7 @@ class VisionStore:
         self._writes = 0
 
     def path(self, image: PromptImage, tower: str) -> Path:
-        """The file of the image; ``tower`` names weights and precision."""
+        """The file of the image; ``tower`` names weights, config and precision."""
         digest = hashlib.blake2b(tower.encode(), digest_size=16)
         for name, tensor in sorted(image.pixels.items()):
             digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
@@ -63,17 +70,21 @@ class VisionStore:
         return self.folder / name[:2] / f"{name}.safetensors"
 
     def read(self, path: Path, device: torch.device) -> VisionFeatures | None:
-        """Features, or None where nobody has written them."""
+        """Features, or None where nobody has written any that this user may read."""
         try:
             tensors = load(path.read_bytes())
-            os.utime(path)
-        except (FileNotFoundError, SafetensorError):  # gone in between, or cut off with the power
+        except (FileNotFoundError, PermissionError):
             return None
+        except SafetensorError:  # cut off with the power
+            return None
+        with suppress(FileNotFoundError, PermissionError):  # gone in between, or somebody else's
+            os.utime(path)
         tokens, *deepstack = (tensors[str(i)].to(device) for i in range(len(tensors)))
         return VisionFeatures(tokens=tokens, deepstack=tuple(deepstack))
 
     def write(self, path: Path, features: VisionFeatures) -> None:
-        """Keep features for others; a full disk costs a warning, not the run."""
+        """Keep features for others; a full disk, or one that this user may not write to, costs a
+        warning, not the run."""
         tensors = (features.tokens, *features.deepstack)
         content = save({str(i): tensor.cpu().contiguous() for i, tensor in enumerate(tensors)})
         try:
@@ -84,12 +95,14 @@ class VisionStore:
                 partial.write_bytes(content)
                 partial.replace(path)
             except OSError:
-                partial.unlink(missing_ok=True)
+                removed(partial)
                 raise
         except OSError as error:
-            if not is_disk_full(error):
+            if not (is_disk_full(error) or error.errno in FORBIDDEN):
                 raise
-            warnings.warn(f"no space left for vision features in {self.folder}", stacklevel=2)
+            warnings.warn(
+                f"vision features are not kept in {self.folder}: {error.strerror}", stacklevel=2
+            )
         if self._writes % SCAN_EVERY == 0:
             self._make_room()
         self._writes += 1
@@ -99,20 +112,29 @@ class VisionStore:
         for path in self.folder.glob("*/*"):
             try:
                 stat = path.stat()
-            except FileNotFoundError:  # another process made room
+            except (FileNotFoundError, PermissionError):  # another process made room; not ours
                 continue
             if path.suffix != ".partial":
                 files.append((stat, path))
             elif time.time() - stat.st_mtime > ABANDONED:
-                path.unlink(missing_ok=True)
+                removed(path)
         size = sum(stat.st_size for stat, _ in files)
         if size <= self.max_bytes:
             return
         for stat, path in sorted(files, key=lambda file: file[0].st_mtime):
-            path.unlink(missing_ok=True)
-            size -= stat.st_size
+            if removed(path):
+                size -= stat.st_size
             if size <= KEPT_SHARE * self.max_bytes:
                 return
+
+
+def removed(path: Path) -> bool:
+    """Whether the file is gone; somebody else's may have to stay."""
+    try:
+        path.unlink(missing_ok=True)
+    except PermissionError:
+        return False
+    return True
 
 
 def vision_store(cache_dir: str | None, max_gb: float = 20.0) -> VisionStore | None:
@@ -143,7 +165,7 @@ class VisionTower:
         device = self.vlm.device
         autocast = torch.is_autocast_enabled(device.type)
         precision = torch.get_autocast_dtype(device.type) if autocast else None
-        paths = [self.store.path(image, f"{self._fingerprint} {precision}") for image in images]
+        paths = [self.store.path(image, f"{self._name} {precision}") for image in images]
         found = {path: self.store.read(path, device) for path in paths}
         new = {path: x for path, x in zip(paths, images, strict=True) if found[path] is None}
         if new:
@@ -153,8 +175,13 @@ class VisionTower:
         return [features for path in paths if (features := found[path]) is not None]
 
     @cached_property
-    def _fingerprint(self) -> int:
-        return fingerprint(tower_parameters(self.vlm, self.spec))
+    def _name(self) -> str:
+        """Weights, and all of the config but the language model's: equal weights compute other
+        features with other windows, layers or scales."""
+        config = self.vlm.config.to_dict()
+        own = {key: value for key, value in config.items() if key not in NO_TOWER}
+        text = json.dumps(own, sort_keys=True, default=str)
+        return f"{fingerprint(tower_parameters(self.vlm, self.spec))} {text}"
 
     def _look_at(self, images: list[PromptImage]) -> list[VisionFeatures]:
         """Images that can be stacked share a pass."""
