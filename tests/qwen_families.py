@@ -104,6 +104,7 @@ def qwen3_vl() -> tuple[PreTrainedModel, Processor]:
         Qwen3VLVideoProcessor,
         patch=16,
         vision=TOWER | {"num_position_embeddings": 64, "deepstack_visual_indexes": [0]},
+        text={"rope_parameters": ROPE | {"mrope_interleaved": True}},  # vLLM reads it
     )
 
 

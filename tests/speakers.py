@@ -47,7 +47,7 @@ class Speaker(BaseHTTPRequestHandler):
         """Load an adapter, or unload it; refuses what vLLM refuses."""
         loads = self.path == "/v1/load_lora_adapter"
         if loads and self.refuses_adapters:
-            self.answer(400, {"error": "LoRA rank 4 is greater than max_lora_rank 2"})
+            self.answer(500, {"error": "LoRA rank 4 is greater than max_lora_rank 2"})
         elif loads and name in self.adapters:
             self.answer(400, {"error": f"The lora adapter '{name}' has already been loaded."})
         elif loads:

@@ -14,11 +14,13 @@ from urllib.request import urlopen
 import pytest
 import torch
 from families import build
+from stages.stage_runs import grpo_module, logged, train, weights
 from world_questions import with_context, world_samples
 
 from groundrl.chat.base import Request
 from groundrl.chat.server import ServedModel
 from groundrl.errors import UserError
+from groundrl.losses import PolicyLoss
 from groundrl.policy.adapter import Adapter
 from groundrl.policy.layout import Branch
 from groundrl.policy.load import load_policy
@@ -42,13 +44,16 @@ CPU = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
 GREEDY = Sampling(max_tokens=16, temperature=0.0)
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("qwen2_5_vl")
-    vlm, processor = build("qwen2_5_vl")
+def saved(family: str, folder: Path) -> Path:
+    vlm, processor = build(family)
     vlm.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return saved("qwen2_5_vl", tmp_path_factory.mktemp("qwen2_5_vl"))
 
 
 @pytest.fixture
@@ -107,6 +112,7 @@ def _in_this_process() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def engine() -> VLLMEngine:
+    """For the first tests of this file: another engine in this process ends it."""
     return VLLMEngine(max_model_len=512, enforce_eager=True)
 
 
@@ -139,9 +145,31 @@ def test_more_prompts_than_vllm_reads_in_one_pass(engine: VLLMEngine, policy: Po
     assert len(rollout.groups) == 60
 
 
+def test_a_policy_learns_from_what_vllm_samples(
+    engine: VLLMEngine, policy: Policy, tmp_path: Path
+) -> None:
+    before = weights(policy)
+    frozen = policy.base_fingerprint()
+    loss = PolicyLoss(importance_cap=2.0)
+    train(grpo_module(policy, engine=engine, loss=loss, lr=1e-2), tmp_path)
+    gaps = logged(tmp_path)["policy/sampler_gap"]
+    assert set(gaps) == {1, 2, 3, 4}
+    assert max(gaps.values()) < 1e-3  # vLLM has the adapter of each step
+    assert all((weights(policy)[name] != old).any() for name, old in before.items())
+    assert policy.base_fingerprint() == frozen
+
+
 def test_vllm_in_process_speaks_for_a_base_without_adapter(base: Policy) -> None:
     engine = VLLMEngine(max_model_len=512, enforce_eager=True)
     assert tokens(roll(engine, base, GREEDY)) == tokens(roll(NativeEngine(), base, GREEDY))
+
+
+@pytest.mark.parametrize("family", ["qwen3_vl", "internvl"])
+def test_vllm_speaks_for_adapters_of_other_families(family: str, tmp_path: Path) -> None:
+    policy = load_policy(
+        str(saved(family, tmp_path)), "permille", PromptTemplate(), Adapter(rank=8, alpha=16)
+    )
+    check_engine(VLLMEngine(max_model_len=512, enforce_eager=True), policy)
 
 
 @dataclass

@@ -151,7 +151,7 @@ def test_a_server_that_refuses_is_told_with_the_command_to_start_it(
         ({"root": "/elsewhere/other"}, "serves /elsewhere/other, and the policy is /models/tiny"),
         ({"tokens": [1, 2]}, "as 2 tokens that are not the policy's"),
         ({"raw_logprobs": True}, r"before temperature.*--logprobs-mode processed_logprobs"),
-        ({"refuses_adapters": True}, r"refuses \(400\): .*max_lora_rank 2.*--max-lora-rank"),
+        ({"refuses_adapters": True}, r"fails \(500\): .*max_lora_rank 2.*--max-lora-rank"),
     ],
 )
 def test_a_server_that_cannot_speak_for_the_policy_is_told(
