@@ -158,16 +158,37 @@ def test_another_prompt_is_another_judge(tmp_path: Path) -> None:
     chat = ServedModel("m", ["http://127.0.0.1:9/v1"])
     path = tmp_path / "prompt"
     plain = ChatJudge(chat=chat)
-    with pytest.raises(UserError, match="no such file"):
-        _ = ChatJudge(chat=chat, prompt_file=str(path)).name
-    path.write_text("Is {answer} it?")
-    with pytest.raises(UserError, match=r"is no prompt: write {question}"):
-        _ = ChatJudge(chat=chat, prompt_file=str(path)).name
     path.write_text("{question} {options} {reasoning} {answer}")
     own = ChatJudge(chat=chat, prompt_file=str(path))
     assert own.name != plain.name
     assert own.rater.name == plain.rater.name
     path.write_text("Contents {} Question {} Truth {} Said {}")
-    rating = ChatJudge(chat=chat, prompt_file=str(path))
+    rating = ChatJudge(chat=chat, rating_prompt_file=str(path))
     assert rating.name == plain.name
     assert rating.rater.name != plain.rater.name
+
+
+@pytest.mark.parametrize(
+    ("option", "content", "told"),
+    [
+        ("prompt_file", None, "no such file"),
+        (
+            "prompt_file",
+            b"Is {answer} it?",
+            "write {question}, {options}, {reasoning} and {answer}",
+        ),
+        ("prompt_file", b"{} {} {} {}", "write {question}"),
+        ("rating_prompt_file", None, "no such file"),
+        ("rating_prompt_file", b"{} {} {}", "it has 3 of these"),
+        ("rating_prompt_file", b"{} {} {} {} \xe9", "no text in UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_prompt_is_told_before_anything_is_asked(
+    tmp_path: Path, option: str, content: bytes | None, told: str
+) -> None:
+    path = tmp_path / "prompt"
+    if content is not None:
+        path.write_bytes(content)
+    files = {option: str(path)}
+    with pytest.raises(UserError, match=rf"judge.{option}=.*{told}"):
+        ChatJudge(chat=ServedModel("m", ["http://127.0.0.1:9/v1"]), **files)

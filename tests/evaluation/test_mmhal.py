@@ -100,7 +100,7 @@ def test_the_official_prompt_is_filled_in_its_order(tmp_path: Path) -> None:
     file.write_text("Contents {}\nQuestion {}\nTruth {}\nSaid {}\n{rules}")
     with chat_server(the_number) as served:
         chat = ServedModel("m", [served.url])
-        rater = ChatJudge(chat=chat, prompt_file=str(file)).rater
+        rater = ChatJudge(chat=chat, rating_prompt_file=str(file)).rater
         (one,) = answers(benchmark, benchmark.questions().samples[:1])
         rater([benchmark.to_rate(one.attempt)])
     expected = "Contents Door, Tree\nQuestion What is 0?\nTruth It is 0.\nSaid Answered 0\n{rules}"

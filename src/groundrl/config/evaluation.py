@@ -15,11 +15,11 @@ from groundrl.errors import UserError
 from groundrl.evaluation.asking import Respondent
 from groundrl.evaluation.benchmarks.base import Benchmark
 from groundrl.evaluation.chat_judge import ChatJudge
-from groundrl.evaluation.judges import Judge, read_judgement
-from groundrl.evaluation.kept import Kept
+from groundrl.evaluation.judges import Case, Judgement, read_judgement
+from groundrl.evaluation.kept import Judging, Kept
 from groundrl.evaluation.labels import Labels, read_labels
 from groundrl.evaluation.notation import Notation
-from groundrl.evaluation.ratings import Rater, rating_of
+from groundrl.evaluation.ratings import RatedAnswer, Rating, rating_of
 from groundrl.evaluation.recorded import read_predictions
 from groundrl.grammar import get_grammar
 from groundrl.rollout.sampler import Sampler
@@ -79,11 +79,13 @@ def build_evaluation(cfg: DictConfig, run_dir: Path) -> Evaluation | Comparison:
     )
 
 
-def _judges(cfg: DictConfig) -> tuple[Judge | None, Rater | None]:
+def _judges(
+    cfg: DictConfig,
+) -> tuple[Judging[Case, Judgement] | None, Judging[RatedAnswer, Rating] | None]:
     """Of reasoning, and of answers that are rated; both keep what they say in one file."""
     if "judge" not in cfg:  # nothing was chosen
         return None, None
-    judge: Judge = make(cfg.judge)
+    judge: Judging[Case, Judgement] = make(cfg.judge)
     path = Path(cfg.judgements).expanduser()
     kept = Kept(judge=judge, path=path, read=read_judgement)
     if not isinstance(judge, ChatJudge):

@@ -57,6 +57,8 @@ sentences. Then end with one line "Rating: n", where n is
 1 when it invents something and tells part of it;
 0 when it invents something and tells nothing useful."""
 _PLACE = re.compile(r"\{(question|options|reasoning|answer)\}")
+RATING_PLACES = 4
+"""Contents, question, right answer and answer, each ``{}``, as MMHal-Bench has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +68,13 @@ class ChatJudge:
 
     chat: ChatModel
     prompt_file: str | None = None
-    """Another prompt: for judgements, with {question}, {options}, {reasoning} and {answer}; or for
-    ratings, with four {} for contents, question, right answer and answer, as MMHal-Bench has it."""
+    """Another prompt, with {question}, {options}, {reasoning} and {answer}."""
+    rating_prompt_file: str | None = None
+    """Another prompt for answers that are rated, with four {}: ``RATING_PLACES``."""
+
+    def __post_init__(self) -> None:
+        """Raises UserError for a file that is no prompt, before anything is asked."""
+        _ = self.name, self.rater.name
 
     @property
     def name(self) -> str:
@@ -77,7 +84,7 @@ class ChatJudge:
     @property
     def rater(self) -> "ChatRater":
         """The same model as judge of answers that are rated."""
-        return ChatRater(chat=self.chat, prompt_file=self.prompt_file)
+        return ChatRater(chat=self.chat, prompt_file=self.rating_prompt_file)
 
     def __call__(self, cases: Sequence[Case]) -> list[Judgement | None]:
         """Raises UserError when the model refuses."""
@@ -87,8 +94,16 @@ class ChatJudge:
         return [None if reply is None else _judgement(reply.text) for reply in replies]
 
     def _prompt(self) -> str:
-        text = _of_user(self.prompt_file)
-        return PROMPT if text is None or _rates(text) else text
+        if self.prompt_file is None:
+            return PROMPT
+        typed = f"judge.prompt_file={self.prompt_file}"
+        text = _read(typed, self.prompt_file)
+        if set(_PLACE.findall(text)) != set(PLACES):
+            raise UserError(
+                f"{typed}: write {{question}}, {{options}}, {{reasoning}} and {{answer}} where "
+                "these belong"
+            )
+        return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +112,7 @@ class ChatRater:
 
     chat: ChatModel
     prompt_file: str | None = None
-    """See ``ChatJudge``."""
+    """``ChatJudge.rating_prompt_file``."""
 
     @property
     def name(self) -> str:
@@ -119,8 +134,16 @@ class ChatRater:
         ]
 
     def _prompt(self) -> str:
-        text = _of_user(self.prompt_file)
-        return text if text is not None and _rates(text) else RATING_PROMPT
+        if self.prompt_file is None:
+            return RATING_PROMPT
+        typed = f"judge.rating_prompt_file={self.prompt_file}"
+        text = _read(typed, self.prompt_file)
+        if text.count("{}") != RATING_PLACES:
+            raise UserError(
+                f"{typed}: write {{}} where contents, question, right answer and answer belong, in "
+                f"this order: it has {text.count('{}')} of these"
+            )
+        return text
 
 
 def _named(chat: ChatModel, prompt: str) -> str:
@@ -128,25 +151,14 @@ def _named(chat: ChatModel, prompt: str) -> str:
     return f"{chat.name} {digest}"
 
 
-def _of_user(file: str | None) -> str | None:
-    """Raises UserError for a file that is no prompt of either kind."""
-    if file is None:
-        return None
+def _read(typed: str, file: str) -> str:
     path = Path(file).expanduser()
     if not path.is_file():
-        raise UserError(f"judge.prompt_file={path}: no such file")
-    text = path.read_text(encoding="utf-8")
-    if not _rates(text) and set(_PLACE.findall(text)) != set(PLACES):
-        raise UserError(
-            f"judge.prompt_file={path} is no prompt: write {{question}}, {{options}}, "
-            "{reasoning} and {answer} into one for judgements; four {} (contents, question, right "
-            "answer, answer) into one for ratings"
-        )
-    return text
-
-
-def _rates(prompt: str) -> bool:
-    return prompt.count("{}") == 4
+        raise UserError(f"{typed}: no such file")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{typed} is no text in UTF-8: {error}") from error
 
 
 def _filled(prompt: str, one: Case) -> str:

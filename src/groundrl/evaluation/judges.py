@@ -4,11 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
 from groundrl.evaluation.benchmarks.base import Answered, Figures, said, share
+from groundrl.evaluation.kept import Judging
 from groundrl.grammar.answers import normalise, read_answer
 from groundrl.records import Grounding
 from groundrl.rewards.base import Attempt
@@ -45,20 +46,6 @@ class Judgement:
     aligned: bool
     flaw: Flaw
     reason: str
-
-
-@runtime_checkable
-class Judge(Protocol):
-    """Judges cases."""
-
-    @property
-    def name(self) -> str:
-        """What its judgements depend on: they are only used again under the same name."""
-        ...
-
-    def __call__(self, cases: Sequence[Case]) -> list[Judgement | None]:
-        """A judgement of each case; None where the judge could not be reached."""
-        ...
 
 
 def case(attempt: Attempt) -> Case:
@@ -164,7 +151,9 @@ def read_judgement(row: Mapping[str, Any]) -> Judgement:
     return Judgement(aligned=row["aligned"], flaw=Flaw(row["flaw"]), reason=str(row["reason"]))
 
 
-def alignment(judge: Judge, answered: Sequence[Answered]) -> tuple[Figures, dict[str, bool]]:
+def alignment(
+    judge: Judging[Case, Judgement], answered: Sequence[Answered]
+) -> tuple[Figures, dict[str, bool]]:
     """``alignment``: share of judged answers that follow from their reasoning; ``flaw_<kind>``:
     shares; ``unjudged``: answers that the judge was not reached for. And the verdicts by id."""
     found = judge([case(one.attempt) for one in answered])

@@ -25,8 +25,13 @@ class Judging(Protocol[C_in, V_out]):
     """Whoever has verdicts on cases; both are dataclasses."""
 
     @property
-    def name(self) -> str: ...
-    def __call__(self, cases: Sequence[C_in]) -> Sequence[V_out | None]: ...
+    def name(self) -> str:
+        """What the verdicts depend on: they are only used again under the same name."""
+        ...
+
+    def __call__(self, cases: Sequence[C_in]) -> Sequence[V_out | None]:
+        """The verdict on each case; None where nobody could be reached."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

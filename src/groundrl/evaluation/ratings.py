@@ -1,13 +1,14 @@
 """Answers that a judge rates from 0 to 6: who offers them, how a rating is read and kept."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Answered, Benchmark
+from groundrl.evaluation.kept import Judging
 from groundrl.rewards.base import Attempt
 
 BEST = 6
@@ -36,17 +37,6 @@ class Rating:
 
 
 @runtime_checkable
-class Rater(Protocol):
-    """Rates answers."""
-
-    @property
-    def name(self) -> str: ...
-    def __call__(self, cases: Sequence[RatedAnswer]) -> list[Rating | None]:
-        """A rating of each; None where the rater could not be reached."""
-        ...
-
-
-@runtime_checkable
 class Rated(Protocol):
     """A benchmark whose answers are rated."""
 
@@ -72,7 +62,7 @@ def rating_of(row: Mapping[str, Any]) -> Rating:
 def rated(
     benchmarks: Mapping[str, Benchmark],
     answers: Mapping[str, list[Answered]],
-    rater: Rater | None,
+    rater: Judging[RatedAnswer, Rating] | None,
 ) -> dict[str, list[Answered]]:
     """The answers, those of ``Rated`` benchmarks with the score "rating" where the rater was
     reached. Raises UserError when somebody is to rate and nobody does."""

@@ -13,11 +13,12 @@ from groundrl.evaluation.answer_record import keep_pictures
 from groundrl.evaluation.asking import PREDICTIONS, Respondent, answered, ask, prediction
 from groundrl.evaluation.benchmarks.base import Answered, Benchmark, Figures, Questions, summary
 from groundrl.evaluation.benchmarks.files import UnseenImage
-from groundrl.evaluation.judges import Judge, alignment
+from groundrl.evaluation.judges import Case, Judgement, alignment
+from groundrl.evaluation.kept import Judging
 from groundrl.evaluation.labels import Labels, agreement
 from groundrl.evaluation.matching import match_recorded
 from groundrl.evaluation.notation import Notation, other_frames
-from groundrl.evaluation.ratings import Rated, Rater, keep_scores, rated
+from groundrl.evaluation.ratings import Rated, RatedAnswer, Rating, keep_scores, rated
 from groundrl.evaluation.recorded import Recorded
 from groundrl.parallel import is_first
 from groundrl.records import Sample
@@ -45,9 +46,9 @@ class Evaluation:
     benchmarks: Mapping[str, Benchmark]
     source: Respondent | Recording
     run_dir: Path
-    judge: Judge | None
+    judge: Judging[Case, Judgement] | None
     """Says whether answers follow from their reasoning; None: nobody does."""
-    rater: Rater | None
+    rater: Judging[RatedAnswer, Rating] | None
     """Rates the answers to benchmarks that ask for it; None: nobody does."""
     labels: Labels | None
     """What people said of the same answers."""
