@@ -14,6 +14,7 @@ PACKAGE = ROOT / "src" / "groundrl"
 ORDER = (
     {
         "errors",
+        "identity",
         "metrics",
         "progress",
         "parallel",

@@ -90,3 +90,43 @@ def test_a_spent_budget_ends_a_run_with_what_is_finished_and_counts_on(tmp_path:
     assert last["cost"] == pytest.approx((PER_CAPTION + PER_VERDICT) * last["captions"])
     assert f"cost {last['cost']:.2f}" in (run / "report.html").read_text()
     assert "unfinished" not in last
+
+
+def test_teacher_and_verifier_behind_a_server_make_the_data(tmp_path: Path) -> None:
+    broken: list[Body] = []
+
+    def reply(body: Body) -> str:
+        if not broken and is_teacher(body):
+            broken.append(body)
+            return '{"caption": "There is'
+        return answer(body)
+
+    with chat_server(reply) as served:
+        servers = [
+            f"{role}.chat.{what}"
+            for role in ("teacher", "verifier")
+            for what in (f"model={role}-model", f"urls=[{served.url}]")
+        ]
+        chosen = [*CHOSEN, "teacher=vllm_server", "verifier=vllm_server", "verifier.sees=false"]
+        chosen += [*servers, f"cache_dir={tmp_path}/cache"]
+        result = synthesize(*chosen, f"output_dir={tmp_path}/run")
+        assert result.returncode == 0, result.stderr
+        asked = len(served.bodies)
+        result = synthesize(*chosen, f"output_dir={tmp_path}/again")
+        assert result.returncode == 0, result.stderr
+        assert len(served.bodies) == asked
+    for body in served.bodies:
+        content = body["messages"][0]["content"]
+        assert body["model"] == ("teacher-model" if is_teacher(body) else "verifier-model")
+        assert isinstance(content, list) == is_teacher(body)
+    found = figures(tmp_path / "run")
+    assert asked == 2 * found["captions"] + 1
+    assert (found["tokens"], found["cost"]) == (10 * asked, 0.0)
+    assert found["verdicts/verifier/keep"] == found["captions"]
+    lines = (tmp_path / "run" / "pictures.jsonl").read_text()
+    assert (tmp_path / "again" / "pictures.jsonl").read_text() == lines
+    made_by = json.loads(lines.splitlines()[0])["made_by"]
+    assert made_by["captions"].startswith('teacher-model teacher prompt="')
+    assert made_by["verdicts"].startswith('verifier-model verifier prompt="')
+    assert "sees=false max_side=1024 seed=0" in made_by["verdicts"]
+    assert (tmp_path / "run" / "train.jsonl").read_text()

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from test_run import synthesis
 
 from groundrl.boxes import iou
+from groundrl.data.datasets import sample_file
 from groundrl.data.yolo import read_yolo
 from groundrl.errors import UserError
 from groundrl.synthesis.annotate import Annotator
@@ -16,6 +18,7 @@ from groundrl.synthesis.detectors.given import GivenDetector
 from groundrl.synthesis.pictures import FolderPictures
 from groundrl.synthesis.records import Region
 from groundrl.synthesis.teachers.world import WorldTeacher
+from groundrl.synthesis.writing import SPLITS
 
 SHARED = Path(__file__).parents[3] / "shared/data/coco"
 needs_photographs = pytest.mark.skipif(
@@ -114,6 +117,33 @@ def test_equal_pixels_under_two_names_have_boxes_of_their_own(tmp_path: Path) ->
     assert known.annotated is not None
     assert outcome.annotated is not None
     assert (len(known.annotated.regions), len(outcome.annotated.regions)) == (1, 0)
+
+
+def test_licences_of_pictures_stand_in_their_samples_and_in_the_card(tmp_path: Path) -> None:
+    labels, images = coco(tmp_path)
+    save(images / "c.jpg")
+    content = json.loads(labels.read_text())
+    licences = [{"id": 4, "name": "CC BY 2.0"}, {"id": 5, "name": "no | rights"}, "broken"]
+    for row, licence in zip(content["images"], (4, 5), strict=True):
+        row["license"] = licence
+    content["images"].append({"id": 3, "file_name": "c.jpg", "license": ["odd"]})
+    labels.write_text(json.dumps(content | {"licenses": licences}))
+    run = synthesis(
+        tmp_path / "out" / "run",
+        detector=GivenDetector(str(labels), str(images)),
+        pictures=FolderPictures(images),
+    )
+    assert run.run() == 0
+    lines = (run.run_dir / "pictures.jsonl").read_text().splitlines()
+    found = {row["id"]: row["licence"] for row in map(json.loads, lines)}
+    assert found == {"a.jpg": "CC BY 2.0", "b.jpg": "no | rights", "c.jpg": "CC0"}
+    files = [sample_file(run.run_dir / f"{split}.jsonl").samples for split in SPLITS]
+    of_samples = {s.id[:5]: s.provenance.licence for file in files for s in file}
+    assert of_samples
+    assert of_samples == {name: found[name] for name in of_samples}
+    card = (run.run_dir / "README.md").read_text()
+    assert "CC BY 2.0 or CC0 or no \\| rights." in card
+    assert "| CC BY 2.0 | 1 |\n| CC0 | 1 |\n| no \\| rights | 1 |\n" in card
 
 
 def test_its_name_changes_with_a_box(tmp_path: Path) -> None:

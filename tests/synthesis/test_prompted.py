@@ -15,11 +15,14 @@ from PIL import Image
 from groundrl.boxes import Box, Frame
 from groundrl.chat.server import ServedModel
 from groundrl.chat.spending import Price, Spending
+from groundrl.identity import digest
 from groundrl.records import ImageFile
 from groundrl.synthesis.asking import AGAIN, TRIES
 from groundrl.synthesis.base import Teacher, Verifier, View
 from groundrl.synthesis.records import Crop, Decision, ErrorKind, Picture, Region
+from groundrl.synthesis.teachers import prompted as prompted_teacher
 from groundrl.synthesis.teachers.prompted import PromptedTeacher, read_caption
+from groundrl.synthesis.verifiers import prompted as prompted_verifier
 from groundrl.synthesis.verifiers.prompted import GROWTH, PromptedVerifier, read_verdict
 
 NOWHERE = ServedModel("m", ["http://127.0.0.1:9/v1"], retries=0)
@@ -250,5 +253,14 @@ def test_names_tell_what_answers_depend_on() -> None:
     verifiers = [PromptedVerifier(chat=NOWHERE, **o) for o in ({}, {"sees": False}, {"seed": 1})]
     names = [one.name for one in (*teachers, *verifiers)]
     assert len(set(names)) == 6
-    assert all(name.startswith("m ") for name in names)
+    assert names[2].startswith('m teacher prompt="')
+    assert names[2].endswith("labels=true max_side=1024 seed=1")
+    assert names[4].startswith('m verifier prompt="')
+    assert names[4].endswith("sees=false max_side=1024 seed=0")
     assert names[0] == PromptedTeacher(chat=NOWHERE).name
+
+
+def test_a_prompt_that_changes_gets_a_new_version() -> None:
+    versions = (prompted_teacher.PROMPT_VERSION, prompted_verifier.PROMPT_VERSION)
+    digests = (digest(prompted_teacher.PROMPT), digest(prompted_verifier.PROMPT))
+    assert (versions, digests) == ((2, 2), ("496e4748146c015e", "e86dadec343df8cc"))

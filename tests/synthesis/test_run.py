@@ -81,8 +81,8 @@ def test_all_files_hold_the_same_samples_and_they_can_be_trained_on(tmp_path: Pa
     told = [name for one in pictures for name in one["samples"]]
     assert sorted(told) == sorted(sample.id for sample in (*lines, *held_out))
     made_by = pictures[0]["made_by"]
-    assert made_by["captions"] == "world 1 error_rate=0.3 seed=0"
-    assert made_by["verdicts"] == "rules 2"
+    assert made_by["captions"] == "world version=1 error_rate=0.3 seed=0"
+    assert made_by["verdicts"] == "rules version=2"
     card = (run / "README.md").read_text()
     assert f"24 pictures, {len(told)} samples ({len(held_out)} of them held out" in card
     assert "CC0" in card

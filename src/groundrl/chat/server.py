@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from groundrl.chat.base import OPTION, Reply, Request
 from groundrl.chat.spending import Spending
 from groundrl.errors import UserError
+from groundrl.identity import named
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
@@ -73,8 +74,7 @@ class ServedModel:
     @property
     def name(self) -> str:
         """The model, and the options that are not the usual ones."""
-        own = json.dumps(self._own, sort_keys=True)
-        return f"{self.model} {own}" if self._own else self.model
+        return named(self.model, **self._own)
 
     def __call__(self, requests: Sequence[Request]) -> list[Reply | None]:
         """See ``ChatModel``. Raises UserError when the server refuses, and BudgetSpent, even where

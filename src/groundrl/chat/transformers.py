@@ -9,6 +9,7 @@ import torch
 from groundrl.chat.base import OPTION, Reply, Request
 from groundrl.errors import UserError
 from groundrl.gathering import Gathered
+from groundrl.identity import files_of, named
 
 
 class TransformersModel:
@@ -29,13 +30,14 @@ class TransformersModel:
         self.model = model
         self.max_tokens = max_tokens
         self.dtype = dtype
+        self._files = files_of(model)
         self._gathered = Gathered(self._answer, batch_size)
         self._loaded: tuple[Any, Any] | None = None
 
     @property
     def name(self) -> str:
         """The model, its numbers, and the length of its answers."""
-        return f"{self.model} {self.dtype} {self.max_tokens}"
+        return named(self.model, files=self._files, dtype=self.dtype, max_tokens=self.max_tokens)
 
     def __call__(self, requests: Sequence[Request]) -> list[Reply | None]:
         """See ``ChatModel``. Raises UserError when the model cannot be loaded."""

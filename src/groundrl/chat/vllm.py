@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from groundrl.chat.base import OPTION, Reply, Request
 from groundrl.errors import UserError
 from groundrl.gathering import Gathered
+from groundrl.identity import files_of, named
 
 if TYPE_CHECKING:
     from vllm import LLM, SamplingParams
@@ -36,14 +37,20 @@ class VLLMModel:
         self.enforce_eager = enforce_eager
         self.dtype = dtype
         self.template_options = template_options or {}
+        self._files = files_of(model)
         self._gathered = Gathered(self._answer, batch_size)
         self._llm: LLM | None = None
 
     @property
     def name(self) -> str:
         """The model, the length of its answers, and how its template is filled in."""
-        options = "".join(f" {k}={v}" for k, v in sorted(self.template_options.items()))
-        return f"{self.model} {self.dtype} {self.max_tokens}{options}"
+        return named(
+            self.model,
+            files=self._files,
+            dtype=self.dtype,
+            max_tokens=self.max_tokens,
+            template_options=self.template_options or None,
+        )
 
     def __call__(self, requests: Sequence[Request]) -> list[Reply | None]:
         """See ``ChatModel``. Raises UserError for requests longer than ``max_model_len``."""

@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,11 +28,14 @@ ANNOTATION_FILES: Final = (
     "{split}.json",
 )
 IMAGE_FOLDERS: Final = ("images/{split}", "{split}", "images", ".")
-FIELDS: Final = {
+FIELDS: Final[dict[str, dict[str, type]]] = {
     "images": {"id": int, "file_name": str},
     "categories": {"id": int, "name": str},
     "annotations": {"image_id": int, "category_id": int, "bbox": list},
 }
+
+
+LICENCE: Final = {"id": int, "name": str}
 
 
 def read_coco_split(
@@ -66,6 +70,12 @@ def read_coco(
     path, folder = Path(annotations).expanduser(), existing_folder(images, "COCO data set's images")
     problems = Problems(f"COCO data set {path}", skip_unreadable)
     tables = _load(path, problems)
+    names_of = {row["id"]: row["name"] for row in tables["licenses"]}
+    licences = {
+        row["id"]: names_of.get(row["license"])
+        for row in tables["images"]
+        if isinstance(row.get("license"), int)
+    }
     names = {row["id"]: row["name"] for row in tables["categories"]}
     if len(set(names.values())) < len(tables["categories"]):
         problems.add(path, "categories: two of them have the same id or name")
@@ -96,6 +106,7 @@ def read_coco(
                 image=files[row["id"]],
                 groundings=boxes[row["id"]].groundings,
                 uncounted=frozenset(boxes[row["id"]].uncounted),
+                licence=licences.get(row["id"]),
             )
             for row in tables["images"]
             if row["id"] in files
@@ -104,7 +115,8 @@ def read_coco(
 
 
 def _load(path: Path, problems: Problems) -> dict[str, list[dict[str, Any]]]:
-    """The three tables with their well-formed rows; malformed rows become problems."""
+    """The three tables with their well-formed rows; malformed rows become problems. Licences are
+    optional."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -115,15 +127,15 @@ def _load(path: Path, problems: Problems) -> dict[str, list[dict[str, Any]]]:
         isinstance(content.get(table), list) for table in FIELDS
     ):
         raise UserError(f"{path}: expected the lists {', '.join(FIELDS)} (COCO instances format).")
-    tables: dict[str, list[dict[str, Any]]] = {}
+    found = content.get("licenses")
+    licences = (
+        [row for row in found if _wrong(row, LICENCE) == []] if isinstance(found, list) else []
+    )
+    tables: dict[str, list[dict[str, Any]]] = {"licenses": licences}
     for table, fields in FIELDS.items():
         tables[table] = []
         for index, row in enumerate(content[table]):
-            wrong = [
-                f"'{name}' must be {kind.__name__}"
-                for name, kind in fields.items()
-                if not isinstance(row, dict) or not isinstance(row.get(name), kind)
-            ]
+            wrong = _wrong(row, fields)
             if wrong:
                 problems.add(f"{path}: {table}[{index}]", ", ".join(wrong))
             else:
@@ -133,6 +145,15 @@ def _load(path: Path, problems: Problems) -> dict[str, list[dict[str, Any]]]:
         ):
             problems.add(path, f"{table}: two of them have the same id")
     return tables
+
+
+def _wrong(row: object, fields: Mapping[str, type]) -> list[str]:
+    """What a row lacks."""
+    return [
+        f"'{name}' must be {kind.__name__}"
+        for name, kind in fields.items()
+        if not isinstance(row, dict) or not isinstance(row.get(name), kind)
+    ]
 
 
 def _image_files(

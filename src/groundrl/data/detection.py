@@ -30,6 +30,8 @@ class AnnotatedImage:
     """Labels are class names."""
     uncounted: frozenset[str] = frozenset()
     """Classes that are also there without boxes of their own (crowds): their number is unknown."""
+    licence: str | None = None
+    """Of the picture, where the file says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

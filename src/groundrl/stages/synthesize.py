@@ -164,7 +164,7 @@ class Synthesis:
         self.showcase.add(Shown(annotated=annotated, samples=made.samples, split=made.split))
         self.counts.update(f"samples/{made.split}/{s.kind}" for s in made.samples)
         self.counts.update(f"dropped/{kind}" for kind in made.dropped)
-        self.counts.update([f"pictures/{made.split}"])
+        self.counts.update([f"pictures/{made.split}", f"licences/{made.record['licence']}"])
         self.counts["regions"] += len(annotated.regions)
 
     def _rates(self, seconds: float) -> list[str]:
@@ -212,7 +212,9 @@ class Synthesis:
         config = self.run_dir / "resolved.yaml"
         pictures = self.counts["pictures"] - self.counts["unfinished"]
         samples = sum(n for name, n in self.counts.items() if name.startswith("samples/"))
-        facts = [f"licence of the pictures: {self.licence}", duration(seconds)]
+        heads = sorted(name for name in self.counts if name.startswith("licences/"))
+        licences = ", ".join(name.partition("/")[2] for name in heads)
+        facts = [f"licence of the pictures: {licences}", duration(seconds)]
         facts += self._rates(seconds)
         text = synthesis_page(
             f"{samples:,} samples from {pictures:,} pictures of {self.pictures.name}",

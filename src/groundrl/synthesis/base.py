@@ -69,6 +69,15 @@ class ByName(Protocol):
         ...
 
 
+@runtime_checkable
+class Licensed(Protocol):
+    """A detector whose labels came with the licences of pictures."""
+
+    def licence_of(self, picture: Picture) -> str | None:
+        """None where they do not say it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """What a teacher describes and a verifier sees."""

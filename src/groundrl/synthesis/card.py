@@ -40,13 +40,15 @@ def card(
     held = sum(value for name, value in samples.items() if name.startswith("heldout/"))
     text = HEAD.format(
         name=source.dataset,
-        licence=source.licence,
+        licence=_plain(" or ".join(sorted(_under(figures, "licences/")))),
         pictures=int(figures["pictures"] - figures.get("unfinished", 0)),
         samples=int(sum(samples.values())),
         held=int(held),
         version=version,
     )
-    text += "".join(f"| {what} | {who or 'nobody'} |\n" for what, who in made_by.items())
+    for what, who in made_by.items():
+        name = str(who or "nobody").replace("|", "\\|")
+        text += f"| {what} | {name} |\n"
     if figures["tokens"]:
         paid = f", cost {figures['cost']:.4f}" if figures["cost"] else ""
         text += f"\n{int(figures['tokens']):,} tokens of language models{paid}.\n"
@@ -63,6 +65,10 @@ def card(
     for level, what in ((1, "whole pictures"), (2, "crops")):
         ends = (int(figures.get(f"level_{level}/{e}", 0)) for e in ("kept", "repaired", "rejected"))
         text += f"| {what} | " + " | ".join(map(str, ends)) + " |\n"
+    licences = sorted(_under(figures, "licences/").items())
+    if len(licences) > 1:
+        text += "\n| licence | pictures |\n|---|---:|\n"
+        text += "".join(f"| {_plain(name)} | {int(n)} |\n" for name, n in licences)
     for title, head in (("wrong in captions", "flagged/"), ("why rejected", "rejected/")):
         counts = sorted(_under(figures, head).items())
         if counts:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from groundrl.errors import UserError
+from groundrl.identity import named
 from groundrl.records import Grounding, Provenance, Sample
 from groundrl.synthesis.annotate import Annotator
+from groundrl.synthesis.base import Licensed
 from groundrl.synthesis.codec import annotated_row, box_row, digest_of
 from groundrl.synthesis.follows import follows
 from groundrl.synthesis.merge import Merged, merge
@@ -57,7 +59,10 @@ def written(
     """Merge, ask and check."""
     picture, merged = annotated.picture, merge(annotated)
     split = questions.split(picture)
-    provenance = Provenance(dataset=source.dataset, split=split, licence=source.licence)
+    detector = annotator.detector
+    own = detector.licence_of(picture) if isinstance(detector, Licensed) else None
+    licence = source.licence if own is None else own
+    provenance = Provenance(dataset=source.dataset, split=split, licence=licence)
     # Named in a caption that was kept, it may well be there.
     nouns = {name: split_label(name)[1] for name in annotator.detector.vocabulary}
     said = " ".join(c.text or "" for c in (annotated.whole, *annotated.branches))
@@ -79,6 +84,7 @@ def written(
         "id": picture.id,
         "digest": picture.digest,
         "split": split,
+        "licence": licence,
         "made_by": made_by(annotator, questions),
         **annotated_row(annotated),
         "merged": merged_row(merged),
@@ -95,7 +101,9 @@ def made_by(annotator: Annotator, questions: Questions) -> dict[str, Any]:
         "regions": annotator.detector.name,
         "captions": annotator.teacher.name,
         "verdicts": None if verifier is None else verifier.name,
-        "questions": f"seed={questions.seed}",
+        "consistency": None if verifier is None else named("consistency", version=1),
+        "merged": named("merge", version=1),
+        "questions": named("questions", version=1, seed=questions.seed),
     }
 
 

@@ -1,6 +1,5 @@
-"""What detectors have in common: regions inside the picture, vocabularies, names."""
+"""What detectors have in common: regions inside the picture, vocabularies."""
 
-import hashlib
 import math
 from collections.abc import Sequence
 
@@ -42,9 +41,3 @@ def checked_vocabulary(words: Sequence[str]) -> tuple[str, ...]:
             f"detector.vocabulary {wrong}. Type detector.vocabulary=[person,dog,traffic light]."
         )
     return tuple(labels)
-
-
-def named(kind: str, *depends_on: object) -> str:
-    """``kind`` and a digest of all that answers depend on, the kind aside."""
-    digest = hashlib.blake2b(repr(depends_on).encode("utf-8", "backslashreplace"), digest_size=8)
-    return f"{kind}-{digest.hexdigest()}"

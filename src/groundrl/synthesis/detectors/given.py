@@ -9,8 +9,8 @@ from groundrl.data.detection import DetectionSet
 from groundrl.data.voc import read_voc
 from groundrl.data.yolo import read_yolo
 from groundrl.errors import UserError
+from groundrl.identity import named
 from groundrl.synthesis.base import Unlabelled
-from groundrl.synthesis.detectors.base import named
 from groundrl.synthesis.records import Picture, Region
 
 HOW: Final = (
@@ -36,11 +36,16 @@ class GivenDetector:
             )
             for image in given.images
         }
+        self._licences = {image.image.key: image.licence for image in given.images}
         # Crowds are there without boxes: that no box shows a class does not say it is absent.
         uncounted = frozenset[str]().union(*(image.uncounted for image in given.images))
         self.vocabulary = tuple(name for name in given.names if name not in uncounted)
         """Classes that were boxed wherever they are."""
-        self.name = named("given", sorted(self._regions.items()))
+        self.name = named("given", labels=Path(labels).name, boxes=sorted(self._regions.items()))
+
+    def licence_of(self, picture: Picture) -> str | None:
+        """As a COCO file names it."""
+        return self._licences.get(picture.image.key)
 
     def known_as(self, picture: Picture) -> str:
         """Its path."""

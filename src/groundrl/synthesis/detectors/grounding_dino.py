@@ -46,7 +46,8 @@ class GroundingDinoDetector(ZeroShotDetector):
     ) -> None:
         """``threshold``: of a box's best token; ``text_threshold``: of its label's best token.
         Raises UserError for a model of another kind."""
-        super().__init__(path, vocabulary, KINDS, batch_size, device, threshold, text_threshold)
+        settings = {"threshold": threshold, "text_threshold": text_threshold}
+        super().__init__(path, vocabulary, KINDS, batch_size, device, **settings)
         self.threshold = threshold
         self.text_threshold = text_threshold
         self.prompts = self._prompts()

@@ -9,6 +9,7 @@ import numpy as np
 
 from groundrl.boxes import Box, Frame, iou
 from groundrl.errors import UserError
+from groundrl.identity import named
 from groundrl.scenes.graph import Scene
 from groundrl.scenes.render import build_scene
 from groundrl.scenes.source import SceneImage
@@ -44,7 +45,8 @@ class OracleDetector:
     @property
     def name(self) -> str:
         """With the rates."""
-        return f"oracle-{self.miss_rate}-{self.false_alarm_rate}-{self.seed}"
+        rates = {"miss_rate": self.miss_rate, "false_alarm_rate": self.false_alarm_rate}
+        return named("oracle", **rates, seed=self.seed)
 
     @property
     def vocabulary(self) -> tuple[str, ...]:

@@ -32,7 +32,8 @@ class Owlv2Detector(ZeroShotDetector):
         device: str | None = None,
     ) -> None:
         """``prompt``: around each label. Raises UserError for a model of another kind."""
-        super().__init__(path, vocabulary, ("owlv2",), batch_size, device, threshold, prompt)
+        settings = {"threshold": threshold, "prompt": prompt}
+        super().__init__(path, vocabulary, ("owlv2",), batch_size, device, **settings)
         self.threshold = threshold
         self.queries = self._queries([prompt.format(label=label) for label in self.vocabulary])
 

@@ -16,6 +16,7 @@ import torch
 from groundrl.boxes import Box, iou
 from groundrl.errors import UserError
 from groundrl.grammar import get_grammar
+from groundrl.identity import named
 from groundrl.policy.fingerprint import fingerprint
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import pixel_limits
@@ -24,7 +25,7 @@ from groundrl.records import Grounding, Provenance, RolloutGroup, Sample
 from groundrl.rewards.base import read_attempt
 from groundrl.rollout.base import Engine, Sampling
 from groundrl.rollout.sampler import Sampler
-from groundrl.synthesis.detectors.base import checked_vocabulary, named, region
+from groundrl.synthesis.detectors.base import checked_vocabulary, region
 from groundrl.synthesis.records import Picture, Region
 
 SAME_OBJECT = 0.5
@@ -75,10 +76,16 @@ class VlmDetector:
         self.sampler = Sampler(engine, sampling, group_size=answers, seed=seed)
         self.name = named(
             "vlm",
-            fingerprint(policy.vlm.state_dict().values()),
-            pixel_limits(policy.processor),
-            (policy.frame, grammar, question, self.vocabulary),
-            (answers, threshold, sampling, seed),
+            weights=f"{fingerprint(policy.vlm.state_dict().values()):016x}",
+            pixels=pixel_limits(policy.processor),
+            frame=policy.frame,
+            grammar=grammar,
+            question=question,
+            vocabulary=self.vocabulary,
+            answers=answers,
+            threshold=threshold,
+            sampling=sampling,
+            seed=seed,
         )
         """Of the weights, the question and the way answers are drawn and counted."""
 

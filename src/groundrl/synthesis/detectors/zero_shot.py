@@ -9,8 +9,9 @@ import torch
 from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 
 from groundrl.errors import UserError
+from groundrl.identity import named
 from groundrl.policy.fingerprint import fingerprint
-from groundrl.synthesis.detectors.base import checked_vocabulary, named
+from groundrl.synthesis.detectors.base import checked_vocabulary
 from groundrl.synthesis.records import Picture
 
 
@@ -24,7 +25,7 @@ class ZeroShotDetector:
         kinds: tuple[str, ...],
         batch_size: int,
         device: str | None,
-        *settings: object,
+        **settings: object,
     ) -> None:
         """``path``: a hub id or a folder with a model of one of ``kinds``. ``device``: None takes a
         GPU where there is one. ``settings``: what else answers depend on. Raises UserError."""
@@ -36,11 +37,12 @@ class ZeroShotDetector:
         self.model.eval().requires_grad_(False).to(self.device)
         self.name = named(
             self.model.config.model_type,
-            fingerprint(self.model.state_dict().values()),
-            self.model.config.to_json_string(),
-            self.processor.image_processor.to_json_string(),
-            self.vocabulary,
-            settings,
+            model=Path(path).name,
+            weights=f"{fingerprint(self.model.state_dict().values()):016x}",
+            config=self.model.config.to_json_string(),
+            processor=self.processor.image_processor.to_json_string(),
+            vocabulary=self.vocabulary,
+            **settings,
         )
         """Of weights, sizes, thresholds, vocabulary and prompt."""
 

@@ -1,12 +1,12 @@
 """A vision-language model as teacher: it sees the picture, or the crop, and describes it."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from groundrl.chat.base import ChatModel, Request
 from groundrl.chat.reading import after_thinking, read_object
+from groundrl.identity import digest, named
 from groundrl.synthesis.asking import AGAIN, asked
 from groundrl.synthesis.base import View
 from groundrl.synthesis.records import Caption
@@ -32,6 +32,7 @@ SCHEMA: Final = {
     "required": ["caption"],
     "additionalProperties": False,
 }
+PROMPT_VERSION: Final = 2
 LONGEST: Final = 1500
 """Characters of a caption."""
 PROMPT = "\n".join([WHOLE, PART, RULES, TOLD, ANSWER, AGAIN, str(LONGEST)])
@@ -53,10 +54,14 @@ class PromptedTeacher:
 
     @property
     def name(self) -> str:
-        """The model, and a digest of the prompts and options."""
-        text = f"{PROMPT}\n{self.labels} {self.max_side} {self.seed}"
-        digest = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
-        return f"{self.chat.name} teacher {digest}"
+        """The model, the version of the prompts, and the options."""
+        return named(
+            f"{self.chat.name} teacher",
+            prompt=f"{PROMPT_VERSION}-{digest(PROMPT)}",
+            labels=self.labels,
+            max_side=self.max_side,
+            seed=self.seed,
+        )
 
     def __call__(self, views: Sequence[View]) -> list[Caption | None]:
         """See ``Teacher``. Raises UserError when the model refuses."""

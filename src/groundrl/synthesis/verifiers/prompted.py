@@ -1,6 +1,5 @@
 """A language model as verifier: it reads a caption, and may see what it is about."""
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from typing import Any, Final
 from groundrl.boxes import intersection
 from groundrl.chat.base import ChatModel, Request
 from groundrl.chat.reading import read_object
+from groundrl.identity import digest, named
 from groundrl.synthesis.asking import AGAIN, LONGEST_REASON, asked, unreadable
 from groundrl.synthesis.base import View
 from groundrl.synthesis.records import Decision, ErrorKind, Flaw, Verdict
@@ -47,6 +47,7 @@ SCHEMA: Final = {
     "required": ["reason", "decision", "kind", "span", "repaired"],
     "additionalProperties": False,
 }
+PROMPT_VERSION: Final = 2
 GROWTH: Final = 40
 """Characters that a repaired caption may be longer: a repair adds no claims."""
 PROMPT = "\n".join([TASK, SEES, READS, DECIDE, ANSWER, AGAIN, f"{GROWTH} {LONGEST_REASON}"])
@@ -66,10 +67,14 @@ class PromptedVerifier:
 
     @property
     def name(self) -> str:
-        """The model, and a digest of the prompt and options."""
-        text = f"{PROMPT}\n{self.sees} {self.max_side} {self.seed}"
-        digest = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
-        return f"{self.chat.name} verifier {digest}"
+        """The model, the version of the prompt, and the options."""
+        return named(
+            f"{self.chat.name} verifier",
+            prompt=f"{PROMPT_VERSION}-{digest(PROMPT)}",
+            sees=self.sees,
+            max_side=self.max_side,
+            seed=self.seed,
+        )
 
     def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
         """See ``Verifier``. Raises UserError when the model refuses."""

@@ -8,6 +8,7 @@ from PIL import Image
 
 from groundrl.boxes import intersection
 from groundrl.data.words import be, folded, plural
+from groundrl.identity import named
 from groundrl.scenes.relations import CONVERSE
 from groundrl.scenes.vocabulary import CATEGORIES
 from groundrl.synthesis.base import View
@@ -45,7 +46,7 @@ class RuleVerifier:
     @property
     def name(self) -> str:
         """The number counts changes of the rules."""
-        return " ".join(["rules 2", *self.vocabulary])
+        return named("rules", version=2, vocabulary=list(self.vocabulary) or None)
 
     def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
         """A verdict on each; pictures that it needs to see are loaded once."""
