@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from looks import drawn, region, true_regions
+from looks import RULES, drawn, region, true_regions
 
 from groundrl.errors import UserError
 from groundrl.records import Grounding, Provenance, Segments
@@ -19,7 +19,6 @@ from groundrl.synthesis.questions import boxes_of, draft
 from groundrl.synthesis.records import Annotated, Caption, Checked, Crop, ErrorKind, Region
 from groundrl.synthesis.samples import Questions, written
 from groundrl.synthesis.teachers.world import WorldTeacher
-from groundrl.synthesis.verifiers.rules import RuleVerifier
 
 PICTURE = drawn(0)
 CUP = region("cup", 10, 60, 40, 100)
@@ -102,7 +101,7 @@ def test_every_sample_of_a_scene_points_at_its_objects_and_follows(index: int, r
     annotator = Annotator(
         detector=OracleDetector(),
         teacher=WorldTeacher(error_rate=rate),
-        verifier=RuleVerifier(),
+        verifier=RULES,
     )
     picture = drawn(index)
     outcome = annotator(picture, {})
