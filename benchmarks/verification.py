@@ -25,7 +25,8 @@ RATES = (0.05, 0.15, 0.3)
 def measured(rate: float, scenes: int, detector: OracleDetector) -> dict[str, float]:
     """Figures of one share of errors, over ``scenes`` of each subject and look."""
     teacher = WorldTeacher(error_rate=rate)
-    annotator = Annotator(detector=detector, teacher=teacher, verifier=RuleVerifier())
+    verifier = RuleVerifier(vocabulary=detector.vocabulary)
+    annotator = Annotator(detector=detector, teacher=teacher, verifier=verifier)
     tally = Tally()
     for subject in ("tabletop", "street"):
         for look in ("plain", "photo"):

@@ -205,7 +205,11 @@ def test_reading_says_nothing(tmp_path: Path) -> None:
 def test_names_outside_utf8_are_printable_and_stay_apart(names: list[bytes]) -> None:
     shown = {printable(os.fsdecode(name)) for name in names}
     assert len(shown) == len(set(names))
-    assert all(text.encode() for text in shown)
+    assert all(text.encode() and text.isprintable() for text in shown)
+
+
+def test_a_name_of_two_lines_is_told_on_one() -> None:
+    assert printable("two\nlines\t\u2028.png") == r"two\u000alines\u0009\u2028.png"
 
 
 def test_a_picture_with_an_undecodable_name_has_a_key(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ WRONG = {
     "lr=1": "lr=1: there is no key 'lr'; did you mean 'stage.lr'? To add it",
     "rewrd=iou": "rewrd=iou: there is no key 'rewrd'; did you mean 'reward'? To add",
     "reward": "reward cannot be read: write key=value",
+    "data_root=caf\udce9": r"data_root=caf\xe9 holds bytes that are no UTF-8, which Hydra cannot",
     "seed=[1": "seed=[1 cannot be read (",
     "ablation=null": "ablation=null: to choose nothing, type ~ablation",
     "+seed=1": "+seed=1: seed is there already; type seed=1",

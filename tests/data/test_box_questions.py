@@ -15,6 +15,7 @@ from groundrl.data.detection import AnnotatedImage, DetectionSet
 from groundrl.data.words import indefinite, plural
 from groundrl.errors import UserError
 from groundrl.records import Grounding, ImageFile, Sample
+from groundrl.scenes.relations import Relation
 
 NAMES = ("bus", "cat", "cup", "dog", "person", "skis")
 SIDE_WORDS = {
@@ -174,12 +175,16 @@ def test_seven_of_a_class_are_too_many_to_point_at(grounding: Make) -> None:
 def test_sides_need_a_clear_gap(grounding: Make) -> None:
     seen = view(annotated(), NAMES)
     cat = grounding("cat", 0, 0, 50, 50)
-    assert is_beside("left", cat, grounding("dog", 50, 0, 100, 50), seen)
-    assert is_beside("right", grounding("dog", 50, 0, 100, 50), cat, seen)
-    assert not is_beside("left", cat, grounding("dog", 49, 0, 100, 50), seen)
-    assert not is_beside("left", grounding("cat", 0, 0, 4, 50), grounding("dog", 4, 0, 8, 50), seen)
-    assert is_beside("above", cat, grounding("dog", 0, 50, 100, 60), seen)
-    assert is_beside("below", grounding("dog", 0, 50, 100, 60), cat, seen)
+    size = seen.width, seen.height
+    dog = grounding("dog", 50, 0, 100, 50).box
+    assert is_beside(Relation.LEFT_OF, cat.box, dog, *size)
+    assert is_beside(Relation.RIGHT_OF, dog, cat.box, *size)
+    assert not is_beside(Relation.LEFT_OF, cat.box, grounding("dog", 49, 0, 100, 50).box, *size)
+    small = grounding("cat", 0, 0, 4, 50).box, grounding("dog", 4, 0, 8, 50).box
+    assert not is_beside(Relation.LEFT_OF, *small, *size)
+    below = grounding("dog", 0, 50, 100, 60).box
+    assert is_beside(Relation.ABOVE, cat.box, below, *size)
+    assert is_beside(Relation.BELOW, below, cat.box, *size)
 
 
 def test_extremes_need_a_clear_lead(grounding: Make) -> None:

@@ -10,7 +10,9 @@ from groundrl.scenes.graph import Scene, SceneSpec, Subject
 from groundrl.scenes.render import build_scene
 from groundrl.scenes.source import SceneImage
 from groundrl.synthesis.base import View
+from groundrl.synthesis.detectors.oracle import OracleDetector
 from groundrl.synthesis.records import Caption, Crop, Decision, Picture, Region, Verdict
+from groundrl.synthesis.verifiers.rules import RuleVerifier
 
 
 def box(x1: float, y1: float, x2: float, y2: float) -> Box:
@@ -88,3 +90,7 @@ class Keeps:
     def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
         time.sleep(self.pause)
         return [Verdict(decision=Decision.KEEP, reason="fine") for _ in cases]
+
+
+RULES = RuleVerifier(vocabulary=OracleDetector().vocabulary)
+"""For drawn scenes."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from looks import drawn, region, true_regions
+from looks import RULES, drawn, region, true_regions
 
 from groundrl.errors import UserError
 from groundrl.records import Grounding, Provenance, Segments
@@ -14,13 +14,11 @@ from groundrl.scenes.relations import Relation
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.consistency import conflict
 from groundrl.synthesis.detectors.oracle import OracleDetector
-from groundrl.synthesis.follows import follows
-from groundrl.synthesis.merge import Merged, merge
-from groundrl.synthesis.questions import KINDS, boxes_of, draft, sample_of
+from groundrl.synthesis.merge import merge
+from groundrl.synthesis.questions import boxes_of, draft
 from groundrl.synthesis.records import Annotated, Caption, Checked, Crop, ErrorKind, Region
 from groundrl.synthesis.samples import Questions, written
 from groundrl.synthesis.teachers.world import WorldTeacher
-from groundrl.synthesis.verifiers.rules import RuleVerifier
 
 PICTURE = drawn(0)
 CUP = region("cup", 10, 60, 40, 100)
@@ -103,30 +101,22 @@ def test_every_sample_of_a_scene_points_at_its_objects_and_follows(index: int, r
     annotator = Annotator(
         detector=OracleDetector(),
         teacher=WorldTeacher(error_rate=rate),
-        verifier=RuleVerifier(),
+        verifier=RULES,
     )
     picture = drawn(index)
     outcome = annotator(picture, {})
     assert outcome.annotated is not None
     made = written(outcome.annotated, annotator, Questions(), SOURCE)
     true = {one.box for one in true_regions(picture)}
-    merged = merge(outcome.annotated)
+    assert not made.dropped or rate == 1.0
     for sample in made.samples:
         assert {item.box for item in sample.groundings} <= true
-        assert follows(sample, merged)
         assert set(sample.answers) <= set(sample.options)
         assert sample.provenance.licence == "CC0"
     # Everything is known now: nobody is asked, and the same comes out.
     again = annotator(picture, outcome.results)
     assert again.annotated == outcome.annotated
     assert again.results == {}
-
-
-def sampled(kind: str, merged: Merged, seed: int = 0) -> object:
-    boxes = boxes_of(merged, PICTURE, ("cup", "box", "lamp", "ball"))
-    one = draft(kind, merged, boxes, random.Random(seed))
-    assert one is not None, kind
-    return sample_of(one, kind, PICTURE, SOURCE)
 
 
 MERGED = merge(
@@ -138,27 +128,6 @@ MERGED = merge(
         branch(region("lamp", 110, 10, 150, 40), "This is a blue lamp."),
     )
 )
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_wrong_answer_does_not_follow(kind: str) -> None:
-    sample = sampled(kind, MERGED)
-    assert follows(sample, MERGED)  # pyright: ignore[reportArgumentType]
-    if not sample.options:  # pyright: ignore[reportAttributeAccessIssue]
-        strange = Grounding(label="cup", box=region("cup", 0, 0, 5, 5).box)
-        sample = replace(sample, groundings=(strange,))  # pyright: ignore[reportArgumentType]
-    else:
-        left = [o for o in sample.options if o not in sample.answers]  # pyright: ignore
-        sample = replace(sample, answers=(left[0],))  # pyright: ignore[reportArgumentType]
-    assert not follows(sample, MERGED)
-
-
-def test_a_relation_that_the_boxes_deny_does_not_follow() -> None:
-    denied = replace(MERGED, relations=((2, Relation.BEHIND, 3),))
-    boxes = boxes_of(denied, PICTURE, ())
-    one = draft("depth", denied, boxes, random.Random(0))
-    assert one is not None
-    assert not follows(sample_of(one, "depth", PICTURE, SOURCE), denied)
 
 
 def test_captions_that_contradict_each_other_are_not_asked_about() -> None:

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from looks import box, drawn, region, scene, view
+from looks import RULES, box, drawn, region, scene, view
 
 from groundrl.synthesis.records import Crop, Decision, ErrorKind, Verdict
 from groundrl.synthesis.verifiers.rules import RuleVerifier
@@ -19,7 +19,7 @@ CUP = view(PICTURE, REGIONS, Crop(region=REGIONS[0], box=box(0, 50, 48, 110)))
 
 
 def judged(text: str, shown: object = WHOLE) -> Verdict:
-    (verdict,) = RuleVerifier()([(shown, text)])  # pyright: ignore[reportArgumentType]
+    (verdict,) = RULES([(shown, text)])  # pyright: ignore[reportArgumentType]
     assert verdict is not None
     return verdict
 
@@ -98,6 +98,78 @@ def test_a_crop_is_about_its_region_and_shows_what_lies_in_it() -> None:
     assert alone.decision is Decision.REJECT
     assert alone.flaw is not None
     assert alone.flaw.kind is ErrorKind.OBJECT
+
+
+PHOTO = (
+    region("person", 10, 10, 60, 110),
+    region("person", 100, 10, 140, 110),
+    region("bicycle", 5, 60, 70, 120),
+    region("dining table", 70, 80, 150, 120),
+    region("tv", 70, 5, 95, 40),
+)
+ON_A_BIKE = view(PICTURE, PHOTO, Crop(region=PHOTO[0], box=box(0, 0, 75, 120)))
+CLASSES = RuleVerifier(vocabulary=["person", "bicycle", "dining table", "tv", "dog", "sheep"])
+
+
+def seen(text: str, shown: object = None) -> Verdict:
+    """What is said of a photograph by somebody who looked for six classes."""
+    (verdict,) = CLASSES([(shown or view(PICTURE, PHOTO), text)])  # pyright: ignore
+    assert verdict is not None
+    return verdict
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A man in a red shirt rides a bike.",
+        "A girl sits on a bike.",
+        "Somebody dressed in red on bicycle wheels.",
+        "A surfer waits.",
+    ],
+)
+def test_a_crop_may_be_spoken_of_in_other_words(text: str) -> None:
+    assert seen(text, ON_A_BIKE).decision is Decision.KEEP
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A television stands behind a wooden table.",
+        "There is one man and one woman.",
+        "There are three tables, no men and seven chairs.",
+        "Two people, one of them in a car. There are two cars.",
+    ],
+)
+def test_what_nobody_looked_for_is_not_denied(text: str) -> None:
+    assert seen(text).decision is Decision.KEEP
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "span"),
+    [
+        ("A TV. A dog in a car.", ErrorKind.OBJECT, "dog"),
+        ("A TV. There are three women.", ErrorKind.COUNT, "three women"),
+        ("A TV. There are two bikes.", ErrorKind.COUNT, "two bikes"),
+        ("A TV. There are no tables.", ErrorKind.COUNT, "no tables"),
+    ],
+)
+def test_what_was_looked_for_is_denied_under_all_its_names(
+    text: str, kind: ErrorKind, span: str
+) -> None:
+    flaw = seen(text).flaw
+    assert flaw is not None
+    assert (flaw.kind, flaw.span) == (kind, span)
+
+
+def test_a_woman_is_denied_where_nobody_is() -> None:
+    empty = view(PICTURE, PHOTO[2:])
+    assert seen("A tv. A woman.", empty).repaired == "A tv."
+    assert seen("A tv. A coffee table.", view(PICTURE, PHOTO[4:])).decision is Decision.KEEP
+
+
+def test_its_name_keeps_labels_apart() -> None:
+    names = [["traffic", "light"], ["traffic light"], ["traffic"], []]
+    assert len({RuleVerifier(vocabulary=one).name for one in names}) == 4
 
 
 @settings(deadline=None)  # now and then a scene is drawn

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from looks import Boxes, Keeps, Says
+from looks import RULES, Boxes, Keeps, Says
 
 from groundrl.data.build import synthesized_module
 from groundrl.data.datasets import SampleList, sample_file
@@ -31,9 +31,7 @@ def synthesis(folder: Path, **changed: object) -> Synthesis:
     """Two dozen scenes; ``changed`` are fields of the run or of its annotator."""
     roles = {k: changed.pop(k) for k in list(changed) if k in ("detector", "teacher", "verifier")}
     annotator = replace(
-        Annotator(
-            detector=OracleDetector(), teacher=WorldTeacher(error_rate=0.3), verifier=RuleVerifier()
-        ),
+        Annotator(detector=OracleDetector(), teacher=WorldTeacher(error_rate=0.3), verifier=RULES),
         **roles,  # pyright: ignore[reportArgumentType]
     )
     run = Synthesis(
@@ -82,7 +80,7 @@ def test_all_files_hold_the_same_samples_and_they_can_be_trained_on(tmp_path: Pa
     assert sorted(told) == sorted(sample.id for sample in (*lines, *held_out))
     made_by = pictures[0]["made_by"]
     assert made_by["captions"] == "world version=1 error_rate=0.3 seed=0"
-    assert made_by["verdicts"] == "rules version=2"
+    assert made_by["verdicts"] == RULES.name
     card = (run / "README.md").read_text()
     assert f"24 pictures, {len(told)} samples ({len(held_out)} of them held out" in card
     assert "CC0" in card
@@ -130,7 +128,7 @@ def test_a_second_run_asks_nobody_and_one_with_another_verifier_asks_only_it(
     roles = {
         "detector": Counted(OracleDetector()),  # pyright: ignore
         "teacher": Counted(WorldTeacher(error_rate=0.3)),  # pyright: ignore
-        "verifier": Counted(RuleVerifier()),  # pyright: ignore
+        "verifier": Counted(RULES),  # pyright: ignore
     }
     synthesis(tmp_path / "first", **roles).run()
     asked = {name: role.asked for name, role in roles.items()}
@@ -152,7 +150,7 @@ def test_unfinished_pictures_are_left_out_whole_and_come_later(tmp_path: Path) -
     lines = (tmp_path / "b" / "run" / "pictures.jsonl").read_text().splitlines()
     assert len(lines) == 22
     assert figures(tmp_path / "b" / "run")["unfinished"] == 2
-    roles["verifier"] = RuleVerifier()
+    roles["verifier"] = RULES
     assert synthesis(tmp_path / "b" / "run", **roles, teacher=Says()).run() == 0
     assert content(tmp_path / "b" / "run") == content(tmp_path / "a" / "run")
 

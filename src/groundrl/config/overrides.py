@@ -23,6 +23,7 @@ from groundrl.config.crosschecks import unwritable_folders
 from groundrl.config.overlays import leaves
 from groundrl.config.problems import did_you_mean, raise_all
 from groundrl.config.resolved import RESOLVED, no_run
+from groundrl.images import printable
 
 UNMATCHED = re.compile(r"Could not override '([^'@]+)'\. No match in the defaults list")
 """How Hydra refuses a choice in a group that nothing asks for."""
@@ -68,6 +69,12 @@ def _parse(lines: Sequence[str], loader: ConfigLoader) -> tuple[list[Override], 
     typed: list[Override] = []
     problems: list[str] = []
     for line in lines:
+        if any("\udc80" <= letter <= "\udcff" for letter in line):
+            problems.append(
+                f"{printable(line)} holds bytes that are no UTF-8, which Hydra cannot read: make a "
+                "link with a plain name, ln -s <folder> pictures, and type images=pictures"
+            )
+            continue
         try:
             typed += parser.parse_overrides([line])
         except OverrideParseException as error:

@@ -11,6 +11,7 @@ from groundrl.stages.synthesize import Synthesis
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.base import PictureSource
 from groundrl.synthesis.pictures import FolderPictures
+from groundrl.synthesis.verifiers.rules import RuleVerifier
 
 RESULTS = "synthesis.sqlite"
 
@@ -31,10 +32,13 @@ def build_synthesis(cfg: DictConfig, run_dir: Path) -> Synthesis:
 
 
 def _annotator(cfg: DictConfig) -> Annotator:
+    detector, verifier = make(cfg.detector), make(cfg.verifier) if "verifier" in cfg else None
+    if isinstance(verifier, RuleVerifier):
+        verifier = verifier.with_labels(detector.vocabulary)
     return Annotator(
-        detector=make(cfg.detector),
+        detector=detector,
         teacher=make(cfg.teacher),
-        verifier=make(cfg.verifier) if "verifier" in cfg else None,
+        verifier=verifier,
         cropping=make(cfg.cropping),
         repairs=cfg.repairs,
     )

@@ -11,27 +11,29 @@ from dataclasses import dataclass
 from typing import Final
 
 from groundrl.data.box_views import MAX_BOXES, View, extremes, is_beside, view
+from groundrl.data.claims import Beside, Claim, Count, Exists, Further, Present, Where
 from groundrl.data.detection import AnnotatedImage, DetectionSet
 from groundrl.data.words import be, indefinite, plural
 from groundrl.errors import UserError
 from groundrl.records import Grounding, Provenance, Sample, Segments
+from groundrl.scenes.relations import CONVERSE, Relation
 
-SIDES: Final = {
-    "left": ("further left", "left of"),
-    "right": ("further right", "right of"),
-    "above": ("higher up", "above"),
-    "below": ("lower down", "below"),
-}
+SIDES: Final = (Relation.LEFT_OF, Relation.RIGHT_OF, Relation.ABOVE, Relation.BELOW)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """A question before it knows its picture. Its groundings are those of the rationale."""
 
-    question: str
+    claim: Claim
     rationale: Segments
     options: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
+
+    @property
+    def question(self) -> str:
+        """What the claim answers."""
+        return self.claim.question
 
 
 def listing(items: Sequence[Grounding], before: str, after: str) -> Segments:
@@ -44,6 +46,13 @@ def listing(items: Sequence[Grounding], before: str, after: str) -> Segments:
     return (*segments, after)
 
 
+def placed(items: Sequence[Grounding], relation: Relation, anchor: Grounding) -> Segments:
+    """ "The A is left of the C.", "Of these, A and B are left of the C." """
+    verb = "are" if len(items) > 1 else be(items[0].label)
+    before = "The " if len(items) == 1 else "Of these, "
+    return (*listing(items, before, f" {verb} {relation} the "), anchor, ".")
+
+
 def exists(view: View, rng: random.Random) -> Draft | None:
     """Is there a dog? Yes as often as no, where both can be asked."""
     yes = rng.random() < 0.5
@@ -51,13 +60,14 @@ def exists(view: View, rng: random.Random) -> Draft | None:
     if not pool:
         return None
     label = rng.choice(pool)
-    question = f"{be(label).capitalize()} there {indefinite(label)} in the picture?"
     if label in view.whole:
         rationale = listing(view.whole[label], "I see ", ".")
     else:
         rationale = (f"I look for {indefinite(label)} and find none.",)
     answer = "yes" if label in view.whole else "no"
-    return Draft(question=question, rationale=rationale, options=("yes", "no"), answers=(answer,))
+    return Draft(
+        claim=Exists(noun=label), rationale=rationale, options=("yes", "no"), answers=(answer,)
+    )
 
 
 def count(view: View, rng: random.Random) -> Draft | None:
@@ -70,7 +80,7 @@ def count(view: View, rng: random.Random) -> Draft | None:
     first = rng.randint(max(0, number - 3), number)
     there = "There are " if number > 1 or be(label) == "are" else "There is "
     return Draft(
-        question=f"How many {plural(label)} are in the picture?",
+        claim=Count(noun=label),
         rationale=listing(view.whole[label], there, f": that makes {number}."),
         options=tuple(str(first + offset) for offset in range(4)),
         answers=(str(number),),
@@ -84,15 +94,15 @@ def relation(view: View, rng: random.Random) -> Draft | None:
         for side in SIDES
         for a in view.unique
         for b in view.unique
-        if is_beside(side, a, b, view)
+        if is_beside(side, a.box, b.box, view.width, view.height)
     ]
     if not pairs:
         return None
     side, a, b = rng.choice(pairs)
     first, second = rng.sample((a.label, b.label), 2)
     return Draft(
-        question=f"Which is {SIDES[side][0]}, the {first} or the {second}?",
-        rationale=("The ", a, f" {be(a.label)} {SIDES[side][1]} the ", b, "."),
+        claim=Further(relation=side, nouns=(first, second)),
+        rationale=placed([a], side, b),
         options=(first, second),
         answers=(a.label,),
     )
@@ -102,7 +112,7 @@ def locate(view: View, rng: random.Random) -> Draft | None:
     """Where is the dog, the leftmost dog, the largest dog?"""
     drafts = [
         Draft(
-            question=f"Where {be(item.label)} the {item.label}?",
+            claim=Where(noun=item.label),
             rationale=("The only ", item, f" {be(item.label)} here."),
         )
         for item in view.unique
@@ -111,7 +121,7 @@ def locate(view: View, rng: random.Random) -> Draft | None:
         for word, item in extremes(items, view).items():
             drafts.append(
                 Draft(
-                    question=f"Where {be(label)} the {word} {label}?",
+                    claim=Where(noun=label, which=word),
                     rationale=(
                         f"Of the {len(items)} {plural(label)}, the {word} is this ",
                         item,
@@ -142,7 +152,7 @@ def _multi_present(view: View, rng: random.Random) -> Draft | None:
     items = [item for label in right for item in view.whole[label]]
     missing = " and no ".join(wrong)
     return _several(
-        "Which of these are in the picture?",
+        Present(),
         right,
         wrong,
         listing(items, "I see ", f", but no {missing}."),
@@ -152,12 +162,13 @@ def _multi_present(view: View, rng: random.Random) -> Draft | None:
 
 def _multi_side(view: View, rng: random.Random) -> Draft | None:
     """Two to four unique objects, each clearly on that side of an anchor or on the opposite."""
-    opposite = {"left": "right", "right": "left", "above": "below", "below": "above"}
+    size = view.width, view.height
     choices = []
     for anchor in view.unique:
-        for side, other_side in opposite.items():
-            right = [item for item in view.unique if is_beside(side, item, anchor, view)]
-            wrong = [item for item in view.unique if is_beside(other_side, item, anchor, view)]
+        for side in SIDES:
+            others = [(item, item.box) for item in view.unique]
+            right = [i for i, box in others if is_beside(side, box, anchor.box, *size)]
+            wrong = [i for i, box in others if is_beside(CONVERSE[side], box, anchor.box, *size)]
             if right and wrong:
                 choices.append((anchor, side, right, wrong))
     if not choices:
@@ -165,24 +176,21 @@ def _multi_side(view: View, rng: random.Random) -> Draft | None:
     anchor, side, right, wrong = rng.choice(choices)
     right = rng.sample(right, k=min(len(right), rng.randint(1, 3)))
     wrong = rng.sample(wrong, k=min(len(wrong), 4 - len(right)))
-    where = f"{SIDES[side][1]} the "
-    verb = " are " if len(right) > 1 else f" {be(right[0].label)} "
-    found = listing(right, "The " if len(right) == 1 else "Of these, ", f"{verb}{where}")
     return _several(
-        f"Which of these are {where}{anchor.label}?",
+        Beside(relation=side, anchor=anchor.label),
         [item.label for item in right],
         [item.label for item in wrong],
-        (*found, anchor, "."),
+        placed(right, side, anchor),
         rng,
     )
 
 
 def _several(
-    question: str, right: list[str], wrong: list[str], rationale: Segments, rng: random.Random
+    claim: Claim, right: list[str], wrong: list[str], rationale: Segments, rng: random.Random
 ) -> Draft:
     options = tuple(rng.sample(right + wrong, k=len(right) + len(wrong)))
     answers = tuple(option for option in options if option in right)
-    return Draft(question=question, rationale=rationale, options=options, answers=answers)
+    return Draft(claim=claim, rationale=rationale, options=options, answers=answers)
 
 
 ASKERS: Final[dict[str, Callable[[View, random.Random], Draft | None]]] = {

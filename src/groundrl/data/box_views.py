@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from groundrl.boxes import Box
+from groundrl.data.claims import LARGEST, LEFTMOST, RIGHTMOST
 from groundrl.data.detection import AnnotatedImage
 from groundrl.records import Grounding
+from groundrl.scenes.relations import CONVERSE, Relation
 
 MIN_AREA: Final = 0.001
 """Share of the picture below which a box is too small to ask about; it still is there."""
@@ -57,14 +60,14 @@ def view(image: AnnotatedImage, names: Sequence[str]) -> View:
     )
 
 
-def is_beside(side: str, a: Grounding, b: Grounding, view: View) -> bool:
-    """Whether ``a`` is clearly on that side of ``b``: the boxes do not overlap along the axis, and
-    their centres differ by 5 % of the picture."""
-    if side in ("right", "below"):
-        return is_beside({"right": "left", "below": "above"}[side], b, a, view)
-    if side == "left":
-        return a.box.x2 <= b.box.x1 and b.box.center[0] - a.box.center[0] >= MIN_GAP * view.width
-    return a.box.y2 <= b.box.y1 and b.box.center[1] - a.box.center[1] >= MIN_GAP * view.height
+def is_beside(relation: Relation, a: Box, b: Box, width: int, height: int) -> bool:
+    """Whether ``a`` is clearly left of, right of, above or below ``b``: they do not overlap along
+    the axis, and their centres differ by 5 % of the picture."""
+    if relation in (Relation.RIGHT_OF, Relation.BELOW):
+        return is_beside(CONVERSE[relation], b, a, width, height)
+    if relation is Relation.LEFT_OF:
+        return a.x2 <= b.x1 and b.center[0] - a.center[0] >= MIN_GAP * width
+    return a.y2 <= b.y1 and b.center[1] - a.center[1] >= MIN_GAP * height
 
 
 def extremes(items: Sequence[Grounding], view: View) -> dict[str, Grounding]:
@@ -79,9 +82,9 @@ def extremes(items: Sequence[Grounding], view: View) -> dict[str, Grounding]:
         if box.area < big:
             continue
         if all(x + gap <= other.center[0] and box.x1 <= other.x1 for other in others):
-            found["leftmost"] = item
+            found[LEFTMOST] = item
         if all(x - gap >= other.center[0] and box.x2 >= other.x2 for other in others):
-            found["rightmost"] = item
+            found[RIGHTMOST] = item
         if all(box.area >= MIN_RATIO * other.area for other in others):
-            found["largest"] = item
+            found[LARGEST] = item
     return found

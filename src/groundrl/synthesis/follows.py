@@ -5,84 +5,140 @@ the question, or a caption that the boxes deny, does not get into the data.
 """
 
 import re
-from typing import Final
+from collections.abc import Sequence
 
-from groundrl.boxes import Box
+from groundrl.data import claims
+from groundrl.data.box_questions import placed
+from groundrl.data.claims import (
+    Beside,
+    Claim,
+    Colored,
+    Count,
+    Described,
+    Exists,
+    Further,
+    Present,
+    Where,
+)
+from groundrl.data.words import folded
 from groundrl.records import Grounding, Sample
 from groundrl.scenes.relations import Relation
-from groundrl.synthesis.merge import Merged
+from groundrl.synthesis.merge import Merged, Thing
 from groundrl.synthesis.placing import borne_out
 from groundrl.synthesis.reading import COLOR_WORDS
 
-_PLACED: Final = re.compile(
-    r" (?:is|are) (left of|right of|above|below|in front of|behind) the $", re.IGNORECASE
-)
 
-
-def follows(sample: Sample, merged: Merged) -> bool:
-    """Whether every box is a known object's and the answer is the one that they give."""
-    known = {thing.region.box: thing for thing in merged.things}
-    if any(item.box not in known for item in sample.groundings):
+def follows(sample: Sample, claim: Claim, merged: Merged) -> bool:
+    """Whether the question asks for ``claim``, every phrase names the object in its box, and the
+    boxes of all objects prove the answer."""
+    things = [_pointed_at(item, merged) for item in sample.groundings]
+    if sample.question != claim.question or None in things:
         return False
-    things = [known[item.box] for item in sample.groundings]
-    nouns = [thing.noun for thing in things]
-    match sample.kind:
-        case "count":
-            of_class = [thing for thing in merged.things if thing.noun in nouns]
-            return sample.answers == (str(len(things)),) and len(of_class) == len(things)
-        case "exists":
-            return sample.answers == ("yes" if things else "no",)
-        case "color":
-            return len(things) == 1 and sample.answers == (things[0].color,)
-        case "relation" | "depth":
-            return _placed(sample, merged) and sample.answers == (nouns[0],)
-        case "multi":
-            return _several(sample, merged, nouns)
-        case "refer":
-            label = sample.groundings[0].label
-            return [thing.label for thing in merged.things].count(label) == 1
-        case "describe":
-            return _described(sample, merged)
-        case _:
-            return bool(things)
+    return _proven(sample, claim, [thing for thing in things if thing is not None], merged)
 
 
-def _placed(sample: Sample, merged: Merged) -> bool:
-    """ "A and B are left of the C": of each before the last, as the boxes have it."""
-    *subjects, anchor = sample.groundings
-    said = [_PLACED.search(part) for part in sample.rationale or () if isinstance(part, str)]
-    found = [Relation(match[1]) for match in said if match]
-    if len(found) != 1 or not subjects:
+def _proven(sample: Sample, claim: Claim, things: list[Thing], merged: Merged) -> bool:
+    match claim:
+        case Exists(noun=noun):
+            answer = "yes" if _all(noun, merged) else "no"
+            return sample.answers == (answer,) and _are_all(things, [noun], merged)
+        case Count(noun=noun):
+            return sample.answers == (str(len(things)),) and _are_all(things, [noun], merged)
+        case Colored(noun=noun):
+            right = [(thing.color,) for thing in things]
+            return right == [sample.answers] and _are_all(things, [noun], merged)
+        case Where():
+            return not sample.answers and len(things) == 1 and _is_the(things[0], claim, merged)
+        case Present():
+            there = {thing.noun for thing in merged.things}
+            return (
+                {*sample.options} & there == {*sample.answers}
+                and not {*sample.options} & merged.uncertain
+                and _are_all(things, sample.answers, merged)
+            )
+        case Further(relation=relation, nouns=nouns):
+            return sorted(nouns) == sorted(thing.noun for thing in things) and _stand(
+                sample, things, relation, merged
+            )
+        case Beside(relation=relation, anchor=anchor):
+            return (
+                things[-1:] == _all(anchor, merged)
+                and _stand(sample, things, relation, merged)
+                and not any(
+                    _holds(one, relation, things[-1], sample, merged)
+                    for noun in {*sample.options} - {*sample.answers}
+                    for one in _all(noun, merged)
+                )
+            )
+        case Described():
+            return bool(things) and not sample.answers
+
+
+def _pointed_at(item: Grounding, merged: Merged) -> Thing | None:
+    """The object in that box whose class the phrase names, with no colour but its own."""
+    label = folded(item.label)
+    for thing in merged.things:
+        if thing.region.box == item.box and f" {label}".endswith(f" {thing.noun}"):
+            words = re.findall(r"[a-z]+", label.removesuffix(thing.noun))
+            said = {COLOR_WORDS[word] for word in words if word in COLOR_WORDS}
+            if thing.color is None or said <= {thing.color}:
+                return thing
+    return None
+
+
+def _all(noun: str, merged: Merged) -> list[Thing]:
+    return [thing for thing in merged.things if thing.noun == noun]
+
+
+def _are_all(things: Sequence[Thing], nouns: Sequence[str], merged: Merged) -> bool:
+    """Whether they are all that there is of these classes, each once."""
+    there = [thing for noun in nouns for thing in _all(noun, merged)]
+    same = len(things) == len(there) and all(thing in things for thing in there)
+    return same and not merged.uncertain & {*nouns}
+
+
+def _is_the(thing: Thing, claim: Where, merged: Merged) -> bool:
+    """Whether no other object of its class can be meant."""
+    others = [other for other in _all(claim.noun, merged) if other is not thing]
+    if thing.noun != claim.noun or claim.noun in merged.uncertain:
         return False
+    x, area = thing.region.box.center[0], thing.region.box.area
+    match claim.which:
+        case "":
+            return not others
+        case claims.LEFTMOST:
+            return bool(others) and all(x < other.region.box.center[0] for other in others)
+        case claims.RIGHTMOST:
+            return bool(others) and all(x > other.region.box.center[0] for other in others)
+        case claims.LARGEST:
+            return bool(others) and all(area > other.region.box.area for other in others)
+        case color:
+            # One whose colour nobody said may have this one.
+            return thing.color == color and not any(
+                other.color in (color, None) for other in others
+            )
+
+
+def _stand(sample: Sample, things: list[Thing], relation: Relation, merged: Merged) -> bool:
+    """Whether those before the last are the answers and stand so to it, as the reasoning says."""
+    *subjects, anchor = things
+    unique = all(_are_all([thing], [thing.noun], merged) for thing in things)
+    *pointing, last = sample.groundings
+    return (
+        bool(subjects)
+        and unique
+        and sorted(sample.answers) == sorted(thing.noun for thing in subjects)
+        and sample.rationale == placed(pointing, relation, last)
+        and all(_holds(thing, relation, anchor, sample, merged) for thing in subjects)
+    )
+
+
+def _holds(a: Thing, relation: Relation, b: Thing, sample: Sample, merged: Merged) -> bool:
     boxes = [thing.region.box for thing in merged.things]
-
-    def told(box: Box) -> bool | None:
-        size = sample.image.width, sample.image.height
-        return borne_out(found[0], box, anchor.box, boxes, *size)
-
-    if found[0] in (Relation.BEHIND, Relation.IN_FRONT_OF):
+    size = sample.image.width, sample.image.height
+    told = borne_out(relation, a.region.box, b.region.box, boxes, *size)
+    if relation in (Relation.BEHIND, Relation.IN_FRONT_OF):
         # Boxes do not show depth: a kept caption has said so, and they must not deny it.
-        claim = (boxes.index(subjects[0].box), found[0], boxes.index(anchor.box))
-        return claim in merged.relations and told(subjects[0].box) is not False
-    return all(told(item.box) is True for item in subjects)
-
-
-def _several(sample: Sample, merged: Merged, nouns: list[str]) -> bool:
-    wrong = set(sample.options) - set(sample.answers)
-    if sample.question.startswith("Which of these are in the picture"):
-        present = {thing.noun for thing in merged.things}
-        return set(sample.answers) == set(nouns) and not wrong & present
-    return _placed(sample, merged) and set(sample.answers) == set(nouns[:-1])
-
-
-def _described(sample: Sample, merged: Merged) -> bool:
-    """Every phrase that points names the class of its box, and no colour but its own."""
-    known = {thing.region.box: thing for thing in merged.things}
-    things = [known[item.box] for item in sample.groundings]
-    return all(_names(i, t.noun, t.color) for i, t in zip(sample.groundings, things, strict=True))
-
-
-def _names(item: Grounding, noun: str, color: str | None) -> bool:
-    label = item.label.lower()
-    said = {COLOR_WORDS[word] for word in re.findall(r"[a-z]+", label) if word in COLOR_WORDS}
-    return label.endswith(noun) and (color is None or said <= {color})
+        said = (merged.things.index(a), relation, merged.things.index(b)) in merged.relations
+        return said and told is not False
+    return told is True

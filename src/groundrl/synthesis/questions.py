@@ -4,13 +4,14 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from groundrl.data.box_questions import ASKERS, Draft
+from groundrl.data.box_questions import ASKERS, Draft, placed
 from groundrl.data.box_views import View, view
+from groundrl.data.claims import Colored, Described, Further, Where
 from groundrl.data.detection import AnnotatedImage
 from groundrl.data.words import be
 from groundrl.errors import UserError
 from groundrl.records import Grounding, Provenance, Sample
-from groundrl.scenes.relations import Relation
+from groundrl.scenes.relations import CONVERSE, Relation
 from groundrl.synthesis.merge import Merged, Thing
 from groundrl.synthesis.reading import COLOR_WORDS, split_label
 from groundrl.synthesis.records import Picture
@@ -23,7 +24,7 @@ def describe(merged: Merged, rng: random.Random) -> Draft | None:
     if not any(isinstance(part, Grounding) for part in merged.caption):
         return None
     question = rng.choice(("Describe the picture.", "What is in the picture?"))
-    return Draft(question=question, rationale=merged.caption)
+    return Draft(claim=Described(question=question), rationale=merged.caption)
 
 
 def color(merged: Merged, rng: random.Random) -> Draft | None:
@@ -39,7 +40,7 @@ def color(merged: Merged, rng: random.Random) -> Draft | None:
     rest = sorted({*COLOR_WORDS.values()} - {right, *seen})
     wrong = (rng.sample(seen, len(seen)) + rng.sample(rest, len(rest)))[: MAX_OPTIONS - 1]
     return Draft(
-        question=f"What color {be(thing.noun)} the {thing.noun}?",
+        claim=Colored(noun=thing.noun),
         rationale=("The ", _as_noun(thing), f" {be(thing.noun)} {right}."),
         options=tuple(rng.sample([right, *wrong], MAX_OPTIONS)),
         answers=(right,),
@@ -63,8 +64,9 @@ def refer(merged: Merged, rng: random.Random) -> Draft | None:
     if not things:
         return None
     thing = rng.choice(things)
+    assert thing.color is not None
     return Draft(
-        question=f"Where {be(thing.noun)} the {thing.label}?",
+        claim=Where(noun=thing.noun, which=thing.color),
         rationale=("Here is the ", thing.grounding, "."),
     )
 
@@ -82,23 +84,18 @@ def depth(merged: Merged, rng: random.Random) -> Draft | None:
     pairs = [
         (a, r, b)
         for a, r, b in pairs
-        if not said & {(b.noun, r, a.noun), (a.noun, _turned(r), b.noun)}
+        if not said & {(b.noun, r, a.noun), (a.noun, CONVERSE[r], b.noun)}
     ]
     if not pairs:
         return None
     a, relation, b = rng.choice(pairs)
-    word = "further away" if relation is Relation.BEHIND else "nearer"
     first, second = rng.sample((a.noun, b.noun), 2)
     return Draft(
-        question=f"Which is {word}, the {first} or the {second}?",
-        rationale=("The ", _as_noun(a), f" {be(a.noun)} {relation} the ", _as_noun(b), "."),
+        claim=Further(relation=relation, nouns=(first, second)),
+        rationale=placed([_as_noun(a)], relation, _as_noun(b)),
         options=(first, second),
         answers=(a.noun,),
     )
-
-
-def _turned(relation: Relation) -> Relation:
-    return Relation.IN_FRONT_OF if relation is Relation.BEHIND else Relation.BEHIND
 
 
 def _unique(merged: Merged) -> list[Thing]:

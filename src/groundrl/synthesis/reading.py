@@ -114,6 +114,17 @@ def split_label(label: str) -> tuple[str | None, str]:
     return None, words
 
 
+_LINKS: Final = "|".join(
+    (
+        *("a", "above", "against", "an", "and", "are", "as", "at", "behind", "below", "beneath"),
+        *("beside", "by", "for", "from", "has", "her", "his", "holding", "in", "inside", "is"),
+        *("its", "near", "next", "of", "on", "onto", "or", "over", "riding", "that", "the"),
+        *("their", "to", "under", "while", "with"),
+    )
+)
+"""What stands between a colour or number and a noun that it does not belong to: "dressed in red on
+a bicycle"."""
+_FILLER: Final = rf"(?:(?!(?:{_LINKS})\s)[a-z]+\s+)??"
 _SENTENCE: Final = re.compile(r"[^.!?]*[.!?]+\s*|[^.!?]+$")
 _RELATIONS: Final = "|".join(sorted(RELATION_WORDS, key=len, reverse=True))
 _GAP: Final = re.compile(
@@ -132,8 +143,8 @@ def _pattern(nouns: frozenset[str]) -> tuple[re.Pattern[str], dict[str, tuple[st
     colors = "|".join(COLOR_WORDS)
     numbers = "|".join(NUMBERS)
     pattern = re.compile(
-        rf"\b(?:(?P<number>{numbers}|\d{{1,9}})\s+(?:[a-z]+\s+)??)?"
-        rf"(?:(?P<color>{colors})\s+(?:[a-z]+\s+)??)?(?P<noun>{words})\b"
+        rf"\b(?:(?P<number>{numbers}|\d{{1,9}})\s+{_FILLER})?"
+        rf"(?:(?P<color>{colors})\s+{_FILLER})?(?P<noun>{words})\b"
     )
     return pattern, forms
 

@@ -76,7 +76,7 @@ def written(
         one = draft(kind, merged, boxes, rng)
         if one is not None:
             sample = sample_of(one, kind, picture, provenance)
-            if follows(sample, merged):
+            if follows(sample, one.claim, merged):
                 samples.append(sample)
             else:
                 dropped.append(kind)

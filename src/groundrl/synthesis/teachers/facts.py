@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from groundrl.boxes import Box, intersection, iou
+from groundrl.data.box_views import is_beside
 from groundrl.scenes.graph import Scene, SceneSpec
 from groundrl.scenes.relations import Relation, holds
 from groundrl.scenes.render import build_scene
@@ -15,8 +16,6 @@ from groundrl.synthesis.reading import split_label
 
 INSIDE: Final = 0.5
 """Share of an object's box from which a crop shows the object."""
-CLEARLY: Final = 0.05
-"""Share of the picture by which centres differ where a relation is read off boxes."""
 OF_SCENES: Final = (
     Relation.LEFT_OF,
     Relation.RIGHT_OF,
@@ -62,14 +61,12 @@ def facts_of(view: View) -> Facts:
         for region in view.regions
         for color, noun in [split_label(region.label)]
     )
-    margin = CLEARLY * image.width
     relations = tuple(
         (i, relation, j)
         for i, a in enumerate(things)
         for j, b in enumerate(things)
         for relation in OF_BOXES
-        for first, second in [(a, b) if relation is Relation.LEFT_OF else (b, a)]
-        if first.box.x2 <= second.box.x1 and second.box.center[0] - first.box.center[0] >= margin
+        if is_beside(relation, a.box, b.box, image.width, image.height)
     )
     return _in_view(Facts(things=things, relations=relations, absent=(), colors=()), view)
 

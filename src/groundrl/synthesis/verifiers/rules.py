@@ -1,16 +1,15 @@
 """The offline verifier: captions held against detections and pixels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from PIL import Image
 
 from groundrl.boxes import intersection
-from groundrl.data.words import be, folded, plural
+from groundrl.data.words import be, plural
 from groundrl.identity import named
 from groundrl.scenes.relations import CONVERSE
-from groundrl.scenes.vocabulary import CATEGORIES
 from groundrl.synthesis.base import View
 from groundrl.synthesis.colors import visible_colors
 from groundrl.synthesis.placing import borne_out
@@ -23,6 +22,7 @@ from groundrl.synthesis.reading import (
     split_label,
 )
 from groundrl.synthesis.records import Decision, ErrorKind, Flaw, Region, Verdict
+from groundrl.synthesis.synonyms import is_among, is_same, may_mean, words_for
 
 CERTAIN: Final = 0.75
 """Share of a region's box inside a crop from which the crop shows it beyond doubt."""
@@ -35,18 +35,22 @@ class RuleVerifier:
     """Nouns against regions, numbers against how many of them there are, relations against their
     boxes, colours against their labels and pixels; the first flaw found is repaired.
 
-    A colour is right when label or pixels bear it out. What a word means is known for
-    ``vocabulary``, the labels of the picture and the classes of the embedded world; other nouns
-    are not judged.
+    A colour is right when label or pixels bear it out. Only what could have been seen is denied: a
+    class that a detector looks for or found in this picture, under any of its names (synonyms.py).
+    What is said of other things is kept.
     """
 
     vocabulary: Sequence[str] = ()
-    """Further classes whose absence from the regions makes a mention wrong."""
+    """Labels that were looked for: their absence from the regions makes a mention wrong."""
 
     @property
     def name(self) -> str:
         """The number counts changes of the rules."""
-        return named("rules", version=2, vocabulary=list(self.vocabulary) or None)
+        return named("rules", version=3, vocabulary=list(self.vocabulary) or None)
+
+    def with_labels(self, looked_for: Sequence[str]) -> "RuleVerifier":
+        """One that also knows what a detector looks for."""
+        return replace(self, vocabulary=(*dict.fromkeys((*self.vocabulary, *looked_for)),))
 
     def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
         """A verdict on each; pictures that it needs to see are loaded once."""
@@ -56,22 +60,21 @@ class RuleVerifier:
     def _judge(self, evidence: "_Evidence", text: str) -> Verdict:
         view = evidence.view
         known = {split_label(region.label)[1] for region in view.regions}
-        known |= {noun for nouns in CATEGORIES.values() for noun in nouns}
-        known |= {folded(noun) for noun in self.vocabulary}
+        known |= {split_label(noun)[1] for noun in self.vocabulary}
         own = None if view.crop is None else split_label(view.crop.region.label)[1]
         if own is not None:
             known.add(own)
-        reading = read(text, known)
-        if own is not None and not any(mention.noun == own for mention in reading.mentions):
-            return _rejected(f"the crop was found to show {own}; the caption says nothing of it")
+        reading = read(text, words_for(known))
         for mention in reading.mentions:
-            verdict = _mention(mention, reading, evidence)
+            verdict = _mention(mention, reading, evidence, known)
             if verdict is not None:
-                return _about_something(verdict, own, known)
+                return _about_something(verdict, own, reading)
         for said in reading.relations:
             verdict = _relation(said, reading, evidence)
             if verdict is not None:
-                return _about_something(verdict, own, known)
+                return _about_something(verdict, own, reading)
+        if not reading.mentions:
+            return Verdict(decision=Decision.KEEP, reason="it names nothing that was looked for")
         return Verdict(decision=Decision.KEEP, reason="nothing speaks against it")
 
 
@@ -84,13 +87,13 @@ class _Evidence:
     """That were loaded already, by digest."""
     _colors: dict[Region, tuple[str, ...]] = field(default_factory=dict)
 
-    def regions(self, noun: str, share: float) -> list[Region]:
-        """Of that class, with at least ``share`` of their box in view."""
+    def regions(self, word: str, share: float) -> list[Region]:
+        """That the word may mean, with at least ``share`` of their box in view."""
         crop = self.view.crop
         return [
             region
             for region in self.view.regions
-            if split_label(region.label)[1] == noun
+            if may_mean(word, split_label(region.label)[1])
             and (
                 crop is None
                 or intersection(region.box, crop.box) >= share * max(region.box.area, 1e-9)
@@ -116,26 +119,36 @@ class _Evidence:
         return self._colors[region]
 
 
-def _mention(mention: Mention, reading: Reading, evidence: _Evidence) -> Verdict | None:
-    """What is wrong with a noun, its number or its colour."""
-    words = reading.text[mention.start : mention.end]
-    possible = evidence.regions(mention.noun, POSSIBLE)
+def _mention(
+    mention: Mention, reading: Reading, evidence: _Evidence, known: set[str]
+) -> Verdict | None:
+    """What is wrong with a noun, its number or its colour; ``known``: classes that can be seen."""
+    word, words = mention.noun, reading.text[mention.start : mention.end]
+    possible = evidence.regions(word, POSSIBLE)
+    # Of "men" among people nobody can tell how many there are, and of "tables" neither.
+    same = any(is_same(word, noun) for noun in known)
+    among = any(is_among(word, noun) for noun in known)
     if mention.number == 0:
-        certain = evidence.regions(mention.noun, CERTAIN)
+        certain = evidence.regions(word, CERTAIN)
         flaw = Flaw(kind=ErrorKind.COUNT, span=words)
         text = reading.without_sentence(mention.sentence)
-        return _repair(flaw, f"there is a {mention.noun}", text) if certain else None
-    if not possible:
+        denied = certain and (same or not among)
+        return _repair(flaw, f"there is a {word}", text) if denied else None
+    if not possible and among:
         flaw = Flaw(kind=ErrorKind.OBJECT, span=words)
         text = reading.without_sentence(mention.sentence)
-        return _repair(flaw, f"no {mention.noun} was found here", text)
-    if mention.color is not None and not mention.plural:
+        return _repair(flaw, f"no {word} was found here", text)
+    if possible and mention.color is not None and not mention.plural:
         verdict = _color(mention, reading, evidence, possible)
         if verdict is not None:
             return verdict
-    if mention.number is not None and mention.color is None:
-        return _number(mention, reading, evidence)
-    return None
+    if mention.number is None or mention.color is not None or not among:
+        return None
+    if not same and mention.number > len(possible):
+        flaw = Flaw(kind=ErrorKind.COUNT, span=words)
+        text = reading.without_sentence(mention.sentence)
+        return _repair(flaw, f"at most {len(possible)} found", text)
+    return _number(mention, reading, evidence) if same else None
 
 
 def _color(
@@ -213,9 +226,11 @@ def _rejected(reason: str, flaw: Flaw | None = None) -> Verdict:
     )
 
 
-def _about_something(verdict: Verdict, own: str | None, known: set[str]) -> Verdict:
-    """Rejected instead where the repair leaves nothing, or nothing about what was found."""
-    left = read(verdict.repaired or "", known).mentions
-    if any(own is None or mention.noun == own for mention in left):
+def _about_something(verdict: Verdict, own: str | None, reading: Reading) -> Verdict:
+    """Rejected instead where the repair leaves nothing, or nothing more about what was found."""
+    before = {mention.noun for mention in reading.mentions}
+    left = read(verdict.repaired or "", before).mentions
+    about = {word for word in before if own is not None and may_mean(word, own)}
+    if verdict.repaired and (not about or about & {mention.noun for mention in left}):
         return verdict
     return _rejected(verdict.reason, verdict.flaw)

@@ -1,0 +1,64 @@
+"""Other words for the classes of detectors, as captions use them."""
+
+from collections.abc import Iterable
+from typing import Final
+
+EQUAL: Final = (
+    frozenset({"airplane", "aeroplane", "plane"}),
+    frozenset({"bicycle", "bike"}),
+    frozenset({"cell phone", "cellphone", "mobile phone"}),
+    frozenset({"couch", "sofa"}),
+    frozenset({"dining table", "diningtable"}),
+    frozenset({"donut", "doughnut"}),
+    frozenset({"hair drier", "hair dryer"}),
+    frozenset({"motorcycle", "motorbike"}),
+    frozenset({"potted plant", "pottedplant"}),
+    frozenset({"refrigerator", "fridge"}),
+    frozenset({"tv", "television", "tvmonitor"}),
+)
+NARROWER: Final = {
+    "person": frozenset(
+        {"man", "woman", "boy", "girl", "child", "kid", "baby", "lady", "guy", "gentleman"}
+    )
+}
+"""A class -> words for some of its objects."""
+WIDER: Final = {
+    "ball": frozenset({"sports ball"}),
+    "bat": frozenset({"baseball bat"}),
+    "bear": frozenset({"teddy bear"}),
+    "glass": frozenset({"wine glass"}),
+    "glove": frozenset({"baseball glove"}),
+    "light": frozenset({"traffic light"}),
+    "phone": frozenset({"cell phone", "cellphone", "mobile phone"}),
+    "plant": frozenset({"potted plant", "pottedplant"}),
+    "racket": frozenset({"tennis racket"}),
+    "table": frozenset({"dining table", "diningtable"}),
+}
+"""A word -> classes that it may mean, and other things that nobody looked for."""
+
+
+def is_same(word: str, noun: str) -> bool:
+    """Whether both mean the same objects."""
+    return word == noun or any({word, noun} <= group for group in EQUAL)
+
+
+def is_among(word: str, noun: str) -> bool:
+    """Whether every object that the word names is one of the class ``noun``."""
+    return is_same(word, noun) or word in NARROWER.get(noun, ())
+
+
+def may_mean(word: str, noun: str) -> bool:
+    """Whether the word may name an object of the class ``noun``."""
+    return is_among(word, noun) or is_among(noun, word) or noun in WIDER.get(word, ())
+
+
+def words_for(nouns: Iterable[str]) -> set[str]:
+    """The classes, and all words that may name their objects."""
+    known = {*nouns}
+    found = set(known)
+    for group in EQUAL:
+        found |= group if group & known else set()
+    for noun, words in NARROWER.items():
+        found |= words if noun in known else set()
+        found |= {noun} if words & known else set()
+    return found | {word for word, classes in WIDER.items() if classes & known}
