@@ -24,7 +24,7 @@ METRICS = {
     "completion/format_frac": "Share of completions in the required format.",
     "box/per_answer": "Mean boxes per completion.",
     "box/off_frame_frac": "Share of boxes that leave the image.",
-    "box/parse_failure_frac": "Share of completions whose boxes could not all be read.",
+    "box/parse_failure_frac": "Share of completions that begin a box which cannot be read.",
     "time/rollout": "Seconds of the step spent sampling, or waiting for what is sampled ahead.",
     "time/reward": "Seconds of the step spent waiting for scores after the rollout.",
     "time/update": "Seconds of the step spent in forward and backward passes.",
@@ -53,7 +53,7 @@ EVALUATION = {
     "boxes_true": "Mean true boxes per question.",
     "off_frame": "Share of predicted boxes that leave the image.",
     "format": "Share of answers in the required format.",
-    "parse_failure": "Share of answers whose boxes could not all be read.",
+    "parse_failure": "Share of answers that begin a box which cannot be read.",
     "truncated": "Share of answers cut off at the token limit.",
     "tokens": "Mean tokens per answer.",
     "reward": "Mean total reward under the reward that is trained on.",
@@ -107,6 +107,15 @@ BENCHMARKS = {
     "missing": "Questions that were not asked: their picture is not there.",
 }
 """What benchmarks add, as ``<set>/<name>`` or ``<set>/<kind>/<name>``."""
+
+ALARMS = {
+    "off_frame": (0.1, "of the boxes leave their pictures: were they written in another frame?"),
+    "parse_failure": (0.5, "of the answers begin boxes that cannot be read: see grammar="),
+    "unparsed": (0.5, "of the answers say nothing of what was asked for"),
+    "no_box": (0.5, "of the answers point at nothing"),
+    "truncated": (0.1, "of the answers were cut off at the token limit: raise sampling.max_tokens"),
+}
+"""Of a benchmark: figure -> from which share on it is told aloud, and how."""
 
 _DECLARED = re.compile("|".join(re.escape(n).replace("<term>", "[^/]+") for n in METRICS))
 _HELD_OUT = re.compile(f"(?:{'|'.join(EVALUATION)})(?:_low|_high)?")

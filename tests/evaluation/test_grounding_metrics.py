@@ -1,14 +1,17 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from replies import reply
 
 from groundrl.boxes import Box, Frame, View, matched_iou
-from groundrl.evaluation.grounding import GroundingMetrics, Outcome
+from groundrl.evaluation.grounding import GroundingMetrics, Outcome, outcome
 from groundrl.evaluation.statistics import bootstrap, wilson
 from groundrl.metrics import check_names
+from groundrl.records import ImageFile, Provenance, Sample
 
 VIEW = View(width=100, height=80, model_width=56, model_height=56)
 
@@ -16,6 +19,13 @@ VIEW = View(width=100, height=80, model_width=56, model_height=56)
 def box(x1: float, y1: float, x2: float, y2: float) -> Box:
     return Box(x1=float(x1), y1=float(y1), x2=float(x2), y2=float(y2), frame=Frame.PIXEL)
 
+
+SAMPLE = Sample(
+    id="0",
+    image=ImageFile(path=Path("cup.png"), width=200, height=100),
+    question="Where?",
+    provenance=Provenance(dataset="d", split="s"),
+)
 
 VASE = box(0, 0, 10, 10)
 HALF_VASE = box(0, 0, 10, 5)
@@ -27,7 +37,7 @@ GOOD = Outcome(
     predicted=(VASE, CUP),
     true=(CUP, VASE),
     view=VIEW,
-    well_formed=True,
+    boxes_read=True,
     format_ok=True,
     truncated=False,
     tokens=40,
@@ -40,7 +50,7 @@ BROKEN = replace(
     correct=None,
     predicted=(),
     true=(),
-    well_formed=False,
+    boxes_read=False,
     format_ok=False,
     truncated=True,
     tokens=60,
@@ -127,8 +137,8 @@ def test_batches_and_reset_make_no_difference() -> None:
     metric = GroundingMetrics()
     metric.update(ALL)
     metric.reset()
-    for outcome in ALL:
-        metric.update([outcome])
+    for one in ALL:
+        metric.update([one])
     metric.update([])
     assert metric.compute() == scores(ALL)
 
@@ -150,3 +160,13 @@ def test_many_answers_are_summed_up_quickly_and_exactly() -> None:
     assert got["acc"] == right.mean()
     assert got["iou"] == 1.0
     assert torch.tensor(got["tokens"]).item() == 40.0
+
+
+def test_only_a_box_that_is_begun_can_be_unreadable() -> None:
+    def unreadable(text: str) -> float:
+        return scores([outcome(reply(SAMPLE, text), None)])["parse_failure"]
+
+    for text in ("[1,2,3,4 cup] It is red.", "B", "", "<think>[1,2,3,4 cup]", "[see above]"):
+        assert unreadable(text) == 0
+    for text in ("[1,2,3 cup]", "<think>[9,2,3,4 cup]</think><answer>B</answer>", "[1,2,3,4"):
+        assert unreadable(text) == 1

@@ -31,8 +31,8 @@ class Outcome:
     """Empty when the truth names no boxes: the question then says nothing about IoU."""
     view: View
     """A width of 0: nobody knows the picture's size, so nothing is said about its frame."""
-    well_formed: bool
-    """Every box of the answer could be read."""
+    boxes_read: bool
+    """Every box that the answer begins could be read, whatever stands around it."""
     format_ok: bool
     """The answer keeps the required format."""
     truncated: bool
@@ -50,7 +50,7 @@ def outcome(attempt: Attempt, correct: bool | None) -> Outcome:
         predicted=tuple(grounding.box for grounding in attempt.parsed.groundings),
         true=tuple(grounding.box for grounding in sample.groundings),
         view=attempt.view,
-        well_formed=attempt.parsed.well_formed,
+        boxes_read=not attempt.parsed.damaged,
         format_ok=has_format(attempt),
         truncated=attempt.completion.truncated,
         tokens=len(attempt.completion.tokens),
@@ -67,7 +67,7 @@ COLUMNS: tuple[str, ...] = (
     "true",
     "outside",  # nan when the picture's size is unknown
     "format_ok",
-    "well_formed",
+    "boxes_read",
     "truncated",
     "tokens",
 )
@@ -127,7 +127,7 @@ class GroundingMetrics(Metric):
             "boxes": self._mean(table["predicted"], table),
             "off_frame": self._mean(share, drawn, weights=drawn["predicted"]),
             "format": _proportion(table["format_ok"]),
-            "parse_failure": _proportion(1 - table["well_formed"]),
+            "parse_failure": _proportion(1 - table["boxes_read"]),
             "truncated": _proportion(table["truncated"]),
             "tokens": self._mean(table["tokens"], table),
         }
@@ -168,7 +168,7 @@ def _row(outcome: Outcome) -> list[float]:
         float(len(true)),
         _outside(predicted, outcome.view),
         float(outcome.format_ok),
-        float(outcome.well_formed),
+        float(outcome.boxes_read),
         float(outcome.truncated),
         float(outcome.tokens),
     ]

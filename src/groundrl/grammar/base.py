@@ -29,6 +29,8 @@ class Parsed:
     """Stripped text of the first ``<answer>`` block; None when it is missing or never closed."""
     failures: tuple[str, ...]
     """Reasons why the text is not well-formed, each once, for people to read."""
+    damaged: tuple[str, ...]
+    """Those of them that are about boxes: begun, and not to be read."""
 
     @property
     def well_formed(self) -> bool:

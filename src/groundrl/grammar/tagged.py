@@ -91,6 +91,7 @@ class TaggedGrammar(ABC):
         # Thinking is scanned on its own, so that no box reaches across its borders.
         start, end = think or (0, 0)
         scans = [self.scan(piece, frame) for piece in (text[:start], text[start:end], text[end:])]
+        damaged = tuple(dict.fromkeys(why for scan in scans for why in scan.failures))
         return Parsed(
             reasoning=scans[1].segments(text[start:end]),
             groundings=tuple(span.grounding for scan in scans for span in scan.spans),
@@ -100,9 +101,8 @@ class TaggedGrammar(ABC):
                 for span in scan.spans
             ),
             answer=None if answer is None else text[slice(*answer)].strip(),
-            failures=tuple(
-                dict.fromkeys([*failures, *(why for scan in scans for why in scan.failures)])
-            ),
+            failures=(*failures, *damaged),
+            damaged=damaged,
         )
 
 

@@ -3,7 +3,7 @@
 import html
 from collections.abc import Mapping
 
-from groundrl.metrics import BENCHMARKS, EVALUATION
+from groundrl.metrics import ALARMS, BENCHMARKS, EVALUATION
 from groundrl.report.svg import Dot, dot_whisker
 from groundrl.report.tables import BOUNDS, Metrics, Table, number, to_html
 
@@ -13,14 +13,6 @@ MAIN = (
 )
 """What a benchmark is quoted by, where it has it."""
 OTHER_FRAME = "iou_as_"
-ALARMS = {
-    "off_frame": (0.1, "of the boxes leave their pictures: were they written in another frame?"),
-    "parse_failure": (0.5, "of the answers are not well-formed: are they in another grammar?"),
-    "unparsed": (0.5, "of the answers say nothing of what was asked for"),
-    "no_box": (0.5, "of the answers point at nothing"),
-    "truncated": (0.1, "of the answers were cut off at the token limit: raise sampling.max_tokens"),
-}
-"""Figure -> from which share on it is told aloud, and how."""
 
 
 def by_benchmark(metrics: Metrics) -> dict[str, dict[str, float]]:
@@ -42,9 +34,10 @@ def interval(figures: Metrics, name: str) -> str:
 
 def main_figures(figures: Metrics) -> list[str]:
     """Those of ``MAIN`` that a benchmark has; boxes are right or wrong only where they are asked
-    for."""
-    left_out = "acc" if "no_box" in figures else "acc_50"
-    return [name for name in MAIN if name in figures and name != left_out]
+    for, and ``acc`` is the exam score where there is one."""
+    left_out = {"acc" if "no_box" in figures else "acc_50"}
+    left_out |= {"acc"} if "exam_score" in figures else set()
+    return [name for name in MAIN if name in figures and name not in left_out]
 
 
 def benchmark_table(metrics: Metrics) -> Table:

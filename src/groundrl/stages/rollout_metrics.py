@@ -26,7 +26,7 @@ def rollout_metrics(scored: ScoredRollout, reward: RewardSum) -> dict[str, float
         "completion/format_frac": _mean([float(has_format(a)) for a in attempts]),
         "box/per_answer": len(boxes) / len(attempts),
         "box/off_frame_frac": _mean([float(not is_inside(box, a.view)) for a, box in boxes]),
-        "box/parse_failure_frac": _mean([float(not a.parsed.well_formed) for a in attempts]),
+        "box/parse_failure_frac": _mean([float(bool(a.parsed.damaged)) for a in attempts]),
     }
 
 
