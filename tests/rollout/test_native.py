@@ -145,7 +145,9 @@ def test_a_prompt_that_leaves_no_room_is_told(make_policy: MakePolicy) -> None:
     sampler(policy, examples, step=0)
     limits.max_position_embeddings -= 1
     longest, _ = examples[lengths.index(max(lengths))]
-    message = f"sample '{longest.id}' has a prompt of {max(lengths)} tokens.*max_tokens=10"
+    message = (
+        f"sample '{longest.id}' has a prompt of {max(lengths)} tokens, and with an answer of 10"
+    )
     with pytest.raises(UserError, match=message):
         sampler(policy, examples, step=0)
     limits.max_position_embeddings = 10_000

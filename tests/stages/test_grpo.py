@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 import torch
@@ -12,12 +12,10 @@ from stage_runs import MakePolicy, grpo_module, logged, train, weights
 from torch import Tensor
 from world_questions import world_samples
 
-from groundrl.errors import UserError
 from groundrl.losses import PolicyLoss
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
 from groundrl.rewards.base import Attempt
-from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Rollout
 from groundrl.stages.groups import learning_groups
 from groundrl.stages.grpo import GRPOModule
@@ -267,34 +265,3 @@ def test_only_groups_that_got_a_winner_are_replaced(make_policy: MakePolicy) -> 
     assert drawn.equal == [False] * 3
     assert drawn.rollout.groups[0] is first.rollout.groups[0]
     assert [g.sample.id for g in drawn.rollout.groups] == [s.id for s in samples]
-
-
-class Full(NativeEngine):
-    """Has no memory left in its third rollout."""
-
-    rollouts = 0
-
-    def generate(self, *arguments: Any) -> Any:
-        self.rollouts += 1
-        if self.rollouts == 3:
-            raise torch.OutOfMemoryError("tried to allocate 2 GiB")
-        return super().generate(*arguments)
-
-
-def test_a_full_memory_is_told_with_what_to_lower(make_policy: MakePolicy, tmp_path: Path) -> None:
-    module = grpo_module(make_policy(), engine=Full(tokens_per_batch=96))
-    message = (
-        r"tried to allocate 2 GiB.*rollout\.tokens_per_batch \(now 96\), "
-        r".*max_tokens \(now 8\), model\.max_pixels \(now "
-    )
-    with pytest.raises(UserError, match=message):
-        train(module, tmp_path)
-    assert (tmp_path / "checkpoints" / "stage" / "last.ckpt").is_file()
-
-    def full(*_: object) -> None:
-        raise torch.OutOfMemoryError("tried to allocate 2 GiB")
-
-    module = grpo_module(make_policy(), tokens_per_forward=1000)
-    module.policy.vlm.lm_head.register_full_backward_pre_hook(full)
-    with pytest.raises(UserError, match=r"lower one of .*tokens_per_forward \(now 1000\)"):
-        train(module, tmp_path / "update")

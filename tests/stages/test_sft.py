@@ -39,11 +39,20 @@ def test_small_forward_passes_change_nothing(make_policy: MakePolicy, tmp_path: 
         torch.testing.assert_close(value, found[1][1][name], atol=1e-4, rtol=1e-3)
 
 
-def test_a_full_memory_is_told_with_what_to_lower(make_policy: MakePolicy, tmp_path: Path) -> None:
-    def full(*_: object) -> None:
-        raise torch.OutOfMemoryError("tried to allocate 2 GiB")
-
-    module = sft_module(make_policy(), tokens_per_forward=1000)
-    module.policy.vlm.lm_head.register_full_backward_pre_hook(full)
-    with pytest.raises(UserError, match=r"sft.*tokens_per_forward \(now 1000\), model\.max_pixels"):
-        train(module, tmp_path)
+def test_an_answer_that_does_not_fit_names_its_sample(
+    make_policy: MakePolicy, tmp_path: Path
+) -> None:
+    policy, (sample,) = make_policy(), world_samples(1)
+    module = sft_module(policy)
+    prompt = policy.encode(sample)
+    answer = len(module.target(sample, prompt))
+    text = policy.vlm.config.get_text_config()
+    text.max_position_embeddings = len(prompt.prefix.tokens) + answer
+    train(module, tmp_path / "fits", steps=1, prompts_per_step=1, samples=[sample])
+    text.max_position_embeddings -= 1
+    message = (
+        rf"sample '{sample.id}' has a prompt of {len(prompt.prefix.tokens)} tokens, and with an "
+        rf"answer of {answer} .* the model's positions .*: lower model\.max_pixels .* leave the"
+    )
+    with pytest.raises(UserError, match=message):
+        train(sft_module(policy), tmp_path, steps=1, prompts_per_step=1, samples=[sample])

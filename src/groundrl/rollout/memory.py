@@ -1,5 +1,6 @@
-"""What a user lowers when a GPU is full."""
+"""What a user lowers when the memory is full, a GPU's or the machine's."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -7,16 +8,21 @@ import torch
 
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
+from groundrl.policy.prompt import pixel_limits
 from groundrl.rollout.base import Engine
 from groundrl.rollout.native import NativeEngine
+
+CPU_FULL = re.compile(r"DefaultCPUAllocator: (can't allocate memory|not enough memory)")
 
 
 @contextmanager
 def told_when_full(options: Mapping[str, object]) -> Iterator[None]:
-    """Inside, a GPU without free memory is a UserError that names what to lower."""
+    """Inside, a full memory is a UserError that names what to lower."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        if not is_memory_full(error):
+            raise
         lower = ", ".join(f"{name} (now {value})" for name, value in options.items())
         raise UserError(
             f"out of memory ({error}): lower one of {lower}. tokens_per_forward and "
@@ -25,10 +31,15 @@ def told_when_full(options: Mapping[str, object]) -> Iterator[None]:
         ) from error
 
 
+def is_memory_full(error: RuntimeError) -> bool:
+    """Whether torch found no memory: on a CPU it has no exception of its own for that."""
+    return isinstance(error, torch.OutOfMemoryError) or CPU_FULL.search(str(error)) is not None
+
+
 def pixel_option(policy: Policy) -> dict[str, object]:
-    """The option that bounds the tokens of a picture, with its value."""
-    limit = getattr(policy.processor.image_processor, "max_pixels", None)
-    return {"model.max_pixels": limit}
+    """The option that bounds the tokens of a picture, with its value; empty where there is none."""
+    limits = pixel_limits(policy.processor)
+    return {"model.max_pixels": limits["max_pixels"]} if limits else {}
 
 
 def batch_option(engine: Engine) -> dict[str, object]:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import torch
 
-from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example, Prompt
 from groundrl.policy.vision import VisionFeatures
 from groundrl.records import Completion, RolloutGroup, Sample
 from groundrl.rollout.base import Drawn, Engine, Sampling
+from groundrl.rollout.lengths import check_length
 from groundrl.rollout.randomness import Draws
 
 
@@ -117,8 +117,10 @@ class Sampler:
         nothing is drawn where the groups are ``known``."""
         samples = [sample for sample, _ in examples]
         prompts = [prompt for _, prompt in examples]
-        self.check_lengths(policy, samples, prompts)
-
+        limits = {"rollout.max_model_len": self.engine.max_model_len}
+        for sample, prompt in examples:
+            longest = self.sampling.max_tokens
+            check_length(policy, sample, prompt, longest, "sampling.max_tokens", limits)
         features = Looks(policy=policy, prompts=prompts)
         if known is None:
             return self.draw(policy, samples, features, step)
@@ -136,23 +138,6 @@ class Sampler:
             seed=self.seed, step=step, sample_ids=(sample_id,), group_size=self.group_size
         )
         return draws.group_seed(0)
-
-    def check_lengths(self, policy: Policy, samples: list[Sample], prompts: list[Prompt]) -> None:
-        """Raise UserError for a prompt that leaves no room for a completion."""
-        limits = {
-            "the model's positions": policy.vlm.config.get_text_config().max_position_embeddings,
-            "rollout.max_model_len": self.engine.max_model_len,
-        }
-        for sample, prompt in zip(samples, prompts, strict=True):
-            length = len(prompt.prefix.tokens)
-            for name, limit in limits.items():
-                if limit is not None and length + self.sampling.max_tokens > limit:
-                    raise UserError(
-                        f"sample {sample.id!r} has a prompt of {length} tokens, and with "
-                        f"max_tokens={self.sampling.max_tokens} that is more than {name} "
-                        f"({limit}): lower sampling.max_tokens, or model.max_pixels for fewer "
-                        "image tokens, or leave the sample out"
-                    )
 
     def again(
         self,

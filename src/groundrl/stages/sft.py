@@ -13,6 +13,7 @@ from groundrl.policy.layout import Branch, packs, row_length
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example, Prompt
 from groundrl.records import Sample
+from groundrl.rollout.lengths import check_length
 from groundrl.rollout.memory import pixel_option, told_when_full
 from groundrl.stages.base import Stage
 from groundrl.stages.optimization import Optimization
@@ -44,9 +45,11 @@ class SFTModule(Stage):
         optimizer = cast(LightningOptimizer, self.optimizers())
         lr = self.optimization.set_lr(optimizer.optimizer, self.global_step)
         prompts = [prompt for _, prompt in examples]
+        targets = [[Branch(tokens=self.target(*example))] for example in examples]
+        for (sample, prompt), (branch,) in zip(examples, targets, strict=True):
+            check_length(self.policy, sample, prompt, len(branch.tokens))
         with torch.no_grad():
             features = self.policy.features(prompts)
-        targets = [[Branch(tokens=self.target(*example))] for example in examples]
         tokens = sum(gathered(sum(len(branch.tokens) for (branch,) in targets)))
         totals = {"sft/loss": 0.0, "sft/entropy": 0.0}
 

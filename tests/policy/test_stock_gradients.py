@@ -1,0 +1,55 @@
+"""Gradients of the shared path against transformers alone: its own attention, one row each."""
+
+import pytest
+import torch
+from families import build
+from own_inputs import own_inputs
+from torch import Tensor
+from world_questions import world_samples
+
+from groundrl.boxes import Frame
+from groundrl.policy.adapter import Adapter
+from groundrl.policy.attention import GROUPED
+from groundrl.policy.layout import Branch
+from groundrl.policy.policy import Policy
+from groundrl.prompts import PromptTemplate
+
+SIZES = [[7, 3, 30], [6, 1]]
+
+
+def moved(family: str) -> Policy:
+    """With an adapter that does something."""
+    vlm, processor = build(family)
+    model = Adapter(rank=4, alpha=8).apply(vlm)
+    noise = torch.Generator().manual_seed(2)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data.normal_(0, 0.02, generator=noise)
+    return Policy(model, processor, PromptTemplate(), Frame.PERMILLE)
+
+
+def gradient(policy: Policy) -> Tensor:
+    return torch.cat([p.grad.flatten() for p in policy.parameters() if p.grad is not None])
+
+
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl", "gemma3", "llava_onevision"])
+def test_sharing_gives_the_gradient_of_stock_transformers(family: str) -> None:
+    ours, stock = moved(family), moved(family)
+    stock.vlm.config.get_text_config()._attn_implementation = "sdpa"
+    prompts = [ours.encode(sample) for sample in world_samples(len(SIZES))]
+    groups = [[list(range(50, 50 + size)) for size in sizes] for sizes in SIZES]
+    scored = ours.logprobs(prompts, [[Branch(tokens=t) for t in group] for group in groups])
+    weights = torch.linspace(-1, 1, scored.logprobs.numel()).view_as(scored.logprobs)
+    (scored.logprobs * weights * scored.mask).sum().backward()
+    rows = [(prompt, t) for prompt, group in zip(prompts, groups, strict=True) for t in group]
+    for (prompt, tokens), weight in zip(rows, weights, strict=True):
+        logits = stock.vlm(**own_inputs(stock, prompt, tokens)).logits[0, -len(tokens) - 1 : -1]
+        hidden = torch.zeros_like(logits[0]).index_fill(0, torch.tensor(stock.spec.stand_ins), 1)
+        table = logits.masked_fill(hidden.bool(), -torch.inf).log_softmax(-1)
+        chosen = table.gather(-1, torch.tensor(tokens)[:, None])[:, 0]
+        (chosen * weight[: len(tokens)]).sum().backward()
+    assert stock.vlm.config.get_text_config()._attn_implementation != GROUPED
+    found, expected = gradient(ours), gradient(stock)
+    assert len(found) == len(expected) > 1000
+    assert expected.abs().max() > 1e-3
+    assert (found - expected).abs().max() <= 1e-6 * expected.abs().max()
