@@ -126,11 +126,12 @@ def test_the_comparison_leaves_a_table_and_a_page(
         lines = [json.dumps(one) for one in run(rights).values()]
         (tmp_path / name / "predictions.jsonl").write_text("\n".join(lines) + "\n")
         places.append(str(tmp_path / name))
-    Comparison(places=(places[0], places[1]), run_dir=tmp_path).run()
+    Comparison(places=(places[0], places[1]), run_dir=tmp_path, benchmarks={}).run()
     figures = json.loads((tmp_path / "metrics.json").read_text())
     assert figures["pope/correct_change"] == 0.5
     assert (figures["pope/correct_n"], figures["pope/correct_p"]) == (2, 1)
     told = capsys.readouterr().out
     assert "1 of 3 questions of the first run are left out, the other run does not" in told
+    assert "pope: its scores are compared answer by answer only" in told
     assert told.splitlines()[-1] == str(tmp_path)
     assert "McNemar" in (tmp_path / "report.html").read_text()

@@ -3,16 +3,23 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from groundrl.errors import UserError
+from groundrl.evaluation.benchmarks.base import Answered, Benchmark
 from groundrl.evaluation.benchmarks.files import json_lines
+from groundrl.evaluation.recorded import from_prediction
+from groundrl.evaluation.resampling import paired_figures
 from groundrl.evaluation.statistics import Interval, bootstrap, mcnemar
 
 QUOTED = ("correct", "iou", "score", "box_iou")
 """Scores that are compared even where no answer differs; the others then say nothing."""
+
+OF_CORRECT = ("acc", "acc_50", "exam_score")
+"""Figures that are the mean of the score "correct"."""
 
 NEEDED = frozenset({"set", "id", "question", "image_key", "iou", "boxes_true", "scores"})
 """Fields of a record that a comparison reads."""
@@ -26,10 +33,10 @@ Records = Mapping[tuple[str, str], Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What a score is in both runs, over the questions that both answered."""
+    """What a score or figure is in both runs, over the questions that both answered."""
 
     name: str
-    """``<set>/<score>``."""
+    """``<set>/<score or figure>``."""
     a: float
     b: float
     change: Interval
@@ -62,8 +69,13 @@ def read_answered(place: str) -> tuple[Path, Records]:
     return path, records
 
 
-def compare(a: Records, b: Records) -> list[Difference]:
-    """Every score of every set that both have. Raises UserError when they share no question."""
+def compare(
+    a: Records, b: Records, benchmarks: Mapping[str, Benchmark] = MappingProxyType({})
+) -> list[Difference]:
+    """Every score of every set that both have, and the figures of those whose benchmark is given.
+
+    Raises UserError when they share no question.
+    """
     shared = [key for key in a if key in b]
     if not shared:
         sets = [", ".join(sorted({key[0] for key in one})) or "nothing" for one in (a, b)]
@@ -83,7 +95,26 @@ def compare(a: Records, b: Records) -> list[Difference]:
         images = [a[key]["image_key"] for key in keys]
         for score, rows in _paired(a, b, keys).items():
             found += _difference(f"{name}/{score}", rows, images)
+        if name in benchmarks:
+            known = {one.name for one in found}
+            answers = [[_answered(run[key]) for key in keys] for run in (a, b)]
+            for figure, (x, y, change) in paired_figures(name, benchmarks[name], *answers).items():
+                full = f"{name}/{figure}"
+                told = full in known or figure in OF_CORRECT
+                if not told and (x, change.low, change.high) != (y, 0, 0):
+                    found.append(Difference(name=full, a=x, b=y, change=change, p=None))
     return found
+
+
+def _answered(record: Mapping[str, Any]) -> Answered:
+    try:
+        attempt = from_prediction(record).attempt
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"the answer to question {record['id']!r} of {record['set']!r} is no answer record: "
+            f"{error!r}"
+        ) from error
+    return Answered(attempt=attempt, scores=record["scores"])
 
 
 def left_out(a: Records, b: Records) -> list[str]:
