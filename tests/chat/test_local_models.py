@@ -56,6 +56,25 @@ def test_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:
         TransformersModel(str(tmp_path / "none"))(REQUESTS)
 
 
+def test_a_model_without_eyes_is_told(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
+    with pytest.raises(UserError, match=r"(?s)cannot load .*a model that sees pictures"):
+        TransformersModel(str(tmp_path))(REQUESTS)
+
+
+@pytest.mark.parametrize("config", [None, "{}", '{"model_type": "nope"}'])
+def test_a_model_that_vllm_cannot_load_is_told(tmp_path: Path, config: str | None) -> None:
+    pytest.importorskip("vllm", reason="vLLM has no build for this machine")
+    from groundrl.chat.vllm import VLLMModel
+
+    folder = tmp_path / "model"
+    if config is not None:
+        folder.mkdir()
+        (folder / "config.json").write_text(config)
+    with pytest.raises(UserError, match=r"(?s)vLLM cannot load .*Type .*chat.*model="):
+        VLLMModel(str(folder))(REQUESTS[:1])
+
+
 SCHEMA = {
     "type": "object",
     "properties": {"sure": {"type": "boolean"}, "kind": {"type": "string", "enum": ["a", "b"]}},

@@ -11,12 +11,13 @@ import pytest
 from replies import LINE
 
 from groundrl.errors import UserError
+from groundrl.evaluation.answer_record import AnswerRecord, read_record
 from groundrl.evaluation.comparison import Records, compare, left_out, read_answered
 from groundrl.evaluation.statistics import cohen_kappa, mcnemar
 from groundrl.stages.compare import Comparison
 
 
-def record(number: int, correct: bool, **changes: Any) -> dict[str, Any]:
+def written(number: int, correct: bool, **changes: Any) -> dict[str, Any]:
     own = {
         "set": "pope",
         "id": str(number),
@@ -26,6 +27,10 @@ def record(number: int, correct: bool, **changes: Any) -> dict[str, Any]:
         "scores": {"correct": float(correct), "yes": 1.0},
     }
     return LINE | own | changes
+
+
+def record(number: int, correct: bool, **changes: Any) -> AnswerRecord:
+    return read_record(written(number, correct, **changes))
 
 
 def run(rights: list[bool], **changes: Any) -> Records:
@@ -79,10 +84,11 @@ def test_pairing_sees_what_two_intervals_hide() -> None:
 
 def test_a_score_that_the_first_answer_lacks_is_compared_and_what_is_left_out_told() -> None:
     rated: list[dict[str, Any]] = [{}, {"rating": 2.0}, {"rating": 4.0}]
-    a = {("mmhal", str(n)): record(n, True, scores=s, boxes_true=[]) for n, s in enumerate(rated)}
-    b = {key: one | {"scores": {"rating": 5.0}} for key, one in a.items()}
-    b["mmhal", "2"] |= {"boxes_true": [["dog", [0, 0, 1, 1]]]}
-    a["mmhal", "2"] |= {"boxes_true": [["dog", [0, 0, 1, 1]]], "iou": 0.25}
+    ious = [(None, None), (None, None), (0.25, 0.5)]
+    a, b = (
+        {("mmhal", str(n)): record(n, True, scores=scores[n], iou=ious[n][place]) for n in range(3)}
+        for place, scores in enumerate((rated, [{"rating": 5.0}] * 3))
+    )
     boxes, rating = compare(a, b)
     assert (boxes.name, boxes.change.n, boxes.change.mean) == ("mmhal/iou", 1, 0.25)
     assert (rating.name, rating.change.n, rating.change.mean) == ("mmhal/rating", 2, 2.0)
@@ -108,11 +114,11 @@ def test_runs_that_cannot_be_paired_are_refused(tmp_path: Path) -> None:
         (b"3", "expected an object, got 3"),
         (b'{"set": "po', "Unterminated string"),
         (b'{"set": "\xe9"}', "codec can't decode"),
-        (json.dumps(record(0, True)).encode(), "a second answer to question '0' of 'pope'"),
+        (json.dumps(written(0, True)).encode(), "a second answer to question '0' of 'pope'"),
     ],
 )
 def test_a_line_that_is_no_answer_is_named(tmp_path: Path, line: bytes, reason: str) -> None:
-    good = json.dumps(record(0, True)).encode()
+    good = json.dumps(written(0, True)).encode()
     (tmp_path / "predictions.jsonl").write_bytes(good + b"\n" + line + b"\n")
     with pytest.raises(UserError, match=rf"predictions.jsonl:2.*{reason}"):
         read_answered(str(tmp_path))
@@ -124,14 +130,15 @@ def test_the_comparison_leaves_a_table_and_a_page(
     places = []
     for name, rights in (("a", [True, False, False]), ("b", [True, True])):
         (tmp_path / name).mkdir()
-        lines = [json.dumps(one) for one in run(rights).values()]
+        lines = [json.dumps(one.json) for one in run(rights).values()]
         (tmp_path / name / "predictions.jsonl").write_text("\n".join(lines) + "\n")
         places.append(str(tmp_path / name))
-    Comparison(places=(places[0], places[1]), run_dir=tmp_path).run()
+    Comparison(places=(places[0], places[1]), run_dir=tmp_path, benchmarks={}).run()
     figures = json.loads((tmp_path / "metrics.json").read_text())
     assert figures["pope/correct_change"] == 0.5
     assert (figures["pope/correct_n"], figures["pope/correct_p"]) == (2, 1)
     told = capsys.readouterr().out
     assert "1 of 3 questions of the first run are left out, the other run does not" in told
+    assert "pope: its scores are compared answer by answer only" in told
     assert told.splitlines()[-1] == str(tmp_path)
     assert "McNemar" in (tmp_path / "report.html").read_text()

@@ -61,6 +61,18 @@ def test_nothing_is_judged_twice_and_a_run_can_be_replayed(tmp_path: Path) -> No
     assert other.asked == ["because"]
 
 
+def test_judging_tells_how_far_it_is_and_a_replay_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("groundrl.evaluation.kept.CASES_AT_ONCE", 2)
+    kept = Kept(judge=Counting(), path=tmp_path / "judgements.jsonl", read=read_judgement)
+    kept([one("because", "yes"), one("no", "no"), one("certainly", "yes")])
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split("  ")[0] for line in told] == ["judge 0/3", "judge 3/3"]
+    kept([one("because", "yes")])
+    assert capsys.readouterr().err == ""
+
+
 def test_a_memory_that_was_cut_off_is_mended_before_it_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "judgements.jsonl"
     cases = [one("because", "yes"), one("no", "no"), one("certainly", "yes")]

@@ -93,7 +93,7 @@ class TransformersModel:
             try:
                 processor = AutoProcessor.from_pretrained(self.model)
                 model = AutoModelForImageTextToText.from_pretrained(self.model, dtype=self.dtype)
-            except OSError as error:
+            except (OSError, ValueError) as error:  # not there, or of another kind
                 missing = "" if Path(self.model).exists() else " (no such folder or hub id)"
                 raise UserError(
                     f"cannot load {self.model}{missing}: {error}. Type "

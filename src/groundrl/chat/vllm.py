@@ -53,7 +53,8 @@ class VLLMModel:
         )
 
     def __call__(self, requests: Sequence[Request]) -> list[Reply | None]:
-        """See ``ChatModel``. Raises UserError for requests longer than ``max_model_len``."""
+        """See ``ChatModel``. Raises UserError for requests longer than ``max_model_len``, and when
+        the model cannot be loaded."""
         return self._gathered(requests)
 
     def _answer(self, requests: Sequence[Request]) -> list[Reply | None]:
@@ -98,17 +99,25 @@ class VLLMModel:
             from vllm import LLM
 
             dtype: Any = self.dtype
-            self._llm = LLM(
-                self.model,
-                dtype=dtype,
-                max_model_len=self.max_model_len,
-                gpu_memory_utilization=self.gpu_memory_utilization,
-                enforce_eager=self.enforce_eager,
-                limit_mm_per_prompt={"video": 0},
-                # Some models write blanks for ever where they may.
-                structured_outputs_config={"backend": "xgrammar", "disable_any_whitespace": True},
-                seed=0,
-            )
+            try:
+                self._llm = LLM(
+                    self.model,
+                    dtype=dtype,
+                    max_model_len=self.max_model_len,
+                    gpu_memory_utilization=self.gpu_memory_utilization,
+                    enforce_eager=self.enforce_eager,
+                    limit_mm_per_prompt={"video": 0},
+                    # Some models write blanks for ever where they may.
+                    structured_outputs_config={
+                        "backend": "xgrammar",
+                        "disable_any_whitespace": True,
+                    },
+                    seed=0,
+                )
+            except (OSError, ValueError) as error:  # not there, or of another kind
+                raise UserError(
+                    f"vLLM cannot load {self.model}: {error}. Type {OPTION}model=<folder or hub id>"
+                ) from error
         return self._llm
 
 

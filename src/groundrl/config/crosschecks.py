@@ -10,6 +10,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
+from groundrl.config.language_models import language_models
 from groundrl.config.problems import did_you_mean, join
 
 
@@ -26,8 +27,7 @@ def cross_checks(tree: dict[str, Any]) -> list[str]:
         *_absent_compiler(tree),
         *_nothing_to_train(tree),
         *_several_respondents(tree),
-        *_nobody_rates(tree),
-        *_judge_without_key(tree),
+        *language_models(tree),
         *unwritable_folders(tree),
         *_absent_gpu(tree),
         *_attention_elsewhere(tree),
@@ -168,28 +168,6 @@ def _several_respondents(tree: dict[str, Any]) -> Iterator[str]:
         yield f"compare={pair} does not name two runs: type compare=[<run>,<run>]"
     if "benchmark" in tree and not tree["benchmark"]:
         yield "no benchmark is chosen: type for example benchmark=world_vqa"
-
-
-def _nobody_rates(tree: dict[str, Any]) -> Iterator[str]:
-    """Some answers only a language model can rate."""
-    benchmarks = tree.get("benchmark") or {}
-    judge = str((tree.get("judge") or {}).get("_target_"))
-    for name, node in benchmarks.items():
-        if str(node.get("_target_")).endswith(".MMHal") and not judge.endswith(".ChatJudge"):
-            yield (
-                f"the answers to {name} are rated by a language model, and none is chosen: type "
-                "judge=openai judge.chat.model=<name>, or judge=vllm_server judge.chat.model=<name>"
-            )
-
-
-def _judge_without_key(tree: dict[str, Any]) -> Iterator[str]:
-    """What would come to light when all answers are there; a replay needs no key."""
-    kept = tree.get("judgements")
-    if isinstance(kept, str) and Path(kept).expanduser().exists():
-        return
-    for path, variable in _named(tree.get("judge") or {}, "key_variable", "judge"):
-        if isinstance(variable, str) and not os.environ.get(variable):
-            yield f"{path}={variable} is not set: type export {variable}=<key>"
 
 
 def _number(value: object, otherwise: float) -> float:

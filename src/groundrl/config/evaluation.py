@@ -64,7 +64,8 @@ def build_evaluation(cfg: DictConfig, run_dir: Path) -> Evaluation | Comparison:
     """The evaluation that ``cfg`` describes, with its output in ``run_dir``."""
     if cfg.compare is not None:
         first, second = cfg.compare
-        return Comparison(places=(first, second), run_dir=run_dir)
+        both = _asked_by(first, second)
+        return Comparison(places=(first, second), run_dir=run_dir, benchmarks=both)
     benchmarks: dict[str, Benchmark] = {str(k): make(v) for k, v in cfg.benchmark.items()}
     judge, rater = _judges(cfg)
     return Evaluation(
@@ -77,6 +78,22 @@ def build_evaluation(cfg: DictConfig, run_dir: Path) -> Evaluation | Comparison:
         labels=_labels(cfg),
         hparams=cast(dict[str, object], OmegaConf.to_container(cfg, resolve=True)),
     )
+
+
+def _asked_by(*places: str) -> dict[str, Benchmark]:
+    """The benchmarks that two runs of evaluate.py say they both asked, by name."""
+    nodes = []
+    for place in places:
+        path = Path(place).expanduser()
+        file = (path if path.is_dir() else path.parent) / RESOLVED
+        run = OmegaConf.load(file) if file.is_file() else OmegaConf.create()
+        nodes.append(cast(DictConfig, run).get("benchmark") or {})
+    a, b = nodes
+    return {
+        str(name): make(node)
+        for name, node in a.items()
+        if name in b and b[name].get("_target_") == node.get("_target_")
+    }
 
 
 def _judges(

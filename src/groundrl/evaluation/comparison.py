@@ -3,31 +3,37 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 import numpy as np
 
 from groundrl.errors import UserError
-from groundrl.evaluation.answer_record import read_record
+from groundrl.evaluation.answer_record import AnswerRecord, read_record
+from groundrl.evaluation.benchmarks.base import Answered, Benchmark
 from groundrl.evaluation.benchmarks.files import json_lines
+from groundrl.evaluation.recorded import Recorded
+from groundrl.evaluation.resampling import paired_figures
 from groundrl.evaluation.statistics import Interval, bootstrap, mcnemar
 
 QUOTED = ("correct", "iou", "score", "box_iou")
 """Scores that are compared even where no answer differs; the others then say nothing."""
 
+OF_CORRECT = ("acc", "acc_50", "exam_score")
+"""Figures that are the mean of the score "correct"."""
+
 Pair = tuple[float | None, float | None]
 """A score in both runs; None where it is not there."""
 
-Records = Mapping[tuple[str, str], Mapping[str, Any]]
-"""Lines of ``predictions.jsonl`` by set and id."""
+Records = Mapping[tuple[str, str], AnswerRecord]
+"""By set and id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What a score is in both runs, over the questions that both answered."""
+    """What a score or figure is in both runs, over the questions that both answered."""
 
     name: str
-    """``<set>/<score>``."""
+    """``<set>/<score or figure>``."""
     a: float
     b: float
     change: Interval
@@ -45,23 +51,28 @@ def read_answered(place: str) -> tuple[Path, Records]:
             f"compare: {path} does not exist. Type compare=[<run>,<run>] with two directories that "
             "evaluate.py printed last."
         )
-    records: dict[tuple[str, str], Mapping[str, Any]] = {}
-    for where, record in json_lines(path, path.read_bytes()):
+    records: dict[tuple[str, str], AnswerRecord] = {}
+    for where, row in json_lines(path, path.read_bytes()):
         try:
-            if isinstance(record, ValueError):
-                raise record
-            read_record(record)
+            if isinstance(row, ValueError):
+                raise row
+            record = read_record(row)
         except (ValueError, UserError) as error:
             raise UserError(f"{where} is no answer record: {error}") from error
-        key = record["set"], record["id"]
+        key = record.set, record.id
         if key in records:
             raise UserError(f"{where}: a second answer to question {key[1]!r} of {key[0]!r}")
         records[key] = record
     return path, records
 
 
-def compare(a: Records, b: Records) -> list[Difference]:
-    """Every score of every set that both have. Raises UserError when they share no question."""
+def compare(
+    a: Records, b: Records, benchmarks: Mapping[str, Benchmark] = MappingProxyType({})
+) -> list[Difference]:
+    """Every score of every set that both have, and the figures of those whose benchmark is given.
+
+    Raises UserError when they share no question.
+    """
     shared = [key for key in a if key in b]
     if not shared:
         sets = [", ".join(sorted({key[0] for key in one})) or "nothing" for one in (a, b)]
@@ -69,7 +80,7 @@ def compare(a: Records, b: Records) -> list[Difference]:
             f"the two runs share no question: one answers {sets[0]}, the other {sets[1]}. Evaluate "
             "both on the same benchmark."
         )
-    other = [key for key in shared if a[key]["question"] != b[key]["question"]]
+    other = [key for key in shared if a[key].question != b[key].question]
     if other:
         raise UserError(
             f"the two runs ask {len(other)} questions of the same name in other words, for example "
@@ -78,10 +89,22 @@ def compare(a: Records, b: Records) -> list[Difference]:
     found = []
     for name in dict.fromkeys(key[0] for key in shared):
         keys = [key for key in shared if key[0] == name]
-        images = [a[key]["image_key"] for key in keys]
+        images = [a[key].image_key for key in keys]
         for score, rows in _paired(a, b, keys).items():
             found += _difference(f"{name}/{score}", rows, images)
+        if name in benchmarks:
+            known = {one.name for one in found}
+            answers = [[_answered(run[key]) for key in keys] for run in (a, b)]
+            for figure, (x, y, change) in paired_figures(name, benchmarks[name], *answers).items():
+                full = f"{name}/{figure}"
+                told = full in known or figure in OF_CORRECT
+                if not told and (x, change.low, change.high) != (y, 0, 0):
+                    found.append(Difference(name=full, a=x, b=y, change=change, p=None))
     return found
+
+
+def _answered(record: AnswerRecord) -> Answered:
+    return Answered(attempt=Recorded.of(record).attempt, scores=record.scores)
 
 
 def left_out(a: Records, b: Records) -> list[str]:
@@ -113,9 +136,9 @@ def _paired(a: Records, b: Records, keys: Sequence[tuple[str, str]]) -> dict[str
     return {name: [(x.get(name), y.get(name)) for x, y in scores] for name in dict.fromkeys(order)}
 
 
-def _scores(record: Mapping[str, Any]) -> dict[str, float]:
-    boxes = {"iou": record["iou"]} if record["boxes_true"] else {}
-    return {**record["scores"], **boxes}
+def _scores(record: AnswerRecord) -> dict[str, float]:
+    boxes = {} if record.iou is None else {"iou": record.iou}
+    return {**record.scores, **boxes}
 
 
 def _difference(name: str, rows: list[Pair], images: list[str]) -> list[Difference]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from groundrl.errors import UserError
+from groundrl.progress import ProgressLine
 
 CASES_AT_ONCE = 256
 """Judged before they are written down."""
@@ -59,8 +60,10 @@ class Kept(Generic[C, V]):
     def _judged(self, new: Sequence[C]) -> dict[str, V | None]:
         """New verdicts, each written down behind the last whole line."""
         found: dict[str, V | None] = {}
-        with self.path.open("ab") as file:
+        line = ProgressLine(len(new), "judge")
+        with self.path.open("ab") as file, line:
             file.truncate(sum(map(len, self._lines())))
+            line.update(0)
             for start in range(0, len(new), CASES_AT_ONCE):
                 chunk = new[start : start + CASES_AT_ONCE]
                 for one, verdict in zip(chunk, self.judge(chunk), strict=True):
@@ -69,6 +72,7 @@ class Kept(Generic[C, V]):
                         row = {"judge": self.name, "case": _plain(one), **_plain(verdict)}
                         file.write(json.dumps(row).encode() + b"\n")
                 file.flush()
+                line.update(len(found))
         return found
 
     def _key(self, one: Mapping[str, Any]) -> str:

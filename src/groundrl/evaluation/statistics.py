@@ -1,11 +1,13 @@
 """95 % intervals: of a proportion, of a mean over images, of a mean over seeds."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.special import ndtri, stdtrit
 from scipy.stats import binomtest
 
@@ -13,6 +15,18 @@ LEVEL = 0.95
 """Coverage of every interval here."""
 
 _UPPER = (1 + LEVEL) / 2
+
+_points = ContextVar("points", default=False)
+
+
+@contextmanager
+def without_intervals() -> Iterator[None]:
+    """Inside, a bootstrap has nan for its ends: for those who resample around it themselves."""
+    token = _points.set(True)
+    try:
+        yield
+    finally:
+        _points.reset(token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +115,9 @@ def bootstrap_of_sums(
     """
     if len(parts) == 0:
         raise ValueError("nothing was counted, so there is nothing to resample")
+    mean = float(statistic(parts.sum(axis=0, keepdims=True))[0])
+    if _points.get():
+        return Interval(mean=mean, low=math.nan, high=math.nan, n=len(parts))
     cluster = np.arange(len(parts))
     if clusters is not None:
         cluster = np.unique(np.asarray(clusters), return_inverse=True)[1]
@@ -111,8 +128,32 @@ def bootstrap_of_sums(
     counts = np.stack([np.bincount(row, minlength=len(sums)) for row in drawn])
     values = statistic(counts @ sums)
     low, high = np.quantile(values, (1 - _UPPER, _UPPER))
-    mean = float(statistic(parts.sum(axis=0, keepdims=True))[0])
     return Interval(mean=mean, low=float(low), high=float(high), n=len(parts))
+
+
+def paired_bootstrap(
+    differences: Callable[[Int[np.ndarray, "clusters"]], Mapping[str, float]],
+    clusters: int,
+    n: int,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Percentile bootstrap of the differences of two runs over the same clusters.
+
+    ``differences``: of each figure, where cluster ``i`` is drawn ``counts[i]`` times in both runs.
+    A figure that a resample has nothing of is left out there. ``n``: answers of each run.
+    """
+    whole = differences(np.ones(clusters, dtype=np.int64))
+    rng = np.random.default_rng(seed)
+    draws = np.full((resamples, len(whole)), np.nan)
+    for row in range(resamples):
+        found = differences(np.bincount(rng.integers(0, clusters, clusters), minlength=clusters))
+        draws[row] = [found.get(name, np.nan) for name in whole]
+    ends = np.nanquantile(draws, (1 - _UPPER, _UPPER), axis=0)
+    return {
+        name: Interval(mean=mean, low=float(low), high=float(high), n=n)
+        for (name, mean), low, high in zip(whole.items(), *ends, strict=True)
+    }
 
 
 def _array(values: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -2,9 +2,11 @@
 
 import html
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from groundrl.evaluation.benchmarks.base import Benchmark
 from groundrl.evaluation.comparison import QUOTED, Difference, compare, left_out, read_answered
 from groundrl.report.page import chips, page, section
 from groundrl.report.svg import Dot, dot_whisker
@@ -22,12 +24,20 @@ class Comparison:
 
     places: tuple[str, str]
     run_dir: Path
+    benchmarks: Mapping[str, Benchmark]
+    """By the set that both ask; of other sets the scores of answers alone are compared."""
 
     def run(self) -> list[Difference]:
         """Compare question by question; write ``metrics.json`` and ``report.html``."""
         (path_a, a), (path_b, b) = (read_answered(place) for place in self.places)
-        found = compare(a, b)
+        found = compare(a, b, self.benchmarks)
         passed_over = left_out(a, b)
+        passed_over += [
+            f"{name}: its scores are compared answer by answer only, for no resolved.yaml beside "
+            "both files says which benchmark it is"
+            for name in dict.fromkeys(key[0] for key in a if key in b)
+            if name not in self.benchmarks
+        ]
         figures: dict[str, float] = {}
         for one in found:
             figures |= {f"{one.name}_a": one.a, f"{one.name}_b": one.b}

@@ -161,7 +161,9 @@ def mme_figures(answered: Sequence[Answered]) -> Figures:
     """
     pairs: dict[str, list[bool]] = {}
     for one in answered:
-        pair = one.attempt.sample.id.rpartition("/")[0]
+        sample = one.attempt.sample
+        # With the picture: one that is drawn twice by a bootstrap is another pair.
+        pair = f"{sample.id.rpartition('/')[0]} {sample.image.key}"
         pairs.setdefault(pair, []).append(one.scores["correct"] > 0)
     tasks = sorted({pair.partition("/")[0] for pair in pairs})
     # Per pair and task: questions right, questions, both right, pairs.

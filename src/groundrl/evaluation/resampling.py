@@ -1,0 +1,77 @@
+"""Figures of a benchmark in two runs over the same questions, resampled together."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from groundrl.evaluation.benchmarks.base import Answered, Benchmark, Figures, images
+from groundrl.evaluation.benchmarks.files import UnseenImage
+from groundrl.evaluation.statistics import Interval, paired_bootstrap, without_intervals
+from groundrl.progress import ProgressLine
+
+BOUNDS = ("_low", "_high")
+
+
+def paired_figures(
+    name: str,
+    benchmark: Benchmark,
+    a: Sequence[Answered],
+    b: Sequence[Answered],
+    resamples: int = 1000,
+) -> dict[str, tuple[float, float, Interval]]:
+    """Every figure of the benchmark in both runs, and second minus first with its 95 % interval.
+
+    ``a[i]`` and ``b[i]`` answer the same question. Pictures are drawn with replacement, the same
+    for both runs, and the benchmark's own ``figures`` are taken of what is drawn.
+    """
+    picture = np.unique(images(a), return_inverse=True)[1]
+    resampled = [_Resampled(one, picture) for one in (a, b)]
+    with without_intervals(), ProgressLine(resamples + 1, f"compare {name}") as line:
+        step = iter(range(1, resamples + 2))
+
+        def differences(counts: np.ndarray) -> Figures:
+            first, second = (benchmark.figures(one.drawn(counts)) for one in resampled)
+            line.update(next(step))
+            return {
+                key: second[key] - value
+                for key, value in first.items()
+                if key in second and not key.endswith(BOUNDS)
+            }
+
+        found = paired_bootstrap(differences, int(picture.max()) + 1, len(a), resamples)
+        first, second = benchmark.figures(a), benchmark.figures(b)
+    return {key: (first[key], second[key], change) for key, change in found.items()}
+
+
+class _Resampled:
+    """Answers of which pictures are drawn; a picture drawn again is another one, with questions of
+    its own."""
+
+    def __init__(self, answered: Sequence[Answered], picture: np.ndarray) -> None:
+        self._copies = [[one] for one in answered]
+        order = np.argsort(picture, kind="stable")
+        parts = np.split(order, np.flatnonzero(np.diff(picture[order])) + 1)
+        self._rows = [part.tolist() for part in parts]
+
+    def drawn(self, counts: np.ndarray) -> list[Answered]:
+        return [
+            one
+            for rows, count in zip(self._rows, counts.tolist(), strict=True)
+            for row in rows
+            for one in self._first(row, count)
+        ]
+
+    def _first(self, row: int, count: int) -> Iterator[Answered]:
+        copies = self._copies[row]
+        while len(copies) < count:
+            copies.append(_copy(copies[0], len(copies)))
+        return iter(copies[:count])
+
+
+def _copy(one: Answered, number: int) -> Answered:
+    sample = one.attempt.sample
+    image = UnseenImage(
+        key=f"{sample.image.key} {number}", width=sample.image.width, height=sample.image.height
+    )
+    return replace(one, attempt=replace(one.attempt, sample=replace(sample, image=image)))
