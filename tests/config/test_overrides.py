@@ -91,6 +91,13 @@ def test_a_part_that_the_other_choices_have_no_use_for_is_told() -> None:
             explain_overrides(typed, conf, "synthesize")
 
 
+def test_what_is_no_run_is_told_before_hydra_makes_a_folder_of_it(conf: Path) -> None:
+    (line,) = told(conf, f"+resume={conf}/nowhere")
+    assert line.startswith(f"resume={conf}/nowhere is no run directory: it has no resolved.yaml")
+    (conf / "resolved.yaml").touch()
+    explain_overrides([f"+resume={conf}"], conf, "train")
+
+
 @pytest.mark.parametrize("line", [*RIGHT, *RIGHT_WITH_FLAGS])
 def test_a_right_command_line_passes(conf: Path, line: str) -> None:
     explain_overrides(line.split(), conf, "train")

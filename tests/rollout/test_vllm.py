@@ -1,5 +1,6 @@
 """vLLM on a CPU, in process and as servers: the policy's tokens, log-probabilities and adapter."""
 
+import json
 import os
 import signal
 import socket
@@ -19,6 +20,7 @@ from world_questions import with_context, world_samples
 
 from groundrl.chat.base import Request
 from groundrl.chat.server import ServedModel
+from groundrl.engine import LocalEngine
 from groundrl.errors import UserError
 from groundrl.losses import PolicyLoss
 from groundrl.policy.adapter import Adapter
@@ -31,10 +33,13 @@ from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Rollout, Sampler
 from groundrl.rollout.vllm import VLLMEngine
 from groundrl.rollout.vllm_server import VLLMServers
+from groundrl.stages.synthesize import Synthesis
+from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.base import View
 from groundrl.synthesis.crops import Cropping, crops_of
 from groundrl.synthesis.detectors.oracle import OracleDetector
 from groundrl.synthesis.pictures import ScenePictures
+from groundrl.synthesis.samples import Questions
 from groundrl.synthesis.teachers.prompted import SCHEMA, PromptedTeacher
 from groundrl.synthesis.verifiers.prompted import PromptedVerifier
 
@@ -244,6 +249,35 @@ def test_servers_describe_pictures_and_judge_captions(
     captions = PromptedTeacher(chat=chat)(views)
     verdicts = PromptedVerifier(chat=chat)([(view, "There is a cup.") for view in views])
     assert all(one is not None and one.tokens > 100 for one in (*captions, *verdicts))
+
+
+def test_servers_make_data_out_of_pictures(
+    servers: tuple[Running, Running], checkpoint: Path, tmp_path: Path
+) -> None:
+    urls = [f"{server.url}/v1" for server in servers]
+    chat = ServedModel(str(checkpoint), urls, max_tokens=24)
+    annotator = Annotator(
+        detector=OracleDetector(),
+        teacher=PromptedTeacher(chat=chat),
+        verifier=PromptedVerifier(chat=chat),
+        cropping=Cropping(max_crops=1),
+    )
+    run = Synthesis(
+        pictures=ScenePictures(size=2),
+        annotator=lambda: annotator,
+        engine=LocalEngine(),
+        concurrency=2,
+        questions=Questions(),
+        licence="CC0",
+        cache=tmp_path / "cache.sqlite",
+        shard_size=10,
+        run_dir=tmp_path / "run",
+    )
+    assert run.run() == 0
+    lines = (tmp_path / "run" / "pictures.jsonl").read_text().splitlines()
+    captions = [c for x in map(json.loads, lines) for c in (x["level_1"], *x["level_2"])]
+    assert len(captions) == 2 * 2
+    assert all(one["caption"]["tokens"] > 100 and one["verdicts"] for one in captions)
 
 
 def test_servers_share_the_prompts_and_one_that_dies_is_left_out(
