@@ -21,7 +21,7 @@ from groundrl.report.synthesis import synthesis_page
 from groundrl.report.tables import duration
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.base import PictureSource
-from groundrl.synthesis.card import card
+from groundrl.synthesis.card import data_card
 from groundrl.synthesis.records import Picture
 from groundrl.synthesis.samples import Questions
 from groundrl.synthesis.store import Store
@@ -191,7 +191,7 @@ class Synthesis:
             **{name: float(value) for name, value in sorted(self.tally.counts.items())},
             **{f"verification/{k}": v for k, v in self.tally.figures().items()},
         }
-        text = card(self._source, self.made_by, figures, version("groundrl"))
+        text = data_card(self._source, self.made_by, figures, version("groundrl"))
         write_text(self.run_dir / CARD, text)
         report = {**figures, "cost": self.cost, "time": {"total": seconds}}
         write_text(self.run_dir / "metrics.json", json.dumps(report, indent=1))

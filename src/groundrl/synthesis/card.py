@@ -23,7 +23,7 @@ samples.
 """
 
 
-def card(
+def data_card(
     source: Provenance, made_by: Mapping[str, Any], figures: Mapping[str, float], version: str
 ) -> str:
     """Markdown; the same for the same data."""

@@ -34,9 +34,9 @@ class Statement:
             return f"There {'are' if many else 'is'} {self.counted} in all."
         verb = be(self.thing.noun)
         if self.relation is None or self.other is None:
-            return f"{self.opening} {verb} {indefinite(named(self.thing))}."
-        first = indefinite(named(self.thing))
-        second = indefinite(named(self.other))
+            return f"{self.opening} {verb} {indefinite(phrase(self.thing))}."
+        first = indefinite(phrase(self.thing))
+        second = indefinite(phrase(self.other))
         return f"{first[:1].upper()}{first[1:]} {verb} {self.relation} {second}."
 
     @property
@@ -47,7 +47,7 @@ class Statement:
         return f"{NUMBERS[self.number]} {noun if self.number == 1 else plural(noun)}"
 
 
-def named(thing: Thing) -> str:
+def phrase(thing: Thing) -> str:
     """ "red cup", or "cup" where the colour is not known."""
     return thing.noun if thing.color is None else f"{thing.color} {thing.noun}"
 
@@ -76,7 +76,7 @@ def _with_something_absent(
         return None
     color = rng.choice(facts.colors) if facts.colors else None
     invented = Thing(noun=rng.choice(facts.absent), color=color, box=facts.things[0].box)
-    flaw = Flaw(kind=ErrorKind.OBJECT, span=named(invented))
+    flaw = Flaw(kind=ErrorKind.OBJECT, span=phrase(invented))
     related = [i for i, one in enumerate(statements) if one.relation is not None]
     if related and rng.random() < 0.5:
         place = rng.choice(related)
@@ -93,7 +93,7 @@ def _recolored(one: Statement, facts: Facts, rng: random.Random) -> tuple[Statem
     taken = {thing.color for thing in facts.things if thing.noun == one.thing.noun}
     color = rng.choice([name for name in facts.colors if name not in taken])
     wrong = replace(one, thing=replace(one.thing, color=color))
-    return wrong, Flaw(kind=ErrorKind.ATTRIBUTE, span=named(wrong.thing))
+    return wrong, Flaw(kind=ErrorKind.ATTRIBUTE, span=phrase(wrong.thing))
 
 
 def _turned(one: Statement, facts: Facts, rng: random.Random) -> tuple[Statement, Flaw] | None:

@@ -10,7 +10,7 @@ from groundrl.scenes.source import SceneImage
 from groundrl.synthesis.base import View
 from groundrl.synthesis.records import Caption, ErrorKind
 from groundrl.synthesis.teachers.facts import Facts, facts_of
-from groundrl.synthesis.teachers.statements import MAX_NUMBER, Statement, named, spoiled
+from groundrl.synthesis.teachers.statements import MAX_NUMBER, Statement, phrase, spoiled
 
 PLANTED: Final = (ErrorKind.OBJECT, ErrorKind.ATTRIBUTE, ErrorKind.RELATION, ErrorKind.COUNT)
 MAX_RELATIONS: Final = 3
@@ -67,13 +67,13 @@ def _whole(facts: Facts, rng: random.Random) -> list[Statement]:
     relations = rng.sample(facts.relations, len(facts.relations))
     for i, relation, j in relations:
         # "A zebra is left of a zebra" would be true of any two.
-        told = named(facts.things[i]) != named(facts.things[j])
+        told = phrase(facts.things[i]) != phrase(facts.things[j])
         if told and {i, j} & left and len(said) < MAX_RELATIONS:
             said.append(Statement(thing=facts.things[i], relation=relation, other=facts.things[j]))
             left -= {i, j}
     alone = [facts.things[i] for i in sorted(left)]
     # Photographs hold many things of a kind: one sentence names them all.
-    said += [Statement(thing=thing) for thing in {named(thing): thing for thing in alone}.values()]
+    said += [Statement(thing=thing) for thing in {phrase(thing): thing for thing in alone}.values()]
     return [*said, *_count(facts, rng)]
 
 
@@ -84,7 +84,7 @@ def _part(facts: Facts, rng: random.Random) -> list[Statement]:
     own = [
         (relation, j)
         for i, relation, j in facts.relations
-        if i == 0 and named(facts.things[j]) != named(main)
+        if i == 0 and phrase(facts.things[j]) != phrase(main)
     ]
     for relation, j in rng.sample(own, min(1, len(own))):
         said.append(Statement(thing=main, relation=relation, other=facts.things[j]))
