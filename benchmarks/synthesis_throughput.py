@@ -1,135 +1,145 @@
 """How much of a server's speed a synthesis uses: ``python benchmarks/synthesis_throughput.py``.
 
-Teacher and verifier are stubs that answer after a fixed time, as a server does whose queue is never
-full; everything else is the real run: pictures generated one by one, cropping, the cache, merging,
-questions, files. ``ideal``: pictures per second if nothing else took time, concurrency / (3 x
-latency), since a picture waits for captions, for verdicts on crops, and for one on the whole.
-``overhead``: CPU time per picture. ``memory``: peak of the process, at the end of each run.
+A chat server in a process of its own answers every request after a fixed time, as one does whose
+queue is never full. The run is the real one: JPEG and PNG files are checked, decoded, cropped,
+encoded and sent over HTTP by the client of ``teacher=vllm_server``, which teacher and verifier
+share; only the detector is a stub. ``ideal``: pictures per second if nothing else took time,
+requests at once / (latency x requests of a picture, as the server counts them). ``overhead``: CPU
+time of the run per picture, without the server's. ``memory``: peak of the process.
 """
 
 import argparse
+import asyncio
 import json
-import random
+import multiprocessing
 import resource
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
-from groundrl.boxes import Box, Frame
+import numpy as np
+from PIL import Image
+from synthesis_memory import Stubs
+
+from groundrl.chat.server import ServedModel
 from groundrl.engine import LocalEngine
-from groundrl.records import ImageFile
 from groundrl.report.tables import Table, to_text
 from groundrl.stages.synthesize import Synthesis
 from groundrl.synthesis.annotate import Annotator
-from groundrl.synthesis.base import View
-from groundrl.synthesis.records import Caption, Decision, Picture, Region, Verdict
+from groundrl.synthesis.pictures import FolderPictures
 from groundrl.synthesis.samples import Questions
+from groundrl.synthesis.teachers.prompted import PromptedTeacher
+from groundrl.synthesis.verifiers.prompted import PromptedVerifier
 
-NOUNS = ("ball", "book", "bottle", "bowl", "box", "candle", "cup", "lamp")
-OBJECTS = 4
-WAITS = 3
-"""Answers that a picture waits for, one after the other."""
-
-
-@dataclass(frozen=True)
-class Stubs:
-    """Pictures, detector, teacher and verifier of one run."""
-
-    pictures: int
-    latency: float
-    name: str = "stub"
-    vocabulary: tuple[str, ...] = NOUNS
-    left_out: dict[str, str] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return self.pictures
-
-    def __iter__(self) -> Iterator[Picture]:
-        for index in range(self.pictures):
-            image = ImageFile(path=Path(f"/pictures/{index}.jpg"), width=640, height=480)
-            yield Picture(id=f"{index}.jpg", image=image, digest=f"{index}")
-
-    def __call__(self, pictures: Sequence[Picture]) -> list[tuple[Region, ...]]:
-        return [self._regions(random.Random(picture.digest)) for picture in pictures]
-
-    def _regions(self, rng: random.Random) -> tuple[Region, ...]:
-        found = []
-        for noun in rng.sample(NOUNS, OBJECTS):
-            x, y = rng.uniform(0, 400), rng.uniform(0, 300)
-            x2, y2 = x + rng.uniform(30, 240), y + rng.uniform(30, 180)
-            box = Box(x1=x, y1=y, x2=x2, y2=y2, frame=Frame.PIXEL)
-            found.append(Region(label=noun, box=box, score=rng.random()))
-        return tuple(found)
-
-    def describe(self, views: Sequence[View]) -> list[Caption | None]:
-        """Of a crop its label, of the whole a list."""
-        time.sleep(self.latency)
-        return [
-            Caption(
-                text=" ".join(f"There is a red {region.label}." for region in view.regions)
-                if view.crop is None
-                else f"This is a red {view.crop.region.label}."
-            )
-            for view in views
-        ]
-
-    def judge(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
-        """All fine."""
-        time.sleep(self.latency)
-        return [Verdict(decision=Decision.KEEP, reason="fine") for _ in cases]
+CAPTION = {"caption": "There is a red cup."}
+VERDICT = {"reason": "fine", "decision": "keep", "kind": "none", "span": "", "repaired": ""}
 
 
-class Role:
-    """A method of the stubs as a teacher or verifier."""
+def _response(answer: dict[str, str]) -> bytes:
+    message = {"role": "assistant", "content": json.dumps(answer)}
+    usage = {"prompt_tokens": 500, "completion_tokens": 20}
+    body = json.dumps({"choices": [{"index": 0, "message": message}], "usage": usage}).encode()
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    return head % len(body) + body
 
-    name = "stub"
 
-    def __init__(self, call: object) -> None:
-        self.call = call
+def serve(latency: float, port: "Synchronized[int]", requests: "Synchronized[int]") -> None:
+    """Answers until the process ends."""
+    caption, verdict = _response(CAPTION), _response(VERDICT)
 
-    def __call__(self, inputs: Sequence[object]) -> object:
-        return self.call(inputs)  # pyright: ignore[reportCallIssue]
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            try:
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            except asyncio.IncompleteReadError:
+                writer.close()
+                return
+            length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
+            body = await reader.readexactly(length)
+            requests.value += 1
+            await asyncio.sleep(latency)
+            writer.write(verdict if b'"decision"' in body else caption)
+            await writer.drain()
+
+    async def run() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=256, limit=2**20)
+        port.value = server.sockets[0].getsockname()[1]
+        await server.serve_forever()
+
+    asyncio.run(run())
+
+
+@contextmanager
+def server(latency: float) -> Iterator[tuple[str, "Synchronized[int]"]]:
+    """Its address, and the requests that it had."""
+    spawn = multiprocessing.get_context("spawn")
+    port, requests = spawn.Value("i", 0), spawn.Value("i", 0)
+    process = spawn.Process(target=serve, args=(latency, port, requests), daemon=True)
+    process.start()
+    try:
+        while not port.value:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{port.value}/v1", requests
+    finally:
+        process.terminate()
+        process.join()
+
+
+def draw(folder: Path, pictures: int) -> None:
+    """Files of 640 x 480, JPEG and PNG in turn, with about as much detail as photographs."""
+    folder.mkdir()
+    for index in range(pictures):
+        rng = np.random.default_rng(index)
+        rough = Image.fromarray(rng.integers(0, 256, (30, 40, 3), dtype=np.uint8))
+        smooth = np.asarray(rough.resize((640, 480), Image.Resampling.BICUBIC), dtype=np.int16)
+        grain = rng.integers(-6, 7, (480, 640, 1), dtype=np.int16)
+        image = Image.fromarray(np.clip(smooth + grain, 0, 255).astype(np.uint8))
+        image.save(folder / f"{index:06}.{('jpg', 'png')[index % 2]}", compress_level=1)
 
 
 def measured(pictures: int, concurrency: int, latency: float, folder: Path) -> dict[str, float]:
-    """One run."""
-    stubs = Stubs(pictures, latency)
-    annotator = Annotator(
-        detector=stubs,
-        teacher=Role(stubs.describe),  # pyright: ignore[reportArgumentType]
-        verifier=Role(stubs.judge),  # pyright: ignore[reportArgumentType]
-    )
-    run = Synthesis(
-        pictures=stubs,
-        annotator=lambda: annotator,
-        engine=LocalEngine(),
-        concurrency=concurrency,
-        questions=Questions(),
-        licence="none",
-        cache=folder / "cache.sqlite",
-        shard_size=10_000,
-        run_dir=folder / "run",
-    )
-    start, cpu = time.perf_counter(), time.process_time()
-    run.run()
-    seconds = time.perf_counter() - start
-    ideal = concurrency / (WAITS * latency) if latency else float("inf")
-    return {
-        "pictures": pictures,
-        "per_second": pictures / seconds,
-        "ideal": ideal,
-        "share": pictures / seconds / ideal,
-        "overhead_ms": (time.process_time() - cpu) / pictures * 1000,
-        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }
+    """One run over files that are there already."""
+    with server(latency) as (url, requests):
+        # Nobody waits for a picture as long as there are more under way than places.
+        chat = ServedModel(model="stub", urls=[url], at_once=concurrency)
+        annotator = Annotator(
+            detector=Stubs(pictures, latency),
+            teacher=PromptedTeacher(chat=chat),
+            verifier=PromptedVerifier(chat=chat),
+        )
+        run = Synthesis(
+            pictures=FolderPictures(folder / "pictures"),
+            annotator=lambda: annotator,
+            engine=LocalEngine(),
+            concurrency=concurrency,
+            questions=Questions(),
+            licence="none",
+            cache=folder / "cache.sqlite",
+            shard_size=10_000,
+            run_dir=folder / "run",
+        )
+        start, cpu = time.perf_counter(), time.process_time()
+        run.run()
+        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+        ideal = concurrency * pictures / (latency * requests.value)
+        return {
+            "pictures": pictures,
+            "requests": requests.value,
+            "per_second": pictures / seconds,
+            "ideal": ideal,
+            "share": pictures / seconds / ideal,
+            "overhead_ms": cpu / pictures * 1000,
+            "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
 
 
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description="A synthesis beside the server that it asks.")
-    parser.add_argument("--pictures", type=int, nargs="+", default=[1000])
+    parser.add_argument("--pictures", type=int, nargs="+", default=[500])
     parser.add_argument("--concurrency", type=int, default=64)
     parser.add_argument("--latency", type=float, default=1.0, help="seconds of every answer")
     parser.add_argument("--out", type=Path, help="a JSON file for the same figures")
@@ -137,15 +147,16 @@ def main() -> None:
     found = []
     for pictures in (1, *arguments.pictures):  # the first imports what is imported on use
         with tempfile.TemporaryDirectory() as folder:
-            latency = 0.0 if pictures == 1 else arguments.latency
+            draw(Path(folder) / "pictures", pictures)
+            latency = 0.01 if pictures == 1 else arguments.latency
             found.append(measured(pictures, arguments.concurrency, latency, Path(folder)))
     found = found[1:]
     if arguments.out is not None:
         arguments.out.write_text(json.dumps(found, indent=1))
-    columns = ("pictures", "per second", "ideal", "share", "overhead, ms", "memory, MB")
+    columns = ("pictures", "requests", "per second", "ideal", "share", "overhead, ms", "memory, MB")
     rows = tuple(
         (
-            f"{one['pictures']:.0f}",
+            *(f"{one[key]:.0f}" for key in ("pictures", "requests")),
             *(f"{one[key]:.1f}" for key in ("per_second", "ideal")),
             f"{one['share']:.3f}",
             *(f"{one[key]:.1f}" for key in ("overhead_ms", "memory_mb")),

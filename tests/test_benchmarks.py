@@ -110,13 +110,17 @@ def test_a_verifier_is_measured_at_three_shares_of_errors(tmp_path: Path) -> Non
     assert figures["0.3"]["clean_rejected"] < 0.1
 
 
-def test_a_synthesis_is_put_beside_the_server_that_it_asks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["synthesis_throughput", "synthesis_memory"])
+def test_a_synthesis_is_put_beside_the_server_that_it_asks(tmp_path: Path, name: str) -> None:
     out = tmp_path / "figures.json"
     small = ("--pictures", 20, "--concurrency", 8, "--latency", 0.05)
-    result = program("synthesis_throughput", *small, "--out", out)
+    result = program(name, *small, "--out", out)
     assert result.returncode == 0, result.stderr
     (figures,) = json.loads(out.read_text())
-    assert 0 < figures["share"] <= 1
+    assert 0.05 < figures["share"] <= 1
+    assert figures["overhead_ms"] > 0
+    # The whole, four crops, and a verdict on each.
+    assert figures.get("requests", 200) == 20 * 10
 
 
 def test_what_verification_is_worth_is_told_per_training_set(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from looks import box, drawn, region
 
 from groundrl.boxes import iou
 from groundrl.errors import UserError
-from groundrl.synthesis.crops import Cropping, crops_of, merged, shown
+from groundrl.synthesis.crops import Cropping, crops_of, without_duplicates, zoomed
 from groundrl.synthesis.records import Region
 
 IMAGE = drawn(0).image
@@ -28,7 +28,7 @@ options = st.builds(Cropping, margin=st.floats(0, 2), min_side=st.integers(1, 20
 
 @given(one=regions(), options=options)
 def test_a_crop_lies_in_the_picture_and_holds_its_region(one: Region, options: Cropping) -> None:
-    crop, inner = shown(one.box, IMAGE, options), one.box
+    crop, inner = zoomed(one.box, IMAGE, options), one.box
     assert 0 <= crop.x1 <= inner.x1
     assert inner.x2 <= crop.x2 <= SIDE
     assert 0 <= crop.y1 <= inner.y1
@@ -40,20 +40,20 @@ def test_a_crop_lies_in_the_picture_and_holds_its_region(one: Region, options: C
 
 def test_a_crop_has_its_margin_and_is_moved_back_from_the_edge() -> None:
     options = Cropping(margin=0.25, min_side=10)
-    assert shown(box(40, 40, 80, 60), IMAGE, options).corners == (30, 35, 90, 65)
-    assert shown(box(0, 100, 40, 160), IMAGE, options).corners == (0, 70, 60, 160)
+    assert zoomed(box(40, 40, 80, 60), IMAGE, options).corners == (30, 35, 90, 65)
+    assert zoomed(box(0, 100, 40, 160), IMAGE, options).corners == (0, 70, 60, 160)
 
 
 @given(found=st.lists(regions(), max_size=12), limit=st.floats(0.1, 1))
 def test_of_duplicates_the_surest_stays(found: list[Region], limit: float) -> None:
-    kept = merged(found, limit)
+    kept = without_duplicates(found, limit)
     for i, one in enumerate(kept):
         for other in kept[i + 1 :]:
             assert one.label != other.label or iou(one.box, other.box) < limit
     for one in found:
         twins = [k for k in kept if k.label == one.label and iou(k.box, one.box) >= limit]
         assert one in kept or max(twin.score for twin in twins) >= one.score
-    assert merged(kept, limit) == kept
+    assert without_duplicates(kept, limit) == kept
 
 
 @given(found=st.lists(regions(), max_size=8), order=st.randoms(use_true_random=False))
@@ -61,7 +61,7 @@ def test_duplicates_do_not_depend_on_the_order(found: list[Region], order: objec
     assume(len({one.score for one in found}) == len(found))
     shuffled = list(found)
     order.shuffle(shuffled)  # pyright: ignore[reportAttributeAccessIssue]
-    assert set(merged(shuffled, 0.5)) == set(merged(found, 0.5))
+    assert set(without_duplicates(shuffled, 0.5)) == set(without_duplicates(found, 0.5))
 
 
 @given(found=st.lists(regions(), max_size=12), most=st.integers(1, 5))

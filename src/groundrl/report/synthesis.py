@@ -10,7 +10,7 @@ from groundrl.report.page import chips, page, section
 from groundrl.report.parts import HINT, filters
 from groundrl.report.showcase import WORST_FIRST, Showcase
 from groundrl.report.svg import Dot, dot_whisker
-from groundrl.report.synthesis_cards import CROP, WHOLE, card
+from groundrl.report.synthesis_cards import CROP, WHOLE, picture_card
 from groundrl.report.tables import Table, number, to_html
 from groundrl.synthesis.records import Ending, ErrorKind
 
@@ -196,7 +196,7 @@ def _gallery(figures: Figures, showcase: Showcase) -> str:
     picked = showcase.picked()
     cards, size = [], 0
     for shown in picked:
-        cards.append(card(shown, measured))
+        cards.append(picture_card(shown, measured))
         size += len(cards[-1])
         if size > MOST_BYTES:
             break

@@ -27,7 +27,7 @@ WHOLE, CROP = "whole picture", "crop"
 Corners = tuple[float, float, float, float]
 
 
-def card(shown: Shown, measured: bool) -> str:
+def picture_card(shown: Shown, measured: bool) -> str:
     """``measured``: errors were planted, so that it is known which captions are wrong."""
     annotated = shown.annotated
     try:

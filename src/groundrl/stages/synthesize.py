@@ -22,7 +22,7 @@ from groundrl.report.synthesis import synthesis_page
 from groundrl.report.tables import duration
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.base import PictureSource
-from groundrl.synthesis.card import card
+from groundrl.synthesis.card import data_card
 from groundrl.synthesis.records import Decision, Picture
 from groundrl.synthesis.samples import Questions
 from groundrl.synthesis.store import Store
@@ -202,7 +202,7 @@ class Synthesis:
         }
         told = self.showcase.most_frequent(MOST_REASONS, Decision.REJECT)
         reasons = [(what, why, count) for (_, what, why), count in told]
-        text = card(self._source, self.made_by, figures, reasons, version("groundrl"))
+        text = data_card(self._source, self.made_by, figures, reasons, version("groundrl"))
         write_text(self.run_dir / CARD, text)
         report = {**figures, "time": {"total": seconds}}
         write_text(self.run_dir / "metrics.json", json.dumps(report, indent=1))

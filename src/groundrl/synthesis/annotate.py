@@ -20,7 +20,7 @@ from groundrl.synthesis.codec import (
     verdict_row,
 )
 from groundrl.synthesis.consistency import conflict
-from groundrl.synthesis.crops import Cropping, crops_of, merged
+from groundrl.synthesis.crops import Cropping, crops_of, without_duplicates
 from groundrl.synthesis.records import (
     Annotated,
     Caption,
@@ -145,7 +145,7 @@ class Annotator:
         )
 
     def _annotate(self, picture: Picture, memory: _Memory) -> Annotated:
-        regions = merged(self._detect(picture, memory), self.cropping.duplicate_iou)
+        regions = without_duplicates(self._detect(picture, memory), self.cropping.duplicate_iou)
         crops = crops_of(regions, picture.image, self.cropping)
         views = [View(picture=picture, crop=crop, regions=regions) for crop in (None, *crops)]
         captions = self._describe(views, memory)

@@ -26,7 +26,7 @@ LONGEST: Final = 120
 """Characters of a reason."""
 
 
-def card(
+def data_card(
     source: Provenance,
     made_by: Mapping[str, Any],
     figures: Mapping[str, float],

@@ -37,7 +37,7 @@ class Cropping:
             )
 
 
-def merged(regions: Sequence[Region], duplicate_iou: float) -> tuple[Region, ...]:
+def without_duplicates(regions: Sequence[Region], duplicate_iou: float) -> tuple[Region, ...]:
     """Without duplicates, in the old order: of regions with one label that overlap by at least
     ``duplicate_iou`` the surest stays (greedy, surest first)."""
     order = sorted(range(len(regions)), key=lambda i: (-regions[i].score, i))
@@ -59,10 +59,12 @@ def crops_of(regions: Sequence[Region], image: ImageSource, options: Cropping) -
     large = [i for i, region in enumerate(regions) if region.box.area >= max(smallest, 1.0)]
     large.sort(key=lambda i: (-regions[i].score, -regions[i].box.area, i))
     chosen = sorted(large[: options.max_crops])
-    return tuple(Crop(region=regions[i], box=shown(regions[i].box, image, options)) for i in chosen)
+    return tuple(
+        Crop(region=regions[i], box=zoomed(regions[i].box, image, options)) for i in chosen
+    )
 
 
-def shown(box: Box, image: ImageSource, options: Cropping) -> Box:
+def zoomed(box: Box, image: ImageSource, options: Cropping) -> Box:
     """The box with its margin, on whole pixels, inside the picture; it contains ``box``."""
     x1, x2 = _stretched(box.x1, box.x2, image.width, options)
     y1, y2 = _stretched(box.y1, box.y2, image.height, options)
