@@ -104,8 +104,8 @@ class Evaluation:
                 own |= aligned
                 if self.labels is not None:
                     own |= agreement(verdicts, self.labels)
-            if questions[name].missing:
-                own["missing"] = float(len(questions[name].missing))
+            if missing := len(questions[name].missing) + questions[name].unanswered:
+                own["missing"] = float(missing)
             figures |= {f"{name}/{key}": value for key, value in own.items()}
         return figures
 

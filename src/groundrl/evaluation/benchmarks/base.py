@@ -37,6 +37,8 @@ class Questions:
     samples: tuple[Sample, ...]
     missing: tuple[str, ...] = ()
     """Questions whose picture is not there, as ``id: why``. They are counted, never asked."""
+    unanswered: int = 0
+    """Published questions that a file of answers lacks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
