@@ -1,15 +1,19 @@
 """Too few answers, too many, the same ones twice, and questions whose pictures are gone."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from replies import LINE, pictures, written
+from replies import LINE, pictures, reply, written
 
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Benchmark, Questions
+from groundrl.evaluation.answer_record import read_record
+from groundrl.evaluation.asking import answered
+from groundrl.evaluation.benchmarks.base import Benchmark, Questions, summary
 from groundrl.evaluation.benchmarks.choice import DrivingVQA
+from groundrl.evaluation.benchmarks.refcoco import RefCOCO
 from groundrl.evaluation.benchmarks.yes_no import POPE
 from groundrl.evaluation.matching import match_recorded
 from groundrl.evaluation.recorded import Recorded, read_predictions
@@ -100,3 +104,14 @@ def test_boxes_keep_their_frame_where_the_picture_is_gone(tmp_path: Path) -> Non
     (one,), _ = matched(path, pope(tmp_path, 1, 0))
     assert one.attempt.predicted_boxes[0].corners == (4, 3, 8, 6)
     assert (one.group.sample.image.width, one.group.sample.image.height) == (8, 6)
+
+
+@pytest.mark.parametrize("benchmark", [DrivingVQA(), RefCOCO(dataset="refcoco", split="val")])
+def test_thousands_of_boxes_are_scored_in_linear_time(benchmark: Benchmark) -> None:
+    box = "".join(f"[{k % 90},1,{k % 90 + 9},2 c]" for k in range(10_000))
+    text = f"{box}<think>{box}</think><answer>a</answer>"
+    sample = read_record(LINE | {"options": ["a", "b"], "answers": ["a"]}).sample
+    start = time.process_time()
+    summary(benchmark, [answered(benchmark, reply(sample, text))])
+    # A quadratic search needs minutes; the bound leaves room for a busy machine.
+    assert time.process_time() - start < 5
