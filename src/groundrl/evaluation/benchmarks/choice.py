@@ -16,6 +16,7 @@ from groundrl.evaluation.benchmarks.base import (
     precision_recall_f1,
     said,
     share,
+    spoken,
 )
 from groundrl.evaluation.benchmarks.files import (
     COCO_FOLDERS,
@@ -254,7 +255,7 @@ class AOKVQADirect(Published):
         """See the class."""
         plain = normalise(said(attempt))
         matches = sum(normalise(answer) == plain for answer in attempt.sample.answers)
-        return {"score": min(1.0, matches / MATCHES_FOR_FULL_MARKS), "said": float(bool(plain))}
+        return {"score": min(1.0, matches / MATCHES_FOR_FULL_MARKS), "said": spoken(attempt)}
 
     def figures(self, answered: Sequence[Answered]) -> Figures:
         """See the class."""

@@ -13,10 +13,12 @@ from groundrl.evaluation.benchmarks.base import (
     Figures,
     Form,
     Questions,
+    column,
     images,
     mean,
     said,
     share,
+    spoken,
 )
 from groundrl.evaluation.benchmarks.files import (
     Asked,
@@ -76,8 +78,8 @@ class MMHal(Published):
             )
 
     def score(self, attempt: Attempt) -> dict[str, float]:
-        """None of its own: a rater scores."""
-        return {}
+        """Whether anything was said; a rater scores."""
+        return {"said": spoken(attempt)}
 
     def to_rate(self, attempt: Attempt) -> RatedAnswer:
         """See ``Rated``."""
@@ -94,6 +96,7 @@ class MMHal(Published):
         judged = [one for one in answered if "rating" in one.scores]
         ratings = np.array([one.scores["rating"] for one in judged])
         figures = mean("rating", ratings, images(judged))
+        figures |= share("unparsed", 1 - column(answered, "said"))
         figures |= share("hallucination_rate", ratings < INVENTS_BELOW)
         for kind in TYPES:
             own = [one for one in judged if one.attempt.sample.kind == kind]
