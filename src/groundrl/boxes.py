@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
 
 
@@ -135,6 +136,18 @@ def giou(a: Box, b: Box) -> float:
     return (overlap / union if union > 0 else 0.0) - (hull - union) / hull
 
 
+def iou_table(a: Sequence[Box], b: Sequence[Box]) -> Float[np.ndarray, "A B"]:
+    """``iou`` of every box of ``a`` with every one of ``b``. Raises FrameMismatchError."""
+    if len(frames := {box.frame for box in (*a, *b)}) > 1:
+        raise FrameMismatchError(f"cannot compare boxes of the frames {', '.join(sorted(frames))}")
+    x1, y1, x2, y2 = np.array([box.corners for box in a], dtype=np.float64).T[:, :, None]
+    u1, v1, u2, v2 = np.array([box.corners for box in b], dtype=np.float64).T[:, None, :]
+    width = np.maximum(0.0, np.minimum(x2, u2) - np.maximum(x1, u1))
+    overlap = width * np.maximum(0.0, np.minimum(y2, v2) - np.maximum(y1, v1))
+    union = (x2 - x1) * (y2 - y1) + (u2 - u1) * (v2 - v1) - overlap
+    return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
     """A predicted box paired with a true one."""
@@ -153,7 +166,7 @@ def match(predicted: Sequence[Box], true: Sequence[Box]) -> list[Match]:
     """
     if not predicted or not true:
         return []
-    table = np.array([[iou(p, t) for t in true] for p in predicted])
+    table = iou_table(predicted, true)
     rows, columns = linear_sum_assignment(table, maximize=True)
     return [
         Match(predicted=int(row), true=int(column), iou=float(table[row, column]))

@@ -104,7 +104,7 @@ BENCHMARKS = {
         "where that is far more than in the frame that is said."
         for frame in ("pixel", "model", "unit", "permille")
     },
-    "missing": "Questions that were not asked: their picture is not there.",
+    "missing": "Published questions without an answer: no picture was there, or the file lacks it.",
 }
 """What benchmarks add, as ``<set>/<name>`` or ``<set>/<kind>/<name>``."""
 

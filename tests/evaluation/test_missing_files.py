@@ -20,7 +20,7 @@ from groundrl.evaluation.benchmarks.statements import VSR, SpatialSense
         (Rel3D, "**/c_0.9_c_0.1.json"),
         (CHAIR, "**/instances_val2014.json"),
         (AOKVQA, "**/aokvqa_v1p0_val.json"),
-        (DrivingVQA, "test.json"),
+        (DrivingVQA, "**/test.json"),
     ],
 )
 def test_every_missing_file_is_listed_with_where_to_get_it(

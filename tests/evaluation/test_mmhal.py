@@ -141,7 +141,7 @@ def test_a_missing_picture_does_not_move_the_types(tmp_path: Path) -> None:
     assert len(found.missing) == 3
     assert [s.kind for s in found.samples[:2]] == ["counting", "relation"]
     (tmp_path / "response_template.json").write_text('[{"image_id": "x"}]')
-    with pytest.raises(UserError, match="record 0: expected an object with the fields image_id"):
+    with pytest.raises(UserError, match="record 0: it lacks the field 'image_src'"):
         MMHal(root=str(tmp_path)).questions()
     with pytest.raises(UserError, match=r"data.root"):
         MMHal().questions()

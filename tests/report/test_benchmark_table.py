@@ -29,7 +29,7 @@ METRICS = {
 
 def test_every_benchmark_is_one_row_with_what_it_is_quoted_by() -> None:
     table = benchmark_table(METRICS)
-    assert table.columns == ("benchmark", "n", "figures", "unreadable", "not asked")
+    assert table.columns == ("benchmark", "n", "figures", "unreadable", "missing")
     assert table.rows == (
         (
             *("pope_random", "8", "acc 0.500 [0.250, 0.750]\nf1 0.600 [0.400, 0.800]"),
@@ -48,7 +48,7 @@ def test_several_figures_are_several_lines_of_a_terminal() -> None:
 def test_what_makes_figures_doubtful_is_told() -> None:
     assert alarms(METRICS) == [
         "pope_random: 75% of the answers say nothing of what was asked for",
-        "pope_random: 2 of 10 questions were not asked, their pictures are not there; figures are "
+        "pope_random: 2 of 10 published questions have no answer here; figures are "
         "over the other 8",
         "refcoco_val: 50% of the boxes leave their pictures: were they written in another frame?",
     ]

@@ -70,6 +70,24 @@ class Fields:
         found = self._expect(name, fits, "an object of numbers")
         return {key: float(number) for key, number in found.items()}
 
+    def four(self, name: str) -> tuple[float, float, float, float]:
+        value = self[name]
+        fits = isinstance(value, list) and len(value) == 4 and all(map(_is_number, value))
+        found = self._expect(name, fits, "four numbers")
+        return cast(tuple[float, float, float, float], tuple(map(float, found)))
+
+    def truth(self, name: str) -> bool:
+        """Of a statement; never of a text: "False" would be true."""
+        return bool(self._expect(name, self[name] in (0, 1), "true or false, or 1 or 0"))
+
+    def inner(self, name: str) -> "Fields":
+        return Fields(self._expect(name, isinstance(self[name], dict), "an object"))
+
+    def inners(self, name: str) -> list["Fields"]:
+        value = self[name]
+        fits = isinstance(value, list) and all(isinstance(one, dict) for one in value)
+        return [Fields(one) for one in self._expect(name, fits, "a list of objects")]
+
     def groundings(self, name: str) -> tuple[Grounding, ...]:
         value = self[name]
         fits = isinstance(value, list) and all(map(_is_labelled_box, value))

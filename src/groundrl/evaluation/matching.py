@@ -3,15 +3,18 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Benchmark, Questions
-from groundrl.evaluation.benchmarks.files import Published
+from groundrl.evaluation.benchmarks.base import Benchmark, Form, Questions
+from groundrl.evaluation.benchmarks.files import Published, UnseenImage
 from groundrl.evaluation.recorded import EXPECTED, TRUTH, Recorded, with_truth
 from groundrl.records import Sample
 
 SHOWN = 3
 """Examples in a message."""
+TOLD_APART = (Form.OPTIONS, Form.BOX)
+"""Whose questions and true answers are not the same of several pictures, as "Is it red?" is."""
 
 
 def check_distinct(name: str, samples: Sequence[Sample]) -> None:
@@ -41,17 +44,28 @@ def match_recorded(
             raise UserError(f"{path} has no answers to {name}; it has answers to {sets}")
         if isinstance(benchmark, Published) and benchmark.root is None:
             answers[name] = _by_their_own_truth(f"{path}, {name}", benchmark, own)
-            samples = tuple(one.group.sample for one in answers[name])
-            questions[name] = Questions(samples=samples)
+            questions[name] = Questions(
+                samples=tuple(one.group.sample for one in answers[name]),
+                unanswered=_unanswered(f"{path}, {name}", benchmark, len(own)),
+            )
         else:
-            questions[name] = benchmark.questions()
-            asked = questions[name].samples
-            check_distinct(name, asked)
+            found = _questions(benchmark)
+            check_distinct(name, found.samples)
+            asked, gone = _answerable(found.samples, own)
+            missing = tuple(f"{one.id}: no picture {one.image.key}" for one in gone)
+            questions[name] = Questions(samples=asked, missing=missing)
             pairs = _pairs_in_order if not own[0].set else _pairs_by_id
             answers[name] = [
                 one.about(sample) for sample, one in pairs(f"{path}, {name}", asked, own)
             ]
     return answers, questions
+
+
+def _questions(benchmark: Benchmark) -> Questions:
+    """Nobody needs the pictures of questions that were answered."""
+    if isinstance(benchmark, Published):
+        return cast(Published, benchmark).questions(pictures=False)
+    return benchmark.questions()
 
 
 def _by_their_own_truth(where: str, benchmark: Published, own: list[Recorded]) -> list[Recorded]:
@@ -63,6 +77,8 @@ def _by_their_own_truth(where: str, benchmark: Published, own: list[Recorded]) -
         raise UserError(
             f"{where}: more belongs to its truth than a list can tell: type data.root=<folder>"
         )
+    if form in TOLD_APART:
+        _check_repeated(where, own)
     found = [with_truth(one, form) for one in own]
     read = [one for one in found if one is not None]
     if len(read) < len(own):
@@ -73,6 +89,45 @@ def _by_their_own_truth(where: str, benchmark: Published, own: list[Recorded]) -
             "benchmark that was asked."
         )
     return read
+
+
+def _check_repeated(where: str, own: Sequence[Recorded]) -> None:
+    """Raises UserError for records that are word for word another's."""
+    seen: dict[tuple[str, str], int] = {}
+    twice = []
+    for index, one in enumerate(own):
+        assert one.truth is not None
+        if one.asking.prompt:
+            first = seen.setdefault((one.asking.prompt, one.truth), index)
+            same = own[first].group.completions == one.group.completions
+            twice += [f"{index} and {first}"] if first < index and same else []
+    if twice:
+        raise UserError(f"{where}: {len(twice)} records are in it twice, {_some(twice)}")
+
+
+def _unanswered(where: str, benchmark: Published, count: int) -> int:
+    """How many of the published questions ``count`` answers leave."""
+    published = benchmark.sizes.get(benchmark.part, count)
+    if count > published:
+        raise UserError(
+            f"{where}: it holds {count} answers, and {published} questions are published: choose "
+            "the benchmark that was asked, and leave no answer in it twice"
+        )
+    return published - count
+
+
+def _answerable(
+    samples: Sequence[Sample], own: Sequence[Recorded]
+) -> tuple[tuple[Sample, ...], list[Sample]]:
+    """The questions, without those that have neither a picture nor an answer; and these."""
+    if own[0].set:
+        ids = {one.group.sample.id for one in own}
+        gone = [s for s in samples if isinstance(s.image, UnseenImage) and s.id not in ids]
+    else:  # of a list only the length tells whether it leaves them out
+        gone = [s for s in samples if isinstance(s.image, UnseenImage)]
+        gone = gone if len(own) == len(samples) - len(gone) else []
+    left_out = {one.id for one in gone}
+    return tuple(one for one in samples if one.id not in left_out), gone
 
 
 def _pairs_by_id(
@@ -94,7 +149,7 @@ def _pairs_in_order(
     pairs = list(zip(asked, own, strict=False))
     strangers = [one.group.sample.id for one in own[len(asked) :]]
     lacking = [sample.id for sample in asked[len(own) :]]
-    other = [s.id for s, one in pairs if one.group.sample.question and _differ(s, one)]
+    other = [s.id for s, one in pairs if one.group.sample.options and _differ(s, one)]
     _complain(where, strangers, lacking, other, len(asked))
     return pairs
 

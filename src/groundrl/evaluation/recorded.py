@@ -51,7 +51,12 @@ class Recorded:
         return read_attempt(self.group, self.group.completions[0], notation.grammar, notation.frame)
 
     def about(self, sample: Sample) -> "Recorded":
-        """As an answer to ``sample``."""
+        """As an answer to ``sample``; where its picture is not there, the file's size counts."""
+        if not sample.image.width:
+            own = self.group.sample.image
+            unseen = UnseenImage(key=sample.image.key, width=own.width, height=own.height)
+            group = replace(self.group, sample=replace(sample, image=unseen))
+            return replace(self, group=group)
         size = {"width": sample.image.width, "height": sample.image.height}
         group = replace(self.group, sample=sample, view=replace(self.group.view, **size))
         return replace(self, group=group)

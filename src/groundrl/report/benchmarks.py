@@ -60,7 +60,7 @@ def benchmark_table(metrics: Metrics) -> Table:
         )
     heads = (
         *("benchmark", "n", "figures", "iou", "boxes of true"),
-        *("format", "unreadable", "not asked"),
+        *("format", "unreadable", "missing"),
     )
     kept = [k for k in range(len(heads)) if k < 3 or any(row[k] for row in rows)]
     return Table(
@@ -87,8 +87,8 @@ def alarms(metrics: Metrics) -> list[str]:
         if own.get("missing"):
             asked = own.get("n", 0)
             told.append(
-                f"{name}: {own['missing']:.0f} of {own['missing'] + asked:.0f} questions were not "
-                f"asked, their pictures are not there; figures are over the other {asked:.0f}"
+                f"{name}: {own['missing']:.0f} of {own['missing'] + asked:.0f} published questions "
+                f"have no answer here; figures are over the other {asked:.0f}"
             )
     return told
 

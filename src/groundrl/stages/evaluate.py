@@ -125,8 +125,8 @@ class Evaluation:
                 own |= aligned
                 if name in people:
                     own |= agreement(verdicts, people[name], found)
-            if questions[name].missing:
-                own["missing"] = float(len(questions[name].missing))
+            if missing := len(questions[name].missing) + questions[name].unanswered:
+                own["missing"] = float(missing)
             figures |= {f"{name}/{key}": value for key, value in own.items()}
         return figures
 

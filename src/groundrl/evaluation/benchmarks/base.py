@@ -9,7 +9,7 @@ import numpy as np
 
 from groundrl.evaluation.grounding import GroundingMetrics, outcome
 from groundrl.evaluation.statistics import bootstrap, bootstrap_of_sums, wilson
-from groundrl.grammar.answers import is_correct
+from groundrl.grammar.answers import is_correct, normalise, read_answer
 from groundrl.records import Sample
 from groundrl.rewards.base import Attempt
 
@@ -37,6 +37,8 @@ class Questions:
     samples: tuple[Sample, ...]
     missing: tuple[str, ...] = ()
     """Questions whose picture is not there, as ``id: why``. They are counted, never asked."""
+    unanswered: int = 0
+    """Published questions that a file of answers lacks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,16 @@ def said(attempt: Attempt) -> str:
 
 def verdict(attempt: Attempt) -> dict[str, float]:
     """Right exactly when all right options, and no others, are chosen (``is_correct``)."""
-    return {"correct": float(is_correct(said(attempt), attempt.sample))}
+    chosen = read_answer(said(attempt), attempt.sample.options)
+    return {
+        "correct": float(is_correct(said(attempt), attempt.sample)),
+        "parsed": float(chosen is not None),
+    }
+
+
+def spoken(attempt: Attempt) -> float:
+    """Whether an answer in words of the model's own says anything."""
+    return float(bool(normalise(said(attempt))))
 
 
 def column(answered: Sequence[Answered], name: str) -> np.ndarray:

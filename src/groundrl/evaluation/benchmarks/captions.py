@@ -14,6 +14,7 @@ from groundrl.evaluation.benchmarks.base import (
     ratio,
     share,
 )
+from groundrl.grammar.answers import normalise
 from groundrl.records import Grounding
 from groundrl.rewards.base import Attempt
 
@@ -63,12 +64,13 @@ def caption_scores(attempt: Attempt, vocabulary: Vocabulary) -> dict[str, float]
         "invented": float(sum(name not in there for name in mentions)),
         "found": float(len(there.intersection(mentions))),
         "objects": float(len(there)),
+        "said": float(bool(normalise(caption_text(attempt)))),
     }
 
 
 def caption_figures(answered: Sequence[Answered]) -> Figures:
     """``chair_i``: share of mentions that are invented; ``chair_s``: share of captions with one;
-    ``recall``: share of the classes there that are named."""
+    ``recall``: share of the classes there that are named; ``unparsed``: share of silence."""
     names = ("invented", "mentions", "found", "objects")
     return {
         **of_sums(
@@ -80,4 +82,5 @@ def caption_figures(answered: Sequence[Answered]) -> Figures:
             images(answered),
         ),
         **share("chair_s", column(answered, "invented") > 0),
+        **share("unparsed", 1 - column(answered, "said")),
     }

@@ -16,9 +16,10 @@ from groundrl.evaluation.benchmarks.files import (
     Download,
     Pictures,
     Published,
-    fields,
+    placed,
     read_json,
 )
+from groundrl.evaluation.fields import Fields
 from groundrl.records import Provenance, Sample
 from groundrl.rewards.base import Attempt
 
@@ -80,33 +81,51 @@ class CHAIR(Published):
     """Pictures, drawn by seed 0."""
     form: ClassVar[Form] = Form.TEXT
 
-    def questions(self) -> Questions:
-        """See ``Benchmark``."""
+    def questions(self, pictures: bool = True) -> Questions:
+        """See ``Published``."""
         parts = {f"**/{kind}_{self.split}.json": COCO_PLACE for kind in ("instances", "captions")}
-        found = Download(name="CHAIR", parts={**parts, COCO_FOLDERS: COCO_PLACE}).find(self.root)
+        download = Download(name="CHAIR", parts=parts, pictures={COCO_FOLDERS: COCO_PLACE})
+        found = download.find(self.root, pictures)
         instances, captions = (found[part][0] for part in parts)
+        asked = Asked("CHAIR", Pictures(found[COCO_FOLDERS]), pictures)
+        files: dict[int, str] = {}
+        names: dict[int, str] = {}
+        there: dict[int, set[str]] = {}
+
+        def picture(_: int, row: Fields) -> None:
+            files[row.whole("id")] = row.text("file_name")
+
+        def category(_: int, row: Fields) -> None:
+            names[row.whole("id")] = row.text("name")
+
+        def annotation(_: int, row: Fields) -> None:
+            image, kind = row.whole("image_id"), row.whole("category_id")
+            if image not in files or kind not in names:
+                raise ValueError(f"image_id {image} or category_id {kind} is not listed")
+            there.setdefault(image, set()).add(names[kind])
+
         content = read_json(instances)
-        rows, boxes, classes = fields(
-            content, ("images", "annotations", "categories"), str(instances)
-        )
-        names = {row["id"]: row["name"] for row in classes}
-        there: dict[int, set[str]] = {row["id"]: set() for row in rows}
-        for row in boxes:
-            there[row["image_id"]].add(names[row["category_id"]])
+        asked.each(placed(instances, content, "images"), picture)
+        asked.each(placed(instances, content, "categories"), category)
+        asked.each(placed(instances, content, "annotations"), annotation)
         vocabulary = coco_vocabulary(list(names.values()))
-        for row in read_json(captions)["annotations"]:
-            there.get(row["image_id"], set()).update(vocabulary.mentions(row["caption"]))
-        asked = Asked("CHAIR", Pictures(found[COCO_FOLDERS]))
-        for index in np.random.default_rng(0).permutation(len(rows))[: self.size]:
-            row = rows[int(index)]
-            image = asked.picture(str(row["id"]), row["file_name"])
+
+        def caption(_: int, row: Fields) -> None:
+            named = vocabulary.mentions(row.text("caption"))
+            there.setdefault(row.whole("image_id"), set()).update(named)
+
+        asked.each(placed(captions, read_json(captions), "annotations"), caption)
+        drawn = np.random.default_rng(0).permutation(len(files))[: self.size]
+        listed = list(files.items())
+        for key, name in (listed[index] for index in drawn):
+            image = asked.picture(str(key), name)
             if image is not None:
                 asked.add(
                     Sample(
-                        id=str(row["id"]),
+                        id=str(key),
                         image=image,
                         question="Describe this picture.",
-                        answers=tuple(sorted(there[row["id"]])),
+                        answers=tuple(sorted(there.get(key, ()))),
                         kind="describe",
                         provenance=Provenance(dataset="chair", split=self.split),
                     )

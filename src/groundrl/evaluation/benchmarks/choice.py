@@ -1,11 +1,10 @@
 """Multiple choice: DrivingVQA (several right options) and A-OKVQA (one; or words of its own)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import (
     Answered,
     Figures,
@@ -17,6 +16,7 @@ from groundrl.evaluation.benchmarks.base import (
     precision_recall_f1,
     said,
     share,
+    spoken,
 )
 from groundrl.evaluation.benchmarks.files import (
     COCO_FOLDERS,
@@ -25,12 +25,15 @@ from groundrl.evaluation.benchmarks.files import (
     Download,
     Pictures,
     Published,
-    fields,
+    UnseenImage,
+    beside,
     pixel_corners,
+    placed,
     read_json,
 )
+from groundrl.evaluation.fields import Fields
 from groundrl.grammar.answers import LETTERS, normalise, read_answer
-from groundrl.records import Grounding, ImageFile, Provenance, Sample
+from groundrl.records import Grounding, Provenance, Sample
 from groundrl.rewards.base import Attempt
 
 MAX_AREA = 3_686_400
@@ -97,75 +100,84 @@ class DrivingVQA(Choices, Published):
     """
 
     split: str = "test"
+    sizes: ClassVar[Mapping[str, int]] = {"test": 474}
 
-    def questions(self) -> Questions:
-        """See ``Benchmark``."""
+    @property
+    def part(self) -> str:
+        """See ``Published``."""
+        return self.split
+
+    def questions(self, pictures: bool = True) -> Questions:
+        """See ``Published``."""
         place = "https://huggingface.co/datasets/EPFL-DrivingVQA/DrivingVQA"
-        file = f"{self.split}.json"
-        download = Download(name="DrivingVQA", parts={file: place, "images": place})
-        found = download.find(self.root)
-        (path, *_), (images, *_) = found[file], found["images"]
-        asked = Asked("DrivingVQA", Pictures([images, images.parent]))
-        for index, row in enumerate(_rows(path)):
-            where = f"{path}: record {index}"
-            name, several = fields(row, ("img_filename", "has_multiple_questions"), where)
-            image = None if several else asked.picture(Path(name).stem, name)
-            if image is not None and image.width * image.height <= MAX_AREA:
-                asked.add(self._sample(row, image, where))
+        file = f"**/{self.split}.json"
+        download = Download(name="DrivingVQA", parts={file: place}, pictures={"**/images": place})
+        found = download.find(self.root, pictures)
+        path, folders = beside(found[file], found["**/images"])
+        where = [place for folder in folders for place in (folder, folder.parent)]
+        asked = Asked("DrivingVQA", Pictures(where), pictures)
+        content = read_json(path)
+        rows = list(content.values()) if isinstance(content, dict) else content
+        asked.each(placed(path, rows), lambda _, row: self._read(row, asked))
         return asked.questions()
 
-    def _sample(self, row: Any, image: ImageFile, where: str) -> Sample:
-        question, choices, right = fields(
-            row, ("questions", "possible_answers", "true_answers"), where
-        )
-        options = distinct([choices[letter] for letter in sorted(choices)])
-        named = dict(zip(sorted(choices), options, strict=True))
+    def _read(self, row: Fields, asked: Asked) -> None:
+        name = row.text("img_filename")
+        if row.flag("has_multiple_questions"):
+            return
+        question = row.texts("questions") if isinstance(row["questions"], list) else ()
+        question = question[0] if question else row.text("questions")
+        choices = row.inner("possible_answers")
+        letters = sorted(choices.row)
+        options = distinct([choices.text(letter) for letter in letters])
+        named = dict(zip(letters, options, strict=True))
+        right = sorted(row.texts("true_answers"))
         strangers = [letter for letter in right if letter not in named]
         if strangers:
-            raise UserError(f"{where}: true_answers {strangers} are not among {sorted(choices)}")
-        return Sample(
-            id=image.path.stem,
-            image=image,
-            question=question[0] if isinstance(question, list) else question,
-            options=options,
-            answers=tuple(named[letter] for letter in sorted(right)),
-            groundings=tuple(_entities(row)),
-            kind="several" if len(right) > 1 else "single",
-            provenance=Provenance(dataset="drivingvqa", split=self.split, licence="MIT"),
+            raise ValueError(f"true_answers {strangers} are not among {letters}")
+        boxes = _entities(row)
+        image = asked.picture(Path(name).stem, name)
+        if isinstance(image, UnseenImage) and "img_size" in row.row:
+            width, height = row.size("img_size")
+            image = replace(image, width=width, height=height)
+        if image is None or image.width * image.height > MAX_AREA:
+            return
+        asked.add(
+            Sample(
+                id=Path(name).stem,
+                image=image,
+                question=question,
+                options=options,
+                answers=tuple(named[letter] for letter in right),
+                groundings=tuple(boxes),
+                kind="several" if len(right) > 1 else "single",
+                provenance=Provenance(dataset="drivingvqa", split=self.split, licence="MIT"),
+            )
         )
 
 
-def _rows(path: Path) -> list[Any]:
-    content = read_json(path)
-    rows = list(content.values()) if isinstance(content, dict) else content
-    if not isinstance(rows, list):
-        raise UserError(f"{path}: expected a list of records")
-    return rows
-
-
-def _entities(row: Any) -> list[Grounding]:
+def _entities(row: Fields) -> list[Grounding]:
     """``relevant_entities``: ``[{"car": [x, y, width, height]}, ...]``."""
-    return [
-        Grounding(label=label, box=pixel_corners(x, y, x + w, y + h))
-        for entity in row.get("relevant_entities") or ()
-        for label, (x, y, w, h) in entity.items()
-    ]
+    found = []
+    for entity in row.inners("relevant_entities") if row.row.get("relevant_entities") else ():
+        for label in entity.row:
+            x, y, width, height = entity.four(label)
+            found.append(Grounding(label=label, box=pixel_corners(x, y, x + width, y + height)))
+    return found
 
 
-def _aokvqa(root: str | None, split: str) -> tuple[Asked, list[tuple[str, Any]]]:
+def _aokvqa(root: str | None, split: str, pictures: bool) -> tuple[Asked, list[tuple[str, Any]]]:
     """Where to look for pictures, and the rows with their places."""
     file = f"**/aokvqa_v1p0_{split}.json"
     download = Download(
         name="A-OKVQA",
-        parts={
-            file: "https://prior-datasets.s3.us-east-2.amazonaws.com/aokvqa/aokvqa_v1p0.tar.gz",
-            COCO_FOLDERS: COCO_PLACE,
-        },
+        parts={file: "https://prior-datasets.s3.us-east-2.amazonaws.com/aokvqa/aokvqa_v1p0.tar.gz"},
+        pictures={COCO_FOLDERS: COCO_PLACE},
     )
-    found = download.find(root)
+    found = download.find(root, pictures)
     path = found[file][0]
-    rows = [(f"{path}: record {index}", row) for index, row in enumerate(read_json(path))]
-    return Asked("A-OKVQA", Pictures(found[COCO_FOLDERS])), rows
+    rows = placed(path, read_json(path))
+    return Asked("A-OKVQA", Pictures(found[COCO_FOLDERS]), pictures), rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,29 +186,37 @@ class AOKVQA(Choices, Published):
     so that ``exam_score`` is the accuracy."""
 
     split: str = "val"
+    sizes: ClassVar[Mapping[str, int]] = {"val": 1145}
 
-    def questions(self) -> Questions:
-        """See ``Benchmark``."""
-        asked, rows = _aokvqa(self.root, self.split)
-        for where, row in rows:
-            number, name, question, choices, place = fields(
-                row, ("image_id", "question_id", "question", "choices", "correct_choice_idx"), where
-            )
-            image = asked.picture(name, f"{number:012d}.jpg")
-            options = distinct(choices)
-            if image is not None:
-                asked.add(
-                    Sample(
-                        id=name,
-                        image=image,
-                        question=question,
-                        options=options,
-                        answers=(options[place],),
-                        kind="choice",
-                        provenance=_source(self.split),
-                    )
-                )
+    @property
+    def part(self) -> str:
+        """See ``Published``."""
+        return self.split
+
+    def questions(self, pictures: bool = True) -> Questions:
+        """See ``Published``."""
+        asked, rows = _aokvqa(self.root, self.split, pictures)
+        asked.each(rows, lambda _, row: self._read(row, asked))
         return asked.questions()
+
+    def _read(self, row: Fields, asked: Asked) -> None:
+        name, options = row.text("question_id"), distinct(row.texts("choices"))
+        place = row.whole("correct_choice_idx")
+        if place >= len(options):
+            raise ValueError(f"correct_choice_idx {place} is none of {len(options)} choices")
+        image = asked.picture(name, f"{row.whole('image_id'):012d}.jpg")
+        if image is not None:
+            asked.add(
+                Sample(
+                    id=name,
+                    image=image,
+                    question=row.text("question"),
+                    options=options,
+                    answers=(options[place],),
+                    kind="choice",
+                    provenance=_source(self.split),
+                )
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,34 +228,34 @@ class AOKVQADirect(Published):
     split: str = "val"
     form: ClassVar[Form] = Form.TEXT
 
-    def questions(self) -> Questions:
-        """See ``Benchmark``."""
-        asked, rows = _aokvqa(self.root, self.split)
-        for where, row in rows:
-            number, name, question, texts = fields(
-                row, ("image_id", "question_id", "question", "direct_answers"), where
-            )
-            if row.get("difficult_direct_answer"):
-                continue
-            image = asked.picture(name, f"{number:012d}.jpg")
-            if image is not None:
-                asked.add(
-                    Sample(
-                        id=name,
-                        image=image,
-                        question=question,
-                        answers=tuple(texts),
-                        kind="direct",
-                        provenance=_source(self.split),
-                    )
-                )
+    def questions(self, pictures: bool = True) -> Questions:
+        """See ``Published``."""
+        asked, rows = _aokvqa(self.root, self.split, pictures)
+        asked.each(rows, lambda _, row: self._read(row, asked))
         return asked.questions()
+
+    def _read(self, row: Fields, asked: Asked) -> None:
+        if row.row.get("difficult_direct_answer"):
+            return
+        name = row.text("question_id")
+        image = asked.picture(name, f"{row.whole('image_id'):012d}.jpg")
+        if image is not None:
+            asked.add(
+                Sample(
+                    id=name,
+                    image=image,
+                    question=row.text("question"),
+                    answers=row.texts("direct_answers"),
+                    kind="direct",
+                    provenance=_source(self.split),
+                )
+            )
 
     def score(self, attempt: Attempt) -> dict[str, float]:
         """See the class."""
         plain = normalise(said(attempt))
         matches = sum(normalise(answer) == plain for answer in attempt.sample.answers)
-        return {"score": min(1.0, matches / MATCHES_FOR_FULL_MARKS), "said": float(bool(plain))}
+        return {"score": min(1.0, matches / MATCHES_FOR_FULL_MARKS), "said": spoken(attempt)}
 
     def figures(self, answered: Sequence[Answered]) -> Figures:
         """See the class."""

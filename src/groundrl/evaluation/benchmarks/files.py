@@ -2,14 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from groundrl.boxes import Box, Frame
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Form, Questions
+from groundrl.evaluation.fields import Fields
 from groundrl.images import UnreadableImageError, opened, upright_size
 from groundrl.records import ImageFile, Sample
 
@@ -17,15 +19,27 @@ Number = int | float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class Published(ABC):
     """A benchmark that is downloaded."""
 
     form: ClassVar[Form]
     told_by_lists: ClassVar[bool] = True
     """Whether a JSON list of answers says all that scoring needs."""
+    sizes: ClassVar[Mapping[str, int]] = {}
+    """How many questions are published, by ``part``."""
 
     root: str | None = None
     """The folder of the download; None: not given, which is enough for recorded answers."""
+
+    @property
+    def part(self) -> str:
+        """The published part that is asked."""
+        return ""
+
+    @abstractmethod
+    def questions(self, pictures: bool = True) -> Questions:
+        """See ``Benchmark``. Without ``pictures``, those that are not there are asked about, too,
+        as ``UnseenImage``: their answers are known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +56,9 @@ class UnseenImage:
         raise UserError(f"the picture {self.key} is not here")
 
 
+Picture = ImageFile | UnseenImage
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
     """What a benchmark consists of, and who publishes it."""
@@ -50,11 +67,15 @@ class Download:
     parts: Mapping[str, str]
     """Path below the root -> where to get it. The path is a pattern of ``Path.glob``; one of
     several does where "|" stands between them."""
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    """The same, of folders of pictures."""
 
-    def find(self, root: str | None) -> dict[str, list[Path]]:
-        """Pattern -> its matches. Raises UserError that lists every missing part."""
+    def find(self, root: str | None, pictures: bool = True) -> dict[str, list[Path]]:
+        """Pattern -> its matches. Raises UserError that lists every missing part; folders of
+        pictures may be missing unless ``pictures``."""
+        whole = {**self.parts, **self.pictures}
         parts = "".join(
-            f"\n  {path.replace('|', ' or ')}: {place}" for path, place in self.parts.items()
+            f"\n  {path.replace('|', ' or ')}: {place}" for path, place in whole.items()
         )
         if root is None:
             raise UserError(
@@ -64,17 +85,25 @@ class Download:
         folder = Path(root).expanduser()
         found = {
             pattern: [path for one in pattern.split("|") for path in sorted(folder.glob(one))]
-            for pattern in self.parts
+            for pattern in whole
         }
-        absent = [pattern for pattern, paths in found.items() if not paths]
+        needed = whole if pictures else self.parts
+        absent = [pattern for pattern in needed if not found[pattern]]
         if absent:
             lacking = "".join(
-                f"\n  {path.replace('|', ' or ')}: get it from {self.parts[path]}"
-                for path in absent
+                f"\n  {path.replace('|', ' or ')}: get it from {whole[path]}" for path in absent
             )
             state = "lacks" if folder.is_dir() else "does not exist; it needs"
             raise UserError(f"{self.name}: {folder} {state}{lacking}")
         return found
+
+
+def beside(files: Sequence[Path], folders: Sequence[Path]) -> tuple[Path, list[Path]]:
+    """The file that stands beside one of the folders, else the first; and the folders, those
+    beside it first: a shared root holds files of the same name of several benchmarks."""
+    near = {folder.parent for folder in folders}
+    file = next((file for file in files if file.parent in near), files[0])
+    return file, sorted(folders, key=lambda folder: folder.parent != file.parent)
 
 
 def read_json(path: Path) -> Any:
@@ -85,14 +114,12 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} is not valid JSON: {error}") from error
 
 
-def read_jsonl(path: Path) -> list[Any]:
-    """One JSON value a line. Raises UserError with the place of the first mistake."""
-    rows = []
-    for where, value in json_lines(path, path.read_bytes()):
-        if isinstance(value, ValueError):
-            raise UserError(f"{where} is not valid JSON: {value}") from value
-        rows.append(value)
-    return rows
+def placed(path: Path, content: Any, name: str = "") -> list[tuple[str, Any]]:
+    """A list that a file holds, below ``name`` where that is given, as values with their places."""
+    rows = content.get(name) if name and isinstance(content, dict) else content
+    if not isinstance(rows, list):
+        raise UserError(f"{path}: expected a list of records" + (f" below {name!r}" * bool(name)))
+    return [(f"{path}: {name or 'record'} {index}", row) for index, row in enumerate(rows)]
 
 
 def json_lines(path: Path, content: bytes) -> Iterator[tuple[str, Any]]:
@@ -115,15 +142,6 @@ def read_lines(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is no text in UTF-8: {error}") from error
-
-
-def fields(row: Any, names: Iterable[str], where: str) -> list[Any]:
-    """The values of a row. Raises UserError that names what it lacks."""
-    wanted = list(names)
-    absent = [name for name in wanted if not isinstance(row, dict) or name not in row]
-    if absent:
-        raise UserError(f"{where}: expected an object with the fields {', '.join(wanted)}")
-    return [row[name] for name in wanted]
 
 
 COCO_FOLDERS = "**/val2014|**/train2014|**/val2017|**/train2017"
@@ -154,20 +172,35 @@ class Pictures:
 class Asked:
     """Collects questions while their pictures are looked for."""
 
-    def __init__(self, name: str, pictures: Pictures) -> None:
+    def __init__(self, name: str, pictures: Pictures, needed: bool = True) -> None:
         self.name = name
         self.pictures = pictures
         """Where to look; may change on the way."""
+        self.needed = needed
+        """Whether a question without its picture is not asked."""
         self._samples: list[Sample] = []
         self._missing: list[str] = []
 
-    def picture(self, question: str, name: str) -> ImageFile | None:
+    def each(self, rows: Iterable[tuple[str, Any]], read: Callable[[int, Fields], None]) -> None:
+        """Reads records by their number. Raises UserError with the place of a damaged one, whose
+        reading raises ValueError."""
+        for number, (where, row) in enumerate(rows):
+            try:
+                if isinstance(row, ValueError):
+                    raise row
+                read(number, Fields.of(row))
+            except ValueError as error:
+                raise UserError(f"{where}: {error}") from error
+
+    def picture(self, question: str, name: str) -> Picture | None:
         """The picture of a question; without one the question is noted as missing."""
         found = self.pictures.find(name)
-        if isinstance(found, str):
-            self._missing.append(f"{question}: {found}")
-            return None
-        return found
+        if not isinstance(found, str):
+            return found
+        if not self.needed:
+            return UnseenImage(key=name)
+        self._missing.append(f"{question}: {found}")
+        return None
 
     def add(self, sample: Sample) -> None:
         """One more question."""
@@ -175,10 +208,12 @@ class Asked:
 
     def questions(self) -> Questions:
         """All of them. Raises UserError when not one has its picture."""
+        if not self._samples and not self._missing:
+            raise UserError(f"{self.name}: its files hold no question of the part that is asked")
         if not self._samples:
-            first = f", for example {self._missing[0]}" if self._missing else ""
             raise UserError(
-                f"{self.name}: none of {len(self._missing)} questions has its picture{first}"
+                f"{self.name}: none of {len(self._missing)} questions has its picture, for "
+                f"example {self._missing[0]}"
             )
         return Questions(samples=tuple(self._samples), missing=tuple(self._missing))
 

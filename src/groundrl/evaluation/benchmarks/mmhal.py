@@ -1,31 +1,34 @@
 """MMHal-Bench (arXiv 2309.14525): open questions of eight types, rated for what they invent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import ClassVar
 
 import numpy as np
 
-from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import (
     Answered,
     Figures,
     Form,
     Questions,
+    column,
     images,
     mean,
     said,
     share,
+    spoken,
 )
 from groundrl.evaluation.benchmarks.files import (
     Asked,
     Download,
     Pictures,
     Published,
-    fields,
+    placed,
     read_json,
 )
+from groundrl.evaluation.fields import Fields
 from groundrl.evaluation.ratings import RatedAnswer
 from groundrl.metrics import INVENTS_BELOW
 from groundrl.records import Provenance, Sample
@@ -50,37 +53,33 @@ class MMHal(Published):
 
     form: ClassVar[Form] = Form.TEXT
 
-    def questions(self) -> Questions:
-        """See ``Benchmark``."""
-        found = Download(name="MMHal-Bench", parts={FILE: PLACE}).find(self.root)
-        path = found[FILE][0]
-        rows = read_json(path)
-        if not isinstance(rows, list):
-            raise UserError(f"{path}: expected a list of records")
-        asked = Asked("MMHal-Bench", Pictures([path.parent / "images", path.parent]))
-        for index, row in enumerate(rows):
-            wanted = ("image_id", "image_src", "image_content", "question", "gt_answer")
-            name, source, contents, question, truth = fields(row, wanted, f"{path}: record {index}")
-            key = f"{index}-{name}"
-            image = asked.picture(key, PurePosixPath(str(source)).name)
-            if image is not None:
-                asked.add(
-                    Sample(
-                        id=key,
-                        image=image,
-                        question=question,
-                        answers=(truth, *contents),
-                        kind=TYPES[index % len(TYPES)],
-                        provenance=Provenance(
-                            dataset="mmhal", split="test", licence="CC-BY-NC-4.0"
-                        ),
-                    )
-                )
+    sizes: ClassVar[Mapping[str, int]] = {"": 96}
+
+    def questions(self, pictures: bool = True) -> Questions:
+        """See ``Published``."""
+        path = Download(name="MMHal-Bench", parts={FILE: PLACE}).find(self.root)[FILE][0]
+        asked = Asked("MMHal-Bench", Pictures([path.parent / "images", path.parent]), pictures)
+        asked.each(placed(path, read_json(path)), partial(self._read, asked))
         return asked.questions()
 
+    def _read(self, asked: Asked, index: int, row: Fields) -> None:
+        key = f"{index}-{row.text('image_id')}"
+        image = asked.picture(key, PurePosixPath(row.text("image_src")).name)
+        if image is not None:
+            asked.add(
+                Sample(
+                    id=key,
+                    image=image,
+                    question=row.text("question"),
+                    answers=(row.text("gt_answer"), *row.texts("image_content")),
+                    kind=TYPES[index % len(TYPES)],
+                    provenance=Provenance(dataset="mmhal", split="test", licence="CC-BY-NC-4.0"),
+                )
+            )
+
     def score(self, attempt: Attempt) -> dict[str, float]:
-        """None of its own: a rater scores."""
-        return {}
+        """Whether anything was said; a rater scores."""
+        return {"said": spoken(attempt)}
 
     def to_rate(self, attempt: Attempt) -> RatedAnswer:
         """See ``Rated``."""
@@ -97,6 +96,7 @@ class MMHal(Published):
         judged = [one for one in answered if "rating" in one.scores]
         ratings = np.array([one.scores["rating"] for one in judged])
         figures = mean("rating", ratings, images(judged))
+        figures |= share("unparsed", 1 - column(answered, "said"))
         figures |= share("hallucination_rate", ratings < INVENTS_BELOW)
         for kind in TYPES:
             own = [one for one in judged if one.attempt.sample.kind == kind]

@@ -1,5 +1,6 @@
 """Referring expressions: RefCOCO, RefCOCO+ and RefCOCOg (arXiv 1608.00272, 1511.02283)."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from groundrl.boxes import Box, iou
@@ -14,11 +15,8 @@ def declared_box(attempt: Attempt) -> Box | None:
 
     The only box outside the reasoning; without any, the only box of the reasoning; else None.
     """
-    boxes = attempt.predicted_boxes
     thought = [p.box for p in attempt.parsed.reasoning if isinstance(p, Grounding)]
-    concluded = list(boxes)
-    for box in thought:
-        concluded.remove(box)
+    concluded = list((Counter(attempt.predicted_boxes) - Counter(thought)).elements())
     chosen = concluded or thought
     return chosen[0] if len(chosen) == 1 else None
 

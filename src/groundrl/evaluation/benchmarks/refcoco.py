@@ -1,11 +1,12 @@
 """RefCOCO, RefCOCO+ and RefCOCOg from their published files (arXiv 1608.00272, 1511.02283)."""
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from groundrl.boxes import Box
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Answered, Figures, Form, Questions
 from groundrl.evaluation.benchmarks.files import (
@@ -15,12 +16,13 @@ from groundrl.evaluation.benchmarks.files import (
     Download,
     Pictures,
     Published,
-    fields,
     pixel_corners,
+    placed,
     read_json,
 )
 from groundrl.evaluation.benchmarks.pointing import pointing_figures, pointing_scores
-from groundrl.records import Grounding, ImageFile, Provenance, Sample
+from groundrl.evaluation.fields import Fields
+from groundrl.records import Grounding, Provenance, Sample
 from groundrl.rewards.base import Attempt
 
 
@@ -43,50 +45,57 @@ class RefCOCO(Published):
     """Who divided the pictures: unc; of refcocog umd."""
     form: ClassVar[Form] = Form.BOX
 
-    def questions(self) -> Questions:
-        """See ``Benchmark``. Every expression is a question."""
+    sizes: ClassVar[Mapping[str, int]] = {
+        **{"refcoco/unc/val": 10834, "refcoco/unc/testA": 5657, "refcoco/unc/testB": 5095},
+        **{"refcoco+/unc/val": 10758, "refcoco+/unc/testA": 5726, "refcoco+/unc/testB": 4889},
+        **{"refcocog/umd/val": 4896, "refcocog/umd/test": 9602},
+    }
+
+    @property
+    def part(self) -> str:
+        """See ``Published``."""
+        return f"{self.dataset}/{self.partition}/{self.split}"
+
+    def questions(self, pictures: bool = True) -> Questions:
+        """See ``Published``. Every expression is a question."""
         refs = f"**/{self.dataset}/refs({self.partition}).p"
         instances = f"**/{self.dataset}/instances.json"
         place = "https://github.com/lichengunc/refer#download"
         download = Download(
             name=self.dataset,
-            parts={refs: place, instances: place, COCO_FOLDERS: COCO_PLACE},
+            parts={refs: place, instances: place},
+            pictures={COCO_FOLDERS: COCO_PLACE},
         )
-        found = download.find(self.root)
-        boxes = _boxes(found[instances][0])
-        asked = Asked(self.dataset, Pictures(found[COCO_FOLDERS]))
-        for index, row in enumerate(_read_refs(found[refs][0])):
-            where = f"{found[refs][0]}: record {index}"
-            split, annotation, name, sentences = fields(
-                row, ("split", "ann_id", "file_name", "sentences"), where
-            )
-            if split != self.split:
-                continue
-            if annotation not in boxes:
-                raise UserError(f"{where}: ann_id {annotation} is not in {found[instances][0]}")
-            # "COCO_train2014_000000581857_16.jpg": the last number tells objects apart.
-            head, _, tail = name.rpartition("_")
-            picture = f"{head}.jpg" if len(tail.removesuffix(".jpg")) < 12 else name
-            for sentence in sentences:
-                key = str(sentence["sent_id"])
-                image = asked.picture(key, picture)
-                if image is not None:
-                    asked.add(self._sample(key, image, sentence["sent"], boxes[annotation]))
+        found = download.find(self.root, pictures)
+        asked = Asked(self.dataset, Pictures(found[COCO_FOLDERS]), pictures)
+        boxes = _boxes(found[instances][0], asked)
+        rows = placed(found[refs][0], _read_refs(found[refs][0]))
+        asked.each(rows, lambda _, row: self._read(row, boxes, asked))
         return asked.questions()
 
-    def _sample(
-        self, key: str, image: ImageFile, expression: str, corners: tuple[float, ...]
-    ) -> Sample:
-        x, y, width, height = corners
-        box = pixel_corners(x, y, x + width, y + height)
-        return Sample(
-            id=key,
-            image=image,
-            question=f"Where is this: {expression}?",
-            groundings=(Grounding(label=expression, box=box),),
-            kind="locate",
-            provenance=Provenance(dataset=self.dataset, split=self.split),
-        )
+    def _read(self, row: Fields, boxes: Mapping[int, Box], asked: Asked) -> None:
+        annotation, name = row.whole("ann_id"), row.text("file_name")
+        if row.text("split") != self.split:
+            return
+        if annotation not in boxes:
+            raise ValueError(f"ann_id {annotation} is not in instances.json")
+        # "COCO_train2014_000000581857_16.jpg": the last number tells objects apart.
+        head, _, tail = name.rpartition("_")
+        picture = f"{head}.jpg" if len(tail.removesuffix(".jpg")) < 12 else name
+        for sentence in row.inners("sentences"):
+            key, expression = str(sentence.whole("sent_id")), sentence.text("sent")
+            image = asked.picture(key, picture)
+            if image is not None:
+                asked.add(
+                    Sample(
+                        id=key,
+                        image=image,
+                        question=f"Where is this: {expression}?",
+                        groundings=(Grounding(label=expression, box=boxes[annotation]),),
+                        kind="locate",
+                        provenance=Provenance(dataset=self.dataset, split=self.split),
+                    )
+                )
 
     def score(self, attempt: Attempt) -> dict[str, float]:
         """See ``pointing_scores``."""
@@ -97,19 +106,21 @@ class RefCOCO(Published):
         return pointing_figures(answered)
 
 
-def _read_refs(path: Path) -> list[Any]:
+def _read_refs(path: Path) -> Any:
     try:
         with path.open("rb") as file:
-            rows = PlainUnpickler(file, encoding="latin1").load()
+            return PlainUnpickler(file, encoding="latin1").load()
     except (pickle.UnpicklingError, EOFError, ValueError) as error:
         raise UserError(f"{path} is not the published file: {error}") from error
-    if not isinstance(rows, list):
-        raise UserError(f"{path}: expected a list of references")
-    return rows
 
 
-def _boxes(path: Path) -> dict[int, tuple[float, ...]]:
-    """Annotation id -> x, y, width, height."""
-    content = read_json(path)
-    (annotations,) = fields(content, ("annotations",), str(path))
-    return {row["id"]: tuple(map(float, row["bbox"])) for row in annotations}
+def _boxes(path: Path, asked: Asked) -> dict[int, Box]:
+    """Annotation id -> box, written as x, y, width, height."""
+    found: dict[int, Box] = {}
+
+    def read(_: int, row: Fields) -> None:
+        x, y, width, height = row.four("bbox")
+        found[row.whole("id")] = pixel_corners(x, y, x + width, y + height)
+
+    asked.each(placed(path, read_json(path), "annotations"), read)
+    return found

@@ -1,24 +1,28 @@
 """Rel3D (arXiv 2012.01634): minimally contrastive relations in depth."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from groundrl.boxes import Box
-from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Questions
 from groundrl.evaluation.benchmarks.files import (
     Asked,
     Download,
+    Picture,
     Pictures,
     Published,
-    fields,
+    UnseenImage,
     pixel_corners,
+    placed,
     read_json,
 )
 from groundrl.evaluation.benchmarks.statements import WORDS, Statements, statement
+from groundrl.evaluation.fields import Fields
 from groundrl.records import Grounding, ImageFile, Provenance, Sample
 from groundrl.scenes.quarters import AUGMENTED, four_quarters
 
@@ -76,62 +80,69 @@ class Rel3D(Statements, Published):
     split: Literal["train", "valid", "test"] = "test"
     augmented: bool = True
 
-    def questions(self) -> Questions:
-        """See ``Benchmark``."""
-        file = "**/c_0.9_c_0.1.json"
-        found = Download(name="Rel3D", parts={file: PLACE, "**/20200223": PLACE}).find(self.root)
-        path, folder = found[file][0], found["**/20200223"][0]
-        (rows,) = fields(read_json(path), (self.split,), str(path))
+    sizes: ClassVar[Mapping[str, int]] = {"train": 20454, "valid": 2138, "test": 4744}
+
+    @property
+    def part(self) -> str:
+        """See ``Published``."""
+        return self.split
+
+    def questions(self, pictures: bool = True) -> Questions:
+        """See ``Published``."""
+        file, images = "**/c_0.9_c_0.1.json", "**/20200223"
+        download = Download(name="Rel3D", parts={file: PLACE}, pictures={images: PLACE})
+        found = download.find(self.root, pictures)
+        path = found[file][0]
         # Paths in the file start at the repository of its authors.
-        asked = Asked("Rel3D", Pictures([folder, folder.parent, folder.parent.parent]))
-        for index, row in enumerate(rows):
-            where = f"{path}: {self.split} {index}"
-            rgb_name, depth_name = fields(row, ("rgb", "depth"), where)
-            rgb = asked.picture(str(index), _inside(rgb_name, folder.name))
-            if rgb is None:
-                continue
-            depth = asked.picture(str(index), _inside(depth_name, folder.name))
-            if depth is not None:
-                asked.add(self._sample(index, row, rgb, depth, where))
+        where = [place for one in found[images] for place in (one, *one.parents[:2])]
+        asked = Asked("Rel3D", Pictures(where), pictures)
+        rows = placed(path, read_json(path), self.split)
+        asked.each(rows, partial(self._read, asked))
         return asked.questions()
 
-    def _sample(self, index: int, row: Any, rgb: ImageFile, depth: ImageFile, where: str) -> Sample:
-        subject, predicate, thing, label = fields(
-            row, ("subject", "predicate", "object", "label"), where
-        )
-        boxes = _box(subject["bbox"], where), _box(thing["bbox"], where)
-        text = statement(f"{subject['name']} {predicate} {thing['name']}")
-        image: ImageFile | QuarteredFiles = rgb
+    def _read(self, asked: Asked, index: int, row: Fields) -> None:
+        subject, thing = row.inner("subject"), row.inner("object")
+        predicate, answer = row.text("predicate"), WORDS[row.truth("label")]
+        boxes = _box(subject.inner("bbox")), _box(thing.inner("bbox"))
+        names = subject.text("name"), thing.text("name")
+        rgb = asked.picture(str(index), _inside(row.text("rgb")))
+        depth = None if rgb is None else asked.picture(str(index), _inside(row.text("depth")))
+        if rgb is None or depth is None:
+            return
+        text = statement(f"{names[0]} {predicate} {names[1]}")
+        image: Picture | QuarteredFiles = rgb
         shown = boxes
         if self.augmented:
-            image = QuarteredFiles(rgb=rgb, depth=depth, boxes=boxes)
             text = f"{AUGMENTED} {text}"
+            if isinstance(rgb, UnseenImage) or isinstance(depth, UnseenImage):
+                image = UnseenImage(key=f"quarters:{rgb.key}", width=SIDE, height=SIDE)
+            else:
+                image = QuarteredFiles(rgb=rgb, depth=depth, boxes=boxes)
             # The truth lies where the scene is shown: in the first quarter.
-            sx, sy = SIDE / 2 / rgb.width, SIDE / 2 / rgb.height
+            width, height = row.whole("width"), row.whole("height")
+            sx, sy = SIDE / 2 / (rgb.width or width), SIDE / 2 / (rgb.height or height)
             shown = tuple(pixel_corners(b.x1 * sx, b.y1 * sy, b.x2 * sx, b.y2 * sy) for b in boxes)
-        return Sample(
-            id=str(index),
-            image=image,
-            question=text,
-            answers=(WORDS[bool(label)],),
-            groundings=tuple(
-                Grounding(label=one["name"], box=box)
-                for one, box in zip((subject, thing), shown, strict=True)
-            ),
-            kind=predicate,
-            provenance=Provenance(dataset="rel3d", split=self.split),
+        asked.add(
+            Sample(
+                id=str(index),
+                image=image,
+                question=text,
+                answers=(answer,),
+                groundings=tuple(
+                    Grounding(label=name, box=box) for name, box in zip(names, shown, strict=True)
+                ),
+                kind=predicate,
+                provenance=Provenance(dataset="rel3d", split=self.split),
+            )
         )
 
 
-def _inside(name: str, folder: str) -> str:
+def _inside(name: str, folder: str = "20200223") -> str:
     """The path below ``folder``."""
     parts = Path(name).parts
     return "/".join(parts[parts.index(folder) + 1 :]) if folder in parts else Path(name).name
 
 
-def _box(row: Any, where: str) -> Box:
-    left, top, width, height = fields(row, ("left", "top", "width", "height"), where)
-    try:
-        return pixel_corners(left, top, left + width, top + height)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{where}: {error}") from error
+def _box(row: Fields) -> Box:
+    left, top = row.number("left"), row.number("top")
+    return pixel_corners(left, top, left + row.number("width"), top + row.number("height"))

@@ -2,9 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from functools import partial
+from typing import ClassVar, Literal
 
 from groundrl.evaluation.benchmarks.base import (
     Answered,
@@ -23,13 +24,15 @@ from groundrl.evaluation.benchmarks.files import (
     Download,
     Pictures,
     Published,
-    fields,
+    beside,
+    json_lines,
     pixel_corners,
+    placed,
     read_json,
-    read_jsonl,
 )
+from groundrl.evaluation.fields import Fields
 from groundrl.grammar.answers import normalise
-from groundrl.records import Grounding, ImageFile, Provenance, Sample
+from groundrl.records import Grounding, Provenance, Sample
 from groundrl.rewards.base import Attempt
 
 TRUE_WORDS = {"true": True, "yes": True, "false": False, "no": False}
@@ -90,31 +93,41 @@ class VSR(Statements, Published):
     variant: Literal["zeroshot", "random"] = "zeroshot"
     split: Literal["train", "dev", "test"] = "test"
 
-    def questions(self) -> Questions:
-        """See ``Benchmark``."""
-        file = f"**/{self.variant}/{self.split}.jsonl"
+    sizes: ClassVar[Mapping[str, int]] = {
+        **{"zeroshot/train": 3489, "zeroshot/dev": 340, "zeroshot/test": 1222},
+        **{"random/train": 7680, "random/dev": 1097, "random/test": 2195},
+    }
+
+    @property
+    def part(self) -> str:
+        """See ``Published``."""
+        return f"{self.variant}/{self.split}"
+
+    def questions(self, pictures: bool = True) -> Questions:
+        """See ``Published``."""
+        file = f"**/{self.part}.jsonl"
         place = f"https://huggingface.co/datasets/cambridgeltl/vsr_{self.variant}"
-        found = Download(name="VSR", parts={file: place, COCO_FOLDERS: COCO_PLACE}).find(self.root)
-        asked = Asked("VSR", Pictures(found[COCO_FOLDERS]))
-        source = Provenance(dataset="vsr", split=self.split, licence="Apache-2.0")
-        for number, row in enumerate(read_jsonl(found[file][0]), start=1):
-            where = f"{found[file][0]}:{number}"
-            picture, caption, label, relation = fields(
-                row, ("image", "caption", "label", "relation"), where
-            )
-            image = asked.picture(str(number), picture)
-            if image is not None:
-                asked.add(
-                    Sample(
-                        id=str(number),
-                        image=image,
-                        question=statement(caption),
-                        answers=(WORDS[bool(label)],),
-                        kind=relation,
-                        provenance=source,
-                    )
-                )
+        download = Download(name="VSR", parts={file: place}, pictures={COCO_FOLDERS: COCO_PLACE})
+        found = download.find(self.root, pictures)
+        path = found[file][0]
+        asked = Asked("VSR", Pictures(found[COCO_FOLDERS]), pictures)
+        asked.each(json_lines(path, path.read_bytes()), partial(self._read, asked))
         return asked.questions()
+
+    def _read(self, asked: Asked, number: int, row: Fields) -> None:
+        name = str(number + 1)
+        image = asked.picture(name, row.text("image"))
+        if image is not None:
+            asked.add(
+                Sample(
+                    id=name,
+                    image=image,
+                    question=statement(row.text("caption")),
+                    answers=(WORDS[row.truth("label")],),
+                    kind=row.text("relation"),
+                    provenance=Provenance(dataset="vsr", split=self.split, licence="Apache-2.0"),
+                )
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,38 +142,44 @@ class SpatialSense(Statements, Published):
     split: Literal["train", "valid", "test"] = "test"
     published_split: bool = False
 
-    def questions(self) -> Questions:
-        """See ``Benchmark``."""
+    def questions(self, pictures: bool = True) -> Questions:
+        """See ``Published``."""
         place = "https://github.com/princeton-vl/SpatialSense"
-        parts = {"**/annotations.json": place, "**/images": place}
-        found = Download(name="SpatialSense", parts=parts).find(self.root)
-        path, folder = found["**/annotations.json"][0], found["**/images"][0]
-        asked = Asked("SpatialSense", Pictures([folder, folder / "flickr", folder / "nyu"]))
-        for index, row in enumerate(read_json(path)):
-            where = f"{path}: picture {index}"
-            url, split, annotations = fields(row, ("url", "split", "annotations"), where)
-            own = split if self.published_split else split_of(url)
-            for number, annotation in enumerate(annotations if own == self.split else ()):
-                name = f"{index}/{number}"
-                image = asked.picture(name, url.rpartition("/")[2])
-                if image is not None:
-                    where = f"{path}: picture {index}, annotation {number}"
-                    asked.add(self._sample(name, image, annotation, where))
+        download = Download(
+            name="SpatialSense",
+            parts={"**/annotations.json": place},
+            pictures={"**/images": place},
+        )
+        found = download.find(self.root, pictures)
+        path, folders = beside(found["**/annotations.json"], found["**/images"])
+        where = [place for one in folders for place in (one, one / "flickr", one / "nyu")]
+        asked = Asked("SpatialSense", Pictures(where), pictures)
+        asked.each(placed(path, read_json(path)), partial(self._read, asked))
         return asked.questions()
 
-    def _sample(self, name: str, image: ImageFile, row: Any, where: str) -> Sample:
-        subject, predicate, thing, label = fields(
-            row, ("subject", "predicate", "object", "label"), where
-        )
-        return Sample(
-            id=name,
-            image=image,
-            question=statement(f"{subject['name']} {predicate} {thing['name']}"),
-            answers=(WORDS[bool(label)],),
-            groundings=tuple(_grounding(one) for one in (subject, thing)),
-            kind=predicate,
-            provenance=Provenance(dataset="spatialsense", split=self.split),
-        )
+    def _read(self, asked: Asked, index: int, row: Fields) -> None:
+        url, split, annotations = row.text("url"), row.text("split"), row.inners("annotations")
+        own = split if self.published_split else split_of(url)
+        for number, one in enumerate(annotations if own == self.split else ()):
+            name = f"{index}/{number}"
+            subject, thing = one.inner("subject"), one.inner("object")
+            predicate = one.text("predicate")
+            text = statement(f"{subject.text('name')} {predicate} {thing.text('name')}")
+            boxes = (_grounding(subject), _grounding(thing))
+            answer = WORDS[one.truth("label")]
+            image = asked.picture(name, url.rpartition("/")[2])
+            if image is not None:
+                asked.add(
+                    Sample(
+                        id=name,
+                        image=image,
+                        question=text,
+                        answers=(answer,),
+                        groundings=boxes,
+                        kind=predicate,
+                        provenance=Provenance(dataset="spatialsense", split=self.split),
+                    )
+                )
 
 
 def split_of(url: str) -> str:
@@ -172,7 +191,7 @@ def split_of(url: str) -> str:
     return "valid" if tenth < TEST_TENTHS + VALID_TENTHS else "train"
 
 
-def _grounding(row: Any) -> Grounding:
+def _grounding(row: Fields) -> Grounding:
     """Boxes are written as y0, y1, x0, x1."""
-    y1, y2, x1, x2 = row["bbox"]
-    return Grounding(label=row["name"], box=pixel_corners(x1, y1, x2, y2))
+    y1, y2, x1, x2 = row.four("bbox")
+    return Grounding(label=row.text("name"), box=pixel_corners(x1, y1, x2, y2))

@@ -130,6 +130,7 @@ class WorldVQA(World):
         return {
             **share("acc", correct),
             **share("multi_acc", correct[several]),
+            **share("unparsed", 1 - column(answered, "parsed")),
             **by_kind(answered),
         }
 

@@ -1,7 +1,7 @@
 """Questions for yes or no: POPE (arXiv 2305.10355) and MME (arXiv 2306.13394)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -29,10 +29,10 @@ from groundrl.evaluation.benchmarks.files import (
     Download,
     Pictures,
     Published,
-    fields,
-    read_jsonl,
+    json_lines,
     read_lines,
 )
+from groundrl.evaluation.fields import Fields
 from groundrl.records import Provenance, Sample
 from groundrl.rewards.base import Attempt
 
@@ -109,33 +109,35 @@ class POPE(Published):
     variant: Literal["random", "popular", "adversarial"]
     form: ClassVar[Form] = Form.YES_NO
 
-    def questions(self) -> Questions:
-        """See ``Benchmark``."""
+    sizes: ClassVar[Mapping[str, int]] = {"": 3000}
+
+    def questions(self, pictures: bool = True) -> Questions:
+        """See ``Published``."""
         file = f"**/coco_pope_{self.variant}.json"
         place = "https://github.com/AoiDragon/POPE/tree/main/output/coco"
-        download = Download(name="POPE", parts={file: place, COCO_FOLDERS: COCO_PLACE})
-        found = download.find(self.root)
-        asked = Asked("POPE", Pictures(found[COCO_FOLDERS]))
-        for number, row in enumerate(read_jsonl(found[file][0]), start=1):
-            where = f"{found[file][0]}:{number}"
-            name, picture, text, label = fields(
-                row, ("question_id", "image", "text", "label"), where
-            )
-            if label not in ("yes", "no"):
-                raise UserError(f"{where}: label must be yes or no, got {label!r}")
-            image = asked.picture(str(name), picture)
-            if image is not None:
-                asked.add(
-                    Sample(
-                        id=str(name),
-                        image=image,
-                        question=text,
-                        answers=(label,),
-                        kind="exists",
-                        provenance=Provenance(dataset="pope", split=self.variant, licence="MIT"),
-                    )
-                )
+        download = Download(name="POPE", parts={file: place}, pictures={COCO_FOLDERS: COCO_PLACE})
+        found = download.find(self.root, pictures)
+        path = found[file][0]
+        asked = Asked("POPE", Pictures(found[COCO_FOLDERS]), pictures)
+        asked.each(json_lines(path, path.read_bytes()), lambda _, row: self._read(row, asked))
         return asked.questions()
+
+    def _read(self, row: Fields, asked: Asked) -> None:
+        name, label = str(row.whole("question_id")), row.text("label")
+        if label not in ("yes", "no"):
+            raise ValueError(f"label must be yes or no, got {label!r}")
+        image = asked.picture(name, row.text("image"))
+        if image is not None:
+            asked.add(
+                Sample(
+                    id=name,
+                    image=image,
+                    question=row.text("text"),
+                    answers=(label,),
+                    kind="exists",
+                    provenance=Provenance(dataset="pope", split=self.variant, licence="MIT"),
+                )
+            )
 
     def score(self, attempt: Attempt) -> dict[str, float]:
         """See the class."""
@@ -201,33 +203,37 @@ def _range(rows: np.ndarray) -> list[str]:
 class MME(Published):
     """14 tasks with two questions per picture, one with yes and one with no (``mme_figures``)."""
 
-    told_by_lists: ClassVar[bool] = False  # neither tasks nor pictures
-
     form: ClassVar[Form] = Form.YES_NO
+    told_by_lists: ClassVar[bool] = False  # neither tasks nor pictures
+    sizes: ClassVar[Mapping[str, int]] = {"": 2374}
 
-    def questions(self) -> Questions:
+    def questions(self, pictures: bool = True) -> Questions:
         """Lists ``<task>.txt`` of picture, question and Yes or No; pictures below ``<task>/``."""
         place = (
             "https://github.com/BradyFU/Awesome-Multimodal-Large-Language-Models/tree/Evaluation"
         )
         lists = {f"**/{task}.txt": place for task in (*PERCEPTION, *COGNITION)}
         found = Download(name="MME", parts=lists).find(self.root)
-        assert self.root is not None
-        coco = [path for p in COCO_FOLDERS.split("|") for path in Path(self.root).glob(p)]
-        asked = Asked("MME", Pictures([]))
+        root = Path(self.root or "").expanduser()
+        coco = [path for pattern in COCO_FOLDERS.split("|") for path in root.glob(pattern)]
+        asked = Asked("MME", Pictures([]), pictures)
         for file in lists:
             path = found[file][0]
-            folders = [*Path(self.root).glob(f"**/{path.stem}/images")]
-            folders += Path(self.root).glob(f"**/{path.stem}")
-            asked.pictures = Pictures([*folders, *coco])
+            own = [*root.glob(f"**/{path.stem}/images"), *root.glob(f"**/{path.stem}")]
+            asked.pictures = Pictures([*own, *coco])
             self._read(path, asked)
         return asked.questions()
 
     def _read(self, path: Path, asked: Asked) -> None:
-        for number, line in enumerate(read_lines(path)):
-            cells = line.split("\t")
+        rows = [line.split("\t") for line in read_lines(path)]
+        for number, cells in enumerate(rows):
             if len(cells) < 3 or cells[2].strip().lower() not in ("yes", "no"):
                 raise UserError(f"{path}:{number + 1}: expected picture, question and Yes or No")
+            if number % 2 == 1 and cells[0] != rows[number - 1][0]:
+                raise UserError(
+                    f"{path}:{number}: expected two questions in a row about each picture, and "
+                    f"{rows[number - 1][0]} has one"
+                )
             name = f"{path.stem}/{number // 2}/{number % 2}"
             image = asked.picture(name, cells[0])
             if image is not None:
@@ -241,6 +247,11 @@ class MME(Published):
                         provenance=Provenance(dataset="mme", split=path.stem),
                     )
                 )
+        if len(rows) % 2:
+            raise UserError(
+                f"{path}:{len(rows)}: expected two questions in a row about each picture, and "
+                f"{rows[-1][0]} has one"
+            )
 
     def score(self, attempt: Attempt) -> dict[str, float]:
         """See ``mme_scores``."""
