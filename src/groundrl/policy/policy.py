@@ -19,7 +19,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from groundrl.boxes import Frame
 from groundrl.policy.attention import NO_MASK, attend_in_groups
-from groundrl.policy.family import spec_of
+from groundrl.policy.family import TESTED, spec_of
 from groundrl.policy.fingerprint import fingerprint
 from groundrl.policy.flex import flex_groups
 from groundrl.policy.layout import Branch, Layout, lay_out
@@ -73,7 +73,8 @@ class Policy(nn.Module):
             attend_in_groups(self.vlm)
         if prefix_sharing and not self.spec.shares_prefixes:
             kind = self.vlm.config.model_type
-            print(f"{kind} has layers with a running state: a prompt is computed per completion")
+            why = "has layers with a running state" if kind in TESTED else "is not tested to share"
+            print(f"{kind} {why}: a prompt is computed per completion, with stock attention")
         self.processor = processor
         self.frame = frame
         self.prefix_sharing = prefix_sharing and self.in_groups
@@ -157,7 +158,9 @@ class Policy(nn.Module):
     def _seen(self, layout: Layout) -> dict[str, object]:
         """How the model knows who sees whom."""
         if not self.in_groups:  # one sequence a row
-            return {"attention_mask": (layout.owner != -2).to(self.device)}
+            types = self.spec.type_ids(layout.images, layout.owner >= 0)
+            seen = {"attention_mask": layout.owner != -2, **types}
+            return {name: x.to(self.device) for name, x in seen.items()}
         if self.attention == "sdpa":
             return {"attention_mask": NO_MASK, "groups": layout.groups.to(self.device)}
         groups = flex_groups(

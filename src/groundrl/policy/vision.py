@@ -148,7 +148,9 @@ class VisionTower:
     def __init__(self, vlm: PreTrainedModel, spec: ModelSpec, store: VisionStore | None) -> None:
         self.vlm = vlm
         self.spec = spec
-        self.store = store
+        self.in_one_tensor = spec.features_in_one_tensor
+        # What is read from a store does not tell in which form it was given.
+        self.store = None if self.in_one_tensor is None else store
 
     def __call__(self, prompts: list[Prompt]) -> list[VisionFeatures]:
         """Features of the images of each prompt, from the store if they are there.
@@ -196,6 +198,8 @@ class VisionTower:
                 for name in images[chosen[0]].pixels
             }
             output = self.vlm.model.get_image_features(**batch)
+            if self.spec.features_in_one_tensor is None:
+                self.in_one_tensor = isinstance(output.pooler_output, Tensor)
             sizes = [images[i].tokens for i in chosen]
             layers = (output.pooler_output, *(getattr(output, "deepstack_features", None) or ()))
             parts = zip(*(in_a_row(layer).split(sizes) for layer in layers), strict=True)
@@ -208,9 +212,7 @@ class VisionTower:
         tokens = [feature.tokens for feature in features]
         image = SimpleNamespace(
             # As blocks of one token each: some classes count [blocks, tokens, width].
-            pooler_output=torch.cat(tokens)[:, None]
-            if self.spec.features_in_one_tensor
-            else tokens,
+            pooler_output=torch.cat(tokens)[:, None] if self.in_one_tensor else tokens,
             deepstack_features=list(zip(*(f.deepstack for f in features), strict=True)),
         )
         return {"image": image}

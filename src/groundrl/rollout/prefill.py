@@ -118,7 +118,9 @@ def _read(
     if before is not None:
         mask = torch.cat([before.mask, mask], dim=1)
     cache = empty_cache(policy) if before is None else before.cache
-    seen = policy.spec.images_see_themselves
+    types = policy.spec.type_ids(images, images < 0)
+    if policy.spec.images_see_themselves:
+        types = {"token_type_ids": images.sign()}
     output = policy.vlm.model(
         input_ids=ids.to(device),
         position_ids=policy.positions(positions),
@@ -126,6 +128,6 @@ def _read(
         past_key_values=cache,
         use_cache=True,
         **({"mm_encoder_outputs": policy.tower.outputs(features)} if features else {}),
-        **({"token_type_ids": images.sign().to(device)} if seen else {}),
+        **{name: x.to(device) for name, x in types.items()},
     )
     return Read(cache=cache, mask=mask, last=output.last_hidden_state[:, -1])
