@@ -1,8 +1,10 @@
 """One GRPO step in three ways: ours, ours with nothing shared, and TRL's trainer."""
 
 import random
-from collections.abc import Callable, Generator
+import time
+from collections.abc import Callable, Generator, Mapping
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any, ClassVar
@@ -12,6 +14,7 @@ import torch
 from measuring import ALPHA, COUNTED, KL_COEF, RANK, STEPS, Figures, forget_peak, in_use
 from random_models import build
 from roofline import measured_peak, rollout_cost, shape_of, update_cost
+from torch import Tensor, nn
 from trl_step import trl
 from work import Work
 
@@ -24,8 +27,9 @@ from groundrl.losses import Normalizer, PolicyLoss
 from groundrl.policy.adapter import Adapter
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy, TokenLogprobs
-from groundrl.policy.prompt import Prompt
+from groundrl.policy.prompt import Processor, Prompt
 from groundrl.prompts import PromptTemplate
+from groundrl.records import Sample
 from groundrl.report.run_report import read_curves
 from groundrl.rewards.base import Attempt, RewardSum
 from groundrl.rollout.base import Drawn, Features, Sampling
@@ -51,9 +55,17 @@ class Dice:
 
 
 class Watched(GRPOModule):
-    """Remembers the memory of the last update."""
+    """Remembers when its steps end, and the memory of the last update."""
 
     memory: float = 0.0
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.ends: list[float] = []
+
+    def log_step(self, metrics: Mapping[str, float | Tensor], step: int) -> None:
+        super().log_step(metrics, step)
+        self.ends.append(time.perf_counter())
 
     def optimize(self, batches: list[Batch], normalizer: Normalizer) -> Figures:
         last = self.rollouts_done + 1 == STEPS
@@ -131,8 +143,23 @@ def policy_for(work: Work, sharing: bool) -> Policy:
     return policy
 
 
+class Encoding:
+    """What a loader does for each sample, and how long it took."""
+
+    def __init__(self, encode: Callable[[Sample], Prompt]) -> None:
+        self.encode = encode
+        self.seconds: list[float] = []
+
+    def __call__(self, sample: Sample) -> Prompt:
+        start = time.perf_counter()
+        prompt = self.encode(sample)
+        self.seconds.append(time.perf_counter() - start)
+        return prompt
+
+
 def ours(work: Work, folder: Path, sharing: bool) -> Figures:
-    """Seconds of a step and of its parts, MB of the update above those of the loaded model."""
+    """Seconds from the end of a step to the end of the next one, and of its parts; MB of the
+    update above those of the loaded model. Reading prompts and pictures is part of the rollout."""
     policy = policy_for(work, sharing)
     module = (Watched if sharing else NothingShared)(
         policy=policy,
@@ -150,11 +177,12 @@ def ours(work: Work, folder: Path, sharing: bool) -> Figures:
     )
     question = work.question(policy.processor)
     samples = tuple(work.sample(i, question) for i in range(STEPS * work.prompts))
+    encode = Encoding(policy.encode)
     data = GroundingDataModule(
         train=SampleList(samples),
         prompts_per_step=work.prompts,
         seed=0,
-        encode=policy.encode,
+        encode=encode,
     )
     plan = StagePlan(module=GRPOModule, steps=STEPS, prompts_per_step=work.prompts)
     precision = {} if work.device == "cpu" else {"precision": "bf16-mixed"}
@@ -168,43 +196,77 @@ def ours(work: Work, folder: Path, sharing: bool) -> Figures:
         folder,
     )
     curves = read_curves(folder)["grpo"]
-    return {
-        "memory": module.memory - before,
-        **{
-            part: median(value for _, value in curves[f"time/{part}"][COUNTED])
-            for part in ("step", "rollout", "update")
-        },
+    parts = {
+        part: median(value for _, value in curves[f"time/{part}"][COUNTED])
+        for part in ("rollout", "update")
     }
+    step = median([b - a for a, b in pairwise([0.0, *module.ends])][COUNTED])
+    reading = work.prompts * median(encode.seconds)
+    if sharing:
+        parts["rollout"] += reading
+    else:  # its engine has read them, too
+        step -= reading
+    return {"memory": module.memory - before, "step": step, **parts}
 
 
 def parity(work: Work, folder: Path) -> Figures:
-    """Largest differences between the shared and the plain path: of log-probabilities, and of
-    gradients relative to the largest one."""
+    """Largest differences between our shared path and the model's own class with one row per
+    completion: of log-probabilities, and of gradients relative to the largest one."""
     policy = policy_for(work, sharing=True)
     for parameter in policy.parameters():
         if parameter.requires_grad:
             parameter.data.normal_(std=0.02)
+    vlm, processor = build(work.family, work.size, work.device, work.dtype)
+    stock = Adapter(rank=RANK, alpha=ALPHA).apply(vlm)
+    stock.load_state_dict(policy.model.state_dict())
     question = work.question(policy.processor)
-    prompts = [policy.encode(work.sample(i, question)) for i in range(work.prompts)]
+    samples = [work.sample(i, question) for i in range(work.prompts)]
+    prompts = [policy.encode(sample) for sample in samples]
     draw = random.Random(0).choices
     vocabulary = sorted({*range(len(policy.processor.tokenizer))} - {*policy.spec.stand_ins})
     groups = [
         [Branch(tokens=draw(vocabulary, k=work.completion)) for _ in range(work.group)]
         for _ in prompts
     ]
-    found = []
-    for sharing in (True, False):
-        policy.prefix_sharing = sharing
-        policy.zero_grad()
-        logprobs = policy.logprobs(prompts, groups).logprobs
-        logprobs.mean().backward()
-        gradients = [p.grad.flatten() for p in policy.parameters() if p.grad is not None]
-        found.append((logprobs.detach(), torch.cat(gradients)))
-    (shared, shared_grad), (plain, plain_grad) = found
+    shared = policy.logprobs(prompts, groups).logprobs
+    shared.mean().backward()
+    rows = []
+    for sample, group in zip(samples, groups, strict=True):
+        for branch in group:
+            row = stock_logprobs(stock, processor, sample, list(branch.tokens))
+            (row.sum() / shared.numel()).backward()
+            rows.append(row.detach())
+    own, theirs = (
+        torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+        for model in (policy.model, stock)
+    )
     return {
-        "max_abs_logprob": float((shared - plain).abs().max()),
-        "max_rel_grad": float((shared_grad - plain_grad).abs().max() / plain_grad.abs().max()),
+        "max_abs_logprob": float((shared.detach() - torch.stack(rows)).abs().max()),
+        "max_rel_grad": float((own - theirs).abs().max() / theirs.abs().max()),
     }
+
+
+def stock_logprobs(
+    vlm: nn.Module, processor: Processor, sample: Sample, tokens: list[int]
+) -> Tensor:
+    """Of one completion, by nothing but ``transformers``; tokens that stand for pixels are no
+    answers."""
+    text = processor.apply_chat_template(
+        PromptTemplate().messages(sample), tokenize=False, add_generation_prompt=True
+    )
+    device = next(vlm.parameters()).device
+    inputs = processor(text=[text], images=[sample.image.load()], return_tensors="pt").to(device)
+    answer = torch.tensor([tokens], device=device)
+    for name, more in (
+        ("input_ids", answer),
+        ("attention_mask", torch.ones_like(answer)),
+        ("mm_token_type_ids", torch.zeros_like(answer)),
+    ):
+        inputs[name] = torch.cat([inputs[name], more], dim=1)
+    logits = vlm(**inputs).logits[0, -len(tokens) - 1 : -1].float()
+    config: Any = vlm.config
+    logits[:, [config.image_token_id, config.video_token_id]] = -torch.inf
+    return logits.log_softmax(-1).gather(-1, answer.T)[:, 0]
 
 
 def floor(work: Work, folder: Path) -> Figures:

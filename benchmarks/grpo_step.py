@@ -3,7 +3,8 @@
 ours: prompts and images once per group. plain: our loop with ``model.generate`` and one row per
 completion, image and all. trl: TRL's GRPOTrainer (pip install 'groundrl[benchmarks]'). All have the
 same random model, pictures, lengths, LoRA and KL term, and make one update; nothing ends early.
-Each runs in a process of its own; medians of five steps. ``memory``: peak of the update above the
+Each runs in a process of its own; medians of five steps, from the end of one to the end of the
+next. ``rollout`` reads prompts and pictures, too. ``memory``: peak of the update above the
 loaded model. ``floor``: what must be computed and read, at the peak that this machine reaches.
 
 On a GPU: --device cuda --size full --prompt 1000 --completion 200 --prompts 16
@@ -112,7 +113,7 @@ def tables(figures: Found) -> list[Table]:
     parity = tuple((name, f"{value:.1e}") for name, value in figures["parity"].items())
     return [
         Table(columns=columns, rows=tuple(rows)),
-        Table(columns=("shared path against plain path", ""), rows=parity),
+        Table(columns=("ours against transformers' own class", ""), rows=parity),
     ]
 
 
@@ -141,6 +142,7 @@ def main() -> None:
     print(" ".join(f"{name}={value}" for name, value in options.items()), f"threads={threads}")
     for table in tables(figures):
         print(f"\n{to_text(table)}")
+    print("\nThe reference pass is part of the update of ours, plain and floor; of trl's rollout.")
     if out:
         out.write_text(json.dumps(figures, indent=1))
 

@@ -1,9 +1,9 @@
 """How the cost of a GRPO step grows: ``python benchmarks/scaling.py``.
 
-One thing grows at a time: completions in a group, tokens of the prompt, of a completion, of the
-picture, and the number of groups. Seconds, the fastest of several. ``cost of one more``: what a
-completion adds to the update when the group grows to this size, over what its own tokens cost in a
-group of one.
+One thing grows at a time: completions in a group, tokens of the prompt, of a completion, the number
+of groups, and the picture's share of a prompt that stays as long. Seconds, the fastest of several.
+``cost of one more``: what a completion adds to the update when the group grows to this size, over
+what its own tokens cost in a group of one.
 """
 
 import argparse
@@ -25,11 +25,12 @@ from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Sampler
 from groundrl.stages.quiet import quiet
 
-GRID: dict[str, tuple[int, ...]] = {
+GRID: dict[str, tuple[float, ...]] = {
     "group": (1, 2, 4, 8, 16, 32),
     "prompt": (67, 149, 298, 596, 1192),
     "completion": (12, 24, 48, 96, 192),
     "prompts": (1, 2, 4, 8),
+    "image_share": (0.06, 0.22, 0.49, 0.9),  # 16, 64, 144 and 256 tokens
 }
 PARTS = ("tower", "rollout", "update")
 

@@ -59,12 +59,24 @@ def test_a_step_is_put_beside_trl_and_beside_one_with_nothing_shared(tmp_path: P
     assert figures["parity"]["max_rel_grad"] <= 2e-6
 
 
-def test_costs_are_told_as_groups_grow(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("prompts", [1, 2, 4, 8]),
+        ("group", [1, 2, 4, 8, 16, 32]),
+        ("image_share", [0.06, 0.22, 0.49, 0.9]),
+    ],
+)
+def test_costs_are_told_as_one_thing_grows(tmp_path: Path, name: str, values: list[float]) -> None:
     out = tmp_path / "figures.json"
-    result = program("scaling", "--only", "prompts", "--tries", 1, "--out", out)
+    result = program("scaling", "--only", name, "--tries", 1, "--out", out)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines()[-1].split()[0] == "8"
-    assert [row["prompts"] for row in json.loads(out.read_text())["prompts"]] == [1, 2, 4, 8]
+    assert result.stdout.splitlines()[-1].split()[0] == str(values[-1])
+    rows = json.loads(out.read_text())[name]
+    assert [row[name] for row in rows] == values
+    assert ["cost of one more" in row for row in rows] == [
+        name == "group" and value > 1 for value in values
+    ]
 
 
 def test_the_floor_counts_the_products_that_a_forward_pass_makes(
