@@ -94,8 +94,9 @@ def compare(
             found += _difference(f"{name}/{score}", rows, images)
         if name in benchmarks:
             known = {one.name for one in found}
-            answers = [[_answered(run[key]) for key in keys] for run in (a, b)]
-            for figure, (x, y, change) in paired_figures(name, benchmarks[name], *answers).items():
+            first, second = ([_answered(run[key]) for key in keys] for run in (a, b))
+            figures = paired_figures(name, benchmarks[name], first, second)
+            for figure, (x, y, change) in figures.items():
                 full = f"{name}/{figure}"
                 told = full in known or figure in OF_CORRECT
                 if not told and (x, change.low, change.high) != (y, 0, 0):
