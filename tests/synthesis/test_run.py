@@ -21,7 +21,6 @@ from groundrl.synthesis.pictures import ScenePictures
 from groundrl.synthesis.records import Caption, Picture, Region
 from groundrl.synthesis.samples import Questions
 from groundrl.synthesis.teachers.world import WorldTeacher
-from groundrl.synthesis.verifiers.rules import RuleVerifier
 from groundrl.synthesis.writing import Writer
 
 DATA = ("pictures.jsonl", "train.jsonl", "heldout.jsonl", "README.md")
@@ -136,7 +135,7 @@ def test_a_second_run_asks_nobody_and_one_with_another_verifier_asks_only_it(
     synthesis(tmp_path / "second", **roles).run()
     assert {name: role.asked for name, role in roles.items()} == asked
     assert content(tmp_path / "second") == content(tmp_path / "first")
-    roles["verifier"] = Counted(RuleVerifier(vocabulary=["zebra"]))  # pyright: ignore
+    roles["verifier"] = Counted(RULES.with_labels(["zebra"]))  # pyright: ignore
     synthesis(tmp_path / "third", **roles).run()
     assert {name: role.asked for name, role in roles.items()} == asked
 
