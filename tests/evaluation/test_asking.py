@@ -11,7 +11,8 @@ import pytest
 from groundrl.errors import UserError
 from groundrl.evaluation.asking import PREDICTIONS, Respondent, answered, ask
 from groundrl.evaluation.benchmarks.base import Form, Questions, summary
-from groundrl.evaluation.benchmarks.world import WorldPOPE, WorldREC
+from groundrl.evaluation.benchmarks.world import WorldREC
+from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
 from groundrl.evaluation.matching import match_recorded
 from groundrl.evaluation.notation import Notation
 from groundrl.evaluation.prompting import template_for
@@ -25,7 +26,7 @@ from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Rollout, Sampler, Taker
 
 MakePolicy = Callable[..., Policy]
-BENCHMARKS = {"rec": WorldREC(size=3), "pope": WorldPOPE(size=5)}
+BENCHMARKS = {"rec": WorldREC(size=3), "pope": WorldPOPE(size=3)}
 
 
 class Counting(Sampler):
@@ -62,7 +63,7 @@ def test_a_killed_run_goes_on_with_the_questions_that_are_left(
 ) -> None:
     policy, first = make_policy(None), Counting()
     whole = figures(policy, tmp_path, first)
-    assert len(first.asked) == 8
+    assert len(first.asked) == 9
     path = tmp_path / PREDICTIONS
     lines = path.read_text().splitlines(keepends=True)
     # Killed in the middle of the sixth line.

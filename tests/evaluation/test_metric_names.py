@@ -15,18 +15,19 @@ from torchmetrics.functional.classification import (
 )
 
 from groundrl.evaluation.benchmarks import world
+from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
 from groundrl.evaluation.statistics import cohen_kappa
 from groundrl.metrics import BENCHMARKS, EVALUATION
 
 COUNTS = {"n", "multi_n", "boxes_true"}
 WORLDS = (
-    *(world.WorldVQA, world.WorldREC, world.WorldPOPE, world.WorldMME),
+    *(world.WorldVQA, world.WorldREC, WorldPOPE, world.WorldMME),
     *(world.WorldVSR, world.WorldRel3D, world.WorldCaption),
 )
 
 
 @pytest.mark.parametrize("kind", WORLDS)
-def test_every_figure_is_declared_and_lies_in_its_interval(kind: type[world.WorldPOPE]) -> None:
+def test_every_figure_is_declared_and_lies_in_its_interval(kind: type[WorldPOPE]) -> None:
     benchmark = kind(size=6)
     samples = benchmark.questions().samples
     texts = ["yes", "<think>[1,1,9,9 red cup]</think><answer>true</answer>", "", "A box."]
@@ -40,7 +41,7 @@ def test_every_figure_is_declared_and_lies_in_its_interval(kind: type[world.Worl
 
 
 def test_pope_and_kappa_equal_torchmetrics() -> None:
-    benchmark = world.WorldPOPE(size=40)
+    benchmark = WorldPOPE(size=40)
     samples = benchmark.questions().samples
     draw = random.Random(0)
     said = {sample.id: draw.choice(("yes", "no")) for sample in samples}

@@ -23,12 +23,7 @@ from groundrl.evaluation.benchmarks.base import (
 from groundrl.evaluation.benchmarks.captions import Vocabulary, caption_figures, caption_scores
 from groundrl.evaluation.benchmarks.pointing import pointing_figures, pointing_scores
 from groundrl.evaluation.benchmarks.statements import WORDS, Statements, statement
-from groundrl.evaluation.benchmarks.yes_no import (
-    mme_figures,
-    mme_scores,
-    yes_no_figures,
-    yes_no_scores,
-)
+from groundrl.evaluation.benchmarks.yes_no import mme_figures, mme_scores
 from groundrl.records import Grounding, Provenance, Sample
 from groundrl.rewards.base import Attempt
 from groundrl.scenes.claims import CLAIMED, PAIRS, Claim, claim
@@ -152,25 +147,6 @@ class WorldREC(World):
     def figures(self, answered: Sequence[Answered]) -> Figures:
         """See ``pointing_figures``."""
         return pointing_figures(answered)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorldPOPE(World):
-    """Is it there? As in POPE: by class ("presence") and by colour and class ("exists")."""
-
-    form: ClassVar[Form] = Form.YES_NO
-
-    def questions(self) -> Questions:
-        """See ``Benchmark``."""
-        return self.asked(("presence", "exists"))
-
-    def score(self, attempt: Attempt) -> dict[str, float]:
-        """See ``yes_no_scores``."""
-        return yes_no_scores(attempt)
-
-    def figures(self, answered: Sequence[Answered]) -> Figures:
-        """See ``yes_no_figures``."""
-        return yes_no_figures(answered)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

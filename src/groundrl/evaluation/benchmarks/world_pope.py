@@ -1,0 +1,73 @@
+"""The embedded world's POPE: half of the questions are about what is not there."""
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from groundrl.evaluation.benchmarks.base import Answered, Figures, Form, Questions
+from groundrl.evaluation.benchmarks.world import World
+from groundrl.evaluation.benchmarks.yes_no import yes_no_figures, yes_no_scores
+from groundrl.records import Sample
+from groundrl.rewards.base import Attempt
+from groundrl.scenes.graph import Scene
+from groundrl.scenes.phrases import with_article
+from groundrl.scenes.vocabulary import CATEGORIES
+
+CLASSES = tuple(name for names in CATEGORIES.values() for name in names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldPOPE(World):
+    """Is there a cup? About each scene once with yes and once with no, as in POPE.
+
+    The class that is absent is drawn at random, is the one that most scenes hold ("popular"), or
+    the one that scenes hold most often beside those that are there ("adversarial").
+    """
+
+    variant: Literal["random", "popular", "adversarial"] = "random"
+    form: ClassVar[Form] = Form.YES_NO
+
+    def questions(self) -> Questions:
+        """See ``Benchmark``."""
+        scenes = list(itertools.islice(self.scenes(), self.size))
+        held = [frozenset(thing.category for thing in scene.objects) for _, scene in scenes]
+        samples: list[Sample] = []
+        for (index, scene), here in zip(scenes, held, strict=True):
+            rng = np.random.default_rng(index)
+            there = sorted(here)[rng.integers(len(here))]
+            absent = self._absent(here, held, rng)
+            samples += [
+                self._sample(scene, f"{index}/0", there, "yes"),
+                self._sample(scene, f"{index}/1", absent, "no"),
+            ]
+        return Questions(samples=tuple(samples))
+
+    def _absent(
+        self, here: frozenset[str], held: Sequence[frozenset[str]], rng: np.random.Generator
+    ) -> str:
+        # In an order of chance, which decides between classes that are equally frequent.
+        names = [name for name in rng.permutation(CLASSES).tolist() if name not in here]
+        if self.variant == "random":
+            return names[0]
+        adversarial = self.variant == "adversarial"
+        counts = Counter[str]()
+        for other in held:
+            counts.update(dict.fromkeys(other, len(other & here) if adversarial else 1))
+        return max(names, key=lambda name: counts[name])
+
+    def _sample(self, scene: Scene, name: str, noun: str, answer: str) -> Sample:
+        things = [thing for thing in scene.objects if thing.category == noun]
+        question = f"Is there {with_article(noun)}?"
+        return self.sample(scene, name, question, (answer,), ("yes", "no"), things, "presence")
+
+    def score(self, attempt: Attempt) -> dict[str, float]:
+        """See ``yes_no_scores``."""
+        return yes_no_scores(attempt)
+
+    def figures(self, answered: Sequence[Answered]) -> Figures:
+        """See ``yes_no_figures``."""
+        return yes_no_figures(answered)
