@@ -1,17 +1,19 @@
 """Published questions about real pictures, asked of the embedded model from end to end."""
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
 from replies import DATA, needs_data
 
+from groundrl.boxes import Frame
 from groundrl.evaluation.asking import Respondent, ask
 from groundrl.evaluation.benchmarks.base import Benchmark, summary
 from groundrl.evaluation.benchmarks.statements import VSR
 from groundrl.evaluation.benchmarks.yes_no import MME, POPE
 from groundrl.evaluation.notation import Notation
-from groundrl.policy.policy import Policy
+from groundrl.policy.adapter import Adapter
+from groundrl.policy.load import load_policy
+from groundrl.prompts import PromptTemplate
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Sampler
@@ -19,15 +21,18 @@ from groundrl.rollout.sampler import Sampler
 
 @needs_data
 def test_every_question_about_a_picture_at_hand_is_answered_and_the_others_are_counted(
-    make_policy: Callable[..., Policy], tmp_path: Path
+    tmp_path: Path,
 ) -> None:
+    policy = load_policy(
+        "embedded", Frame.PERMILLE, PromptTemplate(), Adapter(kind="frozen"), "float32"
+    )
     root = str(DATA)
     variants, splits = ("random", "popular", "adversarial"), ("train", "dev", "test")
     benchmarks: dict[str, Benchmark] = {f"pope_{v}": POPE(variant=v, root=root) for v in variants}
     benchmarks["mme"] = MME(root=root)
     benchmarks |= {f"vsr_{s}": VSR(variant="random", split=s, root=root) for s in splits}
     respondent = Respondent(
-        opened=lambda: nullcontext(make_policy(None)),
+        opened=lambda: nullcontext(policy),
         sampler=Sampler(
             NativeEngine(), Sampling(max_tokens=8, temperature=0.0), group_size=1, seed=0
         ),

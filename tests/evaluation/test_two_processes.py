@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch.distributed
-import torch.multiprocessing
+from torch.multiprocessing.spawn import spawn
 
 from groundrl.boxes import Box, Frame, View
 from groundrl.evaluation.grounding import GroundingMetrics, Outcome
@@ -54,6 +54,6 @@ def work(rank: int, folder: str) -> None:
 def test_processes_that_share_the_answers_compute_what_one_computes(tmp_path: Path) -> None:
     whole = GroundingMetrics()
     whole.update(outcomes(9))
-    torch.multiprocessing.spawn(work, args=(str(tmp_path),), nprocs=2)
+    spawn(work, args=(str(tmp_path),), nprocs=2)
     for rank in (0, 1):
         assert json.loads((tmp_path / f"{rank}.json").read_text()) == pytest.approx(whole.compute())
