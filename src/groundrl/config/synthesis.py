@@ -1,9 +1,10 @@
 """A checked synthesis config -> the objects that it names."""
 
+import warnings
 from functools import partial
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from groundrl.config.make import make, resolved
 from groundrl.scenes.questions import LICENCE
@@ -18,6 +19,13 @@ RESULTS = "synthesis.sqlite"
 
 def build_synthesis(cfg: DictConfig, run_dir: Path) -> Synthesis:
     """The run that ``cfg`` describes, with its output in ``run_dir``."""
+    if cfg.images != "world" and OmegaConf.select(cfg, "model.path") == "embedded":
+        warnings.warn(
+            f"the embedded model knows drawn scenes only, and will find little in {cfg.images}: "
+            "type detector=given labels=<file>, detector=mm_grounding_dino "
+            "'detector.vocabulary=[<class>,...]', or model=<a larger one>",
+            stacklevel=2,
+        )
     return Synthesis(
         pictures=_pictures(cfg),
         annotator=partial(_annotator, resolved(cfg)),
