@@ -28,11 +28,11 @@ FIGURES = {
     "accuracy after SFT": ("runs", "sft", "acc"),
     "accuracy": ("runs", "grpo", "acc"),
     "IoU": ("runs", "grpo", "iou"),
-    "CHAIR_i": ("captions", "evaluation", "chair_i"),
-    "CHAIR_s": ("captions", "evaluation", "chair_s"),
-    "recall of captions": ("captions", "evaluation", "recall"),
+    "CHAIR_i": ("captions", None, "chair_i"),
+    "CHAIR_s": ("captions", None, "chair_s"),
+    "recall of captions": ("captions", None, "recall"),
 }
-"""Folder, stage and name in ``metrics.json``."""
+"""Folder, stage of training and name in ``metrics.json``."""
 
 
 def run(script: str, folder: Path, *options: str) -> None:
@@ -64,10 +64,11 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
         run("evaluate.py", described, "benchmark=world_caption", f"run={trained}")
 
 
-def values(folder: Path, stage: str, name: str) -> Iterator[float]:
+def values(folder: Path, stage: str | None, name: str) -> Iterator[float]:
     """One per seed."""
     for file in sorted(folder.glob("*/metrics.json")):
-        found = json.loads(file.read_text())[stage]
+        found = json.loads(file.read_text())
+        found = found if stage is None else found[stage]
         yield next(found[key] for key in found if key.split("/")[1:] == [name])
 
 

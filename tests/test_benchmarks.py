@@ -140,8 +140,9 @@ def test_what_verification_is_worth_is_told_per_training_set(tmp_path: Path) -> 
     for folder in (*done, "captions/verified/0", "captions/unverified/0"):
         (tmp_path / folder).mkdir(parents=True)
         figures = {"x/acc": 0.5, "x/iou": 0.25, "x/chair_i": 0.1, "x/chair_s": 0.2, "x/recall": 0.4}
-        stages = {"sft": figures, "grpo": figures, "evaluation": figures}
-        (tmp_path / folder / "metrics.json").write_text(json.dumps(stages))
+        stages = {"sft": figures, "grpo": figures}
+        told = figures if folder.startswith("captions") else stages
+        (tmp_path / folder / "metrics.json").write_text(json.dumps(told))
     out = tmp_path / "figures.json"
     small = ("--scenes", 6, "--seeds", 1, "--sft-steps", 1, "--grpo-steps", 1)
     result = program("verification_worth", "--folder", tmp_path, *small, "--out", out)

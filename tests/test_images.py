@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from groundrl.images import UnreadableImageError, checked_size, printable, read_image
+from groundrl.images import UnreadableImageError, checked_size, read_image
+from groundrl.paths import printable
 from groundrl.records import ImageFile
 
 ORIENTATION = 0x0112

@@ -15,6 +15,7 @@ ORDER = (
     {
         "errors",
         "identity",
+        "paths",
         "metrics",
         "progress",
         "parallel",

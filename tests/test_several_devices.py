@@ -18,7 +18,7 @@ RUN = [
     *(
         "stage.grpo.steps=3",
         "stage.grpo.prompts_per_step=4",
-        "+stage.grpo.module.advantage.kind=batch_std",
+        "stage.grpo.module.advantage.kind=batch_std",
     ),
 ]
 

@@ -36,7 +36,7 @@ def test_drawn_scenes_are_looked_at_by_the_embedded_model(tmp_path: Path) -> Non
     samples = sample_file(tmp_path / "run" / "train.jsonl").samples
     assert {"exists", "describe"} <= {sample.kind for sample in samples}
     lines = (tmp_path / "run" / "pictures.jsonl").read_text().splitlines()
-    assert all(json.loads(line)["made_by"]["regions"].startswith("vlm-") for line in lines)
+    assert all(json.loads(line)["made_by"]["regions"].startswith("vlm ") for line in lines)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"needs photographs with boxes in {SHARED}")

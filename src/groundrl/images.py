@@ -1,6 +1,5 @@
 """How picture files are read, everywhere: what a box refers to is what ``read_image`` returns."""
 
-import os
 import struct
 import warnings
 from collections.abc import Iterator
@@ -121,10 +120,3 @@ def _said(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error)
-
-
-def printable(path: str | Path) -> str:
-    """The path as valid Unicode on one line, different for different paths; bytes outside UTF-8
-    become ``\\xff``, a line's end and what else cannot be seen ``\\u000a``, and a backslash two."""
-    text = os.fsencode(path).replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from groundrl.boxes import Box, View
+from groundrl.paths import printable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -59,8 +60,6 @@ class ImageFile:
     @property
     def key(self) -> str:
         """The resolved path."""
-        from groundrl.images import printable
-
         return printable(self.path.resolve())
 
     def load(self) -> "Image":

@@ -15,6 +15,7 @@ from groundrl.evaluation.answer_record import AnswerRecord, Asking, read_record
 from groundrl.evaluation.asking import prediction
 from groundrl.evaluation.benchmarks import world
 from groundrl.evaluation.benchmarks.base import Answered
+from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
 from groundrl.evaluation.comparison import compare
 from groundrl.evaluation.resampling import paired_figures
 from groundrl.records import Sample
@@ -37,7 +38,7 @@ def resampled(values: Sequence[float]) -> tuple[float, float]:
 
 
 def test_f1_changes_as_a_plain_loop_over_pictures_says() -> None:
-    benchmark = world.WorldPOPE(size=60)
+    benchmark = WorldPOPE(size=30)
     samples = benchmark.questions().samples
     shared = [replace(one, image=samples[row // 3].image) for row, one in enumerate(samples)]
     a, b = (replies(benchmark, shared, noisy(seed, part)) for seed, part in ((0, 0.4), (1, 0.1)))

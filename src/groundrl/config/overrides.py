@@ -23,7 +23,7 @@ from groundrl.config.crosschecks import unwritable_folders
 from groundrl.config.overlays import leaves
 from groundrl.config.problems import did_you_mean, raise_all
 from groundrl.config.resolved import RESOLVED, no_run
-from groundrl.images import printable
+from groundrl.paths import printable
 
 UNMATCHED = re.compile(r"Could not override '([^'@]+)'\. No match in the defaults list")
 """How Hydra refuses a choice in a group that nothing asks for."""

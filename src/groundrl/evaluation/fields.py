@@ -38,12 +38,12 @@ class Fields:
         return value
 
     def text(self, name: str) -> str:
-        return printable(self._expect(name, isinstance(self[name], str), "text"))
+        return encodable(self._expect(name, isinstance(self[name], str), "text"))
 
     def texts(self, name: str) -> tuple[str, ...]:
         value = self[name]
         fits = isinstance(value, list) and all(isinstance(one, str) for one in value)
-        return tuple(printable(one) for one in self._expect(name, fits, "a list of texts"))
+        return tuple(encodable(one) for one in self._expect(name, fits, "a list of texts"))
 
     def flag(self, name: str) -> bool:
         return self._expect(name, isinstance(self[name], bool), "true or false")
@@ -92,7 +92,7 @@ class Fields:
         value = self[name]
         fits = isinstance(value, list) and all(map(_is_labelled_box, value))
         return tuple(
-            Grounding(label=printable(label), box=_box(*corners))
+            Grounding(label=encodable(label), box=_box(*corners))
             for label, corners in self._expect(name, fits, "a list of [label, [x1, y1, x2, y2]]")
         )
 
@@ -105,7 +105,7 @@ class Fields:
         return tuple((start, end) for start, end in found)
 
 
-def printable(text: str) -> str:
+def encodable(text: str) -> str:
     """A lone surrogate, which no file in UTF-8 can hold, becomes U+FFFD; places stay."""
     return _SURROGATE.sub("\ufffd", text)
 

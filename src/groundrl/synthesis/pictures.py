@@ -12,7 +12,8 @@ from typing import Final
 from groundrl.data.datasets import WorldDataset, world
 from groundrl.data.detection import IMAGE_SUFFIXES
 from groundrl.errors import UserError
-from groundrl.images import UnreadableImageError, checked_size, printable
+from groundrl.images import UnreadableImageError, checked_size
+from groundrl.paths import printable
 from groundrl.records import ImageFile
 from groundrl.scenes.source import SceneImage
 from groundrl.synthesis.records import Picture
