@@ -81,9 +81,13 @@ class NothingShared(Watched):
     """Every completion brings its prompt along, and its image."""
 
     def logprobs(self, groups: list[Group]) -> TokenLogprobs:
+        rows = [(group.prompt, branch) for group in groups for branch in group.completions]
+        images = [image for prompt, _ in rows for image in prompt.images]
         return self.policy.logprobs(
-            [group.prompt for group in groups],
-            [group.completions for group in groups],
+            [prompt for prompt, _ in rows],
+            [[branch] for _, branch in rows],
+            # The tower by itself would look at equal images once.
+            features=self.policy.tower._look_at(images),
             temperature=self.sampler.sampling.temperature,
         )
 
