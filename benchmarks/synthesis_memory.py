@@ -15,7 +15,7 @@ import random
 import resource
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,8 @@ from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.base import View
 from groundrl.synthesis.records import Caption, Decision, Picture, Region, Verdict
 from groundrl.synthesis.samples import Questions
+
+Figures = dict[str, float]
 
 NOUNS = ("ball", "book", "bottle", "bowl", "box", "candle", "cup", "lamp")
 OBJECTS = 4
@@ -95,7 +97,7 @@ class Role:
         return self.call(inputs)  # pyright: ignore[reportCallIssue]
 
 
-def measured(pictures: int, concurrency: int, latency: float, folder: Path) -> dict[str, float]:
+def measured(pictures: int, concurrency: int, latency: float, folder: Path) -> Figures:
     """One run."""
     stubs = Stubs(pictures, latency)
     annotator = Annotator(
@@ -128,34 +130,28 @@ def measured(pictures: int, concurrency: int, latency: float, folder: Path) -> d
     }
 
 
-def main() -> None:
-    """Measure, print, write."""
+def program(measured: Callable[[int, int, float, Path], Figures], pictures: int) -> None:
+    """Ask what to measure, measure, print, write."""
     parser = argparse.ArgumentParser(description="A synthesis beside the server that it asks.")
-    parser.add_argument("--pictures", type=int, nargs="+", default=[1000])
+    parser.add_argument("--pictures", type=int, nargs="+", default=[pictures])
     parser.add_argument("--concurrency", type=int, default=64)
     parser.add_argument("--latency", type=float, default=1.0, help="seconds of every answer")
     parser.add_argument("--out", type=Path, help="a JSON file for the same figures")
     arguments = parser.parse_args()
     found = []
-    for pictures in (1, *arguments.pictures):  # the first imports what is imported on use
+    for count in (1, *arguments.pictures):  # the first imports what is imported on use
         with tempfile.TemporaryDirectory() as folder:
-            latency = 0.0 if pictures == 1 else arguments.latency
-            found.append(measured(pictures, arguments.concurrency, latency, Path(folder)))
+            latency = 0.01 if count == 1 else arguments.latency
+            found.append(measured(count, arguments.concurrency, latency, Path(folder)))
     found = found[1:]
     if arguments.out is not None:
         arguments.out.write_text(json.dumps(found, indent=1))
-    columns = ("pictures", "per second", "ideal", "share", "overhead, ms", "memory, MB")
+    columns = tuple(key.replace("_", " ") for key in found[0])
     rows = tuple(
-        (
-            f"{one['pictures']:.0f}",
-            *(f"{one[key]:.1f}" for key in ("per_second", "ideal")),
-            f"{one['share']:.3f}",
-            *(f"{one[key]:.1f}" for key in ("overhead_ms", "memory_mb")),
-        )
-        for one in found
+        tuple(f"{value:,.3f}".rstrip("0").rstrip(".") for value in one.values()) for one in found
     )
     print(to_text(Table(columns=columns, rows=rows)))
 
 
 if __name__ == "__main__":
-    main()
+    program(measured, pictures=1000)

@@ -8,12 +8,10 @@ requests at once / (latency x requests of a picture, as the server counts them).
 time of the run per picture, without the server's. ``memory``: peak of the process.
 """
 
-import argparse
 import asyncio
 import json
 import multiprocessing
 import resource
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,11 +20,10 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from synthesis_memory import Stubs
+from synthesis_memory import Figures, Stubs, program
 
 from groundrl.chat.server import ServedModel
 from groundrl.engine import LocalEngine
-from groundrl.report.tables import Table, to_text
 from groundrl.stages.synthesize import Synthesis
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.pictures import FolderPictures
@@ -100,8 +97,9 @@ def draw(folder: Path, pictures: int) -> None:
         image.save(folder / f"{index:06}.{('jpg', 'png')[index % 2]}", compress_level=1)
 
 
-def measured(pictures: int, concurrency: int, latency: float, folder: Path) -> dict[str, float]:
+def measured(pictures: int, concurrency: int, latency: float, folder: Path) -> Figures:
     """One run over files that are there already."""
+    draw(folder / "pictures", pictures)
     with server(latency) as (url, requests):
         # Nobody waits for a picture as long as there are more under way than places.
         chat = ServedModel(model="stub", urls=[url], at_once=concurrency)
@@ -136,35 +134,5 @@ def measured(pictures: int, concurrency: int, latency: float, folder: Path) -> d
         }
 
 
-def main() -> None:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description="A synthesis beside the server that it asks.")
-    parser.add_argument("--pictures", type=int, nargs="+", default=[500])
-    parser.add_argument("--concurrency", type=int, default=64)
-    parser.add_argument("--latency", type=float, default=1.0, help="seconds of every answer")
-    parser.add_argument("--out", type=Path, help="a JSON file for the same figures")
-    arguments = parser.parse_args()
-    found = []
-    for pictures in (1, *arguments.pictures):  # the first imports what is imported on use
-        with tempfile.TemporaryDirectory() as folder:
-            draw(Path(folder) / "pictures", pictures)
-            latency = 0.01 if pictures == 1 else arguments.latency
-            found.append(measured(pictures, arguments.concurrency, latency, Path(folder)))
-    found = found[1:]
-    if arguments.out is not None:
-        arguments.out.write_text(json.dumps(found, indent=1))
-    columns = ("pictures", "requests", "per second", "ideal", "share", "overhead, ms", "memory, MB")
-    rows = tuple(
-        (
-            *(f"{one[key]:.0f}" for key in ("pictures", "requests")),
-            *(f"{one[key]:.1f}" for key in ("per_second", "ideal")),
-            f"{one['share']:.3f}",
-            *(f"{one[key]:.1f}" for key in ("overhead_ms", "memory_mb")),
-        )
-        for one in found
-    )
-    print(to_text(Table(columns=columns, rows=rows)))
-
-
 if __name__ == "__main__":
-    main()
+    program(measured, pictures=500)
