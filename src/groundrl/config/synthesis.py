@@ -7,7 +7,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from groundrl.config.make import make, resolved
-from groundrl.scenes.questions import LICENCE
+from groundrl.scenes.source import LICENCE
 from groundrl.stages.synthesize import Synthesis
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.base import PictureSource

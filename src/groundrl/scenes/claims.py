@@ -4,21 +4,24 @@ one is to be answered with yes and one with no.
 No borderline case is ever stated: a false relation is ruled out, not merely absent.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from groundrl.records import Grounding, Sample
 from groundrl.scenes.drafts import pick
 from groundrl.scenes.graph import Scene, SceneObject
 from groundrl.scenes.phrases import (
     NUMBERS,
+    label,
     plural,
     reference,
     with_article,
     with_unique_category,
 )
 from groundrl.scenes.relations import CONVERSE, Relation, holds, is_ruled_out
+from groundrl.scenes.source import SceneImage, provenance
 from groundrl.scenes.vocabulary import CATEGORIES, COLORS
 
 CLAIMED: tuple[Relation, ...] = (
@@ -70,6 +73,26 @@ def claim(scene: Scene, relation: Relation, true: bool, rng: np.random.Generator
     a, name_a, b, name_b = pick(pairs, rng)
     text = f"the {name_a} is {relation} the {name_b}"
     return Claim(text=text, true=true, relation=relation, subject=a, object=b)
+
+
+def one_word(
+    scene: Scene,
+    name: str,
+    question: str,
+    answer: str,
+    things: Sequence[SceneObject] = (),
+    kind: str = "question",
+) -> Sample:
+    """A question without options about a scene, and what it points at."""
+    return Sample(
+        id=name,
+        image=SceneImage(spec=scene.spec),
+        question=question,
+        answers=(answer,),
+        groundings=tuple(Grounding(label=label(thing), box=thing.box) for thing in things),
+        kind=kind,
+        provenance=provenance(scene.spec),
+    )
 
 
 def existence(scene: Scene, rng: np.random.Generator) -> YesNoPair:

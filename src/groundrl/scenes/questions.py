@@ -11,12 +11,12 @@ from dataclasses import replace
 import numpy as np
 
 from groundrl.errors import UserError
-from groundrl.records import Grounding, Provenance, Sample
+from groundrl.records import Grounding, Sample
 from groundrl.scenes import place_kinds, thing_kinds
 from groundrl.scenes.drafts import Draft
 from groundrl.scenes.graph import Scene, SceneSpec
 from groundrl.scenes.render import build_scene
-from groundrl.scenes.source import SceneImage
+from groundrl.scenes.source import SceneImage, provenance
 
 DRAFTERS: dict[str, Callable[[Scene, np.random.Generator], Draft | None]] = {
     "describe": thing_kinds.describe,
@@ -43,7 +43,6 @@ ANSWER_KINDS: tuple[str, ...] = tuple(
 )
 """With options, and with at least one object to point at."""
 
-LICENCE = "Apache-2.0"
 DRAWS_PER_KIND = 4
 """How often a turn redraws a kind before it gives up finding a question not asked before."""
 
@@ -69,9 +68,7 @@ def ask(scene: Scene, kind: str, rng: np.random.Generator) -> Sample | None:
         groundings=tuple(part for part in draft.rationale if isinstance(part, Grounding)),
         rationale=draft.rationale,
         kind=kind,
-        provenance=Provenance(
-            dataset="world", split=f"{spec.subject}-{spec.look}", licence=LICENCE
-        ),
+        provenance=provenance(spec),
     )
 
 

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from groundrl.records import Provenance
 from groundrl.scenes.graph import SceneSpec
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+LICENCE = "Apache-2.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +44,8 @@ class SceneImage:
         from groundrl.scenes.render import render
 
         return Image.fromarray(render(self.spec).image)
+
+
+def provenance(spec: SceneSpec) -> Provenance:
+    """Where a question about a scene comes from."""
+    return Provenance(dataset="world", split=f"{spec.subject}-{spec.look}", licence=LICENCE)

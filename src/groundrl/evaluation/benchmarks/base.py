@@ -9,7 +9,7 @@ import numpy as np
 
 from groundrl.evaluation.grounding import GroundingMetrics, outcome
 from groundrl.evaluation.statistics import bootstrap, bootstrap_of_sums, wilson
-from groundrl.grammar.answers import is_correct, normalise, read_answer
+from groundrl.grammar.answers import normalise
 from groundrl.records import Sample
 from groundrl.rewards.base import Attempt
 
@@ -84,15 +84,6 @@ def said(attempt: Attempt) -> str:
     """The ``<answer>``, or the whole text of a model that writes none."""
     answer = attempt.parsed.answer
     return attempt.completion.text if answer is None else answer
-
-
-def verdict(attempt: Attempt) -> dict[str, float]:
-    """Right exactly when all right options, and no others, are chosen (``is_correct``)."""
-    chosen = read_answer(said(attempt), attempt.sample.options)
-    return {
-        "correct": float(is_correct(said(attempt), attempt.sample)),
-        "parsed": float(chosen is not None),
-    }
 
 
 def spoken(attempt: Attempt) -> float:

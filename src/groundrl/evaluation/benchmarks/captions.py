@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
 from groundrl.evaluation.benchmarks.base import (
     Answered,
     Figures,
+    Form,
     column,
     images,
     of_sums,
@@ -55,32 +57,42 @@ def caption_text(attempt: Attempt) -> str:
     return " ".join([*said, parsed.answer or ""])
 
 
-def caption_scores(attempt: Attempt, vocabulary: Vocabulary) -> dict[str, float]:
-    """Mentions, and how many of them name what is not there (``Sample.answers`` are there)."""
-    mentions = vocabulary.mentions(caption_text(attempt))
-    there = set(attempt.sample.answers)
-    return {
-        "mentions": float(len(mentions)),
-        "invented": float(sum(name not in there for name in mentions)),
-        "found": float(len(there.intersection(mentions))),
-        "objects": float(len(there)),
-        "said": float(bool(normalise(caption_text(attempt)))),
-    }
+class Captions:
+    """What benchmarks of captions have in common.
 
+    ``chair_i``: share of mentions that are invented; ``chair_s``: share of captions with one;
+    ``recall``: share of the classes there that are named; ``unparsed``: share of silence.
+    """
 
-def caption_figures(answered: Sequence[Answered]) -> Figures:
-    """``chair_i``: share of mentions that are invented; ``chair_s``: share of captions with one;
-    ``recall``: share of the classes there that are named; ``unparsed``: share of silence."""
-    names = ("invented", "mentions", "found", "objects")
-    return {
-        **of_sums(
-            {
-                "chair_i": lambda s: ratio(s[:, 0], s[:, 1]),
-                "recall": lambda s: ratio(s[:, 2], s[:, 3]),
-            },
-            np.stack([column(answered, name) for name in names], axis=1),
-            images(answered),
-        ),
-        **share("chair_s", column(answered, "invented") > 0),
-        **share("unparsed", 1 - column(answered, "said")),
-    }
+    __slots__ = ()
+    form: ClassVar[Form] = Form.TEXT
+    vocabulary: ClassVar[Vocabulary]
+
+    def score(self, attempt: Attempt) -> dict[str, float]:
+        """Mentions, and how many of them name what is not there (``Sample.answers`` are there)."""
+        text = caption_text(attempt)
+        mentions = self.vocabulary.mentions(text)
+        there = set(attempt.sample.answers)
+        return {
+            "mentions": float(len(mentions)),
+            "invented": float(sum(name not in there for name in mentions)),
+            "found": float(len(there.intersection(mentions))),
+            "objects": float(len(there)),
+            "said": float(bool(normalise(text))),
+        }
+
+    def figures(self, answered: Sequence[Answered]) -> Figures:
+        """See the class."""
+        names = ("invented", "mentions", "found", "objects")
+        return {
+            **of_sums(
+                {
+                    "chair_i": lambda s: ratio(s[:, 0], s[:, 1]),
+                    "recall": lambda s: ratio(s[:, 2], s[:, 3]),
+                },
+                np.stack([column(answered, name) for name in names], axis=1),
+                images(answered),
+            ),
+            **share("chair_s", column(answered, "invented") > 0),
+            **share("unparsed", 1 - column(answered, "said")),
+        }

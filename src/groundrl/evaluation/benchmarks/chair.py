@@ -7,8 +7,8 @@ from typing import ClassVar, Final
 import numpy as np
 
 from groundrl.data.words import plural
-from groundrl.evaluation.benchmarks.base import Answered, Figures, Form, Questions
-from groundrl.evaluation.benchmarks.captions import Vocabulary, caption_figures, caption_scores
+from groundrl.evaluation.benchmarks.base import Questions
+from groundrl.evaluation.benchmarks.captions import Captions, Vocabulary
 from groundrl.evaluation.benchmarks.files import (
     COCO_FOLDERS,
     COCO_PLACE,
@@ -21,7 +21,6 @@ from groundrl.evaluation.benchmarks.files import (
 )
 from groundrl.evaluation.fields import Fields
 from groundrl.records import Provenance, Sample
-from groundrl.rewards.base import Attempt
 
 SYNONYMS: Final[Mapping[str, str]] = {
     "person": "man woman boy girl child kid baby guy lady adult player skier surfer rider "
@@ -69,9 +68,24 @@ def coco_vocabulary(classes: Sequence[str]) -> Vocabulary:
     return Vocabulary(words)
 
 
+_NAMES: Final = """
+person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire
+hydrant, stop sign, parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, bear,
+zebra, giraffe, backpack, umbrella, handbag, tie, suitcase, frisbee, skis, snowboard, sports
+ball, kite, baseball bat, baseball glove, skateboard, surfboard, tennis racket, bottle, wine
+glass, cup, fork, knife, spoon, bowl, banana, apple, sandwich, orange, broccoli, carrot, hot
+dog, pizza, donut, cake, chair, couch, potted plant, bed, dining table, toilet, tv, laptop,
+mouse, remote, keyboard, cell phone, microwave, oven, toaster, sink, refrigerator, book, clock,
+vase, scissors, teddy bear, hair drier, toothbrush
+"""
+COCO_CLASSES: Final = tuple(" ".join(name.split()) for name in _NAMES.split(","))
+"""COCO's 80."""
+COCO_WORDS: Final = coco_vocabulary(COCO_CLASSES)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CHAIR(Published):
-    """Captions of COCO pictures: ``chair_i``, ``chair_s``, ``recall`` (``caption_figures``).
+class CHAIR(Captions, Published):
+    """Captions of COCO pictures: ``chair_i``, ``chair_s``, ``recall`` (``Captions``).
 
     An object is there when it is annotated, or when one of the published captions names it.
     """
@@ -79,7 +93,7 @@ class CHAIR(Published):
     split: str = "val2014"
     size: int = 500
     """Pictures, drawn by seed 0."""
-    form: ClassVar[Form] = Form.TEXT
+    vocabulary: ClassVar[Vocabulary] = COCO_WORDS
 
     def questions(self, pictures: bool = True) -> Questions:
         """See ``Published``."""
@@ -131,26 +145,3 @@ class CHAIR(Published):
                     )
                 )
         return asked.questions()
-
-    def score(self, attempt: Attempt) -> dict[str, float]:
-        """See ``caption_scores``."""
-        return caption_scores(attempt, COCO_WORDS)
-
-    def figures(self, answered: Sequence[Answered]) -> Figures:
-        """See ``caption_figures``."""
-        return caption_figures(answered)
-
-
-_NAMES: Final = """
-person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire
-hydrant, stop sign, parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, bear,
-zebra, giraffe, backpack, umbrella, handbag, tie, suitcase, frisbee, skis, snowboard, sports
-ball, kite, baseball bat, baseball glove, skateboard, surfboard, tennis racket, bottle, wine
-glass, cup, fork, knife, spoon, bowl, banana, apple, sandwich, orange, broccoli, carrot, hot
-dog, pizza, donut, cake, chair, couch, potted plant, bed, dining table, toilet, tv, laptop,
-mouse, remote, keyboard, cell phone, microwave, oven, toaster, sink, refrigerator, book, clock,
-vase, scissors, teddy bear, hair drier, toothbrush
-"""
-COCO_CLASSES: Final = tuple(" ".join(name.split()) for name in _NAMES.split(","))
-"""COCO's 80."""
-COCO_WORDS: Final = coco_vocabulary(COCO_CLASSES)

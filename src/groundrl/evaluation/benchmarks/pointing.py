@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import ClassVar
 
 from groundrl.boxes import Box, iou
-from groundrl.evaluation.benchmarks.base import Answered, Figures, column, images, mean, share
+from groundrl.evaluation.benchmarks.base import Answered, Figures, Form, column, images, mean, share
 from groundrl.evaluation.grounding import HIT_IOU
 from groundrl.records import Grounding
 from groundrl.rewards.base import Attempt
@@ -21,24 +22,32 @@ def declared_box(attempt: Attempt) -> Box | None:
     return chosen[0] if len(chosen) == 1 else None
 
 
-def pointing_scores(attempt: Attempt) -> dict[str, float]:
-    """IoU of the declared box with the true one; 0 without a declared box."""
-    box = declared_box(attempt)
-    value = 0.0 if box is None else iou(box, attempt.sample.groundings[0].box)
-    return {
-        "correct": float(value >= HIT_IOU),
-        "box_iou": value,
-        "none": float(not attempt.predicted_boxes),
-        "several": float(box is None and bool(attempt.predicted_boxes)),
-    }
+class Pointing:
+    """What benchmarks of referring expressions have in common.
 
+    Of declared boxes: ``acc_50``, share with IoU >= 0.5, and ``iou``; shares of answers that
+    declare none: ``no_box``, ``several_boxes``.
+    """
 
-def pointing_figures(answered: Sequence[Answered]) -> Figures:
-    """Of declared boxes: ``acc_50``, share with IoU >= 0.5, and ``iou``; shares of answers that
-    declare none: ``no_box``, ``several_boxes``."""
-    return {
-        **share("acc_50", column(answered, "correct")),
-        **mean("iou", column(answered, "box_iou"), images(answered)),
-        **share("no_box", column(answered, "none")),
-        **share("several_boxes", column(answered, "several")),
-    }
+    __slots__ = ()
+    form: ClassVar[Form] = Form.BOX
+
+    def score(self, attempt: Attempt) -> dict[str, float]:
+        """IoU of the declared box with the true one; 0 without a declared box."""
+        box = declared_box(attempt)
+        value = 0.0 if box is None else iou(box, attempt.sample.groundings[0].box)
+        return {
+            "correct": float(value >= HIT_IOU),
+            "box_iou": value,
+            "none": float(not attempt.predicted_boxes),
+            "several": float(box is None and bool(attempt.predicted_boxes)),
+        }
+
+    def figures(self, answered: Sequence[Answered]) -> Figures:
+        """See the class."""
+        return {
+            **share("acc_50", column(answered, "correct")),
+            **mean("iou", column(answered, "box_iou"), images(answered)),
+            **share("no_box", column(answered, "none")),
+            **share("several_boxes", column(answered, "several")),
+        }

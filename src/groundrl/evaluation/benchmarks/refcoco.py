@@ -1,14 +1,14 @@
 """RefCOCO, RefCOCO+ and RefCOCOg from their published files (arXiv 1608.00272, 1511.02283)."""
 
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from groundrl.boxes import Box
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Answered, Figures, Form, Questions
+from groundrl.evaluation.benchmarks.base import Questions
 from groundrl.evaluation.benchmarks.files import (
     COCO_FOLDERS,
     COCO_PLACE,
@@ -20,10 +20,9 @@ from groundrl.evaluation.benchmarks.files import (
     placed,
     read_json,
 )
-from groundrl.evaluation.benchmarks.pointing import pointing_figures, pointing_scores
+from groundrl.evaluation.benchmarks.pointing import Pointing
 from groundrl.evaluation.fields import Fields
 from groundrl.records import Grounding, Provenance, Sample
-from groundrl.rewards.base import Attempt
 
 
 class PlainUnpickler(pickle.Unpickler):
@@ -35,15 +34,14 @@ class PlainUnpickler(pickle.Unpickler):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefCOCO(Published):
-    """Where is it? One box for each expression: ``acc_50`` and mean ``iou`` (``pointing``)."""
+class RefCOCO(Pointing, Published):
+    """Where is it? One box for each expression: ``acc_50`` and mean ``iou`` (``Pointing``)."""
 
     dataset: Literal["refcoco", "refcoco+", "refcocog"]
     split: str
     """val, testA or testB; of refcocog val or test."""
     partition: Literal["unc", "umd"] = "unc"
     """Who divided the pictures: unc; of refcocog umd."""
-    form: ClassVar[Form] = Form.BOX
 
     sizes: ClassVar[Mapping[str, int]] = {
         **{"refcoco/unc/val": 10834, "refcoco/unc/testA": 5657, "refcoco/unc/testB": 5095},
@@ -96,14 +94,6 @@ class RefCOCO(Published):
                         provenance=Provenance(dataset=self.dataset, split=self.split),
                     )
                 )
-
-    def score(self, attempt: Attempt) -> dict[str, float]:
-        """See ``pointing_scores``."""
-        return pointing_scores(attempt)
-
-    def figures(self, answered: Sequence[Answered]) -> Figures:
-        """See ``pointing_figures``."""
-        return pointing_figures(answered)
 
 
 def _read_refs(path: Path) -> Any:

@@ -46,41 +46,33 @@ def statement(text: str) -> str:
     return f"True or false: {text.rstrip('.')}."
 
 
-def statement_scores(attempt: Attempt) -> dict[str, float]:
-    """Compared by letters and digits; anything but true or false (yes or no) is wrong."""
-    found = TRUE_WORDS.get(normalise(said(attempt)))
-    right = found is not None and WORDS[found] == attempt.sample.answers[0]
-    return {
-        "correct": float(right),
-        "true": float(found is True),
-        "parsed": float(found is not None),
-    }
-
-
-def statement_figures(answered: Sequence[Answered]) -> Figures:
-    """``acc``; ``true_ratio``: share of "true"; ``unparsed``; ``<relation>/acc``."""
-    return {
-        **share("acc", column(answered, "correct")),
-        **share("true_ratio", column(answered, "true")),
-        **share("unparsed", 1 - column(answered, "parsed")),
-        **by_kind(answered),
-    }
-
-
 class Statements:
-    """What benchmarks of statements have in common."""
+    """What benchmarks of statements have in common.
+
+    ``acc``; ``true_ratio``: share of "true"; ``unparsed``; ``<relation>/acc``.
+    """
 
     __slots__ = ()
-
     form: ClassVar[Form] = Form.TRUE_FALSE
 
     def score(self, attempt: Attempt) -> dict[str, float]:
-        """See ``statement_scores``."""
-        return statement_scores(attempt)
+        """Compared by letters and digits; anything but true or false (yes or no) is wrong."""
+        found = TRUE_WORDS.get(normalise(said(attempt)))
+        right = found is not None and WORDS[found] == attempt.sample.answers[0]
+        return {
+            "correct": float(right),
+            "true": float(found is True),
+            "parsed": float(found is not None),
+        }
 
     def figures(self, answered: Sequence[Answered]) -> Figures:
-        """See ``statement_figures``."""
-        return statement_figures(answered)
+        """See the class."""
+        return {
+            **share("acc", column(answered, "correct")),
+            **share("true_ratio", column(answered, "true")),
+            **share("unparsed", 1 - column(answered, "parsed")),
+            **by_kind(answered),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

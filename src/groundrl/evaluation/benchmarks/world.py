@@ -10,29 +10,19 @@ from typing import ClassVar, TypeVar
 
 import numpy as np
 
-from groundrl.evaluation.benchmarks.base import (
-    Answered,
-    Figures,
-    Form,
-    Questions,
-    by_kind,
-    column,
-    share,
-    verdict,
-)
-from groundrl.evaluation.benchmarks.captions import Vocabulary, caption_figures, caption_scores
-from groundrl.evaluation.benchmarks.pointing import pointing_figures, pointing_scores
+from groundrl.evaluation.benchmarks.base import Answered, Figures, Questions, by_kind
+from groundrl.evaluation.benchmarks.captions import Captions, Vocabulary
+from groundrl.evaluation.benchmarks.choice import Choices
+from groundrl.evaluation.benchmarks.pointing import Pointing
 from groundrl.evaluation.benchmarks.statements import WORDS, Statements, statement
-from groundrl.evaluation.benchmarks.yes_no import mme_figures, mme_scores
-from groundrl.records import Grounding, Provenance, Sample
-from groundrl.rewards.base import Attempt
-from groundrl.scenes.claims import CLAIMED, PAIRS, Claim, claim
-from groundrl.scenes.graph import Look, Scene, SceneObject, SceneSpec, Subject
-from groundrl.scenes.phrases import label, plural
+from groundrl.evaluation.benchmarks.yes_no import TaskPairs
+from groundrl.records import Sample
+from groundrl.scenes.claims import CLAIMED, PAIRS, Claim, claim, one_word
+from groundrl.scenes.graph import Look, Scene, SceneSpec, Subject
+from groundrl.scenes.phrases import plural
 from groundrl.scenes.quarters import AUGMENTED, QuarteredScene
-from groundrl.scenes.questions import ANSWER_KINDS, LICENCE, ask
+from groundrl.scenes.questions import ANSWER_KINDS, ask
 from groundrl.scenes.render import build_scene
-from groundrl.scenes.source import SceneImage
 from groundrl.scenes.vocabulary import CATEGORIES
 
 HELD_OUT_SEED = 9_000_011
@@ -43,6 +33,10 @@ QUARTERS_SIDE = 320
 """Pixels: each quarter is a scene's 160."""
 
 T = TypeVar("T")
+
+WORLD_WORDS = Vocabulary(
+    {word: name for names in CATEGORIES.values() for name in names for word in (name, plural(name))}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,28 +55,6 @@ class World:
             spec = SceneSpec(seed=self.seed, index=index, subject=subject, look=Look(self.look))
             yield index, build_scene(spec)
 
-    def sample(
-        self,
-        scene: Scene,
-        name: str,
-        question: str,
-        right: tuple[str, ...],
-        options: tuple[str, ...],
-        things: Sequence[SceneObject] = (),
-        kind: str = "question",
-    ) -> Sample:
-        """A question about a scene."""
-        return Sample(
-            id=name,
-            image=SceneImage(spec=scene.spec),
-            question=question,
-            options=options,
-            answers=right,
-            groundings=tuple(Grounding(label=label(t), box=t.box) for t in things),
-            kind=kind,
-            provenance=provenance(scene),
-        )
-
     def found(self, draw: Callable[[int, Scene], T | None]) -> list[T]:
         """What the first ``size`` scenes give that give anything."""
         drawn = (draw(index, scene) for index, scene in self.scenes())
@@ -98,62 +70,31 @@ class World:
         return Questions(samples=tuple(self.found(draw)))
 
 
-def provenance(scene: Scene) -> Provenance:
-    """Where a question about the world comes from."""
-    split = f"{scene.spec.subject}-{scene.spec.look}"
-    return Provenance(dataset="world", split=split, licence=LICENCE)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorldVQA(World):
-    """Multiple choice, as in A-OKVQA and DrivingVQA: ``acc``, and ``<kind>/acc``."""
-
-    form: ClassVar[Form] = Form.OPTIONS
+class WorldVQA(Choices, World):
+    """Multiple choice, as in A-OKVQA and DrivingVQA (``Choices``), and ``<kind>/acc``."""
 
     def questions(self) -> Questions:
         """See ``Benchmark``."""
         return self.asked(ANSWER_KINDS)
 
-    def score(self, attempt: Attempt) -> dict[str, float]:
-        """See ``verdict``."""
-        return verdict(attempt)
-
     def figures(self, answered: Sequence[Answered]) -> Figures:
-        """See the class; ``multi_acc``: questions with several right options."""
-        several = np.array([len(one.attempt.sample.answers) > 1 for one in answered])
-        correct = column(answered, "correct")
-        return {
-            **share("acc", correct),
-            **share("multi_acc", correct[several]),
-            **share("unparsed", 1 - column(answered, "parsed")),
-            **by_kind(answered),
-        }
+        """See the class."""
+        return Choices.figures(self, answered) | by_kind(answered)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorldREC(World):
+class WorldREC(Pointing, World):
     """Referring expressions, as in RefCOCO."""
-
-    form: ClassVar[Form] = Form.BOX
 
     def questions(self) -> Questions:
         """See ``Benchmark``."""
         return self.asked(("locate",))
 
-    def score(self, attempt: Attempt) -> dict[str, float]:
-        """See ``pointing_scores``."""
-        return pointing_scores(attempt)
-
-    def figures(self, answered: Sequence[Answered]) -> Figures:
-        """See ``pointing_figures``."""
-        return pointing_figures(answered)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorldMME(World):
+class WorldMME(TaskPairs, World):
     """Existence, count, position and colour, two questions each, as in MME."""
-
-    form: ClassVar[Form] = Form.YES_NO
 
     def questions(self) -> Questions:
         """One task per scene, the tasks in turn."""
@@ -164,22 +105,13 @@ class WorldMME(World):
             pair = PAIRS[task](scene, np.random.default_rng(index))
             if pair is None:
                 return None
-            options = ("yes", "no")
             name = f"{task}/{index}"
             return (
-                self.sample(scene, f"{name}/0", pair.yes, ("yes",), options, pair.things, task),
-                self.sample(scene, f"{name}/1", pair.no, ("no",), options, kind=task),
+                one_word(scene, f"{name}/0", pair.yes, "yes", pair.things, task),
+                one_word(scene, f"{name}/1", pair.no, "no", kind=task),
             )
 
         return Questions(samples=tuple(one for pair in self.found(draw) for one in pair))
-
-    def score(self, attempt: Attempt) -> dict[str, float]:
-        """See ``mme_scores``."""
-        return mme_scores(attempt)
-
-    def figures(self, answered: Sequence[Answered]) -> Figures:
-        """See ``mme_figures``."""
-        return mme_figures(answered)
 
 
 def drawn_claims(world: World) -> list[tuple[int, Scene, Claim]]:
@@ -199,17 +131,11 @@ def drawn_claims(world: World) -> list[tuple[int, Scene, Claim]]:
     return found
 
 
-def claimed(world: World, index: int, scene: Scene, one: Claim) -> Sample:
+def claimed(index: int, scene: Scene, one: Claim) -> Sample:
     """The question whether a statement is true."""
-    return world.sample(
-        scene,
-        str(index),
-        statement(one.text),
-        (WORDS[one.true],),
-        ("true", "false"),
-        (one.subject, one.object),
-        str(one.relation),
-    )
+    things = (one.subject, one.object)
+    text, answer = statement(one.text), WORDS[one.true]
+    return one_word(scene, str(index), text, answer, things, str(one.relation))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +144,7 @@ class WorldVSR(Statements, World):
 
     def questions(self) -> Questions:
         """See ``Benchmark``."""
-        return Questions(samples=tuple(claimed(self, *drawn) for drawn in drawn_claims(self)))
+        return Questions(samples=tuple(claimed(*drawn) for drawn in drawn_claims(self)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +159,7 @@ class WorldRel3D(Statements, World):
         return Questions(samples=tuple(self._sample(*drawn) for drawn in drawn_claims(self)))
 
     def _sample(self, index: int, scene: Scene, one: Claim) -> Sample:
-        sample = claimed(self, index, scene, one)
+        sample = claimed(index, scene, one)
         if not self.augmented:
             return sample
         boxes = (one.subject.box, one.object.box)
@@ -242,10 +168,10 @@ class WorldRel3D(Statements, World):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorldCaption(World):
+class WorldCaption(Captions, World):
     """Captions, as CHAIR judges them."""
 
-    form: ClassVar[Form] = Form.TEXT
+    vocabulary: ClassVar[Vocabulary] = WORLD_WORDS
 
     def questions(self) -> Questions:
         """See ``Benchmark``; the right words are the classes that are there."""
@@ -256,16 +182,3 @@ class WorldCaption(World):
             return None if sample is None else replace(sample, answers=classes)
 
         return Questions(samples=tuple(self.found(draw)))
-
-    def score(self, attempt: Attempt) -> dict[str, float]:
-        """See ``caption_scores``."""
-        return caption_scores(attempt, WORLD_WORDS)
-
-    def figures(self, answered: Sequence[Answered]) -> Figures:
-        """See ``caption_figures``."""
-        return caption_figures(answered)
-
-
-WORLD_WORDS = Vocabulary(
-    {word: name for names in CATEGORIES.values() for name in names for word in (name, plural(name))}
-)

@@ -4,15 +4,15 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
-from groundrl.evaluation.benchmarks.base import Answered, Figures, Form, Questions
+from groundrl.evaluation.benchmarks.base import Questions
 from groundrl.evaluation.benchmarks.world import World
-from groundrl.evaluation.benchmarks.yes_no import yes_no_figures, yes_no_scores
+from groundrl.evaluation.benchmarks.yes_no import Presence
 from groundrl.records import Sample
-from groundrl.rewards.base import Attempt
+from groundrl.scenes.claims import one_word
 from groundrl.scenes.graph import Scene
 from groundrl.scenes.phrases import with_article
 from groundrl.scenes.vocabulary import CATEGORIES
@@ -21,7 +21,7 @@ CLASSES = tuple(name for names in CATEGORIES.values() for name in names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorldPOPE(World):
+class WorldPOPE(Presence, World):
     """Is there a cup? About each scene once with yes and once with no, as in POPE.
 
     The class that is absent is drawn at random, is the one that most scenes hold ("popular"), or
@@ -29,7 +29,6 @@ class WorldPOPE(World):
     """
 
     variant: Literal["random", "popular", "adversarial"] = "random"
-    form: ClassVar[Form] = Form.YES_NO
 
     def questions(self) -> Questions:
         """See ``Benchmark``."""
@@ -62,12 +61,4 @@ class WorldPOPE(World):
     def _sample(self, scene: Scene, name: str, noun: str, answer: str) -> Sample:
         things = [thing for thing in scene.objects if thing.category == noun]
         question = f"Is there {with_article(noun)}?"
-        return self.sample(scene, name, question, (answer,), ("yes", "no"), things, "presence")
-
-    def score(self, attempt: Attempt) -> dict[str, float]:
-        """See ``yes_no_scores``."""
-        return yes_no_scores(attempt)
-
-    def figures(self, answered: Sequence[Answered]) -> Figures:
-        """See ``yes_no_figures``."""
-        return yes_no_figures(answered)
+        return one_word(scene, name, question, answer, things, "presence")

@@ -68,46 +68,51 @@ def says_yes_in_mme(text: str) -> bool | None:
     return False if "no" in head else None
 
 
-def yes_no_scores(attempt: Attempt) -> dict[str, float]:
-    """Both readings of an answer. What strictly is neither counts as the wrong one."""
-    text = said(attempt)
-    true = attempt.sample.answers == ("yes",)
-    strict = says_yes_strictly(text)
-    official = says_yes_officially(text)
-    return {
-        "correct": float(official == true),
-        "true": float(true),
-        "yes": float(official),
-        "strict_yes": float(not true if strict is None else strict),
-        "parsed": float(strict is not None),
-    }
+class Presence:
+    """POPE's protocol.
 
+    ``acc``, ``precision``, ``recall``, ``f1`` (positive = yes), ``yes_ratio`` as published:
+    whatever is no "no" is a yes. The same with ``strict_``: an answer that begins with neither
+    counts as the wrong one.
+    """
 
-def yes_no_figures(answered: Sequence[Answered]) -> Figures:
-    """Accuracy, precision, recall, F1 (positive = yes) of both readings; share of yes."""
-    true, clusters = column(answered, "true"), images(answered)
-    official, strict = column(answered, "yes"), column(answered, "strict_yes")
-    strictly = precision_recall_f1(strict * true, strict, true, clusters)
-    return {
-        **share("acc", column(answered, "correct")),
-        **precision_recall_f1(official * true, official, true, clusters),
-        **share("yes_ratio", official),
-        **share("strict_acc", (strict == true)),
-        **{f"strict_{name}": value for name, value in strictly.items()},
-        **share("unparsed", 1 - column(answered, "parsed")),
-    }
+    __slots__ = ()
+    form: ClassVar[Form] = Form.YES_NO
+
+    def score(self, attempt: Attempt) -> dict[str, float]:
+        """Both readings of an answer."""
+        text = said(attempt)
+        true = attempt.sample.answers == ("yes",)
+        strict = says_yes_strictly(text)
+        official = says_yes_officially(text)
+        return {
+            "correct": float(official == true),
+            "true": float(true),
+            "yes": float(official),
+            "strict_yes": float(not true if strict is None else strict),
+            "parsed": float(strict is not None),
+        }
+
+    def figures(self, answered: Sequence[Answered]) -> Figures:
+        """See the class."""
+        true, clusters = column(answered, "true"), images(answered)
+        official, strict = column(answered, "yes"), column(answered, "strict_yes")
+        strictly = precision_recall_f1(strict * true, strict, true, clusters)
+        return {
+            **share("acc", column(answered, "correct")),
+            **precision_recall_f1(official * true, official, true, clusters),
+            **share("yes_ratio", official),
+            **share("strict_acc", (strict == true)),
+            **{f"strict_{name}": value for name, value in strictly.items()},
+            **share("unparsed", 1 - column(answered, "parsed")),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class POPE(Published):
-    """Is there such an object in the picture? 3000 questions, half of them with yes.
-
-    ``acc``, ``precision``, ``recall``, ``f1``, ``yes_ratio`` as published: whatever is no "no" is
-    a yes. The same with ``strict_``: an answer that begins with neither counts as the wrong one.
-    """
+class POPE(Presence, Published):
+    """Is there such an object in the picture? 3000 questions, half of them with yes."""
 
     variant: Literal["random", "popular", "adversarial"]
-    form: ClassVar[Form] = Form.YES_NO
 
     sizes: ClassVar[Mapping[str, int]] = {"": 3000}
 
@@ -139,60 +144,62 @@ class POPE(Published):
                 )
             )
 
+
+class TaskPairs:
+    """MME's protocol: two questions about each picture, one with yes and one with no.
+
+    Per task: ``acc``, ``acc_plus`` (pictures with both questions right), ``score`` (their sum in
+    per cent, at most 200). ``perception`` and ``cognition``: sums of scores. A question's id is
+    ``task/pair/0`` or ``task/pair/1``, its kind the task.
+    """
+
+    __slots__ = ()
+    form: ClassVar[Form] = Form.YES_NO
+
     def score(self, attempt: Attempt) -> dict[str, float]:
-        """See the class."""
-        return yes_no_scores(attempt)
+        """Right or wrong; an answer with neither word is wrong."""
+        yes = says_yes_in_mme(said(attempt))
+        right = yes is not None and yes == (attempt.sample.answers == ("yes",))
+        return {"correct": float(right), "parsed": float(yes is not None)}
 
     def figures(self, answered: Sequence[Answered]) -> Figures:
         """See the class."""
-        return yes_no_figures(answered)
+        pairs: dict[str, list[bool]] = {}
+        for one in answered:
+            sample = one.attempt.sample
+            # With the picture: one that is drawn twice by a bootstrap is another pair.
+            pair = f"{sample.id.rpartition('/')[0]} {sample.image.key}"
+            pairs.setdefault(pair, []).append(one.scores["correct"] > 0)
+        tasks = sorted({pair.partition("/")[0] for pair in pairs})
+        # Per pair and task: questions right, questions, both right, pairs.
+        parts = np.zeros((len(pairs), 4 * len(tasks)))
+        for row, (pair, right) in enumerate(pairs.items()):
+            at = 4 * tasks.index(pair.partition("/")[0])
+            parts[row, at : at + 4] = sum(right), len(right), all(right) and len(right) > 1, 1
 
+        def per_cent(sums: np.ndarray, chosen: Sequence[str]) -> np.ndarray:
+            table = sums.reshape(len(sums), len(tasks), 4)[
+                :, [tasks.index(task) for task in chosen]
+            ]
+            plain = ratio(table[..., 0], table[..., 1]) + ratio(table[..., 2], table[..., 3])
+            return 100 * plain.sum(axis=1)
 
-def mme_scores(attempt: Attempt) -> dict[str, float]:
-    """Right or wrong; an answer with neither word is wrong."""
-    yes = says_yes_in_mme(said(attempt))
-    right = yes is not None and yes == (attempt.sample.answers == ("yes",))
-    return {"correct": float(right), "parsed": float(yes is not None)}
-
-
-def mme_figures(answered: Sequence[Answered]) -> Figures:
-    """Per task: ``acc``, ``acc_plus`` (pictures with both questions right), ``score`` (their sum
-    in per cent, at most 200). ``perception`` and ``cognition``: sums of scores.
-
-    A question's id is ``task/pair/0`` or ``task/pair/1``, its kind the task.
-    """
-    pairs: dict[str, list[bool]] = {}
-    for one in answered:
-        sample = one.attempt.sample
-        # With the picture: one that is drawn twice by a bootstrap is another pair.
-        pair = f"{sample.id.rpartition('/')[0]} {sample.image.key}"
-        pairs.setdefault(pair, []).append(one.scores["correct"] > 0)
-    tasks = sorted({pair.partition("/")[0] for pair in pairs})
-    # Per pair and task: questions right, questions, both right, pairs.
-    parts = np.zeros((len(pairs), 4 * len(tasks)))
-    for row, (pair, right) in enumerate(pairs.items()):
-        at = 4 * tasks.index(pair.partition("/")[0])
-        parts[row, at : at + 4] = sum(right), len(right), all(right) and len(right) > 1, 1
-
-    def score(sums: np.ndarray, chosen: Sequence[str]) -> np.ndarray:
-        table = sums.reshape(len(sums), len(tasks), 4)[:, [tasks.index(task) for task in chosen]]
-        plain = ratio(table[..., 0], table[..., 1]) + ratio(table[..., 2], table[..., 3])
-        return 100 * plain.sum(axis=1)
-
-    figures: Figures = {}
-    for name, group in (("perception", PERCEPTION), ("cognition", COGNITION)):
-        here = [task for task in tasks if task in group]
-        if here:
-            figures |= of_sums({name: lambda s, t=here: score(s, t)}, parts, list(pairs))
-    figures |= share("acc", column(answered, "correct"))
-    figures |= share("unparsed", 1 - column(answered, "parsed"))
-    for place, task in enumerate(tasks):
-        own = parts[parts[:, 4 * place + 3] > 0]
-        figures |= of_sums({f"{task}/score": lambda s, t=task: score(s, [t])}, own, _range(own))
-        right = [one.scores["correct"] for one in answered if one.attempt.sample.kind == task]
-        figures |= share(f"{task}/acc", np.array(right))
-        figures |= share(f"{task}/acc_plus", own[:, 4 * place + 2])
-    return figures
+        figures: Figures = {}
+        for name, group in (("perception", PERCEPTION), ("cognition", COGNITION)):
+            here = [task for task in tasks if task in group]
+            if here:
+                figures |= of_sums({name: lambda s, t=here: per_cent(s, t)}, parts, list(pairs))
+        figures |= share("acc", column(answered, "correct"))
+        figures |= share("unparsed", 1 - column(answered, "parsed"))
+        for place, task in enumerate(tasks):
+            own = parts[parts[:, 4 * place + 3] > 0]
+            figures |= of_sums(
+                {f"{task}/score": lambda s, t=task: per_cent(s, [t])}, own, _range(own)
+            )
+            right = [one.scores["correct"] for one in answered if one.attempt.sample.kind == task]
+            figures |= share(f"{task}/acc", np.array(right))
+            figures |= share(f"{task}/acc_plus", own[:, 4 * place + 2])
+        return figures
 
 
 def _range(rows: np.ndarray) -> list[str]:
@@ -200,10 +207,9 @@ def _range(rows: np.ndarray) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MME(Published):
-    """14 tasks with two questions per picture, one with yes and one with no (``mme_figures``)."""
+class MME(TaskPairs, Published):
+    """14 tasks with two questions per picture."""
 
-    form: ClassVar[Form] = Form.YES_NO
     told_by_lists: ClassVar[bool] = False  # neither tasks nor pictures
     sizes: ClassVar[Mapping[str, int]] = {"": 2374}
 
@@ -252,11 +258,3 @@ class MME(Published):
                 f"{path}:{len(rows)}: expected two questions in a row about each picture, and "
                 f"{rows[-1][0]} has one"
             )
-
-    def score(self, attempt: Attempt) -> dict[str, float]:
-        """See ``mme_scores``."""
-        return mme_scores(attempt)
-
-    def figures(self, answered: Sequence[Answered]) -> Figures:
-        """See ``mme_figures``."""
-        return mme_figures(answered)
