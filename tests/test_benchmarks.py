@@ -30,12 +30,14 @@ def test_the_time_of_a_step_is_told_by_part(tmp_path: Path) -> None:
             writer.add_scalar("time/rollout", seconds, step)
             writer.add_scalar("time/reward", 0.2, step)
             writer.add_scalar("time/update", 1.8, step)
+            writer.add_scalar("time/vision", 0.4, step)
             writer.add_scalar("time/step", 4.0, step)
             writer.add_scalar("tokens/per_second", 800.0, step)
     result = step_time(tmp_path)
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1].split()[1:] == [
-        *("2.000", "(50%)", "0.200", "(5%)", "1.800", "(45%)", "4.000", "800.0")
+        *("2.000", "(50%)", "0.200", "(5%)", "1.800", "(45%)"),
+        *("0.400", "(10%)", "4.000", "800.0"),
     ]
 
 
