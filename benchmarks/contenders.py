@@ -10,25 +10,21 @@ from statistics import median
 from typing import Any, ClassVar
 
 import lightning as L
-import torch
-from measuring import ALPHA, COUNTED, KL_COEF, RANK, STEPS, Figures, forget_peak, in_use
-from random_models import build
+from measuring import COUNTED, KL_COEF, STEPS, Figures, forget_peak, in_use
+from parity import parity
+from policies import policy_for
 from roofline import measured_peak, rollout_cost, shape_of, update_cost
-from torch import Tensor, nn
+from torch import Tensor
 from trl_step import trl
 from work import Work
 
 from groundrl.advantages import Advantage
-from groundrl.boxes import Frame
 from groundrl.data.datasets import SampleList
 from groundrl.data.module import GroundingDataModule
 from groundrl.grammar import get_grammar
 from groundrl.losses import Normalizer, PolicyLoss
-from groundrl.policy.adapter import Adapter
-from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy, TokenLogprobs
-from groundrl.policy.prompt import Processor, Prompt
-from groundrl.prompts import PromptTemplate
+from groundrl.policy.prompt import Prompt
 from groundrl.records import Sample
 from groundrl.report.run_report import read_curves
 from groundrl.rewards.base import Attempt, RewardSum
@@ -133,20 +129,6 @@ class GenerateEngine:
             yield i, drawn[i * draws.group_size :][: draws.group_size]
 
 
-def policy_for(work: Work, sharing: bool) -> Policy:
-    """A random model with a fresh adapter; no answer ends early."""
-    vlm, processor = build(work.family, work.size, work.device, work.dtype)
-    policy = Policy(
-        model=Adapter(rank=RANK, alpha=ALPHA).apply(vlm),
-        processor=processor,
-        template=PromptTemplate(),
-        frame=Frame.PERMILLE,
-        prefix_sharing=sharing,
-    )
-    policy.encode.end_token = -1
-    return policy
-
-
 class Encoding:
     """What a loader does for each sample, and how long it took."""
 
@@ -211,66 +193,6 @@ def ours(work: Work, folder: Path, sharing: bool) -> Figures:
     else:  # its engine has read them, too
         step -= reading
     return {"memory": module.memory - before, "step": step, **parts}
-
-
-def parity(work: Work, folder: Path) -> Figures:
-    """Largest differences between our shared path and the model's own class with one row per
-    completion: of log-probabilities, and of gradients relative to the largest one."""
-    policy = policy_for(work, sharing=True)
-    for parameter in policy.parameters():
-        if parameter.requires_grad:
-            parameter.data.normal_(std=0.02)
-    vlm, processor = build(work.family, work.size, work.device, work.dtype)
-    stock = Adapter(rank=RANK, alpha=ALPHA).apply(vlm)
-    stock.load_state_dict(policy.model.state_dict())
-    question = work.question(policy.processor)
-    samples = [work.sample(i, question) for i in range(work.prompts)]
-    prompts = [policy.encode(sample) for sample in samples]
-    draw = random.Random(0).choices
-    vocabulary = sorted({*range(len(policy.processor.tokenizer))} - {*policy.spec.stand_ins})
-    groups = [
-        [Branch(tokens=draw(vocabulary, k=work.completion)) for _ in range(work.group)]
-        for _ in prompts
-    ]
-    shared = policy.logprobs(prompts, groups).logprobs
-    shared.mean().backward()
-    rows = []
-    for sample, group in zip(samples, groups, strict=True):
-        for branch in group:
-            row = stock_logprobs(stock, processor, sample, list(branch.tokens))
-            (row.sum() / shared.numel()).backward()
-            rows.append(row.detach())
-    own, theirs = (
-        torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
-        for model in (policy.model, stock)
-    )
-    return {
-        "max_abs_logprob": float((shared.detach() - torch.stack(rows)).abs().max()),
-        "max_rel_grad": float((own - theirs).abs().max() / theirs.abs().max()),
-    }
-
-
-def stock_logprobs(
-    vlm: nn.Module, processor: Processor, sample: Sample, tokens: list[int]
-) -> Tensor:
-    """Of one completion, by nothing but ``transformers``; tokens that stand for pixels are no
-    answers."""
-    text = processor.apply_chat_template(
-        PromptTemplate().messages(sample), tokenize=False, add_generation_prompt=True
-    )
-    device = next(vlm.parameters()).device
-    inputs = processor(text=[text], images=[sample.image.load()], return_tensors="pt").to(device)
-    answer = torch.tensor([tokens], device=device)
-    for name, more in (
-        ("input_ids", answer),
-        ("attention_mask", torch.ones_like(answer)),
-        ("mm_token_type_ids", torch.zeros_like(answer)),
-    ):
-        inputs[name] = torch.cat([inputs[name], more], dim=1)
-    logits = vlm(**inputs).logits[0, -len(tokens) - 1 : -1].float()
-    config: Any = vlm.config
-    logits[:, [config.image_token_id, config.video_token_id]] = -torch.inf
-    return logits.log_softmax(-1).gather(-1, answer.T)[:, 0]
 
 
 def floor(work: Work, folder: Path) -> Figures:

@@ -6,6 +6,9 @@ same random model, pictures, lengths, LoRA and KL term, and make one update; not
 Each runs in a process of its own; medians of five steps, from the end of one to the end of the
 next. ``rollout`` reads prompts and pictures, too. ``memory``: peak of the update above the
 loaded model. ``floor``: what must be computed and read, at the peak that this machine reaches.
+The second table: largest differences, those of gradients relative to the largest gradient, between
+ours and transformers' own class with one row per completion (and ours with that class's image
+features), and between each of the two and that class in float64.
 
 On a GPU: --device cuda --size full --prompt 1000 --completion 200 --prompts 16
 """
@@ -110,11 +113,22 @@ def tables(figures: Found) -> list[Table]:
     )
     rows.append(("floor", "", *floor, "", ""))
     columns = ("", "step, s", "rollout, s", "update, s", "memory, MB", "tokens/s")
-    parity = tuple((name, f"{value:.1e}") for name, value in figures["parity"].items())
-    return [
-        Table(columns=columns, rows=tuple(rows)),
-        Table(columns=("ours against transformers' own class", ""), rows=parity),
+    return [Table(columns=columns, rows=tuple(rows)), parity_table(figures["parity"])]
+
+
+def parity_table(parity: dict[str, float]) -> Table:
+    """What is compared in columns."""
+    compared = {
+        "ours to stock": "{}",
+        "with its image features": "{}_same_features",
+        "ours to float64": "{}_float64",
+        "stock to float64": "stock_{}_float64",
+    }
+    rows = [
+        (name, *(f"{parity[key.format(name)]:.1e}" for key in compared.values()))
+        for name in ("max_abs_logprob", "max_rel_grad")
     ]
+    return Table(columns=("", *compared), rows=tuple(rows))
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from contenders import policy_for
+from policies import policy_for
 from random_models import FAMILIES, SIZES
 from work import Work
 

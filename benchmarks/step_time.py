@@ -1,6 +1,7 @@
 """Where the time of a GRPO step goes: ``python benchmarks/step_time.py RUN ...``.
 
 Medians over the steps of each run, from its own TensorBoard curves, in seconds and as shares.
+``time/vision`` is a part of rollout and update.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from groundrl.errors import UserError
 from groundrl.report.run_report import read_curves
 from groundrl.report.tables import Table, number, to_text
 
-PARTS = ("time/rollout", "time/reward", "time/update")
+PARTS = ("time/rollout", "time/reward", "time/update", "time/vision")
 STEP, SPEED = "time/step", "tokens/per_second"
 
 

@@ -30,12 +30,14 @@ def test_the_time_of_a_step_is_told_by_part(tmp_path: Path) -> None:
             writer.add_scalar("time/rollout", seconds, step)
             writer.add_scalar("time/reward", 0.2, step)
             writer.add_scalar("time/update", 1.8, step)
+            writer.add_scalar("time/vision", 0.4, step)
             writer.add_scalar("time/step", 4.0, step)
             writer.add_scalar("tokens/per_second", 800.0, step)
     result = step_time(tmp_path)
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1].split()[1:] == [
-        *("2.000", "(50%)", "0.200", "(5%)", "1.800", "(45%)", "4.000", "800.0")
+        *("2.000", "(50%)", "0.200", "(5%)", "1.800", "(45%)"),
+        *("0.400", "(10%)", "4.000", "800.0"),
     ]
 
 
@@ -55,8 +57,12 @@ def test_a_step_is_put_beside_trl_and_beside_one_with_nothing_shared(tmp_path: P
     figures = json.loads(out.read_text())
     assert set(figures["speedup"]) >= {"step_vs_trl", "update_vs_plain", "rollout_vs_generate"}
     assert all(value > 0 for name in ("speedup", "memory") for value in figures[name].values())
-    assert figures["parity"]["max_abs_logprob"] <= 2e-6
-    assert figures["parity"]["max_rel_grad"] <= 2e-6
+    parity = figures["parity"]
+    assert parity["max_abs_logprob"] <= 2e-6
+    assert parity["max_rel_grad"] <= 2e-6
+    for figure in ("max_abs_logprob", "max_rel_grad"):
+        assert 0 < parity[f"{figure}_same_features"] < 1e-6
+        assert parity[f"{figure}_float64"] < 1.5 * parity[f"stock_{figure}_float64"]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +89,7 @@ def test_the_floor_counts_the_products_that_a_forward_pass_makes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.syspath_prepend(str(FOLDER))
-    from contenders import policy_for
+    from policies import policy_for
     from roofline import shape_of, update_cost
     from work import Work
 

@@ -28,6 +28,7 @@ METRICS = {
     "time/rollout": "Seconds of the step spent sampling, or waiting for what is sampled ahead.",
     "time/reward": "Seconds of the step spent waiting for scores after the rollout.",
     "time/update": "Seconds of the step spent in forward and backward passes.",
+    "time/vision": "Seconds of rollout and update in which the vision tower or its store is asked.",
     "time/logging": "Seconds spent drawing rollouts, on the steps that draw them.",
     "time/step": "Seconds of the whole step.",
     "tokens/per_second": "Completion tokens sampled per second of the whole step.",

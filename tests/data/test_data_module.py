@@ -1,6 +1,8 @@
 """A stopped and resumed run sees exactly the batches of an undisturbed one."""
 
+import os
 import resource
+import signal
 from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
@@ -267,4 +269,15 @@ def test_a_mistake_in_the_data_is_told_alike_by_worker_processes(num_workers: in
     with pytest.raises(UserError) as told:
         next(iter(module.train_dataloader()))
     assert str(told.value).endswith("is refused")
+    assert "\n" not in str(told.value)
+
+
+def killed(sample: Sample) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_process_that_is_killed_is_a_user_error() -> None:
+    module = GroundingDataModule(train=numbered(9), num_workers=1, encode=killed)
+    with pytest.raises(UserError, match=r"type data\.num_workers=0") as told:
+        next(iter(module.train_dataloader()))
     assert "\n" not in str(told.value)

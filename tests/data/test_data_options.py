@@ -56,3 +56,8 @@ def test_the_other_layouts_only_lack_a_root(option: str) -> None:
     config = OmegaConf.load(CONF / f"{option}.yaml")
     assert OmegaConf.missing_keys(config) == {"root"}
     assert config.layout == option
+
+
+@pytest.mark.parametrize("option", [path.stem for path in CONF.glob("*.yaml")])
+def test_another_process_reads_pictures_that_lie_in_files(option: str) -> None:
+    assert OmegaConf.load(CONF / f"{option}.yaml").num_workers == (option != "world")

@@ -37,7 +37,6 @@ class Oracle(Sampler):
     def __call__(self, policy: Policy, examples: list[Example], step: int) -> Rollout:
         return Rollout(
             groups=tuple(self.group(policy, sample) for sample, _ in examples),
-            prompts=[],
             features=Looks(policy=policy, prompts=[]),
         )
 

@@ -1,21 +1,22 @@
 """Caches of the native engine hold what copies of the whole past would hold."""
 
-from itertools import pairwise
-
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 from transformers.cache_utils import Cache, DynamicLayer
 
-from groundrl.rollout.cache import ROOM_STEP, SharedPast
+from groundrl.rollout.cache import SharedPast
+
+MAX_TOKENS = 100
 
 
 def filled_past(prompts: int, group_size: int) -> SharedPast:
     cache = Cache(layer_class_to_replicate=DynamicLayer)
     cache.update(torch.randn(prompts, 2, 3, 4), torch.randn(prompts, 2, 3, 4), 0)
-    return SharedPast(cache, torch.ones(prompts, 3, dtype=torch.long), group_size, None)
+    mask = torch.ones(prompts, 3, dtype=torch.long)
+    return SharedPast(cache, mask, group_size, max_tokens=MAX_TOKENS, window=None)
 
 
 def write(past: SharedPast, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -26,22 +27,19 @@ def write(past: SharedPast, keys: Tensor, values: Tensor) -> tuple[Tensor, Tenso
     return written
 
 
-def test_what_completions_said_is_kept_over_many_rooms() -> None:
+def test_what_completions_said_is_kept_where_it_was_written() -> None:
     past, copied = filled_past(2, 1), DynamicLayer()
-    for _ in range(2 * ROOM_STEP + 1):
+    places = set()
+    for _ in range(MAX_TOKENS):
         keys, values = torch.randn(2, 2, 2, 1, 4)
-        for got, expected in zip(
-            write(past, keys, values), copied.update(keys, values), strict=True
-        ):
+        written = write(past, keys, values)
+        for got, expected in zip(written, copied.update(keys, values), strict=True):
             assert torch.equal(got, expected)
+        places.add(tuple(got.data_ptr() for got in written))
+    assert len(places) == 1
 
 
-def test_most_tokens_are_written_without_moving_those_before_them() -> None:
-    past = filled_past(2, 1)
-    places = [write(past, *torch.randn(2, 2, 2, 1, 4))[0].data_ptr() for _ in range(2 * ROOM_STEP)]
-    assert sum(a != b for a, b in pairwise(places)) == 2
-
-
+@settings(deadline=None)
 @given(
     lengths=st.lists(st.integers(1, 5), min_size=1, max_size=4),
     group_size=st.integers(1, 4),
@@ -57,7 +55,7 @@ def test_rows_see_their_prompt_and_themselves_as_if_each_had_its_own_copy(
     keys, values = torch.randn(2, prompts, kv_heads, longest, width, generator=noise)
     cache.update(keys, values, 0)
     mask = (torch.arange(longest) >= longest - torch.tensor(lengths)[:, None]).long()
-    past = SharedPast(cache, mask, group_size, window)
+    past = SharedPast(cache, mask, group_size, max_tokens=len(steps), window=window)
     rows = torch.arange(prompts).repeat_interleave(group_size)
     keys, values, visible = keys[rows], values[rows], mask[rows].bool()
     for going in steps:

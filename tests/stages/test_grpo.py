@@ -1,5 +1,6 @@
 """GRPO against a loop that is written out here, and what it must and must not change."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -265,3 +266,14 @@ def test_only_groups_that_got_a_winner_are_replaced(make_policy: MakePolicy) -> 
     assert drawn.equal == [False] * 3
     assert drawn.rollout.groups[0] is first.rollout.groups[0]
     assert [g.sample.id for g in drawn.rollout.groups] == [s.id for s in samples]
+
+
+def test_a_step_tells_how_long_it_looked_at_pictures(
+    make_policy: MakePolicy, tmp_path: Path
+) -> None:
+    module = grpo_module(make_policy())
+    module.policy.vlm.model.visual.register_forward_pre_hook(lambda *_: time.sleep(0.3))
+    train(module, tmp_path, steps=2, samples=world_samples(3))
+    of_this_step, of_both = module.logged["time/vision"], module.policy.tower.seconds
+    assert 0.3 <= of_this_step <= of_both - 0.3
+    assert of_this_step < module.logged["time/rollout"]

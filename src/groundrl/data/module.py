@@ -142,7 +142,8 @@ class TrainLoader:
 def batches_of(
     source: SampleSource | Encoded[Any], batches: Iterable[list[int]], num_workers: int
 ) -> Iterator[list[Any]]:
-    """The items of each batch of indices, each worker one batch ahead."""
+    """The items of each batch of indices, each worker one batch ahead. Raises UserError for a
+    worker that is killed."""
     loader = DataLoader(
         cast(Dataset[Any], _Told(source)),
         batch_sampler=batches,
@@ -154,11 +155,20 @@ def batches_of(
         # on how often a run was resumed or validated.
         generator=torch.Generator().manual_seed(0),
     )
-    for batch in loader:
-        for item in batch:
-            if isinstance(item, UserError):
-                raise item
-        yield batch
+    try:
+        for batch in loader:
+            for item in batch:
+                if isinstance(item, UserError):
+                    raise item
+            yield batch
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise UserError(
+            "a process that prepares pictures was killed, as where memory is full: pictures of a "
+            "step also need room in /dev/shm, of which a container has 64 MB unless it was started "
+            "with more (docker run --shm-size=8g). Without that process: type data.num_workers=0"
+        ) from error
 
 
 class _Told:

@@ -7,18 +7,17 @@ from typing import Literal
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import BitsAndBytesConfig, PreTrainedModel
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModelForImageTextToText,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+)
 
 from groundrl.errors import UserError
 from groundrl.policy.family import is_tower, spec_of
 
-TOWERS = (
-    r".*\bvisual",
-    r".*\bvision_(model|tower)",
-    r".*\bconnector",
-    r".*\bmulti_modal_projector",
-)
-"""Names of what turns pixels into image tokens, as patterns."""
 LANGUAGE_LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -40,15 +39,19 @@ class Adapter:
     targets: tuple[str, ...] = LANGUAGE_LINEARS
     """Names of linear layers of the language model."""
 
-    def quantization(self, compute_dtype: torch.dtype) -> BitsAndBytesConfig | None:
+    def quantization(self, path: str, compute_dtype: torch.dtype) -> BitsAndBytesConfig | None:
         """How the base is loaded; the tower and the output head keep their precision."""
         if self.kind != "qlora":
             return None
+        with torch.device("meta"):
+            vlm = AutoModelForImageTextToText.from_config(AutoConfig.from_pretrained(path))
+        spec = spec_of(vlm)
+        linears = [name for name, module in vlm.named_modules() if isinstance(module, nn.Linear)]
         return BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_compute_dtype=compute_dtype,
-            llm_int8_skip_modules=[*TOWERS, "lm_head"],
+            llm_int8_skip_modules=[*(x for x in linears if is_tower(x, spec)), "lm_head"],
         )
 
     def apply(self, vlm: PreTrainedModel) -> PreTrainedModel | PeftModel:

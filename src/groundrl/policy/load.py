@@ -47,7 +47,7 @@ def load_policy(
             dtype=torch_dtype,
             # Rows with several branches have attention of their own.
             attn_implementation="sdpa" if attention == "flex_attention" else attention,
-            quantization_config=adapter.quantization(torch_dtype),
+            quantization_config=adapter.quantization(source, torch_dtype),
         )
     except OSError as error:
         hint = "" if Path(source).exists() else " (no such folder, and the hub did not deliver it)"

@@ -151,15 +151,21 @@ class VisionTower:
         self.in_one_tensor = spec.features_in_one_tensor
         # What is read from a store does not tell in which form it was given.
         self.store = None if self.in_one_tensor is None else store
+        self.seconds = 0.0
+        """Spent so far on calls, reading and writing the store included."""
 
     def __call__(self, prompts: list[Prompt]) -> list[VisionFeatures]:
         """Features of the images of each prompt, from the store if they are there.
 
         An image that several prompts show is looked at once.
         """
-        shown = {_name(image): image for prompt in prompts for image in prompt.images}
+        start = time.perf_counter()
+        shown = {identity(image): image for prompt in prompts for image in prompt.images}
         features = dict(zip(shown, self._features(list(shown.values())), strict=True))
-        return [joined([features[_name(image)] for image in p.images]) for p in prompts]
+        found = [joined([features[identity(image)] for image in p.images]) for p in prompts]
+        found[-1].tokens[-1, -1].item()  # a GPU would still be computing
+        self.seconds += time.perf_counter() - start
+        return found
 
     def _features(self, images: list[PromptImage]) -> list[VisionFeatures]:
         if self.store is None:
@@ -218,7 +224,7 @@ class VisionTower:
         return {"image": image}
 
 
-def _name(image: PromptImage) -> tuple[str, int]:
+def identity(image: PromptImage) -> tuple[str, int]:
     """Some processors treat an image differently where it is alone; its tokens tell."""
     return image.source.key, image.tokens
 

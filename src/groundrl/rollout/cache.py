@@ -11,9 +11,6 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 from groundrl.policy.attention import NO_MASK
 from groundrl.policy.policy import NEVER, Policy
 
-ROOM_STEP = 64
-"""Tokens of room that are added at a time."""
-
 
 class OwnLayer(DynamicLayer):
     """What completions have said so far, in tensors with room for what they say next.
@@ -47,16 +44,25 @@ class SharedPast:
 
     At first there are G rows for each of P prompts. Decoding reads all keys and values for every
     token; those of a prompt are read once for all its rows, and never copied.
+
+    Room for whole completions is taken once. What changes its shape from token to token is the view
+    of what is written; the number of rows changes in ``keep`` only, that of prompts there, too.
     """
 
     def __init__(
-        self, prompts: Cache, mask: Int[Tensor, "P L"], group_size: int, window: int | None
+        self,
+        prompts: Cache,
+        mask: Int[Tensor, "P L"],
+        group_size: int,
+        max_tokens: int,
+        window: int | None,
     ) -> None:
         """``mask`` is 0 on the padding, which stands on the left."""
         self._prompts = [filled(layer) for layer in prompts.layers]
         self._bias = torch.where(mask.bool()[:, None, None], 0.0, NEVER)
         self._window = window
         self._group = torch.arange(len(mask), device=mask.device).repeat_interleave(group_size)
+        self._max_tokens = max_tokens
         self._own = [(self._room(key), self._room(value)) for key, value in self._prompts]
         self.length = 0
         """Tokens of each completion so far."""
@@ -64,8 +70,9 @@ class SharedPast:
 
     def keep(self, rows: Int[Tensor, "B"]) -> None:
         """Drop the other rows, and prompts that have none left."""
-        self._own = [(key[rows], value[rows]) for key, value in self._own]
         prompts, self._group = self._group[rows].unique(return_inverse=True)
+        for layer, (key, value) in enumerate(self._own):  # of one at a time there are two
+            self._own[layer] = self._kept(key, rows), self._kept(value, rows)
         if len(prompts) < len(self._bias):
             self._prompts = [(key[prompts], value[prompts]) for key, value in self._prompts]
             self._bias = self._bias[prompts]
@@ -81,8 +88,17 @@ class SharedPast:
     def _room(
         self, like: Float[Tensor, "n kv_heads L width"]
     ) -> Float[Tensor, "B kv_heads S width"]:
-        """Room for more tokens of every row."""
-        return like.new_empty(len(self._group), like.shape[1], ROOM_STEP, like.shape[3])
+        """Room for all that the rows may say."""
+        # Never full, since nobody reads the last token: that would compile anew.
+        return like.new_empty(len(self._group), like.shape[1], self._max_tokens, like.shape[3])
+
+    def _kept(
+        self, room: Float[Tensor, "n kv_heads S width"], rows: Int[Tensor, "B"]
+    ) -> Float[Tensor, "B kv_heads S width"]:
+        """Only what is written is copied."""
+        kept = self._room(room)
+        kept[:, :, : self.length] = room[rows, :, : self.length]
+        return kept
 
     def inputs(self) -> dict[str, object]:
         """The completions' keys and values are in the cache; ``attend`` knows the prompts'."""
@@ -92,11 +108,6 @@ class SharedPast:
     def extend(self) -> None:
         """The rows have one token more."""
         self.length += 1
-        if (self.length + 1) % ROOM_STEP == 0:  # never quite full: that would compile anew
-            self._own = [
-                (torch.cat([key, self._room(key)], 2), torch.cat([value, self._room(value)], 2))
-                for key, value in self._own
-            ]
 
     def attend(
         self,
@@ -168,10 +179,12 @@ class CopiedPast:
 Past = SharedPast | CopiedPast
 
 
-def past_of(policy: Policy, prompts: Cache, mask: Int[Tensor, "P L"], group_size: int) -> Past:
+def past_of(
+    policy: Policy, prompts: Cache, mask: Int[Tensor, "P L"], group_size: int, max_tokens: int
+) -> Past:
     """What ``group_size`` completions of each prompt go on from."""
     if policy.in_groups:
-        return SharedPast(prompts, mask, group_size, policy.spec.window)
+        return SharedPast(prompts, mask, group_size, max_tokens, policy.spec.window)
     return CopiedPast(prompts, mask, group_size)
 
 

@@ -18,7 +18,8 @@ from groundrl.rollout.randomness import Draws, choose
 Step = Callable[[Policy, Past, Int[Tensor, "B"], Int[Tensor, "axes B"]], Float[Tensor, "B V"]]
 """``next_logits``, compiled or not."""
 ENDED_SHARE = 0.25
-"""Of the rows of a batch: when so many have ended, the others go on in a smaller batch."""
+"""Of the rows of a batch: when so many have ended, the others go on in a smaller batch. 64 rows go
+through 13 sizes at most."""
 
 
 class NativeEngine:
@@ -52,7 +53,11 @@ class NativeEngine:
         own = draws.group_size * sampling.max_tokens
         for chosen in batches(by_length(prompts), lengths, own, self.tokens_per_batch):
             rows = _prefill(
-                policy, [prompts[i] for i in chosen], [seen[i] for i in chosen], draws.group_size
+                policy,
+                [prompts[i] for i in chosen],
+                [seen[i] for i in chosen],
+                draws.group_size,
+                sampling.max_tokens,
             )
             for place, group in _decode(policy, rows, uniforms[chosen], sampling, self._step):
                 yield chosen[place], group
@@ -161,14 +166,18 @@ def _decode(
 
 
 def _prefill(
-    policy: Policy, prompts: list[Prompt], features: list[VisionFeatures], group: int
+    policy: Policy,
+    prompts: list[Prompt],
+    features: list[VisionFeatures],
+    group: int,
+    max_tokens: int,
 ) -> _Rows:
     """G rows per prompt."""
     read = prefill(policy, prompts, features)
     after = [prompt.prefix.positions.max() + 1 for prompt in prompts]
     position = torch.stack(after).to(policy.device).repeat_interleave(group)
     return _Rows(
-        past=past_of(policy, read.cache, read.mask, group),
+        past=past_of(policy, read.cache, read.mask, group, max_tokens),
         position=position.repeat(len(prompts[0].prefix.positions), 1),
         logits=policy.logits(read.last).repeat_interleave(group, 0),
         row=torch.arange(len(prompts) * group, device=policy.device),

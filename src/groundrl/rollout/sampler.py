@@ -48,8 +48,12 @@ class Rollout:
     """P groups, and what was computed on the way that the update can use again."""
 
     groups: tuple[RolloutGroup, ...]
-    prompts: list[Prompt]
     features: Looks
+
+    @property
+    def prompts(self) -> list[Prompt]:
+        """P of them."""
+        return self.features.prompts
 
 
 Taker = Callable[[int, RolloutGroup], None]
@@ -62,7 +66,6 @@ class Drawing:
 
     policy: Policy
     samples: list[Sample]
-    prompts: list[Prompt]
     features: Looks
     coming: Generator[tuple[int, list[Drawn]]]
     """Each group once."""
@@ -74,13 +77,13 @@ class Drawing:
             for index, drawn in self.coming:
                 groups[index] = RolloutGroup(
                     sample=self.samples[index],
-                    view=self.prompts[index].view,
+                    view=self.features.prompts[index].view,
                     completions=tuple(completion(self.policy, one) for one in drawn),
                 )
                 if take is not None:
                     take(index, groups[index])
         ordered = tuple(groups[index] for index in range(len(self.samples)))
-        return Rollout(groups=ordered, prompts=self.prompts, features=self.features)
+        return Rollout(groups=ordered, features=self.features)
 
     def wait(self) -> list[list[Drawn]]:
         """All groups in the order of the prompts; they still come."""
@@ -124,13 +127,7 @@ class Sampler:
         features = Looks(policy=policy, prompts=prompts)
         if known is None:
             return self.draw(policy, samples, features, step)
-        return Drawing(
-            policy=policy,
-            samples=samples,
-            prompts=prompts,
-            features=features,
-            coming=as_drawn(known),
-        )
+        return Drawing(policy=policy, samples=samples, features=features, coming=as_drawn(known))
 
     def seed_of(self, sample_id: str, step: int) -> int:
         """What the completions of a sample are drawn from in a step."""
@@ -162,11 +159,8 @@ class Sampler:
             group_size=self.group_size,
             round=round,
         )
-        prompts = features.prompts
-        coming = self.engine.generate(policy, prompts, features, draws, self.sampling)
-        return Drawing(
-            policy=policy, samples=samples, prompts=prompts, features=features, coming=coming
-        )
+        coming = self.engine.generate(policy, features.prompts, features, draws, self.sampling)
+        return Drawing(policy=policy, samples=samples, features=features, coming=coming)
 
 
 def as_drawn(groups: list[list[Drawn]]) -> Generator[tuple[int, list[Drawn]]]:

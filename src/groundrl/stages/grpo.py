@@ -107,7 +107,7 @@ class GRPOModule(Stage):
         """One rollout and the optimizer steps on it."""
         examples, following = batch if isinstance(batch, tuple) else (batch, None)
         self.seconds, self.tokens = {}, 0
-        start = time.perf_counter()
+        start, looked = time.perf_counter(), self.policy.tower.seconds
         optimizer = cast(LightningOptimizer, self.optimizers())
         lr = self.optimization.set_lr(optimizer.optimizer, self.rollouts_done)
         first = self.roll(partial(self.ahead.take, self.policy, examples))
@@ -121,6 +121,7 @@ class GRPOModule(Stage):
             learned = self.update(drawn.rollout, learning)
         self.rollouts_done += 1
         self.seconds["step"] = time.perf_counter() - start
+        self.seconds["vision"] = self.policy.tower.seconds - looked
         self.last, self.last_advantages = drawn, advantages
         # What is drawn until its rewards differ says nothing about the policy.
         metrics = rollout_metrics(first, self.reward) | self.times()
