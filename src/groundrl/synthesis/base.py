@@ -56,7 +56,8 @@ class Detector(Protocol):
         ...
 
     def __call__(self, pictures: Sequence[Picture]) -> list[tuple[Region, ...]]:
-        """The regions of each picture. Raises Unlabelled for one that labels say nothing of."""
+        """The regions of each picture, doubts among them. Raises Unlabelled for one that labels
+        say nothing of."""
         ...
 
 
@@ -87,6 +88,8 @@ class View:
     """None: the whole picture."""
     regions: tuple[Region, ...]
     """All that were found in the picture."""
+    doubts: tuple[Region, ...] = ()
+    """What may be there besides; only verifiers read it."""
 
 
 @runtime_checkable
