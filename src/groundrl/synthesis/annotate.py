@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
+from groundrl.chat.base import ShownImage
 from groundrl.errors import UserError
 from groundrl.images import UnreadableImageError
 from groundrl.synthesis.asking import readable, unreadable
@@ -148,8 +149,9 @@ class Annotator:
         seen = self._detect(picture, memory)
         regions, doubts = split_doubts(seen, self.cropping.duplicate_iou)
         crops = crops_of(regions, picture.image, self.cropping)
+        shown: dict[Any, ShownImage] = {}
         views = [
-            View(picture=picture, crop=crop, regions=regions, doubts=doubts)
+            View(picture=picture, crop=crop, regions=regions, doubts=doubts, shown=shown)
             for crop in (None, *crops)
         ]
         captions = self._describe(views, memory)

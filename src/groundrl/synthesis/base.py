@@ -6,9 +6,10 @@ how much it likes to be asked together, and is then called by one thread at a ti
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
+from groundrl.chat.base import ShownImage
 from groundrl.synthesis.records import Caption, Crop, Picture, Region, Verdict
 
 
@@ -90,6 +91,8 @@ class View:
     """All that were found in the picture."""
     doubts: tuple[Region, ...] = ()
     """What may be there besides; only verifiers read it."""
+    shown: dict[Any, ShownImage] = field(default_factory=dict, compare=False, repr=False)
+    """What was shown of the picture already; its views may share it."""
 
 
 @runtime_checkable
