@@ -8,11 +8,12 @@ import pytest
 from families import build
 from PIL import Image
 
-from groundrl.chat.base import ChatModel, Request
+from groundrl.chat.base import ChatModel, Request, ShownImage
 from groundrl.chat.transformers import TransformersModel
 from groundrl.errors import UserError
 
-RED, BLUE = Image.new("RGB", (64, 64), "red"), Image.new("RGB", (90, 40), "blue")
+RED = ShownImage(Image.new("RGB", (64, 64), "red"))
+BLUE = ShownImage(Image.new("RGB", (90, 40), "blue"))
 REQUESTS = [
     Request(text="what is here?", images=(RED,)),
     Request(text="hello"),

@@ -11,7 +11,7 @@ import pytest
 from chat_server import Body, Raw, Served, chat_server, completion, error, said
 from PIL import Image
 
-from groundrl.chat.base import ChatModel, Request
+from groundrl.chat.base import ChatModel, Request, ShownImage
 from groundrl.chat.server import ServedModel, read_reply
 from groundrl.chat.spending import Price, Spending
 from groundrl.errors import UserError
@@ -25,7 +25,7 @@ def requests(count: int) -> list[Request]:
 
 
 def test_a_request_is_sent_as_pictures_then_text_with_its_schema() -> None:
-    red = Image.new("RGB", (32, 16), (250, 10, 10))
+    red = ShownImage(Image.new("RGB", (32, 16), (250, 10, 10)))
     request = Request(text="what is it?", images=(red, red), schema=SCHEMA, seed=5)
     with chat_server(lambda _: "red") as served:
         model = ServedModel("m", [served.url + "/"])

@@ -270,9 +270,9 @@ SERVERS = {
         (
             {
                 "engine": {"_target_": "groundrl.engine.RayEngine"},
-                "teacher": {"chat": {"spending": {"price": {"prompt": 2.5, "completion": 0.0}}}},
+                "teacher": {"chat": {"spending": {"price": {"prompt": 2.5}, "budget": 5.0}}},
             },
-            "teacher.chat.spending is not added up over the workers of engine=ray",
+            "type teacher.chat.spending.budget=null, or engine=local",
         ),
     ],
 )
@@ -280,3 +280,9 @@ def test_a_choice_that_nothing_can_run_is_told(config: dict[str, Any], told: str
     stages = {"pretrain": {}, "sft": {}, "grpo": {}}
     (problem,) = problems({"stage": stages, **config})
     assert told in problem
+
+
+def test_workers_of_a_cluster_may_be_paid_as_long_as_nobody_minds_how_much() -> None:
+    spending = {"price": {"prompt": 2.5, "completion": 10.0}, "budget": None}
+    engine = {"_target_": "groundrl.engine.RayEngine"}
+    check_config(OmegaConf.create({"engine": engine, "teacher": {"chat": {"spending": spending}}}))

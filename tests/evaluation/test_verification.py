@@ -89,3 +89,15 @@ def test_a_crop_of_something_else_is_no_right_caption_thrown_away() -> None:
     assert alarmed.counts["level_2/rejected"] > 10
     assert alarmed.counts["clean_rejected"] == exact.counts["clean_rejected"] == 0
     assert alarmed.counts["captions"] - alarmed.counts["clean"] - alarmed.counts["planted"] > 10
+
+
+def test_crops_of_something_else_are_counted_apart() -> None:
+    by_label, careless = (
+        measured(one, false_alarm_rate=1.0) for one in (ByLabel(), Always(Decision.KEEP))
+    )
+    assert by_label.counts["false_regions"] == careless.counts["false_regions"] > 10
+    assert by_label.figures()["false_regions_kept"] == 0.0
+    assert careless.figures()["false_regions_kept"] == 1.0
+    counted = (by_label.counts[name] for name in ("clean", "planted", "false_regions"))
+    assert sum(counted) == by_label.counts["captions"]
+    assert by_label.counts["flagged/other"] > by_label.counts["judged/other"] == 0

@@ -18,7 +18,7 @@ from families import build
 from stages.stage_runs import grpo_module, logged, train, weights
 from world_questions import with_context, world_samples
 
-from groundrl.chat.base import Request
+from groundrl.chat.base import Request, ShownImage
 from groundrl.chat.server import ServedModel
 from groundrl.engine import LocalEngine
 from groundrl.errors import UserError
@@ -237,7 +237,7 @@ def test_servers_describe_pictures_and_judge_captions(
     urls = [f"{server.url}/v1" for server in servers]
     chat = ServedModel(str(checkpoint), urls, max_tokens=24)
     picture = next(iter(ScenePictures(size=1)))
-    asked = Request(text="what is this?", images=(picture.image.load(),), schema=SCHEMA)
+    asked = Request(text="what is this?", images=(ShownImage(picture.image.load()),), schema=SCHEMA)
     seen, unseen = chat([asked, replace(asked, images=())])
     assert seen is not None
     assert unseen is not None

@@ -19,8 +19,8 @@ def box(x1: float, y1: float, x2: float, y2: float) -> Box:
     return Box(x1=float(x1), y1=float(y1), x2=float(x2), y2=float(y2), frame=Frame.PIXEL)
 
 
-def region(label: str, *corners: float, score: float = 1.0) -> Region:
-    return Region(label=label, box=box(*corners), score=score)
+def region(label: str, *corners: float, score: float = 1.0, sure: bool = True) -> Region:
+    return Region(label=label, box=box(*corners), score=score, sure=sure)
 
 
 def drawn(index: int, seed: int = 7, subject: Subject = Subject.TABLETOP) -> Picture:
@@ -38,8 +38,13 @@ def true_regions(picture: Picture) -> tuple[Region, ...]:
     return tuple(Region(label=thing.category, box=thing.box, score=1.0) for thing in things)
 
 
-def view(picture: Picture, regions: Sequence[Region], crop: Crop | None = None) -> View:
-    return View(picture=picture, crop=crop, regions=tuple(regions))
+def view(
+    picture: Picture,
+    regions: Sequence[Region],
+    crop: Crop | None = None,
+    doubts: Sequence[Region] = (),
+) -> View:
+    return View(picture=picture, crop=crop, regions=tuple(regions), doubts=tuple(doubts))
 
 
 @dataclass

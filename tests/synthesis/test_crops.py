@@ -7,7 +7,7 @@ from looks import box, drawn, region
 
 from groundrl.boxes import iou
 from groundrl.errors import UserError
-from groundrl.synthesis.crops import Cropping, crops_of, without_duplicates, zoomed
+from groundrl.synthesis.crops import Cropping, crops_of, split_doubts, without_duplicates, zoomed
 from groundrl.synthesis.records import Region
 
 IMAGE = drawn(0).image
@@ -80,3 +80,16 @@ def test_impossible_crops_are_told() -> None:
         Cropping(margin=-1.0)
     with pytest.raises(UserError, match="duplicate_iou=0"):
         Cropping(duplicate_iou=0.0)
+
+
+def test_what_is_sure_is_no_doubt() -> None:
+    sure = region("cup", 10, 10, 50, 50)
+    again, beside, other = (
+        region(label, *corners, score=0.2, sure=False)
+        for label, *corners in (
+            ("cup", 12, 10, 50, 50),
+            ("cup", 60, 10, 90, 50),
+            ("box", 10, 10, 50, 50),
+        )
+    )
+    assert split_doubts([beside, again, sure, other], 0.6) == ((sure,), (beside, other))

@@ -46,7 +46,12 @@ def box(x1: float, y1: float, x2: float, y2: float) -> Box:
 
 
 def said(found: list[tuple[Region, ...]]) -> list[list[tuple[str, tuple[float, ...], float]]]:
-    return [[(r.label, r.box.corners, r.score) for r in regions] for regions in found]
+    """Of the sure ones."""
+    return [[(r.label, r.box.corners, r.score) for r in regions if r.sure] for regions in found]
+
+
+def doubted(regions: tuple[Region, ...]) -> list[tuple[str, float]]:
+    return [(region.label, region.score) for region in regions if not region.sure]
 
 
 def test_the_embedded_model_finds_most_of_what_is_there(
@@ -57,7 +62,8 @@ def test_the_embedded_model_finds_most_of_what_is_there(
     assert isinstance(look, InBatches)
     right = found = there = 0
     view = View(width=160, height=160, model_width=160, model_height=160)
-    for regions, true in zip(look(pictures), OracleDetector()(pictures), strict=True):
+    for seen, true in zip(look(pictures), OracleDetector()(pictures), strict=True):
+        regions = [one for one in seen if one.sure]
         pairs = match([one.box for one in regions], [one.box for one in true])
         right += sum(
             pair.iou >= 0.5 and regions[pair.predicted].label == true[pair.true].label
@@ -104,10 +110,14 @@ def test_answers_vote_and_corners_are_medians(embedded: Policy, pictures: list[P
             ("lamp", pytest.approx((96, 96, 160, 144)), 0.25),
         ]
     ]
-    sure = ask(embedded, answers=4, threshold=0.5)._regions(pictures[0], asked)
-    assert [one.label for one in sure] == ["cup"]
+    assert doubted(found) == [("bowl", 0.25)]
+    unsure = ask(embedded, answers=4, threshold=0.5)._regions(pictures[0], asked)
+    assert [one.label for one in unsure if one.sure] == ["cup"]
+    assert doubted(unsure) == [("bowl", 0.25), ("lamp", 0.25)]
     free = ask(embedded, answers=4, threshold=0.25, vocabulary=())._regions(pictures[0], asked)
-    assert [one.label for one in free] == ["red cup", "dragon", "red lamp"]
+    assert [one.label for one in free if one.sure] == ["red cup", "dragon", "red lamp"]
+    certain = ask(embedded, answers=4, threshold=0.5, doubt=1.0)._regions(pictures[0], asked)
+    assert [one.label for one in certain] == ["cup"]
 
 
 def test_of_two_objects_in_one_place_the_one_with_more_votes_stays(
@@ -118,8 +128,13 @@ def test_of_two_objects_in_one_place_the_one_with_more_votes_stays(
 
     # 450 is far from 400, and close to the median of the three that are close to 400.
     asked = group(embedded, pictures[0], cup(400), cup(430), cup(450), cup(425))
-    found = ask(embedded, answers=4, threshold=0.0)._regions(pictures[0], asked)
+    look = ask(embedded, answers=4, threshold=0.4)
+    found = look._regions(pictures[0], asked)
     assert said([found]) == [[("cup", pytest.approx((68, 0, 84, 16)), 0.75)]]
+    assert not doubted(found)
+    # As soon as one answer names both, there may be two.
+    asked = group(embedded, pictures[0], cup(400), cup(430), cup(450) + cup(800), cup(425))
+    assert doubted(look._regions(pictures[0], asked)) == [("cup", 0.25), ("cup", 0.25)]
 
 
 def test_a_label_is_the_longest_word_of_the_vocabulary_that_it_ends_with(
@@ -164,6 +179,7 @@ def test_the_name_changes_with_everything_answers_depend_on(
         {"grammar": "inline_box"},
         {"answers": 3},
         {"threshold": 0.25},
+        {"doubt": 0.5},
         {"sampling": replace(SAMPLING, temperature=1.0)},
         {"seed": 1},
     ]

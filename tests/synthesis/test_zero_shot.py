@@ -106,9 +106,9 @@ def test_boxes_and_scores_are_those_of_the_library_by_hand(
     checked = 0
     for picture, regions in zip(pictures, look(pictures), strict=True):
         expected = by_hand(folder, picture, threshold)
-        assert 0 < len(regions) <= len(expected)
+        assert 0 < sum(one.sure for one in regions) <= len(expected)
         width, height = picture.image.width, picture.image.height
-        for one in regions:
+        for one in filter(lambda region: region.sure, regions):
             labels = {
                 label
                 for label, (x1, y1, x2, y2), score in expected
@@ -122,6 +122,27 @@ def test_boxes_and_scores_are_those_of_the_library_by_hand(
                 assert one.label in labels
                 checked += 1
     assert checked
+
+
+def test_what_is_below_the_threshold_is_a_doubt_down_to_its_share(
+    folder: Path, pictures: list[Picture]
+) -> None:
+    threshold = middle(folder, pictures)
+    certain, everything = (
+        detector(folder, doubt=doubt, **options(folder, threshold))(pictures[:1])[0]
+        for doubt in (1.0, 0.0)
+    )
+    assert all(one.sure for one in certain)
+    assert same(tuple(one for one in everything if one.sure), certain)
+    scores = [one.score for one in everything if not one.sure]
+    assert scores
+    share = float(np.median(scores)) / threshold
+    some = detector(folder, doubt=share, **options(folder, threshold))(pictures[:1])[0]
+    doubted = [one.score for one in some if not one.sure]
+    assert len(doubted) < len(scores)
+    assert all(score >= share * threshold * 0.999 for score in doubted)
+    with pytest.raises(UserError, match=r"type detector\.doubt=0\.5"):
+        detector(folder, doubt=1.5)
 
 
 def test_a_batch_of_different_sizes_says_what_each_picture_says_alone(
@@ -177,6 +198,7 @@ def test_the_label_is_the_one_whose_token_fits_best() -> None:
 CHANGES: dict[str, object] = {
     "nothing": {},
     "threshold": {"threshold": 0.3},
+    "doubt": {"doubt": 0.3},
     "vocabulary": {"vocabulary": ("cat", "dog")},
     "order": {"vocabulary": ("dog", "cat", "traffic light")},
 }

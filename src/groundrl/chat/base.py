@@ -1,7 +1,10 @@
 """What is asked of a language model, and what it says."""
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -11,12 +14,29 @@ OPTION = "judge.chat., teacher.chat. or verifier.chat."
 """Before the name of a model's option, where a user is told what to type."""
 
 
+JPEG_QUALITY = 95
+
+
+@dataclass(frozen=True)
+class ShownImage:
+    """A picture as models are shown it; made ready to be sent once, however many ask about it."""
+
+    image: "Image"
+
+    @cached_property
+    def data_url(self) -> str:
+        """A JPEG with all of its colour: a hundredth of a PNG's time to write."""
+        buffer = BytesIO()
+        self.image.convert("RGB").save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+        return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One user turn."""
 
     text: str
-    images: tuple["Image", ...] = ()
+    images: tuple[ShownImage, ...] = ()
     """Shown before the text."""
     schema: dict[str, Any] | None = None
     """JSON schema that the answer is held to; None: free text."""

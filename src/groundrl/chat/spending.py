@@ -84,15 +84,16 @@ class Spending:
             self.prompt_tokens += reply.prompt_tokens
             self.completion_tokens += reply.completion_tokens
             if self._path is not None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)  # a worker's machine
                 row = {"prompt": reply.prompt_tokens, "completion": reply.completion_tokens}
                 with self._path.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
 
     def _read(self, path: Path) -> None:
-        # A last line without its end was cut off with its run.
-        whole, newline, _ = path.read_bytes().rpartition(b"\n")
-        with path.open("r+b") as file:
-            file.truncate(len(whole) + len(newline))
+        whole, newline, cut_off = path.read_bytes().rpartition(b"\n")
+        if cut_off:  # with its run; other workers may be writing to a file that is whole
+            with path.open("r+b") as file:
+                file.truncate(len(whole) + len(newline))
         for number, line in enumerate(whole.split(b"\n") if whole else (), start=1):
             try:
                 row = json.loads(line)

@@ -71,7 +71,9 @@ class TransformersModel:
         ]
         inputs = processor(
             text=processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False),
-            images=[list(one.images) for one in requests] if requests[0].images else None,
+            images=[[shown.image for shown in one.images] for one in requests]
+            if requests[0].images
+            else None,
             padding=True,
             return_tensors="pt",
         ).to(model.device, model.dtype)

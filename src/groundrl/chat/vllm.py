@@ -123,5 +123,5 @@ class VLLMModel:
 
 def messages(request: Request) -> list[Any]:
     """The request as one user turn, its pictures before the text."""
-    pictures = [{"type": "image_pil", "image_pil": image} for image in request.images]
+    pictures = [{"type": "image_pil", "image_pil": image.image} for image in request.images]
     return [{"role": "user", "content": [*pictures, {"type": "text", "text": request.text}]}]

@@ -245,11 +245,11 @@ def _ray(tree: dict[str, Any]) -> Iterator[str]:
             "engine.workers=<number>"
         )
     for role in ("teacher", "verifier"):
-        for path, spending in _named(tree.get(role) or {}, "spending", role):
-            if any(_number(price, 0.0) for price in spending.get("price", {}).values()):
+        for path, budget in _named(tree.get(role) or {}, "budget", role):
+            if budget is not None:
                 yield (
-                    f"{path} is not added up over the workers of engine=ray: type engine=local, "
-                    "which keeps any server busy"
+                    f"{path}={budget} is not watched over by the workers of engine=ray together: "
+                    f"type {path}=null, or engine=local, which keeps any server busy"
                 )
 
 

@@ -61,10 +61,16 @@ class Tally:
     def _measure(self, picture: Picture, checked: Checked) -> None:
         wrong = checked.ending is not Ending.KEPT
         flagged = {flaw.kind for flaw in checked.flaws}
+        self.counts.update(f"flagged/{kind}" for kind in flagged)
+        if not checked.caption.planted and not is_clean(picture, checked):
+            if readable(checked.caption):
+                self.counts["false_regions"] += 1
+                self.counts["false_regions_kept"] += not wrong
+            return
         planted = {flaw.kind for flaw in checked.caption.planted}
         spans = [flaw.span for flaw in checked.caption.planted]
         for kind in flagged:
-            self.counts[f"flagged/{kind}"] += 1
+            self.counts[f"judged/{kind}"] += 1
             self.counts[f"right/{kind}"] += kind in planted
         for kind in planted:
             self.counts[f"planted/{kind}"] += 1
@@ -72,14 +78,16 @@ class Tally:
         if planted:
             self.counts["planted"] += 1
             self.counts["survived"] += any(span in (checked.text or "") for span in spans)
-        elif is_clean(picture, checked):
+        else:
             self.counts["clean"] += 1
             self.counts["clean_flagged"] += wrong
             self.counts["clean_rejected"] += checked.text is None
 
     def figures(self) -> dict[str, float]:
         """``recall/<kind>``: share of captions with that error that were not kept;
-        ``precision/<kind>``: share of captions found wrong in that way that are;
+        ``precision/<kind>``: share of captions found wrong in that way that are, those of crops
+        that show something else than the detector said aside; ``false_regions_kept``: share of
+        these, however right of what is shown, that were kept;
         ``clean_flagged``, ``clean_rejected``: shares of captions without an error that were not
         kept, and that were thrown away; ``survived``: share of errors that are still there in the
         end. Empty where nothing was planted."""
@@ -89,9 +97,11 @@ class Tally:
         found: dict[str, float] = {}
         for kind in PLANTABLE:
             found |= _share(f"recall/{kind}", count[f"caught/{kind}"], count[f"planted/{kind}"])
-            found |= _share(f"precision/{kind}", count[f"right/{kind}"], count[f"flagged/{kind}"])
+            found |= _share(f"precision/{kind}", count[f"right/{kind}"], count[f"judged/{kind}"])
         found |= _share("clean_flagged", count["clean_flagged"], count["clean"])
         found |= _share("clean_rejected", count["clean_rejected"], count["clean"])
+        kept, false = count["false_regions_kept"], count["false_regions"]
+        found |= _share("false_regions_kept", kept, false)
         return found | _share("survived", count["survived"], count["planted"])
 
 

@@ -164,13 +164,14 @@ def _quality(figures: Figures) -> str:
         ("precision: of the captions found wrong, those with such an error", dots("precision")),
         ("recall: of the captions with such an error, those found wrong", dots("recall")),
         (
-            "right captions changed or rejected, errors that survive",
+            "right captions changed or rejected, errors and false regions that survive",
             [
                 _dot(figures, what, f"verification/{name}")
                 for name, what in (
                     ("clean_flagged", "changed"),
                     ("clean_rejected", "rejected"),
                     ("survived", "surviving"),
+                    ("false_regions_kept", "false regions"),
                 )
                 if f"verification/{name}" in figures
             ],

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
+from groundrl.chat.base import ShownImage
 from groundrl.errors import UserError
 from groundrl.images import UnreadableImageError
 from groundrl.synthesis.asking import readable, unreadable
@@ -20,7 +21,7 @@ from groundrl.synthesis.codec import (
     verdict_row,
 )
 from groundrl.synthesis.consistency import conflict
-from groundrl.synthesis.crops import Cropping, crops_of, without_duplicates
+from groundrl.synthesis.crops import Cropping, crops_of, split_doubts
 from groundrl.synthesis.records import (
     Annotated,
     Caption,
@@ -145,13 +146,24 @@ class Annotator:
         )
 
     def _annotate(self, picture: Picture, memory: _Memory) -> Annotated:
-        regions = without_duplicates(self._detect(picture, memory), self.cropping.duplicate_iou)
+        seen = self._detect(picture, memory)
+        regions, doubts = split_doubts(seen, self.cropping.duplicate_iou)
         crops = crops_of(regions, picture.image, self.cropping)
-        views = [View(picture=picture, crop=crop, regions=regions) for crop in (None, *crops)]
+        shown: dict[Any, ShownImage] = {}
+        views = [
+            View(picture=picture, crop=crop, regions=regions, doubts=doubts, shown=shown)
+            for crop in (None, *crops)
+        ]
         captions = self._describe(views, memory)
         branches = self._check(views[1:], captions[1:], memory)
         whole = self._whole(views[0], captions[0], branches, memory)
-        return Annotated(picture=picture, regions=regions, whole=whole, branches=tuple(branches))
+        return Annotated(
+            picture=picture,
+            regions=regions,
+            doubts=doubts,
+            whole=whole,
+            branches=tuple(branches),
+        )
 
     def _detect(self, picture: Picture, memory: _Memory) -> tuple[Region, ...]:
         # Moved or there twice, a picture shows the same; boxes of a data set belong to a name.
@@ -228,7 +240,7 @@ class Annotator:
         return memory.ask(
             "verify",
             verifier.name,
-            [[view_inputs(view), text] for view, text in cases],
+            [[view_inputs(view), text, *doubt_inputs(view)] for view, text in cases],
             lambda unknown: verifier([cases[i] for i in unknown]),
             verdict_row,
             read_verdict,
@@ -247,7 +259,7 @@ class Annotator:
         if self.verifier is None:
             return checked
         while checked.text is not None:
-            verdict = conflict(checked.text, view.regions, branches)
+            verdict = conflict(checked.text, (*view.regions, *view.doubts), branches)
             if verdict is None:
                 break
             checked = self._after(checked, verdict)
@@ -256,11 +268,20 @@ class Annotator:
 
 
 def view_inputs(view: View) -> Any:
-    """What captions and verdicts depend on, the picture's pixels aside."""
+    """What captions depend on, the picture's pixels aside."""
     crop: Crop | None = view.crop
     image = view.picture.image
     return [
         [image.width, image.height],
         crop_row(crop),
-        [[region.label, *box_row(region.box)] for region in view.regions],
+        _labels_and_boxes(view.regions),
     ]
+
+
+def doubt_inputs(view: View) -> Any:
+    """What verdicts depend on besides; nothing where there is no doubt."""
+    return [_labels_and_boxes(view.doubts)] if view.doubts else []
+
+
+def _labels_and_boxes(regions: Sequence[Region]) -> Any:
+    return [[region.label, *box_row(region.box)] for region in regions]

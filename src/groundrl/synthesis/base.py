@@ -6,9 +6,10 @@ how much it likes to be asked together, and is then called by one thread at a ti
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
+from groundrl.chat.base import ShownImage
 from groundrl.synthesis.records import Caption, Crop, Picture, Region, Verdict
 
 
@@ -56,7 +57,8 @@ class Detector(Protocol):
         ...
 
     def __call__(self, pictures: Sequence[Picture]) -> list[tuple[Region, ...]]:
-        """The regions of each picture. Raises Unlabelled for one that labels say nothing of."""
+        """The regions of each picture, doubts among them. Raises Unlabelled for one that labels
+        say nothing of."""
         ...
 
 
@@ -87,6 +89,10 @@ class View:
     """None: the whole picture."""
     regions: tuple[Region, ...]
     """All that were found in the picture."""
+    doubts: tuple[Region, ...] = ()
+    """What may be there besides; only verifiers read it."""
+    shown: dict[Any, ShownImage] = field(default_factory=dict, compare=False, repr=False)
+    """What was shown of the picture already; its views may share it."""
 
 
 @runtime_checkable

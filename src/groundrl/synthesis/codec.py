@@ -34,15 +34,16 @@ def box_row(box: Box) -> list[float]:
 
 
 def region_row(region: Region) -> dict[str, Any]:
-    """Label, box, score."""
-    return {"label": region.label, "box": box_row(region.box), "score": region.score}
+    """Label, box, score, and of a doubt that it is none that is sure."""
+    row = {"label": region.label, "box": box_row(region.box), "score": region.score}
+    return row if region.sure else {**row, "sure": False}
 
 
 def read_region(row: dict[str, Any]) -> Region:
     """From ``region_row``."""
     x1, y1, x2, y2 = row["box"]
     box = Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=Frame.PIXEL)
-    return Region(label=row["label"], box=box, score=row["score"])
+    return Region(label=row["label"], box=box, score=row["score"], sure=row.get("sure", True))
 
 
 def crop_row(crop: Crop | None) -> dict[str, Any] | None:
@@ -97,6 +98,7 @@ def annotated_row(annotated: Annotated) -> dict[str, Any]:
     """Everything but the picture itself."""
     return {
         "regions": [region_row(region) for region in annotated.regions],
+        "doubts": [region_row(region) for region in annotated.doubts],
         "level_1": checked_row(annotated.whole),
         "level_2": [checked_row(branch) for branch in annotated.branches],
     }

@@ -53,6 +53,21 @@ def without_duplicates(regions: Sequence[Region], duplicate_iou: float) -> tuple
     return tuple(regions[i] for i in sorted(kept))
 
 
+def split_doubts(
+    regions: Sequence[Region], duplicate_iou: float
+) -> tuple[tuple[Region, ...], tuple[Region, ...]]:
+    """The sure regions and the doubts, both without duplicates; what is sure is no doubt."""
+    sure = without_duplicates([region for region in regions if region.sure], duplicate_iou)
+    doubts = without_duplicates([region for region in regions if not region.sure], duplicate_iou)
+    return sure, tuple(
+        one
+        for one in doubts
+        if not any(
+            one.label == other.label and iou(one.box, other.box) >= duplicate_iou for other in sure
+        )
+    )
+
+
 def crops_of(regions: Sequence[Region], image: ImageSource, options: Cropping) -> tuple[Crop, ...]:
     """A crop of each region that is large enough and among the surest, in the order of regions."""
     smallest = options.min_area * image.width * image.height

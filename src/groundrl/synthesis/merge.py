@@ -71,7 +71,9 @@ def merge(annotated: Annotated) -> Merged:
         things=things,
         relations=_relations(readings, things),
         uncertain=frozenset(
-            split_label(region.label)[1] for region in annotated.regions if region not in kept
+            split_label(region.label)[1]
+            for region in (*annotated.regions, *annotated.doubts)
+            if region not in kept
         ),
     )
 

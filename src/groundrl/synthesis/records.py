@@ -29,6 +29,9 @@ class Region:
     box: Box
     score: float
     """Confidence, 0 to 1; 1 for given boxes."""
+    sure: bool = True
+    """False: a doubt, below the detector's threshold. Nothing is made of it, and nothing is denied
+    that it would bear out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +159,9 @@ class Annotated:
 
     picture: Picture
     regions: tuple[Region, ...]
-    """Duplicates merged."""
+    """Sure ones, duplicates merged."""
+    doubts: tuple[Region, ...] = ()
+    """The others."""
     whole: Checked
     branches: tuple[Checked, ...]
     """The crops, in the order of ``regions``."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from groundrl.chat.base import ShownImage
 from groundrl.synthesis.base import View
 from groundrl.synthesis.records import Region
 
@@ -19,21 +20,28 @@ MAX_OBJECTS: Final = 40
 _MARKUP = re.compile(r"</?\w[^>]*>|[\x00-\x08\x0b-\x1f\x7f]")
 
 
-def shown(views: Sequence[View], max_side: int) -> list["Image"]:
+def shown(views: Sequence[View], max_side: int) -> list[ShownImage]:
     """The picture or the crop of each, the longer side at most ``max_side`` pixels; every picture
-    is decoded once."""
+    is decoded once, and not at all where all of them were shown before."""
     pictures: dict[str, Image] = {}
-    images: list[Image] = []
+    images: list[ShownImage] = []
     for view in views:
-        key = view.picture.digest
-        if key not in pictures:
-            pictures[key] = view.picture.image.load()
-        image = pictures[key]
-        if view.crop is not None:
-            x1, y1, x2, y2 = view.crop.box.corners
-            image = image.crop((math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2)))
-        images.append(_sized(image, MIN_SIDE if view.crop else 1, max_side))
+        key = (None if view.crop is None else view.crop.box, max_side)
+        if key not in view.shown:
+            digest = view.picture.digest
+            if digest not in pictures:
+                pictures[digest] = view.picture.image.load()
+            view.shown[key] = ShownImage(_seen(pictures[digest], view, max_side))
+        images.append(view.shown[key])
     return images
+
+
+def _seen(image: "Image", view: View, max_side: int) -> "Image":
+    if view.crop is None:
+        return _sized(image, 1, max_side)
+    x1, y1, x2, y2 = view.crop.box.corners
+    box = (math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2))
+    return _sized(image.crop(box), MIN_SIDE, max_side)
 
 
 def _sized(image: "Image", least: int, most: int) -> "Image":

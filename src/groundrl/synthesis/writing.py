@@ -72,10 +72,12 @@ class _Shards:
         self._rows = []
 
     def close(self) -> None:
-        self._flush()
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        try:
+            self._flush()
+        finally:
+            writer, self._writer = self._writer, None
+            if writer is not None:
+                writer.close()
 
 
 def partial(path: Path) -> Path:
@@ -119,7 +121,8 @@ class Writer:
 
     def finish(self) -> None:
         """Give all files their names; shards that an earlier run had beyond ours go."""
-        self._close()
+        for one in self._open:
+            one.close()
         shards = [path for one in self._shards.values() for path in one.shards]
         for path in (*shards, *self._files):
             partial(path).replace(path)
@@ -128,9 +131,9 @@ class Writer:
                 if path not in shards:
                     path.unlink()
 
-    def _close(self) -> None:
-        for one in (self._pictures, *self._lines.values(), *self._shards.values()):
-            one.close()
+    @property
+    def _open(self) -> "tuple[_Lines | _Shards, ...]":
+        return (self._pictures, *self._lines.values(), *self._shards.values())
 
     def __enter__(self) -> "Writer":
         return self
@@ -145,9 +148,11 @@ class Writer:
             if kind is None:
                 self.finish()
         finally:
-            # Buffers of a full disk cannot be emptied; what went wrong is told already.
-            with suppress(OSError):
-                self._close()
+            # Buffers of a full disk cannot be emptied; what went wrong is told already, and what is
+            # left open would tell it again.
+            for one in self._open:
+                with suppress(OSError):
+                    one.close()
             for left_behind in _left_behind(self.folder):
                 left_behind.unlink()
             self._lock.close()

@@ -9,7 +9,9 @@ from groundrl.records import ImageSource
 from groundrl.synthesis.records import Region
 
 
-def region(label: str, corners: Sequence[float], score: float, image: ImageSource) -> Region | None:
+def region(
+    label: str, corners: Sequence[float], score: float, image: ImageSource, sure: bool = True
+) -> Region | None:
     """The part of a box that lies in the picture; None where nothing does.
 
     ``corners``: x1, y1, x2, y2 in pixels of ``image``, in any order a model writes them.
@@ -22,7 +24,18 @@ def region(label: str, corners: Sequence[float], score: float, image: ImageSourc
     if x1 >= x2 or y1 >= y2:
         return None
     box = Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=Frame.PIXEL)
-    return Region(label=label, box=box, score=min(max(float(score), 0.0), 1.0))
+    return Region(label=label, box=box, score=min(max(float(score), 0.0), 1.0), sure=sure)
+
+
+def checked_doubt(share: float) -> float:
+    """The share of a threshold from which a region is a doubt; 1: there are none. Raises
+    UserError."""
+    if not 0 <= share <= 1:
+        raise UserError(
+            f"detector.doubt={share} is no share of a threshold: type detector.doubt=0.5, or "
+            "another number from 0 to 1"
+        )
+    return share
 
 
 def checked_vocabulary(words: Sequence[str]) -> tuple[str, ...]:

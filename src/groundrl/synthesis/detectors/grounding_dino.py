@@ -41,13 +41,14 @@ class GroundingDinoDetector(ZeroShotDetector):
         vocabulary: Sequence[str],
         threshold: float = 0.25,
         text_threshold: float = 0.25,
+        doubt: float = 0.6,
         batch_size: int = 8,
         device: str | None = None,
     ) -> None:
-        """``threshold``: of a box's best token; ``text_threshold``: of its label's best token.
-        Raises UserError for a model of another kind."""
+        """``threshold``: of a box's best token; ``text_threshold``: of its label's best token;
+        ``doubt``: see ``checked_doubt``. Raises UserError for a model of another kind."""
         settings = {"threshold": threshold, "text_threshold": text_threshold}
-        super().__init__(path, vocabulary, KINDS, batch_size, device, **settings)
+        super().__init__(path, vocabulary, KINDS, doubt, batch_size, device, **settings)
         self.threshold = threshold
         self.text_threshold = text_threshold
         self.prompts = self._prompts()
@@ -96,20 +97,26 @@ class GroundingDinoDetector(ZeroShotDetector):
         boxes = self.processor.post_process_grounded_object_detection(
             output,
             inputs["input_ids"],
-            threshold=self.threshold,
+            threshold=self.doubt * self.threshold,
             text_threshold=self.text_threshold,
             target_sizes=[(p.image.height, p.image.width) for p in pictures],
         )
         results = []
         for picture, kept, logits in zip(pictures, boxes, output.logits, strict=True):
             probabilities = logits.sigmoid()
-            sure = probabilities[probabilities.max(-1).values > self.threshold]
-            by_label, which = label_probabilities(sure, prompt).max(-1)
+            seen = probabilities[probabilities.max(-1).values > self.doubt * self.threshold]
+            by_label, which = label_probabilities(seen, prompt).max(-1)
             rows = zip(kept["boxes"], kept["scores"], by_label, which, strict=True)
             regions = [
-                region(prompt.labels[int(label)], box.tolist(), float(score), picture.image)
+                region(
+                    prompt.labels[int(label)],
+                    box.tolist(),
+                    float(score),
+                    picture.image,
+                    sure=bool(score > self.threshold and probability > self.text_threshold),
+                )
                 for box, score, probability, label in rows
-                if probability > self.text_threshold
+                if probability > self.doubt * self.text_threshold
             ]
             results.append([one for one in regions if one is not None])
         return results

@@ -28,12 +28,14 @@ class Owlv2Detector(ZeroShotDetector):
         vocabulary: Sequence[str],
         threshold: float = 0.25,
         prompt: str = "a photo of a {label}",
+        doubt: float = 0.6,
         batch_size: int = 8,
         device: str | None = None,
     ) -> None:
-        """``prompt``: around each label. Raises UserError for a model of another kind."""
+        """``prompt``: around each label; ``doubt``: see ``checked_doubt``. Raises UserError for a
+        model of another kind."""
         settings = {"threshold": threshold, "prompt": prompt}
-        super().__init__(path, vocabulary, ("owlv2",), batch_size, device, **settings)
+        super().__init__(path, vocabulary, ("owlv2",), doubt, batch_size, device, **settings)
         self.threshold = threshold
         self.queries = self._queries([prompt.format(label=label) for label in self.vocabulary])
 
@@ -63,7 +65,7 @@ class Owlv2Detector(ZeroShotDetector):
             chosen = [pictures[index] for index in indices]
             results = self.processor.post_process_grounded_object_detection(
                 self._output(pixels.to(self.device)),
-                threshold=self.threshold,
+                threshold=self.doubt * self.threshold,
                 target_sizes=[(p.image.height, p.image.width) for p in chosen],
                 text_labels=[list(self.vocabulary)] * len(chosen),
             )
@@ -83,7 +85,10 @@ class Owlv2Detector(ZeroShotDetector):
     def _regions(self, picture: Picture, result: dict[str, Any]) -> tuple[Region, ...]:
         rows = zip(result["text_labels"], result["boxes"], result["scores"], strict=True)
         found = [
-            region(label, box.tolist(), float(score), picture.image) for label, box, score in rows
+            region(
+                label, box.tolist(), float(score), picture.image, sure=bool(score > self.threshold)
+            )
+            for label, box, score in rows
         ]
         kept = [one for one in found if one is not None]
         return tuple(sorted(kept, key=lambda region: -region.score))

@@ -8,7 +8,7 @@ more that is wrong.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 import torch
@@ -25,7 +25,7 @@ from groundrl.records import Grounding, Provenance, RolloutGroup, Sample
 from groundrl.rewards.base import read_attempt
 from groundrl.rollout.base import Engine, Sampling
 from groundrl.rollout.sampler import Sampler
-from groundrl.synthesis.detectors.base import checked_vocabulary, region
+from groundrl.synthesis.detectors.base import checked_doubt, checked_vocabulary, region
 from groundrl.synthesis.records import Picture, Region
 
 SAME_OBJECT = 0.5
@@ -36,7 +36,8 @@ class VlmDetector:
     """Asks for all objects several times; an object's score is the share of answers with it.
 
     Its box is the median of its boxes, corner by corner. Of two objects in one place, whatever they
-    are called, the one with more votes stays.
+    are called, the one with more votes is sure; the other, and what fewer answers call the first,
+    is in doubt.
     """
 
     def __init__(
@@ -49,12 +50,13 @@ class VlmDetector:
         grammar: str = "obj_bbox",
         answers: int = 8,
         threshold: float = 0.5,
+        doubt: float = 0.2,
         batch_size: int = 16,
         seed: int = 0,
     ) -> None:
         """``question``: may hold ``{vocabulary}`` and ``{syntax}``, the grammar's way to write a
-        box. ``vocabulary``: labels that are kept; empty keeps all. ``threshold``: least score.
-        Raises UserError."""
+        box. ``vocabulary``: labels that are kept; empty keeps all. ``threshold``: least score of a
+        sure region. ``doubt``: see ``checked_doubt``. Raises UserError."""
         if answers < 1 or not 0 <= threshold <= 1:
             raise UserError(
                 f"detector.answers={answers} and detector.threshold={threshold}: at least one "
@@ -69,6 +71,7 @@ class VlmDetector:
         policy.encode.template = PromptTemplate()
         self.grammar = get_grammar(grammar)
         self.threshold = threshold
+        self.doubt = checked_doubt(doubt)
         said = {"{vocabulary}": ", ".join(self.vocabulary), "{syntax}": self.grammar.syntax}
         for name, text in said.items():
             question = question.replace(name, text)
@@ -84,13 +87,14 @@ class VlmDetector:
             vocabulary=self.vocabulary,
             answers=answers,
             threshold=threshold,
+            doubt=doubt,
             sampling=sampling,
             seed=seed,
         )
         """Of the weights, the question and the way answers are drawn and counted."""
 
     def __call__(self, pictures: Sequence[Picture]) -> list[tuple[Region, ...]]:
-        """The regions of each picture, surest first."""
+        """The regions of each picture, those with most votes first."""
         found = []
         for start in range(0, len(pictures), self.batch_size):
             chosen = pictures[start : start + self.batch_size]
@@ -114,16 +118,29 @@ class VlmDetector:
             self._kept(read_attempt(group, one, self.grammar, self.policy.frame).parsed.groundings)
             for one in group.completions
         ]
-        regions: list[Region] = []
+        return self._voted(picture, answers)
+
+    def _voted(
+        self, picture: Picture, answers: Sequence[Sequence[tuple[str, Box]]]
+    ) -> tuple[Region, ...]:
+        sure: list[Region] = []
+        doubts: list[tuple[Region, Seen]] = []
         for seen in sorted(objects(answers), key=lambda seen: -len(seen.boxes)):
-            score = len(seen.boxes) / len(answers)
             corners = [median(side) for side in zip(*(b.corners for b in seen.boxes), strict=True)]
-            one = region(seen.label, corners, score, picture.image)
-            # Boxes of one object may lie too far apart to be counted together.
-            apart = one and all(iou(one.box, sure.box) < SAME_OBJECT for sure in regions)
-            if one and apart and score >= self.threshold:
-                regions.append(one)
-        return tuple(regions)
+            for label, votes in Counter(seen.labels).most_common():
+                first = label == seen.label
+                score = (len(seen.boxes) if first else votes) / len(answers)
+                one = region(label, corners, score, picture.image)
+                if one is None or score < self.doubt * self.threshold:
+                    continue
+                # Boxes of one object may lie too far apart to be counted together.
+                apart = all(iou(one.box, other.box) < SAME_OBJECT for other in sure)
+                if first and apart and score >= self.threshold:
+                    sure.append(one)
+                else:
+                    doubts.append((replace(one, sure=False), seen))
+        kept = (one for one, seen in doubts if _speaks_for(one, seen, sure, answers))
+        return (*sure, *kept)
 
     def _kept(self, said: Sequence[Grounding]) -> list[tuple[str, Box]]:
         """Labels of the vocabulary: "red cup" is a cup where cups are looked for."""
@@ -138,6 +155,19 @@ class VlmDetector:
         return found
 
 
+def _speaks_for(
+    doubt: Region,
+    seen: "Seen",
+    sure: Sequence[Region],
+    answers: Sequence[Sequence[tuple[str, Box]]],
+) -> bool:
+    """Whether it may be there: it is another name for what stands there, or one more object than
+    the sure ones of its label. Boxes scatter: somebody has to name so many of them at once."""
+    known = sum(region.label == doubt.label for region in sure)
+    named = (sum(label == doubt.label for label, _ in answers[i]) for i in seen.answers)
+    return doubt.label != seen.label or known == 0 or max(named) > known
+
+
 @dataclass(slots=True)
 class Seen:
     """What answers say of one object."""
@@ -145,6 +175,8 @@ class Seen:
     labels: list[str] = field(default_factory=list)
     boxes: list[Box] = field(default_factory=list)
     """At most one of each answer."""
+    answers: list[int] = field(default_factory=list)
+    """Indices of those."""
 
     @property
     def label(self) -> str:
@@ -159,7 +191,7 @@ def objects(answers: Sequence[Sequence[tuple[str, Box]]]) -> list[Seen]:
     what one answer says twice are two objects.
     """
     found: list[Seen] = []
-    for answer in answers:
+    for index, answer in enumerate(answers):
         free = list(found)
         for label, box in answer:
             best = max(free, key=lambda seen: iou(box, seen.boxes[0]), default=None)
@@ -170,4 +202,5 @@ def objects(answers: Sequence[Sequence[tuple[str, Box]]]) -> list[Seen]:
                 free.remove(best)
             best.labels.append(label)
             best.boxes.append(box)
+            best.answers.append(index)
     return found

@@ -11,7 +11,7 @@ from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 from groundrl.errors import UserError
 from groundrl.identity import named
 from groundrl.policy.fingerprint import fingerprint
-from groundrl.synthesis.detectors.base import checked_vocabulary
+from groundrl.synthesis.detectors.base import checked_doubt, checked_vocabulary
 from groundrl.synthesis.records import Picture
 
 
@@ -23,6 +23,7 @@ class ZeroShotDetector:
         path: str,
         vocabulary: Sequence[str],
         kinds: tuple[str, ...],
+        doubt: float,
         batch_size: int,
         device: str | None,
         **settings: object,
@@ -30,6 +31,7 @@ class ZeroShotDetector:
         """``path``: a hub id or a folder with a model of one of ``kinds``. ``device``: None takes a
         GPU where there is one. ``settings``: what else answers depend on. Raises UserError."""
         self.vocabulary = checked_vocabulary(vocabulary)
+        self.doubt = checked_doubt(doubt)
         self.batch_size = batch_size
         """Pictures of equal size in one pass."""
         self.model, self.processor = load(path, kinds)
@@ -42,6 +44,7 @@ class ZeroShotDetector:
             config=self.model.config.to_json_string(),
             processor=self.processor.image_processor.to_json_string(),
             vocabulary=self.vocabulary,
+            doubt=doubt,
             **settings,
         )
         """Of weights, sizes, thresholds, vocabulary and prompt."""

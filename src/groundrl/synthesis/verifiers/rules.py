@@ -6,7 +6,7 @@ from typing import Final
 
 from PIL import Image
 
-from groundrl.boxes import intersection
+from groundrl.boxes import intersection, iou
 from groundrl.data.words import be, plural
 from groundrl.identity import named
 from groundrl.scenes.relations import CONVERSE
@@ -28,6 +28,8 @@ CERTAIN: Final = 0.75
 """Share of a region's box inside a crop from which the crop shows it beyond doubt."""
 POSSIBLE: Final = 0.1
 """Share from which it may show it."""
+SAME_PLACE: Final = 0.1
+"""IoU from which a doubt may be about the object of a crop, whose boxes scatter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,7 @@ class RuleVerifier:
 
     A colour is right when label or pixels bear it out. Only what could have been seen is denied: a
     class that a detector looks for or found in this picture, under any of its names (synonyms.py).
-    What is said of other things is kept.
+    What is said of other things is kept, and so is what a doubt of the detector bears out.
     """
 
     vocabulary: Sequence[str] = ()
@@ -46,7 +48,7 @@ class RuleVerifier:
     @property
     def name(self) -> str:
         """The number counts changes of the rules."""
-        return named("rules", version=3, vocabulary=list(self.vocabulary) or None)
+        return named("rules", version=4, vocabulary=list(self.vocabulary) or None)
 
     def with_labels(self, looked_for: Sequence[str]) -> "RuleVerifier":
         """One that also knows what a detector looks for."""
@@ -65,6 +67,10 @@ class RuleVerifier:
         if own is not None:
             known.add(own)
         reading = read(text, words_for(known))
+        if own is not None and not any(may_mean(one.noun, own) for one in reading.mentions):
+            verdict = _another_name(reading, evidence)
+            if verdict is not None:
+                return verdict
         for mention in reading.mentions:
             verdict = _mention(mention, reading, evidence, known)
             if verdict is not None:
@@ -87,12 +93,19 @@ class _Evidence:
     """That were loaded already, by digest."""
     _colors: dict[Region, tuple[str, ...]] = field(default_factory=dict)
 
-    def regions(self, word: str, share: float) -> list[Region]:
-        """That the word may mean, with at least ``share`` of their box in view."""
+    def certain(self, word: str) -> list[Region]:
+        """Sure regions that the word may mean, and that are in view beyond doubt."""
+        return self._in_view(word, CERTAIN, self.view.regions)
+
+    def possible(self, word: str) -> list[Region]:
+        """Regions and doubts that the word may mean, and that may be in view."""
+        return self._in_view(word, POSSIBLE, (*self.view.regions, *self.view.doubts))
+
+    def _in_view(self, word: str, share: float, regions: Sequence[Region]) -> list[Region]:
         crop = self.view.crop
         return [
             region
-            for region in self.view.regions
+            for region in regions
             if may_mean(word, split_label(region.label)[1])
             and (
                 crop is None
@@ -102,7 +115,7 @@ class _Evidence:
 
     def of(self, mention: Mention) -> list[Region]:
         """That a mention may mean; those of its colour where there are some."""
-        regions = self.regions(mention.noun, POSSIBLE)
+        regions = self.possible(mention.noun)
         if mention.color is None:
             return regions
         return [r for r in regions if mention.color in self.colors(r)] or regions
@@ -119,17 +132,31 @@ class _Evidence:
         return self._colors[region]
 
 
+def _another_name(reading: Reading, evidence: _Evidence) -> Verdict | None:
+    """A crop's caption that calls its region what a doubt in the same place is called: one of the
+    two is wrong."""
+    assert evidence.view.crop is not None
+    region = evidence.view.crop.region
+    for mention in reading.mentions:
+        for doubt in evidence.possible(mention.noun):
+            if not doubt.sure and iou(doubt.box, region.box) >= SAME_PLACE:
+                span = reading.text[mention.start : mention.end]
+                flaw = Flaw(kind=ErrorKind.OBJECT, span=span)
+                return _rejected(f"it may be a {region.label}", flaw)
+    return None
+
+
 def _mention(
     mention: Mention, reading: Reading, evidence: _Evidence, known: set[str]
 ) -> Verdict | None:
     """What is wrong with a noun, its number or its colour; ``known``: classes that can be seen."""
     word, words = mention.noun, reading.text[mention.start : mention.end]
-    possible = evidence.regions(word, POSSIBLE)
+    possible = evidence.possible(word)
     # Of "men" among people nobody can tell how many there are, and of "tables" neither.
     same = any(is_same(word, noun) for noun in known)
     among = any(is_among(word, noun) for noun in known)
     if mention.number == 0:
-        certain = evidence.regions(word, CERTAIN)
+        certain = evidence.certain(word)
         flaw = Flaw(kind=ErrorKind.COUNT, span=words)
         text = reading.without_sentence(mention.sentence)
         denied = certain and (same or not among)
@@ -138,7 +165,7 @@ def _mention(
         flaw = Flaw(kind=ErrorKind.OBJECT, span=words)
         text = reading.without_sentence(mention.sentence)
         return _repair(flaw, f"no {word} was found here", text)
-    if possible and mention.color is not None and not mention.plural:
+    if any(region.sure for region in possible) and mention.color and not mention.plural:
         verdict = _color(mention, reading, evidence, possible)
         if verdict is not None:
             return verdict
@@ -156,7 +183,7 @@ def _color(
 ) -> Verdict | None:
     if any(mention.color in evidence.colors(region) for region in possible):
         return None
-    right = evidence.colors(possible[0])[0]
+    right = evidence.colors(possible[0])[0]  # sure ones come first
     flaw = Flaw(kind=ErrorKind.ATTRIBUTE, span=reading.text[mention.start : mention.end])
     reason = f"the {mention.noun} looks {right}"
     if len(possible) > 1:
@@ -168,8 +195,7 @@ def _color(
 def _number(mention: Mention, reading: Reading, evidence: _Evidence) -> Verdict | None:
     assert mention.number is not None
     assert mention.number_span is not None
-    low = len(evidence.regions(mention.noun, CERTAIN))
-    high = len(evidence.regions(mention.noun, POSSIBLE))
+    low, high = len(evidence.certain(mention.noun)), len(evidence.possible(mention.noun))
     if low <= mention.number <= high:
         return None
     flaw = Flaw(kind=ErrorKind.COUNT, span=reading.text[mention.start : mention.end])
@@ -186,14 +212,15 @@ def _number(mention: Mention, reading: Reading, evidence: _Evidence) -> Verdict 
 
 
 def _relation(said: Said, reading: Reading, evidence: _Evidence) -> Verdict | None:
-    """Wrong when no two regions that may be meant bear it out, and at least two speak against."""
-    image = evidence.view.picture.image
+    """Wrong when no two regions that may be meant bear it out, and two sure ones speak against."""
+    view = evidence.view
+    image, things = view.picture.image, [region.box for region in view.regions]
     pairs = [(a, b) for a in evidence.of(said.subject) for b in evidence.of(said.object) if a != b]
-    things = [region.box for region in evidence.view.regions]
     told = [
         borne_out(said.relation, a.box, b.box, things, image.width, image.height) for a, b in pairs
     ]
-    if not told or any(answer is not False for answer in told):
+    sure = any(a.sure and b.sure for a, b in pairs)
+    if not sure or any(answer is not False for answer in told):
         return None
     flaw = Flaw(kind=ErrorKind.RELATION, span=reading.text[said.subject.start : said.object.end])
     turned = CONVERSE.get(said.relation)
