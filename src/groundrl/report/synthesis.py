@@ -3,6 +3,8 @@
 import html
 import textwrap
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
 from groundrl.evaluation.verification import PLANTABLE
@@ -196,11 +198,14 @@ def _gallery(figures: Figures, showcase: Showcase) -> str:
     measured = _count(figures, "planted") > 0
     picked = showcase.picked()
     cards, size = [], 0
-    for shown in picked:
-        cards.append(picture_card(shown, measured))
-        size += len(cards[-1])
-        if size > MOST_BYTES:
-            break
+    # Pictures are decoded and encoded outside of Python's lock.
+    with ThreadPoolExecutor() as pool:
+        for card in pool.map(partial(picture_card, measured=measured), picked):
+            cards.append(card)
+            size += len(card)
+            if size > MOST_BYTES:
+                break
+        pool.shutdown(cancel_futures=True)
     picked = picked[: len(cards)]
     captions = [caption for shown in picked for caption in shown.captions]
     endings = {caption.ending for caption in captions}
