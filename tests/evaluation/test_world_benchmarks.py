@@ -55,6 +55,12 @@ def test_questions_are_a_function_of_the_seed(kind: Any) -> None:
     assert kind(size=6, seed=1).questions().samples != first
 
 
+@pytest.mark.parametrize("kind", ALL)
+def test_only_multiple_choice_shows_options_as_in_what_is_published(kind: Any) -> None:
+    samples = kind(size=6).questions().samples
+    assert {bool(sample.options) for sample in samples} == {kind is WorldVQA}
+
+
 def test_half_of_the_statements_of_each_relation_are_true() -> None:
     samples = WorldVSR(size=48).questions().samples
     counts = Counter((sample.kind, sample.answers[0]) for sample in samples)
