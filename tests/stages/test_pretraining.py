@@ -126,9 +126,16 @@ def test_pointing_and_words_have_a_mean_each(
     with torch.no_grad():
         losses = module.language_losses(lessons, policy.features([x.prompt for x in lessons]))
         for lesson in lessons:
-            for k, branch in enumerate(module.branches(lesson)):
+            for sample in (*lesson.pointing, *lesson.words):
+                points = sample in lesson.pointing
+                tag, text = (
+                    ("think", module.pointing(sample, lesson.prompt))
+                    if points
+                    else ("answer", sample.answers[0])
+                )
+                branch = module.branch(sample, f"<{tag}>{text}</{tag}>")
                 alone = policy.logprobs([lesson.prompt], [[branch]])
-                surprise[k < len(lesson.pointing)] += (-alone.logprobs[alone.mask]).tolist()
+                surprise[points] += (-alone.logprobs[alone.mask]).tolist()
     expected = [sum(surprise[pointing]) / len(surprise[pointing]) for pointing in (True, False)]
     assert [loss.item() for loss in losses] == pytest.approx(expected, rel=1e-4)
 

@@ -5,7 +5,8 @@
 2. Language (the other steps): naming, locating and relating, from one object per scene upwards;
    starting with many objects stays on a plateau. The dense lesson goes on with a smaller weight.
 
-All questions about one scene share one row: ``[image | question answer | question answer | ...]``.
+Questions about one scene share rows: ``[image | question answer | question answer | ...]``, one of
+answers that point and one of answers in words, which are much shorter.
 """
 
 import math
@@ -16,6 +17,7 @@ from jaxtyping import Float
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from groundrl.grammar.base import Grammar
 from groundrl.policy.family import is_tower
@@ -117,7 +119,9 @@ class PretrainModule(Stage):
         metrics = {f"pretrain/{name}": value for name, value in dense.items()} | {"lr": lr}
         loss = dense["loss"]
         if self.global_step >= self.tower_steps:
-            pointing, words = self.language_losses(lessons, features)
+            # The fused kernel multiplies each short answer's matrices by themselves.
+            with sdpa_kernel(SDPBackend.MATH):
+                pointing, words = self.language_losses(lessons, features)
             metrics |= {"pretrain/pointing_loss": pointing, "pretrain/words_loss": words}
             loss = pointing + words + self.dense_weight * loss
         self.optimize(loss, lr)
@@ -159,42 +163,47 @@ class PretrainModule(Stage):
     ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """Mean cross-entropy of what points and of what says words.
 
-        Two means: in a common one the words, a tenth of the tokens, would hardly count. Rows of
-        similar length share a pass.
+        Two means: in a common one the words, a tenth of the tokens, would hardly count. Reasoning
+        and answer are taught apart, each in its tags: joining them is left to the SFT warm-up,
+        which could not teach a frozen vocabulary tokens that it has never used.
         """
-        branches = [self.branches(lesson) for lesson in lessons]
+        pointing = [
+            [
+                self.branch(sample, f"<think>{self.pointing(sample, lesson.prompt)}</think>")
+                for sample in lesson.pointing
+            ]
+            for lesson in lessons
+        ]
+        words = [
+            [
+                self.branch(sample, f"<answer>{', '.join(sample.answers)}</answer>")
+                for sample in lesson.words
+            ]
+            for lesson in lessons
+        ]
+        return self.mean_loss(lessons, features, pointing), self.mean_loss(lessons, features, words)
+
+    def mean_loss(
+        self,
+        lessons: list[Lesson],
+        features: list[VisionFeatures],
+        branches: list[list[Branch]],
+    ) -> Float[Tensor, ""]:
+        """Mean cross-entropy of the answers' tokens; rows of similar length share a pass."""
         rows = [
             row_length(lesson.prompt.prefix, group)
             for lesson, group in zip(lessons, branches, strict=True)
         ]
-        totals, counts = torch.zeros(2), torch.zeros(2)
+        total, count = torch.zeros(()), 0
         for chosen in packs(rows, TOKENS_PER_FORWARD):
             scored = self.policy.logprobs(
                 [lessons[i].prompt for i in chosen],
                 [branches[i] for i in chosen],
                 [features[i] for i in chosen],
             )
-            sort = torch.tensor(
-                [k >= len(lessons[i].pointing) for i in chosen for k in range(len(branches[i]))],
-                dtype=torch.long,
-            )
-            totals = totals.index_add(0, sort, -scored.logprobs.sum(-1).cpu())
-            counts = counts.index_add(0, sort, scored.mask.sum(-1).cpu().float())
-        pointing, words = totals / counts
-        return pointing, words
-
-    def branches(self, lesson: Lesson) -> list[Branch]:
-        """Questions and answers about one scene, of which only the answers are scored.
-
-        Reasoning and answer are taught apart, each in its tags: joining them is left to the SFT
-        warm-up, which could not teach a frozen vocabulary tokens that it has never used.
-        """
-        texts = [
-            (sample, f"<think>{self.pointing(sample, lesson.prompt)}</think>")
-            for sample in lesson.pointing
-        ]
-        texts += [(s, f"<answer>{', '.join(s.answers)}</answer>") for s in lesson.words]
-        return [self.branch(sample, text) for sample, text in texts]
+            total = total - scored.logprobs.sum().cpu()
+            count += int(scored.mask.sum())
+        return total / count
 
     def pointing(self, sample: Sample, prompt: Prompt) -> str:
         """The sample's rationale, with boxes as the policy writes them."""
