@@ -1,6 +1,8 @@
-"""What many tests need: a tiny policy of the real classes, and scenes to ask it about."""
+"""What many tests need: a tiny policy of the real classes, scenes to ask it about, a full disk."""
 
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,3 +49,15 @@ def make_policy(tokenizer: PreTrainedTokenizerFast) -> Callable[..., Policy]:
         )
 
     return make
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Two megabytes; mounting takes root."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not permitted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)

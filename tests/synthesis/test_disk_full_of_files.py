@@ -4,7 +4,6 @@ import gc
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,6 @@ from test_run import content, synthesis
 from groundrl.errors import UserError, is_disk_full
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def little_disk(tmp_path: Path) -> Iterator[Path]:
-    """Two megabytes; mounting takes root."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting is not permitted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def leave(disk: Path, kilobytes: int) -> Path:
@@ -37,13 +24,13 @@ def leave(disk: Path, kilobytes: int) -> Path:
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97])
 def test_a_run_that_finds_the_disk_full_goes_on_to_the_same_files(
-    tmp_path: Path, little_disk: Path, share: float
+    tmp_path: Path, small_disk: Path, share: float
 ) -> None:
     whole = tmp_path / "whole"
     synthesis(whole).run()
     needed = sum(path.stat().st_size for path in whole.rglob("*") if path.is_file()) // 1024
-    taken = leave(little_disk, int(share * needed))
-    run = little_disk / "run"
+    taken = leave(small_disk, int(share * needed))
+    run = small_disk / "run"
     with pytest.raises((OSError, UserError)) as told:
         synthesis(run).run()
     error = told.value
@@ -56,10 +43,10 @@ def test_a_run_that_finds_the_disk_full_goes_on_to_the_same_files(
     assert content(run) == content(whole)
 
 
-def test_the_user_is_told_in_one_message(tmp_path: Path, little_disk: Path) -> None:
-    taken = leave(little_disk, 200)
+def test_the_user_is_told_in_one_message(tmp_path: Path, small_disk: Path) -> None:
+    taken = leave(small_disk, 200)
     command = [sys.executable, "synthesize.py", "detector=oracle", "scenes.size=40"]
-    places = [f"output_dir={little_disk}/run", f"cache_dir={tmp_path}/cache"]
+    places = [f"output_dir={small_disk}/run", f"cache_dir={tmp_path}/cache"]
     full = subprocess.run(
         [*command, *places], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -163,7 +163,8 @@ class VisionTower:
         shown = {identity(image): image for prompt in prompts for image in prompt.images}
         features = dict(zip(shown, self._features(list(shown.values())), strict=True))
         found = [joined([features[identity(image)] for image in p.images]) for p in prompts]
-        found[-1].tokens[-1, -1].item()  # a GPU would still be computing
+        if found:
+            found[-1].tokens[-1, -1].item()  # a GPU would still be computing
         self.seconds += time.perf_counter() - start
         return found
 

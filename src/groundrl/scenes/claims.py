@@ -80,8 +80,8 @@ def one_word(
     name: str,
     question: str,
     answer: str,
+    kind: str,
     things: Sequence[SceneObject] = (),
-    kind: str = "question",
 ) -> Sample:
     """A question without options about a scene, and what it points at."""
     return Sample(

@@ -107,8 +107,8 @@ class WorldMME(TaskPairs, World):
                 return None
             name = f"{task}/{index}"
             return (
-                one_word(scene, f"{name}/0", pair.yes, "yes", pair.things, task),
-                one_word(scene, f"{name}/1", pair.no, "no", kind=task),
+                one_word(scene, f"{name}/0", pair.yes, "yes", task, pair.things),
+                one_word(scene, f"{name}/1", pair.no, "no", task),
             )
 
         return Questions(samples=tuple(one for pair in self.found(draw) for one in pair))
@@ -135,7 +135,7 @@ def claimed(index: int, scene: Scene, one: Claim) -> Sample:
     """The question whether a statement is true."""
     things = (one.subject, one.object)
     text, answer = statement(one.text), WORDS[one.true]
-    return one_word(scene, str(index), text, answer, things, str(one.relation))
+    return one_word(scene, str(index), text, answer, str(one.relation), things)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,4 +61,4 @@ class WorldPOPE(Presence, World):
     def _sample(self, scene: Scene, name: str, noun: str, answer: str) -> Sample:
         things = [thing for thing in scene.objects if thing.category == noun]
         question = f"Is there {with_article(noun)}?"
-        return one_word(scene, name, question, answer, things, "presence")
+        return one_word(scene, name, question, answer, "presence", things)
