@@ -1,7 +1,4 @@
-"""What fixed seeds give: questions of every kind, benchmark questions, synthesised samples, steps.
-
-``python tests/golden/records.py`` writes the files anew; their diff shows what a change did.
-"""
+"""What fixed seeds give: questions of every kind, benchmark questions, synthesised samples."""
 
 import json
 import subprocess
@@ -9,12 +6,9 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from groundrl.boxes import Frame
 from groundrl.data.box_questions import KINDS as BOX_KINDS
 from groundrl.data.box_questions import ask_all
 from groundrl.data.detection import AnnotatedImage, DetectionSet
@@ -128,35 +122,9 @@ def synthesis_lines() -> list[str]:
         return rows
 
 
-def step_values() -> dict[str, Any]:
-    """Losses, rewards and held-out figures of a short run of both stages."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        # Untrained, answers earn nothing else that differs within a group.
-        options = ["+reward/term@reward.terms.repetition=repetition"]
-        options += ["stage.grpo.steps=4", "stage.grpo.module.sampler.group_size=4"]
-        run("train.py", "debug=tiny", "seed=1", *options, folder=folder)
-        values: dict[str, Any] = {"metrics": json.loads((folder / "metrics.json").read_text())}
-        values["metrics"].pop("time")
-        for stage in ("sft", "grpo"):
-            events = EventAccumulator(str(folder / "tensorboard" / stage))
-            events.Reload()
-            values[stage] = {
-                tag: [event.value for event in events.Scalars(tag)]
-                for tag in events.Tags()["scalars"]
-                if not tag.startswith(("time/", "tokens/"))
-            }
-        return values
-
-
 LINES: dict[str, Callable[[], list[str]]] = {
     "world": world_lines,
     "benchmarks": benchmark_lines,
     "detection": detection_lines,
     "synthesis": synthesis_lines,
 }
-
-if __name__ == "__main__":
-    for name, make in LINES.items():
-        (FOLDER / f"{name}.txt").write_text("\n".join(make()) + "\n")
-    (FOLDER / "steps.json").write_text(json.dumps(step_values(), indent=1, sort_keys=True) + "\n")
