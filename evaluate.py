@@ -6,9 +6,10 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from groundrl.config import explain_overrides, register_resolvers
-from groundrl.config.script import give_up, prepared, telling_the_user
 from groundrl.errors import UserError
+from groundrl.launch.overrides import explain_overrides
+from groundrl.launch.resolvers import register_resolvers
+from groundrl.launch.script import exit_with, prepare_run_dir, report_user_errors
 
 ROOT = Path(__file__).parent
 
@@ -16,14 +17,14 @@ ROOT = Path(__file__).parent
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
 def main(cfg: DictConfig) -> None:
     """Check the whole config, then build, then ask and judge."""
-    with telling_the_user(cfg):
+    with report_user_errors(cfg):
         run(cfg)
 
 
 def run(cfg: DictConfig) -> None:
     """Nothing heavy is imported before the config is known to be right."""
-    run_dir = prepared(cfg, begun="predictions.jsonl")
-    from groundrl.config.evaluation import build_evaluation, take_run
+    run_dir = prepare_run_dir(cfg, begun="predictions.jsonl")
+    from groundrl.launch.evaluation import build_evaluation, take_run
 
     take_run(cfg)
     build_evaluation(cfg, run_dir).run()
@@ -34,5 +35,5 @@ if __name__ == "__main__":
         register_resolvers(ROOT)
         explain_overrides(sys.argv[1:], ROOT / "conf", "evaluate")
     except UserError as error:
-        give_up(2, str(error))
+        exit_with(2, str(error))
     main()

@@ -1,4 +1,4 @@
-"""Make verified, grounded training data of pictures: ``python synthesize.py images=<folder>``."""
+"""Make verified, grounded training data of images: ``python synthesize.py images=<folder>``."""
 
 import sys
 from pathlib import Path
@@ -6,9 +6,10 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from groundrl.config import explain_overrides, register_resolvers
-from groundrl.config.script import continuation, give_up, prepared, telling_the_user
 from groundrl.errors import UserError
+from groundrl.launch.overrides import explain_overrides
+from groundrl.launch.resolvers import register_resolvers
+from groundrl.launch.script import exit_with, prepare_run_dir, report_user_errors, resume_command
 
 ROOT = Path(__file__).parent
 
@@ -16,14 +17,14 @@ ROOT = Path(__file__).parent
 @hydra.main(version_base="1.3", config_path="conf", config_name="synthesize")
 def main(cfg: DictConfig) -> None:
     """Check the whole config, then build, then look and write."""
-    with telling_the_user(cfg):
+    with report_user_errors(cfg):
         run(cfg)
 
 
 def run(cfg: DictConfig) -> None:
     """Nothing heavy is imported before the config is known to be right."""
-    run_dir = prepared(cfg, begun="pictures.jsonl")
-    from groundrl.config.synthesis import build_synthesis
+    run_dir = prepare_run_dir(cfg, begun="images.jsonl")
+    from groundrl.launch.synthesis import build_synthesis
 
     synthesis = build_synthesis(cfg, run_dir)
     unfinished, spent = synthesis.run(), synthesis.spent
@@ -34,11 +35,11 @@ def run(cfg: DictConfig) -> None:
             for key in keys
             if OmegaConf.select(cfg, key) == spent.budget
         }
-        told = f"{unfinished} pictures are unfinished: the budget is spent, {spent.spent}."
-        give_up(1, f"{told}\nTo go on, type\n  {continuation(cfg, more)}")
+        told = f"{unfinished} images are unfinished: the budget is spent, {spent.spent}."
+        exit_with(1, f"{told}\nTo go on, type\n  {resume_command(cfg, more)}")
     if unfinished:
-        told = f"{unfinished} pictures are unfinished: somebody could not be reached."
-        give_up(1, f"{told}\nTo go on, type\n  {continuation(cfg)}")
+        told = f"{unfinished} images are unfinished: somebody could not be reached."
+        exit_with(1, f"{told}\nTo go on, type\n  {resume_command(cfg)}")
 
 
 if __name__ == "__main__":
@@ -46,5 +47,5 @@ if __name__ == "__main__":
         register_resolvers(ROOT)
         explain_overrides(sys.argv[1:], ROOT / "conf", "synthesize")
     except UserError as error:
-        give_up(2, str(error))
+        exit_with(2, str(error))
     main()

@@ -19,6 +19,7 @@ from trl_step import trl
 from work import Work
 
 from groundrl.advantages import Advantage
+from groundrl.answers.attempt import Attempt
 from groundrl.data.datasets import SampleList
 from groundrl.data.module import GroundingDataModule
 from groundrl.grammar import get_grammar
@@ -27,8 +28,8 @@ from groundrl.policy.policy import Policy, TokenLogprobs
 from groundrl.policy.prompt import Prompt
 from groundrl.records import Sample
 from groundrl.report.run_report import read_curves
-from groundrl.rewards.base import Attempt, RewardSum
-from groundrl.rollout.base import Drawn, Features, Sampling
+from groundrl.rewards.base import RewardSum
+from groundrl.rollout.base import Features, SampledTokens, Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.randomness import Draws
 from groundrl.rollout.sampler import Sampler
@@ -92,7 +93,7 @@ class GenerateEngine:
     """``model.generate`` on one row per completion."""
 
     max_model_len: int | None = None
-    ahead: int = 0
+    prefetch: int = 0
 
     def generate(
         self,
@@ -101,7 +102,7 @@ class GenerateEngine:
         features: Features,
         draws: Draws,
         sampling: Sampling,
-    ) -> Generator[tuple[int, list[Drawn]]]:
+    ) -> Generator[tuple[int, list[SampledTokens]]]:
         chat = partial(
             policy.processor.apply_chat_template, tokenize=False, add_generation_prompt=True
         )
@@ -122,7 +123,7 @@ class GenerateEngine:
         )
         nothing = (0.0,) * new
         drawn = [
-            Drawn(tokens=tuple(tokens[length:].tolist()), logprobs=nothing, truncated=True)
+            SampledTokens(tokens=tuple(tokens[length:].tolist()), logprobs=nothing, truncated=True)
             for tokens in sequences
         ]
         for i in range(len(prompts)):
@@ -145,7 +146,7 @@ class Encoding:
 
 def ours(work: Work, folder: Path, sharing: bool) -> Figures:
     """Seconds from the end of a step to the end of the next one, and of its parts; MB of the
-    update above those of the loaded model. Reading prompts and pictures is part of the rollout."""
+    update above those of the loaded model. Reading prompts and images is part of the rollout."""
     policy = policy_for(work, sharing)
     module = (Watched if sharing else NothingShared)(
         policy=policy,

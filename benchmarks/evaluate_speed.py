@@ -1,7 +1,7 @@
 """Questions answered per second, in three ways: ``python benchmarks/evaluate_speed.py``.
 
 ours: what evaluate.py does. batched: ``model.generate`` on padded batches. loop: ``model.generate``
-on one question after the other. All load and preprocess the pictures, take the likeliest tokens and
+on one question after the other. All load and preprocess the images, take the likeliest tokens and
 end where the answer does, with the same weights. The three take turns; medians over the turns.
 """
 
@@ -21,6 +21,7 @@ from groundrl.boxes import Frame
 from groundrl.data.datasets import SampleList
 from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
 from groundrl.evaluation.heldout import answers_to
+from groundrl.launch.quiet import silence_libraries
 from groundrl.policy.adapter import Adapter
 from groundrl.policy.embedded import embedded_model_dir
 from groundrl.policy.load import load_policy
@@ -31,8 +32,7 @@ from groundrl.report.tables import Table, number, to_text
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Sampler
-from groundrl.scenes.vocabulary import CATEGORIES
-from groundrl.stages.quiet import quiet
+from groundrl.world.vocabulary import CATEGORIES
 
 Answers = list[tuple[int, ...]]
 
@@ -55,18 +55,18 @@ def load(path: str, device: str) -> Models:
     return Models(policy=policy.to(device), stock=stock.to(device).eval())
 
 
-def questions(pictures: int, per_picture: int) -> tuple[Sample, ...]:
-    """Whether things are there, ``per_picture`` of them for each picture, as in POPE."""
+def questions(images: int, per_image: int) -> tuple[Sample, ...]:
+    """Whether things are there, ``per_image`` of them for each image, as in POPE."""
     names = [name for words in CATEGORIES.values() for name in words]
     return tuple(
         replace(sample, id=f"{sample.id}/{i}", question=f"Is there a {names[i % len(names)]}?")
-        for sample in WorldPOPE(size=pictures).questions().samples[::2]
-        for i in range(per_picture)
+        for sample in WorldPOPE(size=images).questions().samples[::2]
+        for i in range(per_image)
     )
 
 
 def ours(models: Models, samples: tuple[Sample, ...], max_tokens: int) -> Answers:
-    """Batches of 128, pictures and their part of the prompt once."""
+    """Batches of 128, images and their part of the prompt once."""
     sampling = Sampling(max_tokens=max_tokens, temperature=0.0)
     sampler = Sampler(NativeEngine(), sampling, group_size=1)
     batches = answers_to(SampleList(samples), models.policy, sampler)
@@ -138,18 +138,18 @@ def main() -> None:
     )
     parser.add_argument("--model", default="embedded", help="folder or hub id")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--pictures", type=int, default=16)
-    parser.add_argument("--per-picture", type=int, default=6, help="questions about each")
+    parser.add_argument("--images", type=int, default=16)
+    parser.add_argument("--per-image", type=int, default=6, help="questions about each")
     parser.add_argument("--max-tokens", type=int, default=64)
     parser.add_argument("--batch", type=int, default=32, help="of the batched one")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, help="JSON file for the same figures")
     options = parser.parse_args()
-    quiet()
+    silence_libraries()
     torch.set_num_threads(options.threads)
     models = load(options.model, options.device)
-    samples = questions(options.pictures, options.per_picture)
+    samples = questions(options.images, options.per_image)
     work = (models, samples, options.max_tokens)
     found = measure(
         {

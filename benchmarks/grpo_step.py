@@ -2,9 +2,9 @@
 
 ours: prompts and images once per group. plain: our loop with ``model.generate`` and one row per
 completion, image and all. trl: TRL's GRPOTrainer (pip install 'groundrl[benchmarks]'). All have the
-same random model, pictures, lengths, LoRA and KL term, and make one update; nothing ends early.
+same random model, images, lengths, LoRA and KL term, and make one update; nothing ends early.
 Each runs in a process of its own; medians of five steps, from the end of one to the end of the
-next. ``rollout`` reads prompts and pictures, too. ``memory``: peak of the update above the
+next. ``rollout`` reads prompts and images, too. ``memory``: peak of the update above the
 loaded model. ``floor``: what must be computed and read, at the peak that this machine reaches.
 The second table: largest differences, those of gradients relative to the largest gradient, between
 ours and transformers' own class with one row per completion (and ours with that class's image
@@ -56,9 +56,9 @@ def child(request: dict) -> None:
     """Print the figures of one run as JSON."""
     from contenders import RUNS
 
-    from groundrl.stages.quiet import quiet
+    from groundrl.launch.quiet import silence_libraries
 
-    quiet()
+    silence_libraries()
     warnings.filterwarnings("ignore")
     run, folder = request.pop("run"), Path(request.pop("folder"))
     torch.set_num_threads(request.pop("threads"))

@@ -1,7 +1,7 @@
 """How the cost of a GRPO step grows: ``python benchmarks/scaling.py``.
 
 One thing grows at a time: completions in a group, tokens of the prompt, of a completion, the number
-of groups, and the picture's share of a prompt that stays as long. Seconds, the fastest of several.
+of groups, and the image's share of a prompt that stays as long. Seconds, the fastest of several.
 ``cost of one more``: what a completion adds to the update when the group grows to this size, over
 what its own tokens cost in a group of one.
 """
@@ -18,12 +18,12 @@ from policies import policy_for
 from random_models import FAMILIES, SIZES
 from work import Work
 
+from groundrl.launch.quiet import silence_libraries
 from groundrl.policy.layout import Branch
 from groundrl.report.tables import Table, number, to_text
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Sampler
-from groundrl.stages.quiet import quiet
 
 GRID: dict[str, tuple[float, ...]] = {
     "group": (1, 2, 4, 8, 16, 32),
@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--only", choices=GRID, help="one of the tables")
     parser.add_argument("--out", type=Path, help="JSON file for the same figures")
     options = parser.parse_args()
-    quiet()
+    silence_libraries()
     torch.set_num_threads(options.threads)
     start = Work(
         family=options.family,

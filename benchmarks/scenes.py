@@ -12,8 +12,8 @@ from pathlib import Path
 # one core means one thread; numpy reads these when it is imported
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
-from groundrl.scenes.graph import Look, SceneSpec, Subject
-from groundrl.scenes.render import build_scene, render
+from groundrl.world.graph import Look, SceneSpec, Subject
+from groundrl.world.render import build_scene, render
 
 
 def measure(subject: Subject, look: Look, count: int, size: int) -> dict[str, float]:
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON file for the same figures")
     args = parser.parse_args()
     figures = {}
-    print(f"{'subject':10} {'look':6} {'pictures/s':>10} {'graphs/s':>10}")
+    print(f"{'subject':10} {'look':6} {'images/s':>10} {'graphs/s':>10}")
     for subject in Subject:
         for look in Look:
             rates = measure(subject, look, args.count, args.size)

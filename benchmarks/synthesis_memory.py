@@ -1,12 +1,12 @@
 """Memory and own time of long syntheses: ``python benchmarks/synthesis_memory.py``.
 
-Teacher and verifier are stubs in this process that answer after a fixed time, and pictures are made
+Teacher and verifier are stubs in this process that answer after a fixed time, and images are made
 up one by one and never opened, so that 100 000 take minutes; cropping, the cache, merging,
-questions and files are the real run. ``ideal``: pictures per second if nothing else took time,
-concurrency / (3 x latency), since a picture waits for captions, for verdicts on crops, and for one
-on the whole. ``overhead``: CPU time per picture. ``memory``: peak of the process, at the end of
+questions and files are the real run. ``ideal``: images per second if nothing else took time,
+concurrency / (3 x latency), since an image waits for captions, for verdicts on crops, and for one
+on the whole. ``overhead``: CPU time per image. ``memory``: peak of the process, at the end of
 each run.
-``synthesis_throughput.py`` asks a server, and opens pictures.
+``synthesis_throughput.py`` asks a server, and opens images.
 """
 
 import argparse
@@ -20,43 +20,44 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from groundrl.boxes import Box, Frame
-from groundrl.engine import LocalEngine
+from groundrl.detectors.records import InputImage, Region
 from groundrl.records import ImageFile
 from groundrl.report.tables import Table, to_text
-from groundrl.stages.synthesize import Synthesis
 from groundrl.synthesis.annotate import Annotator
-from groundrl.synthesis.base import View
-from groundrl.synthesis.records import Caption, Decision, Picture, Region, Verdict
-from groundrl.synthesis.samples import Questions
+from groundrl.synthesis.annotations import Caption, Decision, Verdict
+from groundrl.synthesis.roles import View
+from groundrl.synthesis.run import Synthesis
+from groundrl.synthesis.samples import QuestionPlan
+from groundrl.task_runner import LocalRunner
 
 Figures = dict[str, float]
 
 NOUNS = ("ball", "book", "bottle", "bowl", "box", "candle", "cup", "lamp")
 OBJECTS = 4
 WAITS = 3
-"""Answers that a picture waits for, one after the other."""
+"""Answers that an image waits for, one after the other."""
 
 
 @dataclass(frozen=True)
 class Stubs:
-    """Pictures, detector, teacher and verifier of one run."""
+    """Images, detector, teacher and verifier of one run."""
 
-    pictures: int
+    images: int
     latency: float
     name: str = "stub"
     vocabulary: tuple[str, ...] = NOUNS
     left_out: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return self.pictures
+        return self.images
 
-    def __iter__(self) -> Iterator[Picture]:
-        for index in range(self.pictures):
-            image = ImageFile(path=Path(f"/pictures/{index}.jpg"), width=640, height=480)
-            yield Picture(id=f"{index}.jpg", image=image, digest=f"{index}")
+    def __iter__(self) -> Iterator[InputImage]:
+        for index in range(self.images):
+            file = ImageFile(path=Path(f"/images/{index}.jpg"), width=640, height=480)
+            yield InputImage(id=f"{index}.jpg", source=file, digest=f"{index}")
 
-    def __call__(self, pictures: Sequence[Picture]) -> list[tuple[Region, ...]]:
-        return [self._regions(random.Random(picture.digest)) for picture in pictures]
+    def __call__(self, images: Sequence[InputImage]) -> list[tuple[Region, ...]]:
+        return [self._regions(random.Random(image.digest)) for image in images]
 
     def _regions(self, rng: random.Random) -> tuple[Region, ...]:
         found = []
@@ -97,20 +98,20 @@ class Role:
         return self.call(inputs)  # pyright: ignore[reportCallIssue]
 
 
-def measured(pictures: int, concurrency: int, latency: float, folder: Path) -> Figures:
+def measured(images: int, concurrency: int, latency: float, folder: Path) -> Figures:
     """One run."""
-    stubs = Stubs(pictures, latency)
+    stubs = Stubs(images, latency)
     annotator = Annotator(
         detector=stubs,
         teacher=Role(stubs.describe),  # pyright: ignore[reportArgumentType]
         verifier=Role(stubs.judge),  # pyright: ignore[reportArgumentType]
     )
     run = Synthesis(
-        pictures=stubs,
+        images=stubs,
         annotator=lambda: annotator,
-        engine=LocalEngine(),
+        runner=LocalRunner(),
         concurrency=concurrency,
-        questions=Questions(),
+        questions=QuestionPlan(),
         licence="none",
         cache=folder / "cache.sqlite",
         shard_size=10_000,
@@ -121,25 +122,25 @@ def measured(pictures: int, concurrency: int, latency: float, folder: Path) -> F
     seconds = time.perf_counter() - start
     ideal = concurrency / (WAITS * latency) if latency else float("inf")
     return {
-        "pictures": pictures,
-        "per_second": pictures / seconds,
+        "images": images,
+        "per_second": images / seconds,
         "ideal": ideal,
-        "share": pictures / seconds / ideal,
-        "overhead_ms": (time.process_time() - cpu) / pictures * 1000,
+        "share": images / seconds / ideal,
+        "overhead_ms": (time.process_time() - cpu) / images * 1000,
         "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
 
-def program(measured: Callable[[int, int, float, Path], Figures], pictures: int) -> None:
+def program(measured: Callable[[int, int, float, Path], Figures], images: int) -> None:
     """Ask what to measure, measure, print, write."""
     parser = argparse.ArgumentParser(description="A synthesis beside the server that it asks.")
-    parser.add_argument("--pictures", type=int, nargs="+", default=[pictures])
+    parser.add_argument("--images", type=int, nargs="+", default=[images])
     parser.add_argument("--concurrency", type=int, default=64)
     parser.add_argument("--latency", type=float, default=1.0, help="seconds of every answer")
     parser.add_argument("--out", type=Path, help="a JSON file for the same figures")
     arguments = parser.parse_args()
     found = []
-    for count in (1, *arguments.pictures):  # the first imports what is imported on use
+    for count in (1, *arguments.images):  # the first imports what is imported on use
         with tempfile.TemporaryDirectory() as folder:
             latency = 0.01 if count == 1 else arguments.latency
             found.append(measured(count, arguments.concurrency, latency, Path(folder)))
@@ -154,4 +155,4 @@ def program(measured: Callable[[int, int, float, Path], Figures], pictures: int)
 
 
 if __name__ == "__main__":
-    program(measured, pictures=1000)
+    program(measured, images=1000)

@@ -3,9 +3,9 @@
 A chat server in a process of its own answers every request after a fixed time, as one does whose
 queue is never full. The run is the real one: JPEG and PNG files are checked, decoded, cropped,
 encoded and sent over HTTP by the client of ``teacher=vllm_server``, which teacher and verifier
-share; only the detector is a stub. ``ideal``: pictures per second if nothing else took time,
-requests at once / (latency x requests of a picture, as the server counts them). ``overhead``: CPU
-time of the run per picture, without the server's. ``memory``: peak of the process.
+share; only the detector is a stub. ``ideal``: images per second if nothing else took time,
+requests at once / (latency x requests of an image, as the server counts them). ``overhead``: CPU
+time of the run per image, without the server's. ``memory``: peak of the process.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ import numpy as np
 from PIL import Image
 from synthesis_memory import Figures, Stubs, program
 
-from groundrl.chat.server import ServedModel
-from groundrl.engine import LocalEngine
-from groundrl.stages.synthesize import Synthesis
+from groundrl.chat.openai_compatible import OpenAICompatibleModel
 from groundrl.synthesis.annotate import Annotator
-from groundrl.synthesis.pictures import FolderPictures
-from groundrl.synthesis.samples import Questions
+from groundrl.synthesis.images import FolderImages
+from groundrl.synthesis.run import Synthesis
+from groundrl.synthesis.samples import QuestionPlan
 from groundrl.synthesis.teachers.prompted import PromptedTeacher
 from groundrl.synthesis.verifiers.prompted import PromptedVerifier
+from groundrl.task_runner import LocalRunner
 
 CAPTION = {"caption": "There is a red cup."}
 VERDICT = {"reason": "fine", "decision": "keep", "kind": "none", "span": "", "repaired": ""}
@@ -85,10 +85,10 @@ def server(latency: float) -> Iterator[tuple[str, "Synchronized[int]"]]:
         process.join()
 
 
-def draw(folder: Path, pictures: int) -> None:
+def draw(folder: Path, images: int) -> None:
     """Files of 640 x 480, JPEG and PNG in turn, with about as much detail as photographs."""
     folder.mkdir()
-    for index in range(pictures):
+    for index in range(images):
         rng = np.random.default_rng(index)
         rough = Image.fromarray(rng.integers(0, 256, (30, 40, 3), dtype=np.uint8))
         smooth = np.asarray(rough.resize((640, 480), Image.Resampling.BICUBIC), dtype=np.int16)
@@ -97,23 +97,23 @@ def draw(folder: Path, pictures: int) -> None:
         image.save(folder / f"{index:06}.{('jpg', 'png')[index % 2]}", compress_level=1)
 
 
-def measured(pictures: int, concurrency: int, latency: float, folder: Path) -> Figures:
+def measured(images: int, concurrency: int, latency: float, folder: Path) -> Figures:
     """One run over files that are there already."""
-    draw(folder / "pictures", pictures)
+    draw(folder / "images", images)
     with server(latency) as (url, requests):
-        # Nobody waits for a picture as long as there are more under way than places.
-        chat = ServedModel(model="stub", urls=[url], at_once=concurrency)
+        # Nobody waits for an image as long as there are more under way than places.
+        chat = OpenAICompatibleModel(model="stub", urls=[url], at_once=concurrency)
         annotator = Annotator(
-            detector=Stubs(pictures, latency),
+            detector=Stubs(images, latency),
             teacher=PromptedTeacher(chat=chat),
             verifier=PromptedVerifier(chat=chat),
         )
         run = Synthesis(
-            pictures=FolderPictures(folder / "pictures"),
+            images=FolderImages(folder / "images"),
             annotator=lambda: annotator,
-            engine=LocalEngine(),
+            runner=LocalRunner(),
             concurrency=concurrency,
-            questions=Questions(),
+            questions=QuestionPlan(),
             licence="none",
             cache=folder / "cache.sqlite",
             shard_size=10_000,
@@ -122,17 +122,17 @@ def measured(pictures: int, concurrency: int, latency: float, folder: Path) -> F
         start, cpu = time.perf_counter(), time.process_time()
         run.run()
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-        ideal = concurrency * pictures / (latency * requests.value)
+        ideal = concurrency * images / (latency * requests.value)
         return {
-            "pictures": pictures,
+            "images": images,
             "requests": requests.value,
-            "per_second": pictures / seconds,
+            "per_second": images / seconds,
             "ideal": ideal,
-            "share": pictures / seconds / ideal,
-            "overhead_ms": cpu / pictures * 1000,
+            "share": images / seconds / ideal,
+            "overhead_ms": cpu / images * 1000,
             "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
 
 
 if __name__ == "__main__":
-    program(measured, pictures=500)
+    program(measured, images=500)

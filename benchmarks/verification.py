@@ -11,11 +11,11 @@ import argparse
 import json
 from pathlib import Path
 
-from groundrl.evaluation.verification import PLANTABLE, Tally
+from groundrl.detectors.oracle import OracleDetector
 from groundrl.report.tables import Table, to_text
 from groundrl.synthesis.annotate import Annotator
-from groundrl.synthesis.detectors.oracle import OracleDetector
-from groundrl.synthesis.pictures import ScenePictures
+from groundrl.synthesis.images import SceneImages
+from groundrl.synthesis.quality import PLANTABLE, Tally
 from groundrl.synthesis.teachers.world import WorldTeacher
 from groundrl.synthesis.verifiers.rules import RuleVerifier
 
@@ -30,8 +30,8 @@ def measured(rate: float, scenes: int, detector: OracleDetector) -> dict[str, fl
     tally = Tally()
     for subject in ("tabletop", "street"):
         for look in ("plain", "photo"):
-            for picture in ScenePictures(size=scenes, seed=11, subject=subject, look=look):
-                outcome = annotator(picture, {})
+            for image in SceneImages(size=scenes, seed=11, subject=subject, look=look):
+                outcome = annotator(image, {})
                 assert outcome.annotated is not None
                 tally.add(outcome.annotated)
     return tally.figures()

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from groundrl.evaluation.statistics import Interval, t_interval
+from groundrl.intervals import Interval, t_interval
 from groundrl.report.tables import Table, to_text
 
 ROOT = Path(__file__).parents[1]

@@ -14,7 +14,7 @@ from groundrl.records import Provenance, Sample
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Square:
-    """A picture of one colour."""
+    """An image of one colour."""
 
     side: int
     number: int
@@ -57,13 +57,13 @@ class Work:
 
     @property
     def pixels(self) -> int:
-        """Side of the picture, which is square; at least 16 tokens are left to the text."""
+        """Side of the image, which is square; at least 16 tokens are left to the text."""
         tokens = min(self.image_share * self.prompt, self.prompt - 16)
         return int(tokens**0.5) * 2 * PATCHES[self.family]
 
     @cached_property
     def image_tokens(self) -> int:
-        """Tokens that stand for the picture."""
+        """Tokens that stand for the image."""
         return (self.pixels // (2 * PATCHES[self.family])) ** 2
 
     def question(self, processor: Processor) -> str:
@@ -76,7 +76,7 @@ class Work:
         return WORD.strip() + WORD * (self.prompt - len(short))
 
     def sample(self, number: int, question: str) -> Sample:
-        """A question about a picture of its own."""
+        """A question about an image of its own."""
         return Sample(
             id=str(number),
             image=Square(side=self.pixels, number=number),

@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from groundrl.advantages import Advantage
-from groundrl.config import register_resolvers
+from groundrl.launch.resolvers import register_resolvers
 from groundrl.losses import PolicyLoss
 
 ROOT = Path(__file__).parent.parent

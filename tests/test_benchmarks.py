@@ -109,7 +109,7 @@ def test_the_floor_counts_the_products_that_a_forward_pass_makes(
 
 def test_answers_per_second_are_put_beside_those_of_generate(tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
-    small = ("--pictures", 2, "--per-picture", 2, "--max-tokens", 12, "--turns", 1)
+    small = ("--images", 2, "--per-image", 2, "--max-tokens", 12, "--turns", 1)
     result = program("evaluate_speed", *small, "--batch", 3, "--out", out)
     assert result.returncode == 0, result.stderr
     figures = json.loads(out.read_text())
@@ -131,7 +131,7 @@ def test_a_verifier_is_measured_at_three_shares_of_errors(tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", ["synthesis_throughput", "synthesis_memory"])
 def test_a_synthesis_is_put_beside_the_server_that_it_asks(tmp_path: Path, name: str) -> None:
     out = tmp_path / "figures.json"
-    small = ("--pictures", 20, "--concurrency", 8, "--latency", 0.05)
+    small = ("--images", 20, "--concurrency", 8, "--latency", 0.05)
     result = program(name, *small, "--out", out)
     assert result.returncode == 0, result.stderr
     (figures,) = json.loads(out.read_text())

@@ -13,7 +13,7 @@ from groundrl.boxes import (
     Box,
     Frame,
     FrameMismatchError,
-    View,
+    ImageSizes,
     convert,
     giou,
     intersection,
@@ -39,35 +39,35 @@ def boxes(draw: st.DrawFn, frame: Frame = Frame.PIXEL) -> Box:
 
 
 @st.composite
-def views(draw: st.DrawFn) -> View:
+def views(draw: st.DrawFn) -> ImageSizes:
     sizes = [draw(st.integers(1, 4000)) for _ in range(4)]
-    return View(width=sizes[0], height=sizes[1], model_width=sizes[2], model_height=sizes[3])
+    return ImageSizes(width=sizes[0], height=sizes[1], model_width=sizes[2], model_height=sizes[3])
 
 
 @given(boxes(), frames, frames, views())
 def test_converting_there_and_back_changes_nothing(
-    box: Box, first: Frame, second: Frame, view: View
+    box: Box, first: Frame, second: Frame, sizes: ImageSizes
 ) -> None:
     box = Box(x1=box.x1, y1=box.y1, x2=box.x2, y2=box.y2, frame=first)
-    back = convert(convert(box, second, view), first, view)
+    back = convert(convert(box, second, sizes), first, sizes)
     assert back.frame is first
     assert back.corners == pytest.approx(box.corners)
 
 
 @given(boxes(), boxes(), frames, views())
-def test_iou_is_the_same_in_every_frame(a: Box, b: Box, frame: Frame, view: View) -> None:
+def test_iou_is_the_same_in_every_frame(a: Box, b: Box, frame: Frame, sizes: ImageSizes) -> None:
     assume(a.area > 1 and b.area > 1)
-    assert iou(convert(a, frame, view), convert(b, frame, view)) == pytest.approx(iou(a, b))
+    assert iou(convert(a, frame, sizes), convert(b, frame, sizes)) == pytest.approx(iou(a, b))
 
 
 def test_a_box_is_converted_to_thousandths_of_its_own_image() -> None:
-    view = View(width=200, height=400, model_width=28, model_height=56)
+    sizes = ImageSizes(width=200, height=400, model_width=28, model_height=56)
     for box, frame, expected in (
         (pixel(20, 40, 100, 400), Frame.PERMILLE, (100, 100, 500, 1000)),
         (pixel(100, 200, 200, 400), Frame.MODEL, (14, 28, 28, 56)),
         (pixel(100, 200, 200, 400), Frame.UNIT, (0.5, 0.5, 1, 1)),
     ):
-        assert convert(box, frame, view).corners == pytest.approx(expected)
+        assert convert(box, frame, sizes).corners == pytest.approx(expected)
 
 
 @given(boxes(), boxes())
@@ -117,10 +117,10 @@ def test_impossible_corners_are_refused(corners: tuple[float, ...]) -> None:
 
 
 def test_a_box_beyond_the_edge_is_not_inside() -> None:
-    view = View(width=100, height=50, model_width=28, model_height=28)
-    assert is_inside(pixel(0, 0, 100, 50), view)
-    assert not is_inside(pixel(0, 0, 101, 50), view)
-    assert not is_inside(pixel(-1, 0, 10, 10), view)
+    sizes = ImageSizes(width=100, height=50, model_width=28, model_height=28)
+    assert is_inside(pixel(0, 0, 100, 50), sizes)
+    assert not is_inside(pixel(0, 0, 101, 50), sizes)
+    assert not is_inside(pixel(-1, 0, 10, 10), sizes)
 
 
 @given(st.lists(boxes(), max_size=4), st.lists(boxes(), max_size=4))

@@ -43,9 +43,9 @@ def test_workers_of_a_ray_cluster_answer_as_one_process_does(tmp_path: Path) -> 
     pytest.importorskip("ray", reason="Ray is not installed")
     chosen = ["benchmark=[world_mme,world_rec]", "benchmark.world_mme.size=3"]
     chosen += ["benchmark.world_rec.size=1", "sampling.max_tokens=12", "cache_dir=null"]
-    for engine in (["local"], ["ray", "engine.workers=2", "engine.task_size=2"]):
-        folder = tmp_path / engine[0]
-        result = evaluate(*chosen, f"engine={engine[0]}", *engine[1:], f"output_dir={folder}")
+    for runner in (["local"], ["ray", "runner.workers=2", "runner.task_size=2"]):
+        folder = tmp_path / runner[0]
+        result = evaluate(*chosen, f"runner={runner[0]}", *runner[1:], f"output_dir={folder}")
         assert result.returncode == 0, result.stderr
         assert result.stdout.splitlines()[-1] == str(folder)
     runs = [tmp_path / "local", tmp_path / "ray"]
@@ -58,7 +58,7 @@ def test_workers_of_a_ray_cluster_answer_as_one_process_does(tmp_path: Path) -> 
     ("arguments", "message"),
     [
         (["benchmark=pop"], "did you mean 'pope'?"),
-        (["engine=ray", "trainer.devices=2"], "engine=ray has workers of one device each"),
+        (["runner=ray", "trainer.devices=2"], "runner=ray has workers of one device each"),
         (["benchmark=pope"], "type data.root=<folder>"),
         (["compare=[a]"], "type compare=[<run>,<run>]"),
         (["run=nowhere"], "run=nowhere is no finished run of train.py"),

@@ -8,11 +8,12 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from groundrl.config import register_resolvers, save_resolved
-from groundrl.config.evaluation import build_evaluation, take_run
-from groundrl.config.make import make
-from groundrl.evaluation.asking import Respondent
-from groundrl.stages.evaluate import Evaluation
+from groundrl.evaluation.inference import Respondent
+from groundrl.evaluation.run import Evaluation
+from groundrl.launch.evaluation import build_evaluation, take_run
+from groundrl.launch.make import make
+from groundrl.launch.resolved import save_resolved
+from groundrl.launch.resolvers import register_resolvers
 
 ROOT = Path(__file__).parent.parent
 Build = Callable[..., Evaluation]

@@ -12,9 +12,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from groundrl.advantages import Advantage
-from groundrl.config import check_config, register_resolvers
+from groundrl.config.check import check_config
 from groundrl.config.overlays import leaves
 from groundrl.errors import UserError
+from groundrl.launch.resolvers import register_resolvers
 from groundrl.losses import PolicyLoss
 from groundrl.policy.adapter import Adapter
 from groundrl.rollout.base import Sampling
@@ -52,7 +53,7 @@ BESIDE = {"benchmark=mmhal": ["judge=openai", "judge.chat.model=gpt"]}
 SCRIPTS = {
     "benchmark": "evaluate",
     "judge": "evaluate",
-    "engine": "evaluate",
+    "runner": "evaluate",
     "detector": "synthesize",
     "teacher": "synthesize",
     "verifier": "synthesize",

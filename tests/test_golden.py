@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
-from golden.records import LINES
+from golden_records import LINES
 
 FOLDER = Path(__file__).parent / "golden"
 

@@ -1,4 +1,4 @@
-"""Pictures are read in one way, and what cannot be read says why."""
+"""Images are read in one way, and what cannot be read says why."""
 
 import io
 import os
@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from groundrl.files import printable
 from groundrl.images import UnreadableImageError, checked_size, read_image
-from groundrl.paths import printable
 from groundrl.records import ImageFile
 
 ORIENTATION = 0x0112
@@ -95,7 +95,7 @@ def test_print_colours_and_greys_become_rgb(tmp_path: Path) -> None:
 
 def broken(folder: Path) -> dict[str, Path]:
     """A file for each reason."""
-    (folder / "text.jpg").write_text("no picture")
+    (folder / "text.jpg").write_text("no image")
     (folder / "empty.jpg").write_bytes(b"")
     noise(100, 100).save(folder / "whole.png")
     (folder / "cut.png").write_bytes((folder / "whole.png").read_bytes()[:2000])
@@ -135,7 +135,7 @@ def encoded(name: str) -> bytes:
     cuts=st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=4)), min_size=1, max_size=4),
     end=st.floats(0.05, 1),
 )
-def test_damaged_files_are_pictures_or_unreadable(
+def test_damaged_files_are_images_or_unreadable(
     name: str, cuts: list[tuple[float, bytes]], end: float
 ) -> None:
     content = bytearray(encoded(name))
@@ -149,14 +149,14 @@ def test_damaged_files_are_pictures_or_unreadable(
             size = checked_size(path)
         except UnreadableImageError:
             return
-        # A reader of small JPEGs skips what it does not need; the whole picture may be damaged.
+        # A reader of small JPEGs skips what it does not need; the whole image may be damaged.
         try:
             assert read_image(path).size == size
         except UnreadableImageError:
             assert name == "JPEG"
 
 
-def test_damaged_exif_does_not_spoil_a_picture(tmp_path: Path) -> None:
+def test_damaged_exif_does_not_spoil_a_image(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = 6
     exif[0x011A] = 72.0  # pixels per inch, a ratio
@@ -213,7 +213,7 @@ def test_a_name_of_two_lines_is_told_on_one() -> None:
     assert printable("two\nlines\t\u2028.png") == r"two\u000alines\u0009\u2028.png"
 
 
-def test_a_picture_with_an_undecodable_name_has_a_key(tmp_path: Path) -> None:
+def test_a_image_with_an_undecodable_name_has_a_key(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"caf\xe9.png")
     noise().save(path)
     image = ImageFile(path=path, width=24, height=16)

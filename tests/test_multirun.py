@@ -10,9 +10,9 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import InstantiationException
 
-from groundrl.config.resolvers import run_name
-from groundrl.config.sweep_report import root_cause, typed_key
 from groundrl.errors import UserError
+from groundrl.launch.resolvers import run_name
+from groundrl.launch.sweep_report import root_cause, typed_key
 
 ROOT = Path(__file__).parents[1]
 

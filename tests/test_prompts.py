@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from groundrl.boxes import Box, Frame, View
+from groundrl.boxes import Box, Frame, ImageSizes
 from groundrl.errors import UserError
 from groundrl.prompts import PromptTemplate
 from groundrl.records import Grounding, ImageFile, Provenance, Sample
 
 VASE = Grounding(label="vase", box=Box(x1=10.0, y1=20.0, x2=30.0, y2=41.0, frame=Frame.PIXEL))
-VIEW = View(width=100, height=200, model_width=50, model_height=100)
+SIZES = ImageSizes(width=100, height=200, model_width=50, model_height=100)
 SAMPLE = Sample(
     id="s-7",
     image=ImageFile(path=Path("a.png"), width=100, height=200),
@@ -48,7 +48,7 @@ def test_an_open_question_stands_alone() -> None:
 
 
 def test_the_target_speaks_the_models_frame_and_answers_in_option_order() -> None:
-    response = PromptTemplate().response(SAMPLE, VIEW, Frame.MODEL)
+    response = PromptTemplate().response(SAMPLE, SIZES, Frame.MODEL)
     box = Box(x1=5.0, y1=10.0, x2=15.0, y2=20.0, frame=Frame.MODEL)
     assert response.reasoning == ("The ", Grounding(label="vase", box=box), " is red and green.")
     assert response.answer == "red, green"
@@ -56,17 +56,17 @@ def test_the_target_speaks_the_models_frame_and_answers_in_option_order() -> Non
 
 def test_letters_are_answered_with_letters() -> None:
     template = PromptTemplate(answer_style="letters")
-    assert template.response(SAMPLE, VIEW, Frame.PERMILLE).answer == "A, C"
+    assert template.response(SAMPLE, SIZES, Frame.PERMILLE).answer == "A, C"
 
 
 def test_an_open_question_is_answered_with_its_first_word() -> None:
     sample = replace(SAMPLE, options=(), answers=("couch", "sofa"))
-    assert PromptTemplate().response(sample, VIEW, Frame.UNIT).answer == "couch"
+    assert PromptTemplate().response(sample, SIZES, Frame.UNIT).answer == "couch"
 
 
 def test_a_question_for_boxes_is_answered_with_their_labels() -> None:
     sample = replace(SAMPLE, options=(), answers=(), groundings=(VASE, VASE))
-    assert PromptTemplate().response(sample, VIEW, Frame.UNIT).answer == "vase, vase"
+    assert PromptTemplate().response(sample, SIZES, Frame.UNIT).answer == "vase, vase"
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_question_for_boxes_is_answered_with_their_labels() -> None:
 )
 def test_a_sample_that_cannot_be_taught_is_named(sample: Sample, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        PromptTemplate().response(sample, VIEW, Frame.MODEL)
+        PromptTemplate().response(sample, SIZES, Frame.MODEL)
 
 
 def test_only_26_options_have_letters() -> None:

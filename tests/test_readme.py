@@ -14,9 +14,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from groundrl.config import check_config, register_resolvers
+from groundrl.config.check import check_config
 from groundrl.data.rows import Row
 from groundrl.errors import UserError
+from groundrl.launch.resolvers import register_resolvers
 from groundrl.rewards import audit
 from groundrl.rewards.function import Function
 
@@ -89,8 +90,8 @@ CONTEXTS = {
         ["rollout=vllm_server", "rollout.urls=[http://localhost:8000]"],
         ["data=synthesized", "data.root=outputs"],
     ],
-    "evaluate": [[], ["judge=openai"], ["engine=ray"]],
-    "synthesize": [[], ["teacher=openai"], ["verifier=vllm_server"], ["engine=ray"]],
+    "evaluate": [[], ["judge=openai"], ["runner=ray"]],
+    "synthesize": [[], ["teacher=openai"], ["verifier=vllm_server"], ["runner=ray"]],
 }
 """Choices beside which a sentence may name a key."""
 

@@ -54,9 +54,9 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-@pytest.mark.parametrize("pictures", [1, 25])
+@pytest.mark.parametrize("images", [1, 25])
 def test_a_run_that_is_killed_goes_on_and_ends_the_same(
-    straight: Path, tmp_path: Path, pictures: int
+    straight: Path, tmp_path: Path, images: int
 ) -> None:
     run = tmp_path / "run"
     process = subprocess.Popen(
@@ -67,7 +67,7 @@ def test_a_run_that_is_killed_goes_on_and_ends_the_same(
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 120
-    while len(list(run.glob("images/*.png"))) < pictures and time.monotonic() < deadline:
+    while len(list(run.glob("images/*.png"))) < images and time.monotonic() < deadline:
         time.sleep(0.002)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
@@ -88,32 +88,32 @@ class Teacher:
     def __call__(self, views):
         gone = os.environ.get("AWAY", "").split()
         deadly = Path(os.environ.get("DEADLY", "none"))
-        if deadly.exists() and any(view.picture.id == "000007" for view in views):
+        if deadly.exists() and any(view.image.id == "000007" for view in views):
             deadly.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
         return [
-            None if view.picture.id in gone else Caption(text="There is nothing.")
+            None if view.image.id in gone else Caption(text="There is nothing.")
             for view in views
         ]
 """
 
 
-def test_a_teacher_that_is_away_leaves_pictures_unfinished(tmp_path: Path) -> None:
+def test_a_teacher_that_is_away_leaves_images_unfinished(tmp_path: Path) -> None:
     (tmp_path / "away.py").write_text(TEACHER)
     path = f"{ROOT / 'src'}:{tmp_path}"
     chosen = ["scenes.size=5", "detector=oracle", *places(tmp_path)]
     chosen += ["teacher._target_=away.Teacher", "~teacher.error_rate", "~teacher.seed"]
     result = synthesize(*chosen, PYTHONPATH=path, AWAY="000002 000004")
     assert result.returncode == 1, result.stderr
-    assert "2 pictures are unfinished" in result.stderr
+    assert "2 images are unfinished" in result.stderr
     typed = result.stderr.splitlines()[-1]
     assert typed.strip().startswith("python synthesize.py scenes.size=5 detector=oracle")
     assert f"resume={tmp_path}/run" in typed
-    assert len((tmp_path / "run" / "pictures.jsonl").read_text().splitlines()) == 3
+    assert len((tmp_path / "run" / "images.jsonl").read_text().splitlines()) == 3
     again = [line for line in chosen if not line.startswith("output_dir")]
     result = synthesize(*again, f"resume={tmp_path}/run", PYTHONPATH=path)
     assert result.returncode == 0, result.stderr
-    assert len((tmp_path / "run" / "pictures.jsonl").read_text().splitlines()) == 5
+    assert len((tmp_path / "run" / "images.jsonl").read_text().splitlines()) == 5
 
 
 def test_workers_on_ray_one_of_them_killed_write_the_same_files(tmp_path: Path) -> None:
@@ -123,11 +123,11 @@ def test_workers_on_ray_one_of_them_killed_write_the_same_files(tmp_path: Path) 
     deadly.touch()
     chosen = ["scenes.size=20", "detector=oracle", "questions.heldout_share=0.3"]
     chosen += ["teacher._target_=away.Teacher", "~teacher.error_rate", "~teacher.seed"]
-    ray = ["engine=ray", "engine.workers=2", "engine.num_cpus=0.5", "engine.task_size=3"]
-    for folder, engine in (("here", ["engine=local"]), ("ray", ray)):
+    ray = ["runner=ray", "runner.workers=2", "runner.num_cpus=0.5", "runner.task_size=3"]
+    for folder, runner in (("here", ["runner=local"]), ("ray", ray)):
         result = synthesize(
             *chosen,
-            *engine,
+            *runner,
             *places(tmp_path / folder),
             PYTHONPATH=f"{ROOT / 'src'}:{tmp_path}",
             DEADLY=str(deadly) if folder == "ray" else "none",
@@ -162,7 +162,7 @@ def test_the_data_is_trained_on_without_edits(straight: Path, tmp_path: Path) ->
         (["concurrency=0"], "concurrency=0"),
         (["repairs=-1"], "repairs=-1: type repairs=3"),
         (["shard_size=0"], "shard_size=0: type shard_size=10000"),
-        (["engine=ray", "engine.workers=0"], "engine.workers=0: type engine.workers=1"),
+        (["runner=ray", "runner.workers=0"], "runner.workers=0: type runner.workers=1"),
         (["teacher.error_rate=2"], "teacher.error_rate=2"),
     ],
 )

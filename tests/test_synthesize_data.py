@@ -32,10 +32,10 @@ def synthesized(folder: Path, *arguments: str) -> dict[str, float]:
 
 def test_drawn_scenes_are_looked_at_by_the_embedded_model(tmp_path: Path) -> None:
     found = synthesized(tmp_path, "scenes.size=3", "questions.heldout_share=0")
-    assert (found["pictures"], found["regions"] >= 3) == (3, True)
+    assert (found["images"], found["regions"] >= 3) == (3, True)
     samples = sample_file(tmp_path / "run" / "train.jsonl").samples
     assert {"exists", "describe"} <= {sample.kind for sample in samples}
-    lines = (tmp_path / "run" / "pictures.jsonl").read_text().splitlines()
+    lines = (tmp_path / "run" / "images.jsonl").read_text().splitlines()
     assert all(json.loads(line)["made_by"]["regions"].startswith("vlm ") for line in lines)
 
 
@@ -53,11 +53,11 @@ def test_photographs_with_boxes_become_samples_that_point_at_those_boxes(tmp_pat
     (labels / "data.yaml").write_text(classes.replace("train: images/train2017", ""))
     arguments = ["detector=given", f"images={labels}/images/val2017", f"labels={labels}"]
     found = synthesized(tmp_path, *arguments, "detector.split=val", "licence=CC-BY-4.0")
-    assert found["pictures"] == len(boxes)
-    lines = (tmp_path / "run" / "pictures.jsonl").read_text().splitlines()
-    for picture in map(json.loads, lines):
-        assert 0 < len(picture["regions"]) <= boxes[picture["id"]]
-        assert "rejected" not in picture["level_1"]
+    assert found["images"] == len(boxes)
+    lines = (tmp_path / "run" / "images.jsonl").read_text().splitlines()
+    for image in map(json.loads, lines):
+        assert 0 < len(image["regions"]) <= boxes[image["id"]]
+        assert "rejected" not in image["level_1"]
     samples = [
         sample
         for split in ("train", "heldout")

@@ -64,13 +64,13 @@ def test_a_spent_budget_ends_a_run_with_what_is_finished_and_counts_on(tmp_path:
         assert result.returncode == 1, result.stderr
         assert sum(map(is_teacher, served.bodies)) == 16
         first = figures(run)
-        assert first["pictures"] == 6
+        assert first["images"] == 6
         assert 0 < first["unfinished"] < 6
-        kept = (run / "pictures.jsonl").read_text().splitlines()
+        kept = (run / "images.jsonl").read_text().splitlines()
         assert len(kept) == 6 - first["unfinished"]
         said, _, typed = result.stderr.splitlines()[-3:]
         assert said == (
-            f"{first['unfinished']:.0f} pictures are unfinished: the budget is spent, 112 prompt "
+            f"{first['unfinished']:.0f} images are unfinished: the budget is spent, 112 prompt "
             "and 48 completion tokens cost 0.1600."
         )
         python, *again = shlex.split(typed)
@@ -84,7 +84,7 @@ def test_a_spent_budget_ends_a_run_with_what_is_finished_and_counts_on(tmp_path:
         result = synthesize(*[line.replace("0.18", "9") for line in again])
         assert result.returncode == 0, result.stderr
         asked = len(served.bodies)
-    assert (run / "pictures.jsonl").read_text().splitlines()[: len(kept)] == kept
+    assert (run / "images.jsonl").read_text().splitlines()[: len(kept)] == kept
     last = figures(run)
     assert asked == 2 * last["captions"]
     assert last["cost"] == pytest.approx((PER_CAPTION + PER_VERDICT) * last["captions"])
@@ -123,8 +123,8 @@ def test_teacher_and_verifier_behind_a_server_make_the_data(tmp_path: Path) -> N
     assert asked == 2 * found["captions"] + 1
     assert (found["tokens"], found["cost"]) == (10 * asked, 0.0)
     assert found["verdicts/verifier/keep"] == found["captions"]
-    lines = (tmp_path / "run" / "pictures.jsonl").read_text()
-    assert (tmp_path / "again" / "pictures.jsonl").read_text() == lines
+    lines = (tmp_path / "run" / "images.jsonl").read_text()
+    assert (tmp_path / "again" / "images.jsonl").read_text() == lines
     made_by = json.loads(lines.splitlines()[0])["made_by"]
     assert made_by["captions"].startswith('teacher-model teacher prompt="')
     assert made_by["verdicts"].startswith('verifier-model verifier prompt="')

@@ -16,8 +16,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from PIL import Image
 
-from groundrl.config import register_resolvers, save_resolved
 from groundrl.errors import UserError
+from groundrl.launch.resolved import save_resolved
+from groundrl.launch.resolvers import register_resolvers
 
 ROOT = Path(__file__).parent.parent
 TINY = [
@@ -123,10 +124,10 @@ BROKEN = {
         [*(row(i) for i in range(16)), '{"id": "s16", "image": '],
         r"train\.jsonl:17: ",
     ),
-    "missing picture": ([row(0, image="dog.jpg")], r"'dog\.jpg': no such picture"),
+    "missing image": ([row(0, image="dog.jpg")], r"'dog\.jpg': no such image"),
     "box outside": (
         [row(0, groundings=[{"label": "cat", "box": [8, 8, 400, 40]}])],
-        "lies outside the picture of 64 x 64 pixels",
+        "lies outside the image of 64 x 64 pixels",
     ),
     "swapped corners": (
         [row(0, groundings=[{"label": "cat", "box": [40, 8, 8, 40]}])],
@@ -157,11 +158,11 @@ def test_broken_data_is_told_before_the_weights_are_loaded(tmp_path: Path, name:
         run_in_process(cfg)
 
 
-def test_a_truncated_picture_stops_the_script_with_one_message(tmp_path: Path) -> None:
+def test_a_truncated_image_stops_the_script_with_one_message(tmp_path: Path) -> None:
     path = jsonl(tmp_path, [json.dumps(row(0))])
-    picture = tmp_path / "cat.jpg"
-    Image.effect_noise((64, 64), 80).save(picture)
-    picture.write_bytes(picture.read_bytes()[:-400])
+    image = tmp_path / "cat.jpg"
+    Image.effect_noise((64, 64), 80).save(image)
+    image.write_bytes(image.read_bytes()[:-400])
     result = train("data=jsonl", path, f"output_dir={tmp_path}/run")
     assert_one_message(result, "train.jsonl:1", "cat.jpg", "truncated")
     assert not list((tmp_path / "run").rglob("*.ckpt"))

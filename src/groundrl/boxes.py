@@ -64,7 +64,7 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class ImageSizes:
     """One image's sizes: as stored, and as the vision tower sees it. Needed to change frames."""
 
     width: int
@@ -87,19 +87,19 @@ class View:
                 return 1000.0, 1000.0
 
 
-def convert(box: Box, to: Frame, view: View) -> Box:
+def convert(box: Box, to: Frame, sizes: ImageSizes) -> Box:
     """The same region of the image in another frame: ``x' = x * extent(to) / extent(from)``."""
     if box.frame is to:
         return box
-    from_width, from_height = view.extent(box.frame)
-    to_width, to_height = view.extent(to)
+    from_width, from_height = sizes.extent(box.frame)
+    to_width, to_height = sizes.extent(to)
     sx, sy = to_width / from_width, to_height / from_height
     return Box(x1=box.x1 * sx, y1=box.y1 * sy, x2=box.x2 * sx, y2=box.y2 * sy, frame=to)
 
 
-def is_inside(box: Box, view: View, tolerance: float = 1e-6) -> bool:
+def is_inside(box: Box, sizes: ImageSizes, tolerance: float = 1e-6) -> bool:
     """Whether the box lies within the image, up to ``tolerance`` of its extent."""
-    width, height = view.extent(box.frame)
+    width, height = sizes.extent(box.frame)
     return (
         box.x1 >= -tolerance * width
         and box.y1 >= -tolerance * height

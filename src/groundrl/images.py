@@ -1,4 +1,4 @@
-"""How picture files are read, everywhere: what a box refers to is what ``read_image`` returns."""
+"""How image files are read, everywhere: what a box refers to is what ``read_image`` returns."""
 
 import struct
 import warnings
@@ -24,8 +24,8 @@ TURNS: Final = {
 QUARTER_TURNS: Final = (5, 6, 7, 8)
 """EXIF orientations that swap width and height."""
 SIXTEEN_BITS: Final = ("I;16", "I;16B", "I;16L", "I;16N")
-TELL_OF_TURNS: Final = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
-"""Metadata that would have an upright picture turned again."""
+ORIENTATION_KEYS: Final = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
+"""Metadata that would have an upright image turned again."""
 DAMAGED: Final = (
     *(OSError, SyntaxError, ValueError, TypeError, AttributeError, NotImplementedError),
     *(LookupError, ArithmeticError, EOFError, AssertionError, struct.error),
@@ -36,7 +36,7 @@ WITHOUT_RANGE: Final = ("F", "I")
 
 
 class UnreadableImageError(ValueError):
-    """A file that is no picture, or none that can be shown; says why."""
+    """A file that is no image, or none that can be shown; says why."""
 
 
 def read_image(path: Path) -> Image.Image:
@@ -44,9 +44,9 @@ def read_image(path: Path) -> Image.Image:
 
     The first frame of an animation; see-through parts over white; of 16 bits the upper 8.
     """
-    with opened(path) as image:
+    with open_image(path) as image:
         _check_range(image)
-        turn = _turn(image)
+        turn = _orientation(image)
         # Pillow's own exif_transpose writes the EXIF anew, and fails where it is damaged.
         shown = image.copy() if turn is None else image.transpose(TURNS[turn])
         if shown.mode in SIXTEEN_BITS:
@@ -55,14 +55,14 @@ def read_image(path: Path) -> Image.Image:
             above = shown.convert("RGBA")
             shown = Image.alpha_composite(Image.new("RGBA", above.size, "white"), above)
         shown = shown if shown.mode == "RGB" else shown.convert("RGB")
-        for key in TELL_OF_TURNS:
+        for key in ORIENTATION_KEYS:
             shown.info.pop(key, None)
         return shown
 
 
 def checked_size(path: Path) -> tuple[int, int]:
     """Width and height of ``read_image``, after a look at every byte. Raises like it."""
-    with opened(path) as image:
+    with open_image(path) as image:
         _check_range(image)
         size = upright_size(image)
         # An eighth of the size still reads a JPEG to its last byte, in a third of the time.
@@ -73,10 +73,10 @@ def checked_size(path: Path) -> tuple[int, int]:
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
     """Width and height after the turn that EXIF asks for; pixels are not decoded."""
-    return (image.height, image.width) if _turn(image) in QUARTER_TURNS else image.size
+    return (image.height, image.width) if _orientation(image) in QUARTER_TURNS else image.size
 
 
-def _turn(image: Image.Image) -> int | None:
+def _orientation(image: Image.Image) -> int | None:
     """The EXIF orientation that is still to be undone."""
     # Pillow turns TIFF files itself, and gives their size accordingly.
     said = None if image.format == "TIFF" else image.getexif().get(ORIENTATION)
@@ -84,11 +84,11 @@ def _turn(image: Image.Image) -> int | None:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
+def open_image(path: Path) -> Iterator[Image.Image]:
     """The file as Pillow opens it; what goes wrong inside is an UnreadableImageError."""
     try:
         with warnings.catch_warnings():
-            # Damaged metadata; the picture itself is fine, or cannot be decoded.
+            # Damaged metadata; the image itself is fine, or cannot be decoded.
             warnings.simplefilter("ignore", UserWarning)
             # Beyond the limit Pillow warns, and beyond twice the limit it raises.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -102,7 +102,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
             f"more than {limit:.0f} million pixels: save it smaller"
         ) from error
     except DAMAGED as error:
-        raise UnreadableImageError(f"the picture cannot be decoded ({_said(error)})") from error
+        raise UnreadableImageError(f"the image cannot be decoded ({_reason(error)})") from error
 
 
 def _check_range(image: Image.Image) -> None:
@@ -113,7 +113,7 @@ def _check_range(image: Image.Image) -> None:
         )
 
 
-def _said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """Without the file's name, which stands before it and may not be printable."""
     if isinstance(error, Image.UnidentifiedImageError):
         return "no known image format"

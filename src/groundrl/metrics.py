@@ -37,7 +37,7 @@ METRICS = {
     "pretrain/loss": "Loss of the dense lesson: objectness, class, colour and box per image token.",
     "pretrain/class": "Share of objects whose class the tower reads right.",
     "pretrain/color": "Share of objects whose colour the tower reads right.",
-    "pretrain/corner_error": "Mean distance of box corners, as a share of the picture's side.",
+    "pretrain/corner_error": "Mean distance of box corners, as a share of the image's side.",
     "pretrain/pointing_loss": "Mean cross-entropy per token of answers that point, nats.",
     "pretrain/words_loss": "Mean cross-entropy per token of answers in words, nats.",
     "lr": "Learning rate of the step.",
@@ -80,12 +80,12 @@ BENCHMARKS = {
     "strict_recall": "Recall of that reading.",
     "strict_f1": "F1 of that reading.",
     "unparsed": "Share of answers that say nothing of what was asked for.",
-    "acc_plus": "Share of pictures with both questions right (MME).",
+    "acc_plus": "Share of images with both questions right (MME).",
     "perception": "Sum of the scores of MME's perception tasks, at most 2000.",
     "cognition": "Sum of the scores of MME's cognition tasks, at most 800.",
     "no_box": "Share of answers without a box where one was asked for.",
     "several_boxes": "Share of answers that declare no single box.",
-    "chair_i": "Share of named objects that are not in the picture.",
+    "chair_i": "Share of named objects that are not in the image.",
     "chair_s": "Share of captions that name such an object.",
     "alignment": "Share of judged answers that follow from their reasoning.",
     "flaw_contradiction": "Share of judged answers whose reasoning says the opposite.",
@@ -105,12 +105,12 @@ BENCHMARKS = {
         "where that is far more than in the frame that is said."
         for frame in ("pixel", "model", "unit", "permille")
     },
-    "missing": "Published questions without an answer: no picture was there, or the file lacks it.",
+    "missing": "Published questions without an answer: no image was there, or the file lacks it.",
 }
 """What benchmarks add, as ``<set>/<name>`` or ``<set>/<kind>/<name>``."""
 
 ALARMS = {
-    "off_frame": (0.1, "of the boxes leave their pictures: were they written in another frame?"),
+    "off_frame": (0.1, "of the boxes leave their images: were they written in another frame?"),
     "parse_failure": (0.5, "of the answers begin boxes that cannot be read: see grammar="),
     "unparsed": (0.5, "of the answers say nothing of what was asked for"),
     "no_box": (0.5, "of the answers point at nothing"),

@@ -26,13 +26,13 @@ def is_first() -> bool:
     return rank() == 0
 
 
-def share(indices: range, number: int, count: int) -> list[int]:
+def share_of(indices: range, number: int, count: int) -> list[int]:
     """The part of process ``number`` of ``count``; parts follow each other."""
     start, stop = (len(indices) * bound // count for bound in (number, number + 1))
     return [*indices[start:stop]]
 
 
-def gathered(value: T) -> list[T]:
+def all_gather(value: T) -> list[T]:
     """What each process has, in the order of their ranks."""
     if not distributed.is_initialized():
         return [value]
@@ -41,13 +41,13 @@ def gathered(value: T) -> list[T]:
     return values
 
 
-def sums(shares: list[dict[str, float]]) -> dict[str, float]:
+def sum_metrics(shares: list[dict[str, float]]) -> dict[str, float]:
     """Per name; a process that had nothing to learn has no names."""
     names = {name: None for share in shares for name in share}
     return {name: sum(share.get(name, 0.0) for share in shares) for name in names}
 
 
-def means(shares: list[dict[str, float]]) -> dict[str, float]:
+def mean_metrics(shares: list[dict[str, float]]) -> dict[str, float]:
     """Per name, over the processes that have it."""
-    counts = sums([dict.fromkeys(share, 1.0) for share in shares])
-    return {name: total / counts[name] for name, total in sums(shares).items()}
+    counts = sum_metrics([dict.fromkeys(share, 1.0) for share in shares])
+    return {name: total / counts[name] for name, total in sum_metrics(shares).items()}

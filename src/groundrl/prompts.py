@@ -3,11 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from groundrl.boxes import Frame, View, convert
+from groundrl.boxes import Frame, ImageSizes, convert
 from groundrl.errors import UserError
-from groundrl.grammar.answers import LETTERS
 from groundrl.grammar.base import round_segments
 from groundrl.records import Grounding, Response, Sample, Segments
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""Options are lettered in their order."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class PromptTemplate:
         lines = [sample.question, self._options(sample), self.instruction]
         return "\n".join(line for line in lines if line)
 
-    def response(self, sample: Sample, view: View, frame: Frame) -> Response:
+    def response(self, sample: Sample, sizes: ImageSizes, frame: Frame) -> Response:
         """The SFT target: the sample's rationale, boxes converted to ``frame`` and rounded.
 
         Raises UserError when the sample has no rationale or nothing to answer.
@@ -42,7 +44,7 @@ class PromptTemplate:
                 "warm-up with pipeline=[grpo]"
             )
         return Response(
-            reasoning=to_frame(sample.rationale, view, frame), answer=self._answer(sample)
+            reasoning=to_frame(sample.rationale, sizes, frame), answer=self._answer(sample)
         )
 
     def _options(self, sample: Sample) -> str:
@@ -76,11 +78,11 @@ class PromptTemplate:
         return ", ".join(name for name, option in chosen if option in sample.answers)
 
 
-def to_frame(segments: Segments, view: View, frame: Frame) -> Segments:
+def to_frame(segments: Segments, sizes: ImageSizes, frame: Frame) -> Segments:
     """The segments with every box converted to ``frame`` and rounded as grammars write it."""
     return round_segments(
         tuple(
-            replace(part, box=convert(part.box, frame, view))
+            replace(part, box=convert(part.box, frame, sizes))
             if isinstance(part, Grounding)
             else part
             for part in segments

@@ -5,10 +5,11 @@ Sample -> (rollout) -> Completion, RolloutGroup -> (rewards) -> Score
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from groundrl.boxes import Box, View
-from groundrl.paths import printable
+from groundrl.boxes import Box, ImageSizes
+from groundrl.errors import UserError
+from groundrl.files import printable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -51,7 +52,7 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFile:
-    """A picture on disk; its size, upright, was read when the data set was checked."""
+    """An image on disk; its size, upright, was read when the data set was checked."""
 
     path: Path
     width: int
@@ -67,6 +68,20 @@ class ImageFile:
         from groundrl.images import read_image
 
         return read_image(self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedImage:
+    """An image that only its name is known of, as answers in a file mention it."""
+
+    key: str
+    width: int = 0
+    """0 when the file does not say."""
+    height: int = 0
+
+    def load(self) -> Any:
+        """Raises UserError: there is nothing to load."""
+        raise UserError(f"the image {self.key} is not here")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +142,7 @@ class RolloutGroup:
     """One sample with its G completions."""
 
     sample: Sample
-    view: View
+    sizes: ImageSizes
     """Sizes of the sample's image, to turn what the model says into PIXEL boxes."""
     completions: tuple[Completion, ...]
 

@@ -8,12 +8,12 @@ import pytest
 from families import build
 from PIL import Image
 
-from groundrl.chat.base import ChatModel, Request, ShownImage
+from groundrl.chat.base import ChatModel, ImageAttachment, Request
 from groundrl.chat.transformers import TransformersModel
 from groundrl.errors import UserError
 
-RED = ShownImage(Image.new("RGB", (64, 64), "red"))
-BLUE = ShownImage(Image.new("RGB", (90, 40), "blue"))
+RED = ImageAttachment(Image.new("RGB", (64, 64), "red"))
+BLUE = ImageAttachment(Image.new("RGB", (90, 40), "blue"))
 REQUESTS = [
     Request(text="what is here?", images=(RED,)),
     Request(text="hello"),
@@ -59,7 +59,7 @@ def test_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_a_model_without_eyes_is_told(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
-    with pytest.raises(UserError, match=r"(?s)cannot load .*a model that sees pictures"):
+    with pytest.raises(UserError, match=r"(?s)cannot load .*a model that sees images"):
         TransformersModel(str(tmp_path))(REQUESTS)
 
 

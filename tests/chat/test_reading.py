@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundrl.chat.reading import read_object
+from groundrl.chat.json_reply import read_object
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import pytest
 from chat_server import Body, Raw, Served, chat_server, completion, error, said
 from PIL import Image
 
-from groundrl.chat.base import ChatModel, Request, ShownImage
-from groundrl.chat.server import ServedModel, read_reply
+from groundrl.chat.base import ChatModel, ImageAttachment, Request
+from groundrl.chat.openai_compatible import OpenAICompatibleModel, read_reply
 from groundrl.chat.spending import Price, Spending
 from groundrl.errors import UserError
 
@@ -24,18 +24,18 @@ def requests(count: int) -> list[Request]:
     return [Request(text=f"number {i}") for i in range(count)]
 
 
-def test_a_request_is_sent_as_pictures_then_text_with_its_schema() -> None:
-    red = ShownImage(Image.new("RGB", (32, 16), (250, 10, 10)))
+def test_a_request_is_sent_as_images_then_text_with_its_schema() -> None:
+    red = ImageAttachment(Image.new("RGB", (32, 16), (250, 10, 10)))
     request = Request(text="what is it?", images=(red, red), schema=SCHEMA, seed=5)
     with chat_server(lambda _: "red") as served:
-        model = ServedModel("m", [served.url + "/"])
+        model = OpenAICompatibleModel("m", [served.url + "/"])
         (reply,) = model([request])
     assert reply is not None
     assert (reply.text, reply.prompt_tokens, reply.completion_tokens) == ("red", 7, 3)
     (body,) = served.bodies
-    *pictures, text = body["messages"][0]["content"]
+    *images, text = body["messages"][0]["content"]
     assert text == {"type": "text", "text": "what is it?"}
-    for part in pictures:
+    for part in images:
         head, _, data = part["image_url"]["url"].partition(",")
         assert head == "data:image/jpeg;base64"
         image = Image.open(BytesIO(base64.b64decode(data)))
@@ -50,7 +50,7 @@ def test_a_request_is_sent_as_pictures_then_text_with_its_schema() -> None:
 
 def test_several_servers_are_asked_in_turn() -> None:
     with chat_server(lambda _: "a") as one, chat_server(lambda _: "b") as other:
-        model = ServedModel("m", [one.url, other.url])
+        model = OpenAICompatibleModel("m", [one.url, other.url])
         for request in requests(6):
             model([request])
     assert len(one.bodies) == len(other.bodies) == 3
@@ -59,9 +59,9 @@ def test_several_servers_are_asked_in_turn() -> None:
 def test_fields_of_the_request_can_be_added_and_left_out_and_belong_to_the_name() -> None:
     with chat_server(lambda _: "yes") as served:
         extra = {"temperature": None, "chat_template_kwargs": {"enable_thinking": False}}
-        model = ServedModel("m", [served.url], extra_body=extra)
+        model = OpenAICompatibleModel("m", [served.url], extra_body=extra)
         model(requests(1))
-        plain = ServedModel("m", [served.url])
+        plain = OpenAICompatibleModel("m", [served.url])
     assert "temperature" not in served.bodies[0]
     assert served.bodies[0]["chat_template_kwargs"] == {"enable_thinking": False}
     assert plain.name == "m"
@@ -71,7 +71,7 @@ def test_fields_of_the_request_can_be_added_and_left_out_and_belong_to_the_name(
 
 def test_answers_come_in_order_and_no_more_than_asked_for_are_under_way() -> None:
     with chat_server(said, seconds=0.05) as served:
-        model = ServedModel("m", [served.url], at_once=8)
+        model = OpenAICompatibleModel("m", [served.url], at_once=8)
         with ThreadPoolExecutor(3) as callers:
             found = list(callers.map(model, [requests(16)] * 3))
     for replies in found:
@@ -84,7 +84,7 @@ def test_answers_come_in_order_and_no_more_than_asked_for_are_under_way() -> Non
 def test_a_server_that_comes_back_is_asked_again(status: int) -> None:
     failures = iter([error(status, "later"), error(status, "later")])
     with chat_server(lambda _: next(failures, "back")) as served:
-        (reply,) = ServedModel("m", [served.url], retries=2)(requests(1))
+        (reply,) = OpenAICompatibleModel("m", [served.url], retries=2)(requests(1))
     assert reply is not None
     assert reply.text == "back"
     assert len(served.bodies) == 3
@@ -114,12 +114,15 @@ def test_what_brings_no_answer_costs_that_answer_only(answer: Raw) -> None:
         return answer if said(body) == "number 1" else completion("well")
 
     with chat_server(reply) as served:
-        found = ServedModel("m", [served.url], retries=1)(requests(3))
+        found = OpenAICompatibleModel("m", [served.url], retries=1)(requests(3))
     assert [r and r.text for r in found] == ["well", None, "well"]
 
 
 def test_a_server_that_is_not_there_gives_no_answer() -> None:
-    assert ServedModel("m", ["http://127.0.0.1:9/v1"], retries=0)(requests(2)) == [None, None]
+    assert OpenAICompatibleModel("m", ["http://127.0.0.1:9/v1"], retries=0)(requests(2)) == [
+        None,
+        None,
+    ]
 
 
 def test_a_server_that_hangs_gives_no_answer() -> None:
@@ -130,7 +133,9 @@ def test_a_server_that_hangs_gives_no_answer() -> None:
         return "late"
 
     with chat_server(reply) as served:
-        assert ServedModel("m", [served.url], retries=0, timeout=0.1)(requests(1)) == [None]
+        assert OpenAICompatibleModel("m", [served.url], retries=0, timeout=0.1)(requests(1)) == [
+            None
+        ]
         gate.set()
 
 
@@ -152,7 +157,9 @@ def test_a_refusal_is_told_once_and_never_shows_the_key(
 ) -> None:
     monkeypatch.setenv("THE_KEY", KEY)
     with chat_server(lambda _: answer) as served:
-        model = ServedModel("m", [served.url], key_variable="THE_KEY", at_once=2, retries=1)
+        model = OpenAICompatibleModel(
+            "m", [served.url], key_variable="THE_KEY", at_once=2, retries=1
+        )
         with pytest.raises(UserError, match=message) as caught:
             model(requests(50))
     assert len(served.bodies) < 30
@@ -171,7 +178,7 @@ def test_a_key_that_is_none_is_told_before_anything_is_sent(
     if value is not None:
         monkeypatch.setenv("THE_KEY", value)
     with chat_server(lambda _: "yes") as served:
-        model = ServedModel("m", [served.url], key_variable="THE_KEY")
+        model = OpenAICompatibleModel("m", [served.url], key_variable="THE_KEY")
         with pytest.raises(UserError, match="type export THE_KEY=") as caught:
             model(requests(1))
     assert not served.bodies
@@ -181,14 +188,14 @@ def test_a_key_that_is_none_is_told_before_anything_is_sent(
 def test_a_key_of_somebody_else_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with chat_server(lambda _: "yes") as served:
-        ServedModel("m", [served.url])(requests(1))
+        OpenAICompatibleModel("m", [served.url])(requests(1))
     assert KEY not in str(served.headers)
 
 
 def spend(served: Served, path: Path, count: int, **options: Any) -> list[str | None]:
     """Asks with a price of one unit per prompt token."""
     spending = Spending(Price(prompt=1e6, completion=0.0), path=str(path), **options)
-    model = ServedModel("m", [served.url], at_once=1, spending=spending)
+    model = OpenAICompatibleModel("m", [served.url], at_once=1, spending=spending)
     return [reply and reply.text for reply in model(requests(count))]
 
 

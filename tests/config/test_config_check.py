@@ -10,7 +10,7 @@ from config_problems import problems
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from groundrl.config import check_config
+from groundrl.config.check import check_config
 from groundrl.errors import UserError
 
 HERE = __name__
@@ -251,8 +251,8 @@ SERVERS = {
             "adapter=none has none: type adapter=lora",
         ),
         (
-            {"rollout": SERVERS | {"ahead": 1}, "pipeline": ["grpo"], "importance_cap": None},
-            "type stage.grpo.module.loss.importance_cap=2.0, or rollout.ahead=0",
+            {"rollout": SERVERS | {"prefetch": 1}, "pipeline": ["grpo"], "importance_cap": None},
+            "type stage.grpo.module.loss.importance_cap=2.0, or rollout.prefetch=0",
         ),
         (
             {
@@ -264,15 +264,15 @@ SERVERS = {
             "type stage.grpo.module.loss.importance_cap=2.0, or rollout=native",
         ),
         (
-            {"rollout": SERVERS | {"ahead": 2}, "importance_cap": 2.0},
-            "rollout.ahead is 2, expected one of 0, 1",
+            {"rollout": SERVERS | {"prefetch": 2}, "importance_cap": 2.0},
+            "rollout.prefetch is 2, expected one of 0, 1",
         ),
         (
             {
-                "engine": {"_target_": "groundrl.engine.RayEngine"},
+                "runner": {"_target_": "groundrl.task_runner.RayRunner"},
                 "teacher": {"chat": {"spending": {"price": {"prompt": 2.5}, "budget": 5.0}}},
             },
-            "type teacher.chat.spending.budget=null, or engine=local",
+            "type teacher.chat.spending.budget=null, or runner=local",
         ),
     ],
 )
@@ -284,5 +284,5 @@ def test_a_choice_that_nothing_can_run_is_told(config: dict[str, Any], told: str
 
 def test_workers_of_a_cluster_may_be_paid_as_long_as_nobody_minds_how_much() -> None:
     spending = {"price": {"prompt": 2.5, "completion": 10.0}, "budget": None}
-    engine = {"_target_": "groundrl.engine.RayEngine"}
-    check_config(OmegaConf.create({"engine": engine, "teacher": {"chat": {"spending": spending}}}))
+    runner = {"_target_": "groundrl.task_runner.RayRunner"}
+    check_config(OmegaConf.create({"runner": runner, "teacher": {"chat": {"spending": spending}}}))

@@ -8,16 +8,20 @@ import pytest
 from config_problems import problems
 from omegaconf import OmegaConf
 
-from groundrl.config import check_config
+from groundrl.config.check import check_config
 
 ROLES = {
-    "judge": "groundrl.evaluation.chat_judge.ChatJudge",
+    "judge": "groundrl.evaluation.judging.chat_judge.ChatJudge",
     "teacher": "groundrl.synthesis.teachers.prompted.PromptedTeacher",
     "verifier": "groundrl.synthesis.verifiers.prompted.PromptedVerifier",
 }
 VLLM = {"_target_": "groundrl.chat.vllm.VLLMModel", "model": "qwen"}
 TRANSFORMERS = {"_target_": "groundrl.chat.transformers.TransformersModel", "model": "qwen"}
-SERVED = {"_target_": "groundrl.chat.server.ServedModel", "model": "/nope", "urls": ["http://x"]}
+SERVED = {
+    "_target_": "groundrl.chat.openai_compatible.OpenAICompatibleModel",
+    "model": "/nope",
+    "urls": ["http://x"],
+}
 
 
 def config(role: str, chat: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,8 @@ import pytest
 from config_problems import problems
 from omegaconf import OmegaConf
 
-from groundrl.config import check_config, crosschecks
+from groundrl.config import crosschecks
+from groundrl.config.check import check_config
 
 VLLM = {"_target_": "groundrl.rollout.vllm.VLLMEngine"}
 

@@ -11,7 +11,7 @@ from groundrl.records import Grounding
 
 
 @pytest.fixture
-def picture() -> Callable[..., Path]:
+def image_file() -> Callable[..., Path]:
     """Writes a JPEG of noise, so that a truncated one has lost something."""
 
     def write(path: Path, width: int = 100, height: int = 80) -> Path:
@@ -33,13 +33,13 @@ def grounding() -> Callable[..., Grounding]:
 
 
 @pytest.fixture
-def yolo_root(tmp_path: Path, picture: Callable[..., Path]) -> Path:
-    """Two training pictures (one without objects) and one held-out picture, 100 x 80."""
+def yolo_root(tmp_path: Path, image_file: Callable[..., Path]) -> Path:
+    """Two training images (one without objects) and one held-out image, 100 x 80."""
     (tmp_path / "data.yaml").write_text(
         "path: .\ntrain: images/train\nval: images/val\nnames: [cat, dog]\n"
     )
     for name in ("train/a", "train/empty", "val/b"):
-        picture(tmp_path / f"images/{name}.jpg")
+        image_file(tmp_path / f"images/{name}.jpg")
     for name, rows in (("train/a", "0 0.5 0.5 0.2 0.5\n1 0.1 0.5 0.2 0.25\n"), ("val/b", "")):
         label = tmp_path / f"labels/{name}.txt"
         label.parent.mkdir(parents=True, exist_ok=True)

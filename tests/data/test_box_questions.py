@@ -12,10 +12,10 @@ from groundrl.boxes import Box, Frame
 from groundrl.data.box_questions import KINDS, ask, ask_all, count, exists, locate
 from groundrl.data.box_views import extremes, is_beside, view
 from groundrl.data.detection import AnnotatedImage, DetectionSet
-from groundrl.data.words import indefinite, plural
 from groundrl.errors import UserError
+from groundrl.language.words import plural, with_article
 from groundrl.records import Grounding, ImageFile, Sample
-from groundrl.scenes.relations import Relation
+from groundrl.relations import Relation
 
 NAMES = ("bus", "cat", "cup", "dog", "person", "skis")
 SIDE_WORDS = {
@@ -44,7 +44,7 @@ def detection_set(*images: AnnotatedImage) -> DetectionSet:
 
 
 @st.composite
-def pictures(draw: st.DrawFn) -> AnnotatedImage:
+def images(draw: st.DrawFn) -> AnnotatedImage:
     groundings = []
     for label in draw(st.lists(st.sampled_from(NAMES), max_size=12)):
         x, y = draw(st.integers(0, 190)), draw(st.integers(0, 90))
@@ -73,7 +73,7 @@ def check(sample: Sample, image: AnnotatedImage) -> None:
     assert set(sample.answers) <= set(sample.options)
     assert len(set(sample.options)) == len(sample.options)
     if sample.kind == "exists":
-        (label,) = [name for name in NAMES if f"there {indefinite(name)} in" in words]
+        (label,) = [name for name in NAMES if f"there {with_article(name)} in" in words]
         assert label not in image.uncounted
         assert sample.answers == (("yes",) if of(image, label) else ("no",))
         assert len(pointed) == len(of(image, label)) <= 6
@@ -104,7 +104,7 @@ def check_locate(words: str, pointed: tuple[Grounding, ...], image: AnnotatedIma
 
 
 def check_side_or_presence(sample: Sample, words: str, image: AnnotatedImage) -> None:
-    if words == "Which of these are in the picture":
+    if words == "Which of these are in the image":
         assert not image.uncounted & set(sample.options)
         assert set(sample.answers) == {name for name in sample.options if of(image, name)}
         assert 0 < len(sample.answers) < len(sample.options) <= 4
@@ -127,7 +127,7 @@ def check_side_or_presence(sample: Sample, words: str, image: AnnotatedImage) ->
         assert {item.label for item in sample.groundings} == right | {anchor}
 
 
-@given(pictures(), st.integers(0, 2**31), st.sampled_from(KINDS))
+@given(images(), st.integers(0, 2**31), st.sampled_from(KINDS))
 def test_every_answer_is_borne_out_by_the_boxes(
     image: AnnotatedImage, seed: int, kind: str
 ) -> None:
@@ -140,7 +140,7 @@ def test_every_answer_is_borne_out_by_the_boxes(
 Make = Callable[..., Grounding]
 
 
-def test_questions_depend_on_seed_and_picture_only(grounding: Make) -> None:
+def test_questions_depend_on_seed_and_image_only(grounding: Make) -> None:
     image = annotated(grounding("cat", 0, 0, 50, 50), grounding("dog", 100, 0, 150, 50))
     alone = ask_all(detection_set(image), seed=1)
     assert [sample.kind for sample in alone] == ["exists", "count", "relation", "locate", "multi"]
@@ -195,7 +195,7 @@ def test_extremes_need_a_clear_lead(grounding: Make) -> None:
     assert extremes([small, big], seen) == {"leftmost": small, "rightmost": big, "largest": big}
 
 
-def test_a_picture_without_boxes_is_only_asked_what_is_not_there() -> None:
+def test_a_image_without_boxes_is_only_asked_what_is_not_there() -> None:
     (sample,) = ask_all(detection_set(annotated()), seed=0)
     assert (sample.kind, sample.answers, sample.groundings) == ("exists", ("no",), ())
 
@@ -221,4 +221,4 @@ def test_unknown_kinds_and_boxes_without_questions_are_user_errors() -> None:
     ],
 )
 def test_class_names_become_english(name: str, many: str, one: str) -> None:
-    assert (plural(name), indefinite(name)) == (many, one)
+    assert (plural(name), with_article(name)) == (many, one)

@@ -108,9 +108,9 @@ def test_a_resumed_run_sees_the_batches_of_an_undisturbed_one(
     assert third.seen == whole.seen[6:]
 
 
-def test_a_loader_that_looks_ahead_gives_each_batch_with_the_next_one() -> None:
-    def batches(looks_ahead: bool, start: int) -> list[Any]:
-        module = GroundingDataModule(train=numbered(7), prompts_per_step=2, looks_ahead=looks_ahead)
+def test_a_loader_that_prefetches_gives_each_batch_with_the_next_one() -> None:
+    def batches(prefetches: bool, start: int) -> list[Any]:
+        module = GroundingDataModule(train=numbered(7), prompts_per_step=2, prefetches=prefetches)
         module.load_state_dict(module.state_dict() | {"step": start})
         return list(islice(module.train_dataloader(), 4))
 
@@ -184,14 +184,14 @@ def test_a_batch_of_many_tensors_needs_few_open_files() -> None:
         assert [x[0].item() for x in tensors] == list(range(int(sample.id[1:]), 300))
 
 
-def test_held_out_pictures_that_are_trained_on_are_a_user_error() -> None:
-    with pytest.raises(UserError, match="'val' shares 3 pictures"):
+def test_held_out_images_that_are_trained_on_are_a_user_error() -> None:
+    with pytest.raises(UserError, match="'val' shares 3 images"):
         GroundingDataModule(train=numbered(5), heldout={"val": numbered(3)})
     five, (held,) = numbered(5), numbered(1, "h").samples
     again = SampleList((replace(held, context_images=(five[3].image,)),))
-    with pytest.raises(UserError, match=r"'val' shares 1 pictures .*t3\.jpg"):
+    with pytest.raises(UserError, match=r"'val' shares 1 images .*t3\.jpg"):
         GroundingDataModule(train=five, heldout={"val": again})
-    with pytest.raises(UserError, match=r"'val' shares 1 pictures .*t3\.jpg"):
+    with pytest.raises(UserError, match=r"'val' shares 1 images .*t3\.jpg"):
         GroundingDataModule(train=again, heldout={"val": five})
     legend = SampleList(tuple(replace(s, context_images=(held.image,)) for s in five.samples))
     others = SampleList((replace(held, image=five[0].image, context_images=(held.image,)),))

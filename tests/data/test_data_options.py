@@ -59,5 +59,5 @@ def test_the_other_layouts_only_lack_a_root(option: str) -> None:
 
 
 @pytest.mark.parametrize("option", [path.stem for path in CONF.glob("*.yaml")])
-def test_another_process_reads_pictures_that_lie_in_files(option: str) -> None:
+def test_another_process_reads_images_that_lie_in_files(option: str) -> None:
     assert OmegaConf.load(CONF / f"{option}.yaml").num_workers == (option != "world")

@@ -13,7 +13,7 @@ from groundrl.data.voc import read_voc
 from groundrl.data.yolo import read_yolo
 from groundrl.errors import UserError
 
-Picture = Callable[..., Path]
+MakeImage = Callable[..., Path]
 
 
 def test_yolo_rows_become_pixel_corners(yolo_root: Path) -> None:
@@ -66,7 +66,9 @@ def test_yolo_image_folders_may_be_links(yolo_root: Path, as_text: bool) -> None
     assert len(read_yolo(yolo_root, "train").images[0].groundings) == 2
 
 
-def test_yolo_problems_are_all_named_with_file_and_line(yolo_root: Path, picture: Picture) -> None:
+def test_yolo_problems_are_all_named_with_file_and_line(
+    yolo_root: Path, image_file: MakeImage
+) -> None:
     rows = [
         "0 0.5 0.5 0.2 0.5",
         "7 0.5 0.5 0.2 0.5",
@@ -78,9 +80,9 @@ def test_yolo_problems_are_all_named_with_file_and_line(yolo_root: Path, picture
     ]
     label = yolo_root / "labels/train/a.txt"
     label.write_text("\n".join(rows))
-    cut = picture(yolo_root / "images/train/cut.jpg")
+    cut = image_file(yolo_root / "images/train/cut.jpg")
     cut.write_bytes(cut.read_bytes()[:-200])
-    (yolo_root / "images/train/text.jpg").write_text("not a picture")
+    (yolo_root / "images/train/text.jpg").write_text("not an image")
     with pytest.raises(UserError) as error:
         read_yolo(yolo_root, "train")
     message = str(error.value)
@@ -90,13 +92,13 @@ def test_yolo_problems_are_all_named_with_file_and_line(yolo_root: Path, picture
         3: "got 4 fields",
         4: "x1 <= x2",
         5: "finite",
-        6: "5.0 pixels outside the picture of 100 x 80",
+        6: "5.0 pixels outside the image of 100 x 80",
         7: "expected five numbers",
     }.items():
         told = next(row for row in message.splitlines() if f"a.txt:{line}: " in row)
         assert part in told
-    assert "cut.jpg: the picture cannot be decoded" in message
-    assert "text.jpg: the picture cannot be decoded" in message
+    assert "cut.jpg: the image cannot be decoded" in message
+    assert "text.jpg: the image cannot be decoded" in message
 
 
 def test_a_box_less_than_a_pixel_outside_is_clipped(yolo_root: Path) -> None:
@@ -110,13 +112,13 @@ def test_more_than_twenty_problems_are_counted(yolo_root: Path) -> None:
         read_yolo(yolo_root, "train")
 
 
-def test_a_label_without_a_picture_is_warned_about(
+def test_a_label_without_a_image_is_warned_about(
     yolo_root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (yolo_root / "labels/train/gone.txt").write_text("0 0.5 0.5 0.1 0.1\n")
     with caplog.at_level(logging.WARNING):
         assert len(read_yolo(yolo_root, "train").images) == 2
-    assert "gone.txt: no picture of this name" in caplog.text
+    assert "gone.txt: no image of this name" in caplog.text
 
 
 def test_repeated_and_empty_boxes_are_left_out_and_warned_about(
@@ -131,13 +133,13 @@ def test_repeated_and_empty_boxes_are_left_out_and_warned_about(
     assert "a.txt:3: box of 'dog' without area" in caplog.text
 
 
-def test_two_pictures_of_one_label_file_are_an_error(yolo_root: Path, picture: Picture) -> None:
-    picture(yolo_root / "images/train/a.png")
+def test_two_images_of_one_label_file_are_an_error(yolo_root: Path, image_file: MakeImage) -> None:
+    image_file(yolo_root / "images/train/a.png")
     with pytest.raises(UserError, match="shares its label file"):
         read_yolo(yolo_root, "train")
 
 
-def test_boxes_refer_to_a_turned_picture_as_it_is_shown(yolo_root: Path) -> None:
+def test_boxes_refer_to_a_turned_image_as_it_is_shown(yolo_root: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (100, 80)).save(yolo_root / "images/train/a.jpg", exif=exif)
@@ -152,7 +154,7 @@ def test_a_data_set_without_boxes_or_split_or_folder_is_an_error(yolo_root: Path
     with pytest.raises(UserError, match="no such folder"):
         read_yolo(yolo_root / "nowhere", "train")
     (yolo_root / "labels/val/b.txt").write_text("")
-    with pytest.raises(UserError, match="1 pictures and not one box"):
+    with pytest.raises(UserError, match="1 images and not one box"):
         read_yolo(yolo_root, "val")
 
 
@@ -171,9 +173,9 @@ def coco_content() -> dict[str, list[dict[str, object]]]:
 
 
 @pytest.fixture
-def coco_root(tmp_path: Path, picture: Picture) -> Path:
+def coco_root(tmp_path: Path, image_file: MakeImage) -> Path:
     for name in ("a", "b"):
-        picture(tmp_path / f"train2017/{name}.jpg")
+        image_file(tmp_path / f"train2017/{name}.jpg")
     (tmp_path / "annotations").mkdir()
     (tmp_path / "annotations/instances_train2017.json").write_text(json.dumps(coco_content()))
     return tmp_path
@@ -190,7 +192,7 @@ def test_coco_boxes_are_corner_and_size_and_crowds_are_noted(coco_root: Path) ->
     assert read.names == ("dog", "person")
 
 
-def test_boxes_drawn_on_a_picture_before_it_was_turned_are_refused(coco_root: Path) -> None:
+def test_boxes_drawn_on_a_image_before_it_was_turned_are_refused(coco_root: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (100, 80)).save(coco_root / "train2017/a.jpg", exif=exif)
@@ -220,7 +222,7 @@ def test_coco_problems_are_all_named(coco_root: Path) -> None:
     for part in (
         "9 problems",
         "images[0]: says 80 x 80 pixels, a.jpg has 100 x 80",
-        "gone.jpg: no such picture",
+        "gone.jpg: no such image",
         "images[3]: 'id' must be int",
         "annotations[2]: box [90, 0, 110, 20] lies 10.0 pixels outside",
         "annotations[3]: box corners must be finite",
@@ -252,8 +254,8 @@ VOC = """<annotation>
 
 
 @pytest.fixture
-def voc_root(tmp_path: Path, picture: Picture) -> Path:
-    picture(tmp_path / "JPEGImages/a.jpg")
+def voc_root(tmp_path: Path, image_file: MakeImage) -> Path:
+    image_file(tmp_path / "JPEGImages/a.jpg")
     for folder in ("Annotations", "ImageSets/Main"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "Annotations/a.xml").write_text(VOC)
@@ -283,7 +285,7 @@ def test_voc_problems_are_named_with_file_and_line(voc_root: Path) -> None:
         "a.xml:3: says 90 x 80 pixels",
         "a.xml:4: box [0, 10, 130, 80] lies 30.0 pixels outside",
         "b.xml:3: not valid XML",
-        "c.jpg: no such picture",
+        "c.jpg: no such image",
         "d.xml: no such annotation file",
     ):
         assert part in message

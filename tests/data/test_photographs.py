@@ -41,7 +41,7 @@ def test_a_photograph_costs_at_most_64_image_tokens(
         prompt = policy.encode(sample)
         image_tokens = (prompt.prefix.tokens == policy.vlm.config.image_token_id).sum()
         assert 4 <= image_tokens <= 64
-        shape = prompt.view.model_width / prompt.view.model_height
+        shape = prompt.sizes.model_width / prompt.sizes.model_height
         assert shape == pytest.approx(sample.image.width / sample.image.height, rel=0.2)
 
 
@@ -52,20 +52,20 @@ def test_the_worked_answer_about_a_photograph_earns_the_full_box_reward(
     policy, grammar = make_policy("lora"), get_grammar("obj_bbox")
     reward = RewardSum(terms={"iou": Iou()}, grammar=grammar, frame=frame)
     for sample in samples:
-        view = policy.encode(sample).view
-        text = grammar.render(PromptTemplate().response(sample, view, frame))
+        sizes = policy.encode(sample).sizes
+        text = grammar.render(PromptTemplate().response(sample, sizes, frame))
         group = RolloutGroup(
             sample=sample,
-            view=view,
+            sizes=sizes,
             completions=(Completion(text=text, tokens=(1,), logprobs=(0.0,), truncated=False),),
         )
         parsed = reward.attempt(group, group.completions[0]).predicted_boxes
         # Whole numbers cost up to half a unit of the frame per side.
-        unit = sample.image.width / (1000 if frame is Frame.PERMILLE else view.model_width)
+        unit = sample.image.width / (1000 if frame is Frame.PERMILLE else sizes.model_width)
         for box, truth in zip(parsed, sample.groundings, strict=True):
             assert box.frame is Frame.PIXEL
             assert box.corners == pytest.approx(truth.box.corners, abs=1.2 * unit)
-            back = convert(convert(truth.box, frame, view), Frame.PIXEL, view)
+            back = convert(convert(truth.box, frame, sizes), Frame.PIXEL, sizes)
             assert back.corners == pytest.approx(truth.box.corners, abs=1e-6)
 
 

@@ -15,16 +15,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_all_pictures_and_boxes_are_read(caplog: pytest.LogCaptureFixture) -> None:
+def test_all_images_and_boxes_are_read(caplog: pytest.LogCaptureFixture) -> None:
     sets = {split: read_yolo(ROOT, split) for split in ("train", "val")}
     labels = Counter(
         item.label for read in sets.values() for image in read.images for item in image.groundings
     )
     assert {split: len(read.images) for split, read in sets.items()} == {"train": 128, "val": 128}
     assert len(labels) == 76
-    # The label folders hold 1839 rows; 12 of them belong to two pictures that are not there.
+    # The label folders hold 1839 rows; 12 of them belong to two images that are not there.
     assert labels.total() == 1827
-    assert caplog.text.count("no picture of this name") == 2
+    assert caplog.text.count("no image of this name") == 2
 
 
 def test_every_question_is_answered_by_the_label_files_themselves() -> None:
@@ -37,7 +37,7 @@ def test_every_question_is_answered_by_the_label_files_themselves() -> None:
         if sample.kind == "count":
             (label,) = {item.label for item in sample.groundings}
             assert sample.answers == (str(labels[label]),)
-        elif "in the picture" in sample.question and sample.kind == "multi":
+        elif "in the image" in sample.question and sample.kind == "multi":
             assert set(sample.answers) == set(sample.options) & set(labels)
         elif sample.kind in ("relation", "multi"):
             assert all(labels[option] == 1 for option in sample.options)
@@ -45,7 +45,7 @@ def test_every_question_is_answered_by_the_label_files_themselves() -> None:
         assert set(sample.groundings) <= set(boxes[sample.id.partition(":")[0]])
 
 
-def test_the_folder_makes_a_module_with_its_own_held_out_pictures() -> None:
+def test_the_folder_makes_a_module_with_its_own_held_out_images() -> None:
     module = detection_module(
         layout="yolo", root=ROOT, train_split="train", heldout_split="val", heldout_size=50
     )

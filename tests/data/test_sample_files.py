@@ -71,10 +71,10 @@ def test_what_is_written_is_read_back(
 ) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name).resolve()
-        picture = folder / "pictures/a.png"
-        picture.parent.mkdir()
-        Image.new("RGB", (8, 6)).save(picture)
-        image = ImageFile(path=picture, width=8, height=6)
+        path = folder / "images/a.png"
+        path.parent.mkdir()
+        Image.new("RGB", (8, 6)).save(path)
+        image = ImageFile(path=path, width=8, height=6)
         written = [data.draw(samples(image, number)) for number in range(2)]
         if written[0].id == written[1].id:
             written.pop()
@@ -83,7 +83,7 @@ def test_what_is_written_is_read_back(
 
 
 @pytest.mark.parametrize(("suffix", "write", "read"), FORMATS)
-def test_pictures_without_a_file_are_saved_once_beside_it(
+def test_images_without_a_file_are_saved_once_beside_it(
     tmp_path: Path, suffix: str, write: Callable[..., None], read: Callable[..., list[Sample]]
 ) -> None:
     source = world(seed=3, size=2, image_size=64)
@@ -115,11 +115,11 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ({"question": 3}, "field 'question' must be text, got 3"),
     ({"options": "yes"}, "field 'options' must be a list, got 'yes'"),
     ({"answers": ["maybe"]}, "answer 'maybe' is not among the options"),
-    ({"image": "gone.jpg"}, "image 'gone.jpg': no such picture"),
-    ({"context_images": ["a.jpg", "lost.jpg"]}, "image 'lost.jpg': no such picture"),
-    ({"context_images": ["text.jpg"]}, "image 'text.jpg': the picture cannot be decoded"),
+    ({"image": "gone.jpg"}, "image 'gone.jpg': no such image"),
+    ({"context_images": ["a.jpg", "lost.jpg"]}, "image 'lost.jpg': no such image"),
+    ({"context_images": ["text.jpg"]}, "image 'text.jpg': the image cannot be decoded"),
     ({"context_images": "a.jpg"}, "field 'context_images' must be a list, got 'a.jpg'"),
-    ({"groundings": [{"label": "dog", "box": [0, 0, 101, 10]}]}, "lies outside the picture"),
+    ({"groundings": [{"label": "dog", "box": [0, 0, 101, 10]}]}, "lies outside the image"),
     ({"groundings": [{"label": "dog", "box": [9, 0, 1, 10]}]}, "x1 <= x2"),
     ({"groundings": [{"label": "dog", "box": [0, 0, 10]}]}, "must be [x1, y1, x2, y2]"),
     ({"groundings": [{"box": [0, 0, 1, 1]}]}, "groundings[0] lacks the field 'label'"),
@@ -131,7 +131,7 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("suffix", "write", "read"), FORMATS)
-def test_a_picture_whose_name_is_no_utf8_is_copied(
+def test_a_image_whose_name_is_no_utf8_is_copied(
     tmp_path: Path, suffix: str, write: Callable[..., None], read: Callable[..., list[Sample]]
 ) -> None:
     path = tmp_path / os.fsdecode(b"caf\xe9.png")
@@ -148,7 +148,7 @@ def test_a_picture_whose_name_is_no_utf8_is_copied(
     assert back.image.path.parent == (tmp_path / "images").resolve()
 
 
-def test_a_picture_that_is_stored_turned_is_read_upright(tmp_path: Path) -> None:
+def test_a_image_that_is_stored_turned_is_read_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (64, 100)).save(tmp_path / "a.jpg", exif=exif)
@@ -157,9 +157,9 @@ def test_a_picture_that_is_stored_turned_is_read_upright(tmp_path: Path) -> None
     assert (sample.image.width, sample.image.height) == sample.image.load().size == (100, 64)
 
 
-def test_every_broken_line_is_listed(tmp_path: Path, picture: Callable[..., Path]) -> None:
-    picture(tmp_path / "a.jpg")
-    (tmp_path / "text.jpg").write_text("not a picture")
+def test_every_broken_line_is_listed(tmp_path: Path, image_file: Callable[..., Path]) -> None:
+    image_file(tmp_path / "a.jpg")
+    (tmp_path / "text.jpg").write_text("not an image")
     rows = [json.dumps(good(1)), "", "{nonsense"]
     rows += [json.dumps(good(number) | change) for number, (change, _) in enumerate(BROKEN, 4)]
     path = tmp_path / "samples.jsonl"
@@ -173,8 +173,8 @@ def test_every_broken_line_is_listed(tmp_path: Path, picture: Callable[..., Path
         assert part in next(line for line in told if f"samples.jsonl:{number}: " in line)
 
 
-def test_broken_parquet_rows_are_listed(tmp_path: Path, picture: Callable[..., Path]) -> None:
-    picture(tmp_path / "a.jpg")
+def test_broken_parquet_rows_are_listed(tmp_path: Path, image_file: Callable[..., Path]) -> None:
+    image_file(tmp_path / "a.jpg")
     rows = [good(1), good(2) | {"answers": ["maybe"]}, good(1)]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "s.parquet")
     with pytest.raises(UserError) as error:
@@ -184,15 +184,15 @@ def test_broken_parquet_rows_are_listed(tmp_path: Path, picture: Callable[..., P
 
 
 @pytest.mark.parametrize(("suffix", "write", "read"), FORMATS)
-def test_context_pictures_keep_their_own_sizes(
+def test_context_images_keep_their_own_sizes(
     tmp_path: Path,
-    picture: Callable[..., Path],
+    image_file: Callable[..., Path],
     suffix: str,
     write: Callable[..., None],
     read: Callable[..., list[Sample]],
 ) -> None:
     image, depth = (
-        ImageFile(path=picture(tmp_path / name, width=width), width=width, height=80)
+        ImageFile(path=image_file(tmp_path / name, width=width), width=width, height=80)
         for name, width in (("a.jpg", 100), ("depth.jpg", 30))
     )
     scene = replace(world(seed=3, size=1)[0], image=image, groundings=(), rationale=None)
@@ -219,12 +219,12 @@ def test_a_missing_empty_or_foreign_file_is_a_user_error(
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
     write_jsonl([], path)
-    picture = tmp_path / "a.png"
-    Image.new("RGB", (8, 6)).save(picture)
+    image = tmp_path / "a.png"
+    Image.new("RGB", (8, 6)).save(image)
     box = Box(x1=0.0, y1=0.0, x2=1.0, y2=1.0, frame=Frame.UNIT)
     sample = Sample(
         id="1",
-        image=ImageFile(path=picture, width=8, height=6),
+        image=ImageFile(path=image, width=8, height=6),
         question="?",
         groundings=(Grounding(label="dog", box=box),),
         provenance=Provenance(dataset="d", split="train"),

@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
-from replies import figures, pictures, written
+from replies import figures, images, written
 
 from groundrl.evaluation.benchmarks.chair import CHAIR, COCO_CLASSES, COCO_WORDS
 
@@ -17,7 +17,7 @@ def test_words_for_objects_are_found_and_phrases_are_not_taken_apart() -> None:
 
 
 def test_chair_counts_what_neither_boxes_nor_captions_know(tmp_path: Path) -> None:
-    pictures(tmp_path / "val2014", ["COCO_val2014_000000000001.jpg"])
+    images(tmp_path / "val2014", ["COCO_val2014_000000000001.jpg"])
     written(
         tmp_path / "annotations/instances_val2014.json",
         {
@@ -41,7 +41,7 @@ def test_chair_counts_what_neither_boxes_nor_captions_know(tmp_path: Path) -> No
 def test_chair_equals_a_plain_loop(tmp_path: Path) -> None:
     nouns, rng = ("dog", "cat", "bus", "person", "cup"), random.Random(0)
     files = [f"COCO_val2014_{index:012}.jpg" for index in range(12)]
-    pictures(tmp_path / "val2014", files)
+    images(tmp_path / "val2014", files)
     there = {index: rng.sample(range(5), rng.randint(1, 4)) for index in range(12)}
     written(
         tmp_path / "annotations/instances_val2014.json",

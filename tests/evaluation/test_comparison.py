@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from replies import LINE
 
+from groundrl.answers.record import AnswerRecord, read_record
 from groundrl.errors import UserError
-from groundrl.evaluation.answer_record import AnswerRecord, read_record
-from groundrl.evaluation.comparison import Records, compare, left_out, read_answered
-from groundrl.evaluation.statistics import cohen_kappa, mcnemar
-from groundrl.stages.compare import Comparison
+from groundrl.evaluation.compare import Comparison
+from groundrl.evaluation.comparison import Records, compare, read_predictions_of, unpaired
+from groundrl.intervals import cohen_kappa, mcnemar
 
 
 def written(number: int, correct: bool, **changes: Any) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def test_pairing_sees_what_two_intervals_hide() -> None:
     assert first.p == pytest.approx(plain_mcnemar(0, won))
     assert first.change.low > 0
     assert boxes.change.mean == pytest.approx(0.25 * won / 300)
-    # A plain loop of paired resamples by picture gives the same interval.
+    # A plain loop of paired resamples by image gives the same interval.
     gaps = np.array([float(y) - float(x) for x, y in zip(a, b, strict=True)]).reshape(100, 3)
     draws = np.random.default_rng(1)
     means = [gaps[draws.integers(0, 100, 100)].mean() for _ in range(4000)]
@@ -92,9 +92,9 @@ def test_a_score_that_the_first_answer_lacks_is_compared_and_what_is_left_out_to
     boxes, rating = compare(a, b)
     assert (boxes.name, boxes.change.n, boxes.change.mean) == ("mmhal/iou", 1, 0.25)
     assert (rating.name, rating.change.n, rating.change.mean) == ("mmhal/rating", 2, 2.0)
-    (told,) = left_out(a, b)
+    (told,) = unpaired(a, b)
     assert told.startswith("mmhal/rating: 1 of 3 questions are left out, only one run has")
-    assert left_out(b, b) == []
+    assert unpaired(b, b) == []
 
 
 def test_runs_that_cannot_be_paired_are_refused(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_runs_that_cannot_be_paired_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="in other words"):
         compare(one, run([True], question="Is there a cat?"))
     with pytest.raises(UserError, match=r"Type compare=\[<run>,<run>\]"):
-        read_answered(str(tmp_path))
+        read_predictions_of(str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_line_that_is_no_answer_is_named(tmp_path: Path, line: bytes, reason: 
     good = json.dumps(written(0, True)).encode()
     (tmp_path / "predictions.jsonl").write_bytes(good + b"\n" + line + b"\n")
     with pytest.raises(UserError, match=rf"predictions.jsonl:2.*{reason}"):
-        read_answered(str(tmp_path))
+        read_predictions_of(str(tmp_path))
 
 
 def test_the_comparison_leaves_a_table_and_a_page(

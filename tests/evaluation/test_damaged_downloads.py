@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from replies import pictures, written
+from replies import images, written
 
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.chair import CHAIR
 from groundrl.evaluation.benchmarks.choice import AOKVQA, AOKVQADirect, DrivingVQA
-from groundrl.evaluation.benchmarks.files import Published
+from groundrl.evaluation.benchmarks.files import PublishedBenchmark
 from groundrl.evaluation.benchmarks.mmhal import MMHal
 from groundrl.evaluation.benchmarks.refcoco import RefCOCO
 from groundrl.evaluation.benchmarks.rel3d import Rel3D
@@ -57,11 +57,13 @@ HALLUCINATED = {
 }
 
 
-def placed(root: Path, kind: type[Published], change: dict[str, Any]) -> Published:
+def placed(
+    root: Path, kind: type[PublishedBenchmark], change: dict[str, Any]
+) -> PublishedBenchmark:
     """A download with one record, changed."""
     for folder in ("images", "val2014", "val2017", "20200223"):
-        pictures(root / folder, ["a.jpg", "000000000009.jpg"])
-    pictures(root / "train2014", ["COCO_train2014_000000000007.jpg"])
+        images(root / folder, ["a.jpg", "000000000009.jpg"])
+    images(root / "train2014", ["COCO_train2014_000000000007.jpg"])
     if kind is DrivingVQA:
         written(root / "test.json", [DRIVING | change])
     elif kind in (AOKVQA, AOKVQADirect):
@@ -87,7 +89,7 @@ def placed(root: Path, kind: type[Published], change: dict[str, Any]) -> Publish
     return kind(root=str(root))  # pyright: ignore[reportAbstractUsage]
 
 
-DAMAGES: list[tuple[type[Published], dict[str, Any], str]] = [
+DAMAGES: list[tuple[type[PublishedBenchmark], dict[str, Any], str]] = [
     (DrivingVQA, {"relevant_entities": [{"car": [1, 2, -3, 4]}]}, "record 0: box needs x1 <= x2"),
     (DrivingVQA, {"relevant_entities": [{"car": [1, 2, 3]}]}, "record 0: car must be four numbers"),
     (DrivingVQA, {"possible_answers": ["yes"]}, "record 0: possible_answers must be an object"),
@@ -115,7 +117,7 @@ DAMAGES: list[tuple[type[Published], dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("kind", "change", "message"), DAMAGES)
 def test_a_damaged_record_is_named_with_its_file(
-    tmp_path: Path, kind: type[Published], change: dict[str, Any], message: str
+    tmp_path: Path, kind: type[PublishedBenchmark], change: dict[str, Any], message: str
 ) -> None:
     assert len(placed(tmp_path / "whole", kind, {}).questions().samples) == 1
     with pytest.raises(UserError, match=message):
@@ -131,8 +133,8 @@ def test_a_box_of_negative_width_is_named(tmp_path: Path) -> None:
         benchmark.questions()
 
 
-def test_an_annotation_of_a_picture_that_is_not_listed_is_named(tmp_path: Path) -> None:
-    pictures(tmp_path / "val2014", ["a.jpg"])
+def test_an_annotation_of_a_image_that_is_not_listed_is_named(tmp_path: Path) -> None:
+    images(tmp_path / "val2014", ["a.jpg"])
     content = {
         "images": [{"id": 1, "file_name": "a.jpg"}],
         "annotations": [{"image_id": 2, "category_id": 18}],
@@ -149,7 +151,7 @@ def test_an_annotation_of_a_picture_that_is_not_listed_is_named(tmp_path: Path) 
 
 def mme(root: Path, lines: list[str]) -> MME:
     for task in (*PERCEPTION, *COGNITION):
-        pictures(root / task, ["1.jpg", "2.jpg"])
+        images(root / task, ["1.jpg", "2.jpg"])
         (root / f"{task}.txt").write_text("1.jpg\tIs it?\tYes\n1.jpg\tIs it not?\tNo\n")
     (root / "count.txt").write_text("".join(f"{line}\tIs it?\tYes\n" for line in lines))
     return MME(root=str(root))
@@ -159,7 +161,7 @@ def mme(root: Path, lines: list[str]) -> MME:
     ("lines", "place"),
     [(["1.jpg", "2.jpg", "2.jpg"], "count.txt:1: .* 1.jpg has one"), (["1.jpg"], "count.txt:1: ")],
 )
-def test_a_picture_that_lost_one_of_its_two_questions_is_named(
+def test_a_image_that_lost_one_of_its_two_questions_is_named(
     tmp_path: Path, lines: list[str], place: str
 ) -> None:
     with pytest.raises(UserError, match=place):
@@ -191,5 +193,5 @@ def test_a_part_without_questions_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="refcoco: its files hold no question of the part"):
         benchmark.questions()
     (tmp_path / "coco_pope_random.json").write_text(json.dumps(POPE_ROW | {"image": "no.jpg"}))
-    with pytest.raises(UserError, match="POPE: none of 1 questions has its picture, for example"):
+    with pytest.raises(UserError, match="POPE: none of 1 questions has its image, for example"):
         POPE(variant="random", root=str(tmp_path)).questions()

@@ -7,13 +7,13 @@ import pytest
 import torch
 from replies import reply
 
-from groundrl.boxes import Box, Frame, View, matched_iou
-from groundrl.evaluation.grounding import GroundingMetrics, Outcome, outcome
-from groundrl.evaluation.statistics import bootstrap, wilson
+from groundrl.boxes import Box, Frame, ImageSizes, matched_iou
+from groundrl.evaluation.grounding import GroundedAnswer, GroundingMetrics, grounded_answer
+from groundrl.intervals import bootstrap, wilson
 from groundrl.metrics import check_names
 from groundrl.records import ImageFile, Provenance, Sample
 
-VIEW = View(width=100, height=80, model_width=56, model_height=56)
+SIZES = ImageSizes(width=100, height=80, model_width=56, model_height=56)
 
 
 def box(x1: float, y1: float, x2: float, y2: float) -> Box:
@@ -32,11 +32,11 @@ HALF_VASE = box(0, 0, 10, 5)
 CUP = box(50, 50, 70, 70)
 OUTSIDE = box(90, 70, 110, 90)
 
-GOOD = Outcome(
+GOOD = GroundedAnswer(
     correct=True,
     predicted=(VASE, CUP),
     true=(CUP, VASE),
-    view=VIEW,
+    sizes=SIZES,
     boxes_read=True,
     format_ok=True,
     truncated=False,
@@ -59,7 +59,7 @@ BROKEN = replace(
 ALL = [GOOD, LAZY, SPAM, BROKEN]
 
 
-def scores(outcomes: list[Outcome], **options: object) -> dict[str, float]:
+def scores(outcomes: list[GroundedAnswer], **options: object) -> dict[str, float]:
     metric = GroundingMetrics(**options)  # type: ignore[arg-type]
     metric.update(outcomes)
     return metric.compute()
@@ -164,7 +164,7 @@ def test_many_answers_are_summed_up_quickly_and_exactly() -> None:
 
 def test_only_a_box_that_is_begun_can_be_unreadable() -> None:
     def unreadable(text: str) -> float:
-        return scores([outcome(reply(SAMPLE, text), None)])["parse_failure"]
+        return scores([grounded_answer(reply(SAMPLE, text), None)])["parse_failure"]
 
     for text in ("[1,2,3,4 cup] It is red.", "B", "", "<think>[1,2,3,4 cup]", "[see above]"):
         assert unreadable(text) == 0

@@ -22,7 +22,7 @@ from groundrl.rewards.base import RewardSum
 from groundrl.rewards.iou import Iou
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
-from groundrl.rollout.sampler import Looks, Rollout, Sampler
+from groundrl.rollout.sampler import FeatureLoader, Rollout, Sampler
 
 MakePolicy = Callable[..., Policy]
 
@@ -37,18 +37,18 @@ class Oracle(Sampler):
     def __call__(self, policy: Policy, examples: list[Example], step: int) -> Rollout:
         return Rollout(
             groups=tuple(self.group(policy, sample) for sample, _ in examples),
-            features=Looks(policy=policy, prompts=[]),
+            features=FeatureLoader(policy=policy, prompts=[]),
         )
 
     def group(self, policy: Policy, sample: Sample) -> RolloutGroup:
-        view = policy.encode(sample).view
-        response = policy.encode.template.response(sample, view, policy.frame)
+        sizes = policy.encode(sample).sizes
+        response = policy.encode.template.response(sample, sizes, policy.frame)
         text = get_grammar("obj_bbox").render(response) if self.knows else ""
         tokens = tuple(policy.encode.answer_tokens(text))
         completion = Completion(
             text=text, tokens=tokens, logprobs=(0.0,) * len(tokens), truncated=False
         )
-        return RolloutGroup(sample=sample, view=view, completions=(completion,))
+        return RolloutGroup(sample=sample, sizes=sizes, completions=(completion,))
 
 
 def held_out(policy: Policy, sampler: Sampler) -> HeldOut:
@@ -85,7 +85,7 @@ def test_a_full_memory_is_told_with_what_to_lower(make_policy: MakePolicy, tmp_p
         held_out(make_policy(), sampler)(make_policy(), tmp_path, "x")
 
 
-def test_every_answer_is_kept_with_its_picture(make_policy: MakePolicy, tmp_path: Path) -> None:
+def test_every_answer_is_kept_with_its_image(make_policy: MakePolicy, tmp_path: Path) -> None:
     policy = make_policy(None)
     sampler = Sampler(NativeEngine(), Sampling(max_tokens=8, temperature=0.0), group_size=1)
     measure = held_out(policy, sampler)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from groundrl.errors import UserError
-from groundrl.evaluation.asking import answered, prediction
 from groundrl.evaluation.benchmarks.base import Benchmark, Figures, summary
 from groundrl.evaluation.benchmarks.chair import CHAIR
 from groundrl.evaluation.benchmarks.choice import AOKVQA, AOKVQADirect, DrivingVQA
@@ -15,14 +14,15 @@ from groundrl.evaluation.benchmarks.mmhal import MMHal
 from groundrl.evaluation.benchmarks.refcoco import RefCOCO
 from groundrl.evaluation.benchmarks.statements import VSR
 from groundrl.evaluation.benchmarks.yes_no import MME, POPE
+from groundrl.evaluation.inference import prediction_line, score_attempt
 from groundrl.evaluation.matching import match_recorded
-from groundrl.evaluation.recorded import Recorded, read_predictions
+from groundrl.evaluation.recorded import RecordedAnswer, read_predictions
 from groundrl.grammar import get_grammar
 
 REFCOCO = RefCOCO(dataset="refcoco", split="val")
 
 
-def read(folder: Path, benchmark: Benchmark, rows: list[Any]) -> list[Recorded]:
+def read(folder: Path, benchmark: Benchmark, rows: list[Any]) -> list[RecordedAnswer]:
     path = folder / "outputs.json"
     path.write_text(json.dumps(rows))
     listed = read_predictions(path, get_grammar("inline_box"))
@@ -36,7 +36,7 @@ def score(folder: Path, benchmark: Benchmark, *pairs: tuple[str, str]) -> Figure
         for k, (truth, answer) in enumerate(pairs)
     ]
     found = read(folder, benchmark, rows)
-    return summary(benchmark, [answered(benchmark, one.attempt) for one in found])
+    return summary(benchmark, [score_attempt(benchmark, one.attempt) for one in found])
 
 
 def test_the_truth_is_read_in_the_form_that_is_asked_for(tmp_path: Path) -> None:
@@ -94,6 +94,6 @@ def test_what_a_list_says_of_the_prompt_is_kept(tmp_path: Path) -> None:
     row = {"prompt": "Why\ud83d?", "ground_truth_response": "B", "generated_response": "B\ud83d"}
     benchmark = DrivingVQA()
     (one,) = read(tmp_path, benchmark, [row])
-    line = json.loads(prediction(answered(benchmark, one.attempt), "set", one.asking))
+    line = json.loads(prediction_line(score_attempt(benchmark, one.attempt), "set", one.asking))
     assert (line["prompt"], line["text"]) == ("Why\ufffd?", "B\ufffd")
     assert (line["prompting"], line["seed"]) == (None, None)

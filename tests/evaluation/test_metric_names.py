@@ -16,7 +16,7 @@ from torchmetrics.functional.classification import (
 
 from groundrl.evaluation.benchmarks import world
 from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
-from groundrl.evaluation.statistics import cohen_kappa
+from groundrl.intervals import cohen_kappa
 from groundrl.metrics import BENCHMARKS, EVALUATION
 
 COUNTS = {"n", "multi_n", "boxes_true"}

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 from chat_server import Body, Raw, chat_server, error, said
-from replies import DATA, needs_data, pictures, replies
+from replies import DATA, images, needs_data, replies
 
-from groundrl.chat.server import ServedModel
+from groundrl.chat.openai_compatible import OpenAICompatibleModel
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Answered, summary
+from groundrl.evaluation.benchmarks.base import ScoredAttempt, summary
 from groundrl.evaluation.benchmarks.mmhal import TYPES, MMHal
-from groundrl.evaluation.chat_judge import ChatJudge
-from groundrl.evaluation.kept import Kept
-from groundrl.evaluation.ratings import Rating, rated, rating_of, read_rating
+from groundrl.evaluation.judging.chat_judge import ChatJudge
+from groundrl.evaluation.judging.ratings import Rating, rate_answers, rating_of, read_rating
+from groundrl.evaluation.judging.verdict_cache import VerdictCache
 from groundrl.metrics import BENCHMARKS
 from groundrl.records import Sample
 
@@ -37,7 +37,7 @@ def published(folder: Path, count: int = 16, absent: int = 0) -> MMHal:
         for index in range(count)
     ]
     (folder / "response_template.json").write_text(json.dumps(rows))
-    pictures(folder / "images", [f"{index}_o.jpg" for index in range(absent, count)])
+    images(folder / "images", [f"{index}_o.jpg" for index in range(absent, count)])
     return MMHal(root=str(folder))
 
 
@@ -47,7 +47,7 @@ def the_number(body: Body) -> str:
     return f"Fine. Rating: {int(number) % 7}" + (" or rating: 6" if number == "15" else "")
 
 
-def answers(benchmark: MMHal, samples: tuple[Sample, ...]) -> list[Answered]:
+def answers(benchmark: MMHal, samples: tuple[Sample, ...]) -> list[ScoredAttempt]:
     return replies(benchmark, samples, lambda s: f"Answered {s.id.partition('-')[0]}")
 
 
@@ -72,8 +72,10 @@ def test_ratings_are_averaged_over_all_over_types_and_below_three(tmp_path: Path
     benchmark = published(tmp_path)
     found = benchmark.questions()
     with chat_server(the_number) as served:
-        rater = ChatJudge(chat=ServedModel("m", [served.url])).rater
-        all_rated = rated({"mmhal": benchmark}, {"mmhal": answers(benchmark, found.samples)}, rater)
+        rater = ChatJudge(chat=OpenAICompatibleModel("m", [served.url])).rater
+        all_rated = rate_answers(
+            {"mmhal": benchmark}, {"mmhal": answers(benchmark, found.samples)}, rater
+        )
     values = [one.scores["rating"] for one in all_rated["mmhal"]]
     expected = [float(n % 7) for n in range(15)] + [0.0]
     assert values == expected
@@ -99,7 +101,7 @@ def test_the_official_prompt_is_filled_in_its_order(tmp_path: Path) -> None:
     file = tmp_path / "official.txt"
     file.write_text("Contents {}\nQuestion {}\nTruth {}\nSaid {}\n{rules}")
     with chat_server(the_number) as served:
-        chat = ServedModel("m", [served.url])
+        chat = OpenAICompatibleModel("m", [served.url])
         rater = ChatJudge(chat=chat, rating_prompt_file=str(file)).rater
         (one,) = answers(benchmark, benchmark.questions().samples[:1])
         rater([benchmark.to_rate(one.attempt)])
@@ -116,12 +118,16 @@ def test_ratings_are_kept_replayed_and_missing_ones_counted(tmp_path: Path) -> N
         return error(503, "ill") if "Answered 3" in said(body) else the_number(body)
 
     with chat_server(reply) as served:
-        rater = ChatJudge(chat=ServedModel("m", [served.url], retries=0)).rater
-        first = rated({"mmhal": benchmark}, found, Kept(judge=rater, path=path, read=rating_of))
+        rater = ChatJudge(chat=OpenAICompatibleModel("m", [served.url], retries=0)).rater
+        first = rate_answers(
+            {"mmhal": benchmark}, found, VerdictCache(judge=rater, path=path, read=rating_of)
+        )
     figures = summary(benchmark, first["mmhal"])
     assert figures["unjudged"] == 1
-    offline = ChatJudge(chat=ServedModel("m", [SERVED], retries=0)).rater
-    again = rated({"mmhal": benchmark}, found, Kept(judge=offline, path=path, read=rating_of))
+    offline = ChatJudge(chat=OpenAICompatibleModel("m", [SERVED], retries=0)).rater
+    again = rate_answers(
+        {"mmhal": benchmark}, found, VerdictCache(judge=offline, path=path, read=rating_of)
+    )
     assert [a.scores for a in again["mmhal"]] == [a.scores for a in first["mmhal"]]
     row = json.loads(path.read_text().splitlines()[0])
     assert rating_of(row) == Rating(value=row["value"], text=row["text"])
@@ -133,10 +139,10 @@ def test_without_a_rater_the_user_is_told_what_to_type(tmp_path: Path) -> None:
     benchmark = published(tmp_path)
     found = {"mmhal": answers(benchmark, benchmark.questions().samples)}
     with pytest.raises(UserError, match=r"type judge=openai judge.chat.model="):
-        rated({"mmhal": benchmark}, found, None)
+        rate_answers({"mmhal": benchmark}, found, None)
 
 
-def test_a_missing_picture_does_not_move_the_types(tmp_path: Path) -> None:
+def test_a_missing_image_does_not_move_the_types(tmp_path: Path) -> None:
     found = published(tmp_path, absent=3).questions()
     assert len(found.missing) == 3
     assert [s.kind for s in found.samples[:2]] == ["counting", "relation"]
@@ -152,7 +158,7 @@ def test_the_published_types_are_those_of_the_place_in_the_file(tmp_path: Path) 
     (real,) = (DATA / "mmhal").glob("*.json")
     rows = json.loads(real.read_text())
     (tmp_path / "response_template.json").write_text(json.dumps(rows))
-    pictures(tmp_path / "images", [row["image_src"].rpartition("/")[2] for row in rows])
+    images(tmp_path / "images", [row["image_src"].rpartition("/")[2] for row in rows])
     found = MMHal(root=str(tmp_path)).questions()
     assert not found.missing
     assert [sample.kind for sample in found.samples] == [row["question_type"] for row in rows]

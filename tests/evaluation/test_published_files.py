@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from replies import DATA, figures, needs_data, oracle, pictures, written
+from replies import DATA, figures, images, needs_data, oracle, written
 
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.choice import AOKVQA, MAX_AREA, AOKVQADirect, DrivingVQA
@@ -19,7 +19,7 @@ from groundrl.evaluation.benchmarks.statements import VSR, SpatialSense, split_o
 
 
 @needs_data
-def test_real_vsr_captions_about_real_pictures_are_asked() -> None:
+def test_real_vsr_captions_about_real_images_are_asked() -> None:
     found = VSR(variant="zeroshot", root=str(DATA)).questions()
     assert len(found.samples) + len(found.missing) == 1222
     assert all(sample.image.load().size for sample in found.samples[:2])
@@ -31,7 +31,7 @@ def test_real_vsr_captions_about_real_pictures_are_asked() -> None:
 
 
 @needs_data
-def test_all_pictures_at_hand_serve_23_captions() -> None:
+def test_all_images_at_hand_serve_23_captions() -> None:
     asked = {
         (sample.image.key, sample.question)
         for variant in ("zeroshot", "random")
@@ -45,7 +45,7 @@ def test_all_pictures_at_hand_serve_23_captions() -> None:
 
 
 def spatialsense(folder: Path, count: int = 40) -> SpatialSense:
-    pictures(folder / "images/flickr", [f"{n}.jpg" for n in range(count)], (30, 20))
+    images(folder / "images/flickr", [f"{n}.jpg" for n in range(count)], (30, 20))
     rows = [
         {
             "url": f"http://farm.flickr.com/{number}.jpg",
@@ -69,7 +69,7 @@ def spatialsense(folder: Path, count: int = 40) -> SpatialSense:
     return SpatialSense(root=str(folder))
 
 
-def test_spatialsense_is_split_by_picture_and_its_boxes_start_with_y(tmp_path: Path) -> None:
+def test_spatialsense_is_split_by_image_and_its_boxes_start_with_y(tmp_path: Path) -> None:
     benchmark = spatialsense(tmp_path)
     samples = benchmark.questions().samples
     urls = [f"http://farm.flickr.com/{number}.jpg" for number in range(40)]
@@ -128,7 +128,7 @@ def test_rel3d_puts_four_quarters_together(tmp_path: Path) -> None:
 
 
 def refcoco(folder: Path, content: Any = None) -> RefCOCO:
-    pictures(folder / "train2014", ["COCO_train2014_000000000007.jpg"], (100, 80))
+    images(folder / "train2014", ["COCO_train2014_000000000007.jpg"], (100, 80))
     rows = [
         {
             "ref_id": number,
@@ -188,7 +188,7 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
 
 
 def aokvqa(folder: Path) -> str:
-    pictures(folder / "val2017", ["000000000009.jpg"])
+    images(folder / "val2017", ["000000000009.jpg"])
     row = {
         "split": "val",
         "image_id": 9,
@@ -210,7 +210,7 @@ def test_aokvqa_has_one_right_choice(tmp_path: Path) -> None:
     benchmark = AOKVQA(root=aokvqa(tmp_path))
     found = benchmark.questions()
     assert [sample.id for sample in found.samples] == ["q", "hard"]
-    assert found.missing == ("gone: no picture 000000000010.jpg",)
+    assert found.missing == ("gone: no image 000000000010.jpg",)
     for text, right in (("B", 1), ("dog", 1), ("A", 0), ("A, B", 0), ("", 0)):
         assert figures(benchmark, found.samples, lambda _, t=text: t)["acc"] == right
 
@@ -223,11 +223,11 @@ def test_direct_answers_count_what_people_said(tmp_path: Path) -> None:
         assert figures(benchmark, [sample], lambda _, t=text: t)["score"] == pytest.approx(score)
 
 
-def test_drivingvqa_asks_single_questions_about_pictures_that_are_not_too_large(
+def test_drivingvqa_asks_single_questions_about_images_that_are_not_too_large(
     tmp_path: Path,
 ) -> None:
-    pictures(tmp_path / "images", ["a.jpg"])
-    pictures(tmp_path / "images", ["b.jpg"], (MAX_AREA // 1000 + 1, 1000))
+    images(tmp_path / "images", ["a.jpg"])
+    images(tmp_path / "images", ["b.jpg"], (MAX_AREA // 1000 + 1, 1000))
     row = {
         "img_filename": "a.jpg",
         "has_multiple_questions": False,

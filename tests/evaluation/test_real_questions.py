@@ -1,16 +1,16 @@
-"""Published questions about real pictures, asked of the embedded model from end to end."""
+"""Published questions about real images, asked of the embedded model from end to end."""
 
 from contextlib import nullcontext
 from pathlib import Path
 
 from replies import DATA, needs_data
 
+from groundrl.answers.notation import Notation
 from groundrl.boxes import Frame
-from groundrl.evaluation.asking import Respondent, ask
 from groundrl.evaluation.benchmarks.base import Benchmark, summary
 from groundrl.evaluation.benchmarks.statements import VSR
 from groundrl.evaluation.benchmarks.yes_no import MME, POPE
-from groundrl.evaluation.notation import Notation
+from groundrl.evaluation.inference import Respondent, ask
 from groundrl.policy.adapter import Adapter
 from groundrl.policy.load import load_policy
 from groundrl.prompts import PromptTemplate
@@ -20,7 +20,7 @@ from groundrl.rollout.sampler import Sampler
 
 
 @needs_data
-def test_every_question_about_a_picture_at_hand_is_answered_and_the_others_are_counted(
+def test_every_question_about_a_image_at_hand_is_answered_and_the_others_are_counted(
     tmp_path: Path,
 ) -> None:
     policy = load_policy(

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from groundrl.answers.notation import Notation
 from groundrl.errors import UserError
-from groundrl.evaluation.asking import answered, prediction
 from groundrl.evaluation.benchmarks.base import Benchmark, Figures, summary
-from groundrl.evaluation.benchmarks.choice import AOKVQA, DrivingVQA, distinct
+from groundrl.evaluation.benchmarks.choice import AOKVQA, DrivingVQA, distinct_options
+from groundrl.evaluation.inference import prediction_line, score_attempt
 from groundrl.evaluation.matching import match_recorded
-from groundrl.evaluation.notation import Notation
 from groundrl.evaluation.recorded import read_predictions
 
 OUTPUTS = Path(__file__).parents[2].parent / "shared/data/outputs"
@@ -25,7 +25,7 @@ RUNS = ("sft_1ep", "grpo_acc_bbox_format")
 
 def scored(path: Path, benchmark: Benchmark) -> Figures:
     found, _ = match_recorded(path, read_predictions(path, LISTED.grammar), {"set": benchmark})
-    return summary(benchmark, [answered(benchmark, one.attempt) for one in found["set"]])
+    return summary(benchmark, [score_attempt(benchmark, one.attempt) for one in found["set"]])
 
 
 def row(answer: str, truth: str = "B", **changes: Any) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def test_what_the_authors_did_not_report_shows_the_collapse_to_one_box() -> None
     # Without recall the boxes look twice as good as they are.
     assert sft["iou_predicted"] - sft["iou"] < grpo["iou_predicted"] - grpo["iou"]
     assert sft["format"] == pytest.approx(0.994, abs=5e-4)
-    assert "off_frame" not in sft  # nobody recorded how large the pictures are
+    assert "off_frame" not in sft  # nobody recorded how large the images are
 
 
 def test_a_plain_loop_counts_the_same(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_without_a_prompt_letters_are_enough(tmp_path: Path) -> None:
 
 
 def test_options_of_the_same_words_are_told_apart_by_their_letters() -> None:
-    assert distinct(["yes", "no", "Yes.", ""]) == ("yes [A]", "no", "Yes. [C]", "[D]")
+    assert distinct_options(["yes", "no", "Yes.", ""]) == ("yes [A]", "no", "Yes. [C]", "[D]")
 
 
 def test_empty_and_huge_answers_are_wrong_and_nothing_else(tmp_path: Path) -> None:
@@ -141,7 +141,9 @@ def lines(folder: Path, changes: list[dict[str, Any]], name: str = "set") -> Pat
     benchmark = DrivingVQA()
     source = listed(folder, [row("B"), row("A")])
     found, _ = match_recorded(source, read_predictions(source, LISTED.grammar), {name: benchmark})
-    written = [prediction(answered(benchmark, o.attempt), name, o.asking) for o in found[name]]
+    written = [
+        prediction_line(score_attempt(benchmark, o.attempt), name, o.asking) for o in found[name]
+    ]
     path = folder / "predictions.jsonl"
     changed = [json.dumps(json.loads(r) | c) for r, c in zip(written, changes, strict=True)]
     path.write_text("\n".join(changed) + "\n")

@@ -1,4 +1,4 @@
-"""Figures of a whole benchmark in two runs: paired, by picture, by the benchmark itself."""
+"""Figures of a whole benchmark in two runs: paired, by image, by the benchmark itself."""
 
 import json
 import random
@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from replies import PLAIN, replies
 
+from groundrl.answers.record import AnswerOrigin, AnswerRecord, read_record
 from groundrl.evaluation import resampling
-from groundrl.evaluation.answer_record import AnswerRecord, Asking, read_record
-from groundrl.evaluation.asking import prediction
 from groundrl.evaluation.benchmarks import world
-from groundrl.evaluation.benchmarks.base import Answered
+from groundrl.evaluation.benchmarks.base import ScoredAttempt
 from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
 from groundrl.evaluation.comparison import compare
+from groundrl.evaluation.inference import prediction_line
 from groundrl.evaluation.resampling import paired_figures
 from groundrl.records import Sample
 
@@ -37,7 +37,7 @@ def resampled(values: Sequence[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def test_f1_changes_as_a_plain_loop_over_pictures_says() -> None:
+def test_f1_changes_as_a_plain_loop_over_images_says() -> None:
     benchmark = WorldPOPE(size=30)
     samples = benchmark.questions().samples
     shared = [replace(one, image=samples[2 * (row // 3)].image) for row, one in enumerate(samples)]
@@ -45,23 +45,23 @@ def test_f1_changes_as_a_plain_loop_over_pictures_says() -> None:
     first, second, change = paired_figures("pope", benchmark, a, b, resamples=500)["f1"]
     assert change.mean == pytest.approx(second - first)
 
-    def f1(rows: list[Answered]) -> float:
+    def f1(rows: list[ScoredAttempt]) -> float:
         hits = sum(one.scores["yes"] * one.scores["true"] for one in rows)
         return 2 * hits / sum(one.scores["yes"] + one.scores["true"] for one in rows)
 
-    pictures: dict[str, list[int]] = {}
+    images: dict[str, list[int]] = {}
     for row, one in enumerate(a):
-        pictures.setdefault(one.attempt.sample.image.key, []).append(row)
-    assert len(pictures) == 20
+        images.setdefault(one.attempt.sample.image.key, []).append(row)
+    assert len(images) == 20
     draw = random.Random(3)
     loop = []
     for _ in range(2000):
-        rows = [row for _ in pictures for row in draw.choice(list(pictures.values()))]
+        rows = [row for _ in images for row in draw.choice(list(images.values()))]
         loop.append(f1([b[row] for row in rows]) - f1([a[row] for row in rows]))
     assert (change.low, change.high) == pytest.approx(resampled(loop), abs=0.04)
 
 
-def test_sums_of_mme_count_a_picture_twice_that_is_drawn_twice() -> None:
+def test_sums_of_mme_count_a_image_twice_that_is_drawn_twice() -> None:
     benchmark = world.WorldMME(size=20)
     samples = benchmark.questions().samples
     a, b = (replies(benchmark, samples, noisy(seed, part)) for seed, part in ((0, 0.4), (1, 0.1)))
@@ -84,9 +84,9 @@ def test_sums_of_mme_count_a_picture_twice_that_is_drawn_twice() -> None:
     assert benchmark.figures(doubled)["perception"] == 800
 
 
-def records(answers: Sequence[Answered]) -> dict[tuple[str, str], AnswerRecord]:
-    asking = Asking(notation=PLAIN)
-    rows = [read_record(json.loads(prediction(one, "captions", asking))) for one in answers]
+def records(answers: Sequence[ScoredAttempt]) -> dict[tuple[str, str], AnswerRecord]:
+    asking = AnswerOrigin(notation=PLAIN)
+    rows = [read_record(json.loads(prediction_line(one, "captions", asking))) for one in answers]
     return {("captions", row.id): row for row in rows}
 
 

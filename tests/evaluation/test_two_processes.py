@@ -8,20 +8,20 @@ import pytest
 import torch.distributed
 from torch.multiprocessing.spawn import spawn
 
-from groundrl.boxes import Box, Frame, View
-from groundrl.evaluation.grounding import GroundingMetrics, Outcome
+from groundrl.boxes import Box, Frame, ImageSizes
+from groundrl.evaluation.grounding import GroundedAnswer, GroundingMetrics
 
-VIEW = View(width=100, height=80, model_width=56, model_height=56)
+SIZES = ImageSizes(width=100, height=80, model_width=56, model_height=56)
 
 
-def outcomes(count: int) -> list[Outcome]:
-    """Some right, some with boxes, three questions about each picture."""
+def outcomes(count: int) -> list[GroundedAnswer]:
+    """Some right, some with boxes, three questions about each image."""
     box = Box(x1=0.0, y1=0.0, x2=10.0, y2=10.0, frame=Frame.PIXEL)
-    first = Outcome(
+    first = GroundedAnswer(
         correct=True,
         predicted=(box,),
         true=(box,),
-        view=VIEW,
+        sizes=SIZES,
         boxes_read=True,
         format_ok=True,
         truncated=False,

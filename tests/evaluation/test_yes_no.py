@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from replies import DATA, figures, needs_data, oracle, pictures, replies
+from replies import DATA, figures, images, needs_data, oracle, replies
 
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Questions
+from groundrl.evaluation.benchmarks.base import QuestionSet
 from groundrl.evaluation.benchmarks.yes_no import (
     COGNITION,
     MME,
@@ -46,13 +46,13 @@ def test_texts_are_read_as_published(
 
 
 @pytest.fixture(scope="module")
-def pope(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Questions]:
+def pope(tmp_path_factory: pytest.TempPathFactory) -> dict[str, QuestionSet]:
     root = tmp_path_factory.mktemp("pope")
     names: set[str] = set()
     for file in (DATA / "pope").glob("*.json"):
         shutil.copy(file, root)
         names |= {json.loads(line)["image"] for line in file.read_text().splitlines()}
-    pictures(root / "val2014", names)
+    images(root / "val2014", names)
     variants = ("random", "popular", "adversarial")
     return {v: POPE(variant=v, root=str(root)).questions() for v in variants}
 
@@ -67,13 +67,13 @@ def say_no(sample: Sample) -> str:
 
 @needs_data
 def test_simple_predictors_score_on_pope_what_half_yes_gives_them(
-    pope: dict[str, Questions],
+    pope: dict[str, QuestionSet],
 ) -> None:
     for variant, questions in pope.items():
         benchmark = POPE(variant=variant)
         assert len(questions.samples) == 3000
         assert questions.missing == ()
-        # Six questions about each picture, half of them yes.
+        # Six questions about each image, half of them yes.
         asked = questions.samples[: 3000 if variant == "random" else 300]
         yes = figures(benchmark, asked, say_yes)
         assert (yes["acc"], yes["precision"], yes["recall"]) == (0.5, 0.5, 1.0)
@@ -88,7 +88,7 @@ def test_simple_predictors_score_on_pope_what_half_yes_gives_them(
 
 
 @needs_data
-def test_silence_is_yes_officially_and_wrong_strictly(pope: dict[str, Questions]) -> None:
+def test_silence_is_yes_officially_and_wrong_strictly(pope: dict[str, QuestionSet]) -> None:
     silent = figures(POPE(variant="random"), pope["random"].samples[:1000], lambda _: "")
     assert silent["acc"] == pytest.approx(0.5, abs=0.01)
     assert silent["strict_acc"] == silent["strict_f1"] == 0
@@ -96,7 +96,7 @@ def test_silence_is_yes_officially_and_wrong_strictly(pope: dict[str, Questions]
 
 
 @needs_data
-def test_pope_equals_a_plain_loop(pope: dict[str, Questions]) -> None:
+def test_pope_equals_a_plain_loop(pope: dict[str, QuestionSet]) -> None:
     samples = pope["popular"].samples[:500]
     words = ["Yes", "No", "Yes, it is.", "maybe", "not at all", ""]
     said = {s.id: words[int(s.id) * 7 % 6] for s in samples}
@@ -121,11 +121,11 @@ def test_pope_equals_a_plain_loop(pope: dict[str, Questions]) -> None:
 
 
 @needs_data
-def test_questions_without_their_picture_are_counted_and_named() -> None:
+def test_questions_without_their_image_are_counted_and_named() -> None:
     questions = POPE(variant="random", root=str(DATA)).questions()
     assert len(questions.samples) == 12
     assert len(questions.missing) == 2988
-    assert questions.missing[0] == "1: no picture COCO_val2014_000000310196.jpg"
+    assert questions.missing[0] == "1: no image COCO_val2014_000000310196.jpg"
 
 
 def test_missing_files_are_listed_with_their_publishers(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def mme(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sample, ...]:
     for file in (DATA / "mme").glob("*.txt"):
         shutil.copy(file, root)
         lines = file.read_text().splitlines()
-        pictures(root / file.stem, {line.split("\t")[0] for line in lines})
+        images(root / file.stem, {line.split("\t")[0] for line in lines})
     return MME(root=str(root)).questions().samples
 
 
@@ -184,7 +184,7 @@ def test_mme_equals_a_plain_loop(mme: tuple[Sample, ...]) -> None:
 
 def test_a_damaged_list_is_named_with_its_line(tmp_path: Path) -> None:
     for task in (*PERCEPTION, *COGNITION):
-        pictures(tmp_path / task, ["1.jpg"])
+        images(tmp_path / task, ["1.jpg"])
         (tmp_path / f"{task}.txt").write_text("1.jpg\tIs it?\tYes\n1.jpg\tIs it not?\tPerhaps\n")
-    with pytest.raises(UserError, match=r"existence.txt:2: expected picture, question and Yes"):
+    with pytest.raises(UserError, match=r"existence.txt:2: expected image, question and Yes"):
         MME(root=str(tmp_path)).questions()

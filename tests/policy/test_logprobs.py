@@ -12,7 +12,7 @@ from own_inputs import own_inputs
 from torch import Tensor
 from world_questions import world_samples
 
-from groundrl.policy.layout import Branch, Prefix, lay_out, packs, padded, split
+from groundrl.policy.layout import Branch, Prefix, lay_out, pack_rows, padded_length, split_group
 from groundrl.policy.policy import Policy
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
@@ -203,12 +203,12 @@ lengths = st.lists(st.integers(1, 40), min_size=1, max_size=12)
 
 def tokens(rows: list[int]) -> int:
     """Of the pass that these rows share, padding included."""
-    return len(rows) * padded(max(rows))
+    return len(rows) * padded_length(max(rows))
 
 
 @pytest.mark.parametrize("size", [31, 32, 33])
 def test_a_pass_holds_what_its_budget_says_when_it_is_laid_out(size: int) -> None:
-    found = packs([size] * 40, 1000)
+    found = pack_rows([size] * 40, 1000)
     one = torch.arange(size - 13)
     prefix = Prefix(tokens=one, positions=one[None], images=one * 0)
     for pack in found:
@@ -219,7 +219,7 @@ def test_a_pass_holds_what_its_budget_says_when_it_is_laid_out(size: int) -> Non
 
 @given(rows=lengths, budget=st.integers(1, 300))
 def test_packs_hold_every_row_once_and_fit(rows: list[int], budget: int) -> None:
-    found = packs(rows, budget)
+    found = pack_rows(rows, budget)
     assert sorted(i for pack in found for i in pack) == list(range(len(rows)))
     for pack in found:
         assert len(pack) == 1 or tokens([rows[i] for i in pack]) <= budget
@@ -229,7 +229,7 @@ def test_packs_hold_every_row_once_and_fit(rows: list[int], budget: int) -> None
 def test_parts_of_a_group_hold_every_branch_once_and_fit(
     prefix: int, branches: list[int], budget: int
 ) -> None:
-    parts = [branches[part] for part in split(prefix, branches, budget)]
+    parts = [branches[part] for part in split_group(prefix, branches, budget)]
     assert [length for part in parts for length in part] == branches
     assert all(len(part) == 1 or tokens([prefix + sum(part)]) <= budget for part in parts)
     # No two neighbours would have fitted together with the first branch of the next.

@@ -14,7 +14,7 @@ from groundrl.boxes import Frame
 from groundrl.policy.policy import Policy
 from groundrl.prompts import PromptTemplate
 from groundrl.records import Sample
-from groundrl.scenes.source import SceneImage
+from groundrl.world.source import SceneImage
 
 MakePolicy = Callable[..., Policy]
 
@@ -80,12 +80,12 @@ def test_an_unexpanded_prompt_has_one_token_for_each_image(make_policy: MakePoli
 
 def test_boxes_refer_to_the_first_image(make_policy: MakePolicy) -> None:
     policy, sample = make_policy(None), two_images()
-    assert policy.encode(sample).view == policy.encode(replace(sample, context_images=())).view
+    assert policy.encode(sample).sizes == policy.encode(replace(sample, context_images=())).sizes
     (turn,) = policy.encode(sample).messages
     assert [part["type"] for part in turn["content"]] == ["image", "image", "text"]
 
 
-def test_pictures_are_loaded_once_for_the_questions_that_follow_each_other(
+def test_images_are_loaded_once_for_the_questions_that_follow_each_other(
     make_policy: MakePolicy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = world_samples(2)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from bitsandbytes.nn import Linear4bit
 from families import build
-from stages.stage_runs import grpo_module, train, weights
+from stage_runs import grpo_module, train, weights
 from transformers import PreTrainedTokenizerFast
 from world_questions import world_samples
 
@@ -17,9 +17,9 @@ from groundrl.policy.layout import Branch
 from groundrl.policy.load import load_policy
 from groundrl.policy.policy import Policy, TokenLogprobs
 from groundrl.prompts import PromptTemplate
+from groundrl.rollout.adapter_files import AdapterPublisher
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
-from groundrl.rollout.published import PublishedAdapter
 from groundrl.rollout.sampler import Sampler
 
 # transformers and bitsandbytes about their own internals.
@@ -157,9 +157,9 @@ def test_grpo_over_four_bits_moves_the_adapter_and_never_the_base(
 
 
 def test_vllm_engines_say_that_their_base_is_finer(checkpoint: Path) -> None:
-    publish = PublishedAdapter()
+    publish = AdapterPublisher()
     policy = load(checkpoint, "qlora")
     with pytest.warns(UserWarning, match="learns on 4-bit weights"):
         version = publish(policy)
     assert publish(policy) == version  # once is enough
-    PublishedAdapter()(load(checkpoint, "lora"))
+    AdapterPublisher()(load(checkpoint, "lora"))

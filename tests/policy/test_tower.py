@@ -27,8 +27,8 @@ def test_features_and_gradients_are_those_of_transformers(
     fast = copy.deepcopy(plain)
     speed_up_tower(fast)
     assert isinstance(fast.model.visual.patch_embed.proj, PatchProjection)
-    pictures = [Image.effect_noise(size, 80.0).convert("RGB") for size in sizes]
-    images = build_processor(tokenizer).image_processor(pictures, return_tensors="pt")
+    noise = [Image.effect_noise(size, 80.0).convert("RGB") for size in sizes]
+    images = build_processor(tokenizer).image_processor(noise, return_tensors="pt")
     for model in (plain, fast):
         output = model.model.get_image_features(images["pixel_values"], images["image_grid_thw"])
         torch.cat(output.pooler_output).square().sum().backward()

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from groundrl.report.benchmarks import alarms, benchmark_table, interval, results
+from groundrl.report.benchmark_table import alarms, benchmark_table, interval, results
 from groundrl.report.run_report import read_metrics, write_report
 from groundrl.report.tables import to_text
 
@@ -50,7 +50,7 @@ def test_what_makes_figures_doubtful_is_told() -> None:
         "pope_random: 75% of the answers say nothing of what was asked for",
         "pope_random: 2 of 10 published questions have no answer here; figures are "
         "over the other 8",
-        "refcoco_val: 50% of the boxes leave their pictures: were they written in another frame?",
+        "refcoco_val: 50% of the boxes leave their images: were they written in another frame?",
     ]
     assert alarms({"a/acc": 1.0, "a/unparsed": 0.1}) == []
 

@@ -5,19 +5,19 @@ from pathlib import Path
 import pytest
 from report_files import record, write_answers
 
+from groundrl.answers.record import read_record
 from groundrl.errors import UserError
-from groundrl.evaluation.answer_record import read_record
-from groundrl.report.answers import BEST, WORST, Answer, picked, read_answers
+from groundrl.report.answers import BEST, WORST, StageAnswer, pick_examples, read_answers
 from groundrl.report.gallery import MOST_BOXES, MOST_CHARACTERS, gallery
 
 
-def answers(stage: str, numbers: range, **changes: object) -> list[Answer]:
+def answers(stage: str, numbers: range, **changes: object) -> list[StageAnswer]:
     """Records as answers."""
-    return [Answer(stage=stage, record=read_record(record(k, **changes))) for k in numbers]
+    return [StageAnswer(stage=stage, record=read_record(record(k, **changes))) for k in numbers]
 
 
 def test_the_worst_come_first_and_then_the_best() -> None:
-    picks = picked([answers("grpo", range(4))])
+    picks = pick_examples([answers("grpo", range(4))])
     assert [(pick, a.record.id) for pick, a in picks] == [
         ("worst", "q1"),
         ("worst", "q3"),
@@ -27,24 +27,24 @@ def test_the_worst_come_first_and_then_the_best() -> None:
 
 
 def test_a_long_file_is_cut_to_its_extremes() -> None:
-    picks = picked([answers("grpo", range(100))])
+    picks = pick_examples([answers("grpo", range(100))])
     assert len(picks) == WORST + BEST
     assert next(a.record.id for pick, a in picks if pick == "best") == "q98"
 
 
 def test_every_set_has_its_own_extremes() -> None:
     mixed = answers("grpo", range(50)) + answers("grpo", range(50), set="street")
-    assert len(picked([mixed])) == 2 * (WORST + BEST)
+    assert len(pick_examples([mixed])) == 2 * (WORST + BEST)
 
 
 def test_earlier_stages_show_the_questions_that_the_last_one_chose() -> None:
-    picks = picked([answers("start", range(40, 200)), answers("grpo", range(100))])
+    picks = pick_examples([answers("start", range(40, 200)), answers("grpo", range(100))])
     chosen = [a.record.id for _, a in picks if a.stage == "grpo" and int(a.record.id[1:]) >= 40]
     assert [a.record.id for _, a in picks if a.stage == "start"] == chosen
 
 
 def test_other_questions_have_their_own_extremes() -> None:
-    picks = picked([answers("rollout", range(200, 300)), answers("grpo", range(100))])
+    picks = pick_examples([answers("rollout", range(200, 300)), answers("grpo", range(100))])
     assert len([a for _, a in picks if a.stage == "rollout"]) == WORST + BEST
 
 
@@ -72,18 +72,18 @@ def test_a_bad_record_is_named_with_file_and_line(
         read_answers(run_dir, [])
 
 
-def test_a_picture_outside_the_run_is_refused(run_dir: Path) -> None:
+def test_a_image_outside_the_run_is_refused(run_dir: Path) -> None:
     with pytest.raises(UserError, match="outside"):
         gallery(run_dir, [answers("grpo", range(1), images=["../secret.png"])])
 
 
-def test_without_its_picture_the_boxes_stand_on_an_empty_sheet(run_dir: Path) -> None:
+def test_without_its_image_the_boxes_stand_on_an_empty_sheet(run_dir: Path) -> None:
     shown = gallery(run_dir, [answers("grpo", range(1), images=["images/gone.png"])])
     assert "<img" not in shown
-    assert "the picture is not here" in shown
+    assert "the image is not here" in shown
     assert 'style="aspect-ratio:9/8"' in shown  # as far as the boxes reach
     bare = {"images": ["images/gone.png"], "boxes_true": [], "boxes_predicted": []}
-    assert 'class="picture"' not in gallery(run_dir, [answers("grpo", range(1), **bare)])
+    assert 'class="image"' not in gallery(run_dir, [answers("grpo", range(1), **bare)])
 
 
 def test_a_phrase_and_its_box_bear_the_same_name(run_dir: Path) -> None:
@@ -92,18 +92,18 @@ def test_a_phrase_and_its_box_bear_the_same_name(run_dir: Path) -> None:
     assert "<b>cup</b>" in shown
     box = '<span class="box said" tabindex="0" role="img" data-box="said0"'
     assert box in shown
-    # 2.5, 2, 9, 8 of a picture of 16 x 12.
+    # 2.5, 2, 9, 8 of an image of 16 x 12.
     assert "left:15.62%;top:16.67%;width:40.62%;height:50.00%" in shown.split(box)[1]
     assert 'class="phrase true" tabindex="0" data-box="true0">cup<' in shown
 
 
-def test_a_box_that_leaves_the_picture_is_cut_at_its_edge(run_dir: Path) -> None:
+def test_a_box_that_leaves_the_image_is_cut_at_its_edge(run_dir: Path) -> None:
     boxes = [["cup", [-5, 6, 99, 999]]]
     shown = gallery(run_dir, [answers("grpo", range(1), boxes_predicted=boxes)])
     assert "left:0.00%;top:50.00%;width:100.00%;height:50.00%" in shown
 
 
-def test_further_pictures_of_a_question_stand_below_the_first(run_dir: Path) -> None:
+def test_further_images_of_a_question_stand_below_the_first(run_dir: Path) -> None:
     images = ["images/cup.png", "images/cup.png", "images/gone.png"]
     shown = gallery(run_dir, [answers("grpo", range(1), images=images)])
     assert shown.count("<img") == 2
@@ -155,7 +155,7 @@ def test_a_rated_answer_shows_its_rating_and_the_lowest_come_first() -> None:
         answers("result", range(k, k + 1), correct=None, iou=None, scores={"rating": value})[0]
         for k, value in ((0, 6), (1, 2), (2, 3))
     ]
-    picks = picked([rated])
+    picks = pick_examples([rated])
     assert [answer.record.scores["rating"] for _, answer in picks] == [2, 3, 6]
     assert [answer.result for _, answer in picks] == ["invents", "sound", "sound"]
     assert "rating 2" in gallery(Path("nowhere"), [rated])

@@ -1,11 +1,11 @@
-"""Drawing boxes on pictures."""
+"""Drawing boxes on images."""
 
 import pytest
 from PIL import Image, ImageFont
 
 from groundrl.boxes import Box, Frame, FrameMismatchError
 from groundrl.records import Grounding
-from groundrl.report.overlay import BRIGHT, PREDICTED, TRUE, fitted, overlay
+from groundrl.report.overlay import BRIGHT, PREDICTED, TRUE, fit_text, overlay
 
 
 def rgb(color: str) -> tuple[int, int, int]:
@@ -31,7 +31,7 @@ GRAY = Image.new("RGB", (160, 120), (90, 90, 90))
         ((1, 500), (1, 500)),
     ],
 )
-def test_small_pictures_are_enlarged_by_a_whole_factor(
+def test_small_images_are_enlarged_by_a_whole_factor(
     size: tuple[int, int], drawn: tuple[int, int]
 ) -> None:
     assert overlay(Image.new("RGB", size), [], []).size == drawn
@@ -68,7 +68,7 @@ def test_any_box_with_any_label_is_drawn(corners: tuple[int, int, int, int]) -> 
     assert rgb(PREDICTED) in {color for _, color in page.getcolors(480 * 360) or []}
 
 
-def test_labels_stay_inside_the_picture_and_apart() -> None:
+def test_labels_stay_inside_the_image_and_apart() -> None:
     alone = overlay(GRAY, [thing(150, 0, 160, 10, "cup")], [])
     both = overlay(GRAY, [thing(150, 0, 160, 10, "cup")], [thing(150, 0, 160, 10, "cup")])
     for page, color, least in ((alone, TRUE, 400), (both, TRUE, 400), (both, PREDICTED, 400)):
@@ -81,7 +81,7 @@ def test_a_blank_label_has_no_plate() -> None:
     assert rgb(TRUE) not in {color for _, color in page.getcolors(480 * 360) or []}
 
 
-def test_the_picture_itself_is_left_alone() -> None:
+def test_the_image_itself_is_left_alone() -> None:
     before = GRAY.tobytes()
     overlay(GRAY, [thing(10, 20, 50, 60)], [], side=160)
     assert GRAY.tobytes() == before
@@ -89,8 +89,8 @@ def test_the_picture_itself_is_left_alone() -> None:
 
 def test_text_is_cut_where_it_does_not_fit() -> None:
     font = ImageFont.load_default(size=12)
-    assert fitted("cup", font, 100) == "cup"
-    cut = fitted("cup" * 50, font, 100)
+    assert fit_text("cup", font, 100) == "cup"
+    cut = fit_text("cup" * 50, font, 100)
     assert cut.startswith("cupcup")
     assert cut.endswith("…")
     assert font.getlength(cut) <= 100

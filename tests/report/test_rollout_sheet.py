@@ -1,4 +1,4 @@
-"""The picture of rollouts."""
+"""The image of rollouts."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFont
 
-from groundrl.boxes import Box, Frame, FrameMismatchError, View
+from groundrl.boxes import Box, Frame, FrameMismatchError, ImageSizes
 from groundrl.records import (
     Completion,
     Grounding,
@@ -25,7 +25,7 @@ from groundrl.report.rollouts import (
     PROMPTS_SHOWN,
     ranks,
     rollout_sheet,
-    wrapped,
+    wrap_text,
 )
 
 FONT = ImageFont.load_default(size=13)
@@ -49,8 +49,8 @@ def group(tmp_path: Path, *texts: str) -> RolloutGroup:
     completions = tuple(
         Completion(text=text, tokens=(1,), logprobs=(0.0,), truncated=not text) for text in texts
     )
-    view = View(width=160, height=120, model_width=160, model_height=120)
-    return RolloutGroup(sample=sample, view=view, completions=completions)
+    sizes = ImageSizes(width=160, height=120, model_width=160, model_height=120)
+    return RolloutGroup(sample=sample, sizes=sizes, completions=completions)
 
 
 def sheet(groups: list[RolloutGroup], boxes: Grounding = BOX) -> Image.Image:
@@ -100,7 +100,7 @@ def test_best_middle_and_worst_are_shown_once(count: int, places: list[int]) -> 
 
 @given(text=st.text(alphabet="ab <>/\n", max_size=300))
 def test_wrapped_lines_fit_and_lose_no_letter(text: str) -> None:
-    lines = ["".join(piece for piece, _ in line) for line in wrapped(text, FONT, 200)]
+    lines = ["".join(piece for piece, _ in line) for line in wrap_text(text, FONT, 200)]
     # Each piece is measured by itself; kerning between pieces is far below two pixels.
     assert all(FONT.getlength(line.rstrip()) <= 202 for line in lines)
     if len(lines) <= MOST_LINES and text.strip():
@@ -108,16 +108,16 @@ def test_wrapped_lines_fit_and_lose_no_letter(text: str) -> None:
 
 
 def test_markup_is_kept_in_another_colour() -> None:
-    (line,) = wrapped("<obj>cup</obj>", FONT)
+    (line,) = wrap_text("<obj>cup</obj>", FONT)
     assert [piece for piece, _ in line] == ["<obj>", "cup", "</obj>"]
     assert line[0][1] == line[2][1] != line[1][1]
 
 
 def test_long_text_ends_in_an_ellipsis() -> None:
-    lines = wrapped("word " * 500, FONT)
+    lines = wrap_text("word " * 500, FONT)
     assert len(lines) == MOST_LINES + 1
     assert lines[-1][0][0] == "…"
 
 
 def test_an_empty_completion_says_so() -> None:
-    assert wrapped(" \n", FONT)[0][0][0] == "(empty)"
+    assert wrap_text(" \n", FONT)[0][0][0] == "(empty)"

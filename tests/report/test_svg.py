@@ -13,8 +13,8 @@ from groundrl.report.svg import (
     dot_whisker,
     line_chart,
     short,
-    smoothed,
-    thinned,
+    smooth,
+    thin,
     ticks,
 )
 
@@ -47,15 +47,15 @@ def test_axis_ends_are_short(value: float, text: str) -> None:
 
 def test_long_curves_are_thinned_to_means() -> None:
     points = [(float(step), float(step % 2)) for step in range(10 * MOST_POINTS)]
-    few = thinned(points)
+    few = thin(points)
     assert len(few) == MOST_POINTS
     assert few[-1][0] == points[-1][0]
     assert {y for _, y in few} == {0.5}
 
 
 def test_smoothing_keeps_a_constant_and_passes_over_nan() -> None:
-    assert smoothed([2.0] * 50) == pytest.approx([2.0] * 50)
-    curve = smoothed([math.nan, *[1.0] * 40, math.nan])
+    assert smooth([2.0] * 50) == pytest.approx([2.0] * 50)
+    curve = smooth([math.nan, *[1.0] * 40, math.nan])
     assert math.isnan(curve[0])
     assert curve[1:] == pytest.approx([1.0] * 41)
 

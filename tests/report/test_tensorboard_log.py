@@ -17,14 +17,14 @@ def events(folder: Path) -> EventAccumulator:
     return EventAccumulator(str(folder)).Reload()
 
 
-def test_a_picture_comes_back_pixel_by_pixel(tmp_path: Path) -> None:
-    picture = Image.effect_noise((20, 10), 50).convert("RGB")
+def test_a_image_comes_back_pixel_by_pixel(tmp_path: Path) -> None:
+    drawn = Image.effect_noise((20, 10), 50).convert("RGB")
     with SummaryWriter(str(tmp_path)) as writer:
-        log_image(writer, "rollouts", picture, 7)
+        log_image(writer, "rollouts", drawn, 7)
     (image,) = events(tmp_path).Images("rollouts")
     assert image.step == 7
     with Image.open(io.BytesIO(image.encoded_image_string)) as back:
-        assert np.array_equal(np.asarray(back.convert("RGB")), np.asarray(picture))
+        assert np.array_equal(np.asarray(back.convert("RGB")), np.asarray(drawn))
 
 
 def test_hyper_parameters_stay_in_the_run_and_keep_their_types(tmp_path: Path) -> None:

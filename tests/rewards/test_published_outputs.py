@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from groundrl.answers.options import read_answer
 from groundrl.boxes import Frame
 from groundrl.grammar import GRAMMARS
-from groundrl.grammar.answers import LETTERS, read_answer
+from groundrl.prompts import LETTERS
 from groundrl.records import Grounding
 from groundrl.rewards.iou_mean_over_predictions import mean_iou_over_predictions
 

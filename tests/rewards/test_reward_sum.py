@@ -3,13 +3,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
-from attempts import VIEW, attempt, box, completion, sample
+from attempts import SIZES, attempt, box, completion, sample
 
+from groundrl.answers.attempt import Attempt
 from groundrl.boxes import Frame
 from groundrl.grammar import GRAMMARS
 from groundrl.records import Grounding, RolloutGroup
 from groundrl.rewards.acc import Acc
-from groundrl.rewards.base import Attempt, RewardSum, RewardTerm
+from groundrl.rewards.base import RewardSum, RewardTerm
 from groundrl.rewards.iou import Iou
 
 
@@ -29,7 +30,7 @@ def summed(terms: Mapping[str, RewardTerm]) -> RewardSum:
 
 GROUP = RolloutGroup(
     sample=sample(box(20, 20, 60, 60)),
-    view=VIEW,
+    sizes=SIZES,
     completions=(
         completion("<think>[10,10,30,30 cup]</think><answer>red</answer>"),
         completion("<think>[10,10,30,20 cup]</think><answer>blue</answer>"),
@@ -73,7 +74,7 @@ def test_boxes_arrive_in_pixels_of_the_image() -> None:
     cup = Grounding(label="cup", box=box(20, 20, 60, 60))
     assert said.parsed.groundings == (cup,)
     assert said.parsed.reasoning == (cup,)
-    assert said.view is VIEW
+    assert said.sizes is SIZES
 
 
 def test_boxes_off_the_image_and_boxes_without_area_stay() -> None:

@@ -123,7 +123,7 @@ def test_a_group_comes_when_its_last_completion_has_ended(make_policy: MakePolic
 
 def test_a_compiled_step_draws_the_same_tokens_and_serves_all_sizes() -> None:
     # In a process of its own: a compiler cannot read the checks of shapes that tests run under.
-    program = Path(__file__).parent.parent / "compiled_rollouts.py"
+    program = Path(__file__).parent.parent / "helpers" / "compiled_rollouts.py"
     told = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True)
     found = json.loads(told.stdout.splitlines()[-1])
     assert found["compiled"] == found["plain"]

@@ -1,4 +1,4 @@
-"""Questions about the same pictures share what they begin with, and get the same answers."""
+"""Questions about the same images share what they begin with, and get the same answers."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ NOT_SHARED = {"qwen3_5": "a running state", "gemma3": "a window"}
 
 
 def questions() -> list[Sample]:
-    """Three about a picture, two about another one, which is shown beside a third."""
+    """Three about an image, two about another one, which is shown beside a third."""
     first, second = with_context(world_samples(2))
     asked = [
         first,
@@ -68,7 +68,7 @@ def test_answers_are_those_of_questions_asked_alone(family: str, temperature: fl
     assert once < apart / 2
 
 
-def test_prompts_of_a_picture_stand_together_and_lengths_grow() -> None:
+def test_prompts_of_a_image_stand_together_and_lengths_grow() -> None:
     vlm, processor = build("qwen3_vl")
     policy = Policy(model=vlm, processor=processor, template=PromptTemplate(), frame=Frame.PERMILLE)
     first, second, third = world_samples(3)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from config.config_problems import problems
+from config_problems import problems
 from hypothesis import given
 from hypothesis import strategies as st
 

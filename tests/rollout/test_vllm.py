@@ -15,12 +15,12 @@ from urllib.request import urlopen
 import pytest
 import torch
 from families import build
-from stages.stage_runs import grpo_module, logged, train, weights
+from stage_runs import grpo_module, logged, train, weights
 from world_questions import with_context, world_samples
 
-from groundrl.chat.base import Request, ShownImage
-from groundrl.chat.server import ServedModel
-from groundrl.engine import LocalEngine
+from groundrl.chat.base import ImageAttachment, Request
+from groundrl.chat.openai_compatible import OpenAICompatibleModel
+from groundrl.detectors.oracle import OracleDetector
 from groundrl.errors import UserError
 from groundrl.losses import PolicyLoss
 from groundrl.policy.adapter import Adapter
@@ -28,20 +28,20 @@ from groundrl.policy.layout import Branch
 from groundrl.policy.load import load_policy
 from groundrl.policy.policy import Policy
 from groundrl.prompts import PromptTemplate
-from groundrl.rollout.base import Engine, Sampling
+from groundrl.rollout.base import RolloutEngine, Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Rollout, Sampler
 from groundrl.rollout.vllm import VLLMEngine
 from groundrl.rollout.vllm_server import VLLMServers
-from groundrl.stages.synthesize import Synthesis
 from groundrl.synthesis.annotate import Annotator
-from groundrl.synthesis.base import View
 from groundrl.synthesis.crops import Cropping, crops_of
-from groundrl.synthesis.detectors.oracle import OracleDetector
-from groundrl.synthesis.pictures import ScenePictures
-from groundrl.synthesis.samples import Questions
+from groundrl.synthesis.images import SceneImages
+from groundrl.synthesis.roles import View
+from groundrl.synthesis.run import Synthesis
+from groundrl.synthesis.samples import QuestionPlan
 from groundrl.synthesis.teachers.prompted import SCHEMA, PromptedTeacher
 from groundrl.synthesis.verifiers.prompted import PromptedVerifier
+from groundrl.task_runner import LocalRunner
 
 pytest.importorskip("vllm", reason="vLLM has no build for this machine")
 
@@ -70,7 +70,7 @@ def base(checkpoint: Path) -> Policy:
 
 @pytest.fixture
 def policy(checkpoint: Path) -> Policy:
-    """With an adapter that matters, and smaller pictures than the checkpoint's."""
+    """With an adapter that matters, and smaller images than the checkpoint's."""
     adapter = Adapter(rank=8, alpha=16)
     policy = load_policy(str(checkpoint), "model", PromptTemplate(), adapter, max_pixels=9408)
     move(policy, seed=1)
@@ -84,7 +84,7 @@ def move(policy: Policy, seed: int) -> None:
             parameter.data = 0.3 * torch.randn(parameter.shape, generator=noise)
 
 
-def roll(engine: Engine, policy: Policy, sampling: Sampling, group_size: int = 1) -> Rollout:
+def roll(engine: RolloutEngine, policy: Policy, sampling: Sampling, group_size: int = 1) -> Rollout:
     sampler = Sampler(engine, sampling, group_size=group_size, seed=3)
     return sampler(policy, policy.encode.examples(with_context(world_samples(4))), step=2)
 
@@ -121,7 +121,7 @@ def engine() -> VLLMEngine:
     return VLLMEngine(max_model_len=512, enforce_eager=True)
 
 
-def check_engine(engine: Engine, policy: Policy) -> None:
+def check_engine(engine: RolloutEngine, policy: Policy) -> None:
     """What any engine owes, the policy's adapter of the moment included."""
     for seed in (1, 2):
         move(policy, seed)
@@ -231,31 +231,33 @@ def wait_for(server: Running, log: Path, seconds: float = 240) -> None:
     raise AssertionError(log.read_text()[-3000:])
 
 
-def test_servers_describe_pictures_and_judge_captions(
+def test_servers_describe_images_and_judge_captions(
     servers: tuple[Running, Running], checkpoint: Path
 ) -> None:
     urls = [f"{server.url}/v1" for server in servers]
-    chat = ServedModel(str(checkpoint), urls, max_tokens=24)
-    picture = next(iter(ScenePictures(size=1)))
-    asked = Request(text="what is this?", images=(ShownImage(picture.image.load()),), schema=SCHEMA)
+    chat = OpenAICompatibleModel(str(checkpoint), urls, max_tokens=24)
+    image = next(iter(SceneImages(size=1)))
+    asked = Request(
+        text="what is this?", images=(ImageAttachment(image.source.load()),), schema=SCHEMA
+    )
     seen, unseen = chat([asked, replace(asked, images=())])
     assert seen is not None
     assert unseen is not None
     assert seen.prompt_tokens > unseen.prompt_tokens + 10
     assert seen.text.startswith('{"caption"')
-    (regions,) = OracleDetector()([picture])
-    crop = crops_of(regions, picture.image, Cropping())[0]
-    views = [View(picture=picture, crop=one, regions=regions) for one in (None, crop)]
+    (regions,) = OracleDetector()([image])
+    crop = crops_of(regions, image.source, Cropping())[0]
+    views = [View(image=image, crop=one, regions=regions) for one in (None, crop)]
     captions = PromptedTeacher(chat=chat)(views)
     verdicts = PromptedVerifier(chat=chat)([(view, "There is a cup.") for view in views])
     assert all(one is not None and one.tokens > 100 for one in (*captions, *verdicts))
 
 
-def test_servers_make_data_out_of_pictures(
+def test_servers_make_data_out_of_images(
     servers: tuple[Running, Running], checkpoint: Path, tmp_path: Path
 ) -> None:
     urls = [f"{server.url}/v1" for server in servers]
-    chat = ServedModel(str(checkpoint), urls, max_tokens=24)
+    chat = OpenAICompatibleModel(str(checkpoint), urls, max_tokens=24)
     annotator = Annotator(
         detector=OracleDetector(),
         teacher=PromptedTeacher(chat=chat),
@@ -263,18 +265,18 @@ def test_servers_make_data_out_of_pictures(
         cropping=Cropping(max_crops=1),
     )
     run = Synthesis(
-        pictures=ScenePictures(size=2),
+        images=SceneImages(size=2),
         annotator=lambda: annotator,
-        engine=LocalEngine(),
+        runner=LocalRunner(),
         concurrency=2,
-        questions=Questions(),
+        questions=QuestionPlan(),
         licence="CC0",
         cache=tmp_path / "cache.sqlite",
         shard_size=10,
         run_dir=tmp_path / "run",
     )
     assert run.run() == 0
-    lines = (tmp_path / "run" / "pictures.jsonl").read_text().splitlines()
+    lines = (tmp_path / "run" / "images.jsonl").read_text().splitlines()
     captions = [c for x in map(json.loads, lines) for c in (x["level_1"], *x["level_2"])]
     assert len(captions) == 2 * 2
     assert all(one["caption"]["tokens"] > 100 and one["verdicts"] for one in captions)

@@ -11,7 +11,7 @@ from world_questions import with_context, world_samples
 
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
-from groundrl.rollout import server
+from groundrl.rollout import vllm_client as server
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.sampler import Rollout, Sampler
 from groundrl.rollout.vllm_server import VLLMServers
@@ -66,8 +66,8 @@ def test_servers_share_the_prompts_of_a_step(make_policy: MakePolicy, tmp_path: 
     contents = [body["messages"][0]["content"] for body in first.asked + second.asked]
     kinds = sorted(tuple(part["type"] for part in content) for content in contents)
     assert kinds == [("image_url", "image_url", "text")] * 4 + [("image_url", "text")] * 4
-    pictures = {part["image_url"]["url"] for content in contents for part in content[:-1]}
-    assert len(pictures) == 9  # eight scenes and one context
+    images = {part["image_url"]["url"] for content in contents for part in content[:-1]}
+    assert len(images) == 9  # eight scenes and one context
     (adapter,) = {body["model"] for body in first.asked + second.asked}
     assert first.adapters == second.adapters == [adapter]
     for group in rollout.groups:

@@ -9,10 +9,10 @@ import pytest
 import torch
 from stage_runs import MakePolicy, grpo_module, train
 
+from groundrl.answers.attempt import Attempt
 from groundrl.losses import PolicyLoss
 from groundrl.policy.policy import Policy
-from groundrl.rewards.base import Attempt
-from groundrl.rollout.base import Drawn
+from groundrl.rollout.base import SampledTokens
 
 
 @dataclass
@@ -20,16 +20,19 @@ class Elsewhere:
     """An engine that computes nothing here; every answer has a length of its own."""
 
     max_model_len: int | None = None
-    ahead: int = 0
+    prefetch: int = 0
 
     def generate(
         self, policy: Any, prompts: Any, features: Any, draws: Any, sampling: Any
-    ) -> Generator[tuple[int, list[Drawn]]]:
+    ) -> Generator[tuple[int, list[SampledTokens]]]:
         for index in range(len(prompts)):
             sizes = range(index + 2, index + 6)
             yield (
                 index,
-                [Drawn(tokens=(40,) * n, logprobs=(-6.0,) * n, truncated=True) for n in sizes],
+                [
+                    SampledTokens(tokens=(40,) * n, logprobs=(-6.0,) * n, truncated=True)
+                    for n in sizes
+                ],
             )
 
 

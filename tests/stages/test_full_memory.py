@@ -13,7 +13,7 @@ from groundrl.boxes import Frame
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
 from groundrl.prompts import PromptTemplate
-from groundrl.rollout.memory import pixel_option, told_when_full
+from groundrl.rollout.memory import explain_full_memory, pixel_option
 from groundrl.rollout.native import NativeEngine
 
 
@@ -79,5 +79,5 @@ def test_pixels_are_named_where_the_processor_is_given_a_limit(
 
 
 def test_other_errors_stay_what_they_are() -> None:
-    with pytest.raises(RuntimeError, match="memory format"), told_when_full({}):
+    with pytest.raises(RuntimeError, match="memory format"), explain_full_memory({}):
         raise RuntimeError("unsupported memory format option")

@@ -13,12 +13,12 @@ from stage_runs import MakePolicy, grpo_module, logged, train, weights
 from torch import Tensor
 from world_questions import world_samples
 
+from groundrl.answers.attempt import Attempt
 from groundrl.losses import PolicyLoss
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
-from groundrl.rewards.base import Attempt
 from groundrl.rollout.sampler import Rollout
-from groundrl.stages.groups import learning_groups
+from groundrl.stages.batches import learning_groups
 from groundrl.stages.grpo import GRPOModule
 
 KL = 0.3
@@ -268,9 +268,7 @@ def test_only_groups_that_got_a_winner_are_replaced(make_policy: MakePolicy) -> 
     assert [g.sample.id for g in drawn.rollout.groups] == [s.id for s in samples]
 
 
-def test_a_step_tells_how_long_it_looked_at_pictures(
-    make_policy: MakePolicy, tmp_path: Path
-) -> None:
+def test_a_step_tells_how_long_it_looked_at_images(make_policy: MakePolicy, tmp_path: Path) -> None:
     module = grpo_module(make_policy())
     module.policy.vlm.model.visual.register_forward_pre_hook(lambda *_: time.sleep(0.3))
     train(module, tmp_path, steps=2, samples=world_samples(3))

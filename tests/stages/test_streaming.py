@@ -11,8 +11,8 @@ import torch
 from stage_runs import LowTokens, MakePolicy, grpo_module, logged, train, weights
 from world_questions import world_samples
 
-from groundrl.rewards.base import Attempt
-from groundrl.rollout.base import Drawn
+from groundrl.answers.attempt import Attempt
+from groundrl.rollout.base import SampledTokens
 from groundrl.rollout.native import NativeEngine
 
 PAUSE = 0.2
@@ -23,9 +23,9 @@ class Backwards:
     """The native engine's groups, last one first."""
 
     max_model_len: None = None
-    ahead: int = 0
+    prefetch: int = 0
 
-    def generate(self, *arguments: Any) -> Generator[tuple[int, list[Drawn]]]:
+    def generate(self, *arguments: Any) -> Generator[tuple[int, list[SampledTokens]]]:
         yield from sorted(NativeEngine().generate(*arguments), key=lambda found: -found[0])
 
 
@@ -34,18 +34,21 @@ class Steady:
     """One group every PAUSE, without a look at anything."""
 
     max_model_len: None = None
-    ahead: int = 0
+    prefetch: int = 0
     given: list[int] = field(default_factory=list)
     closed: bool = False
 
     def generate(
         self, policy: Any, prompts: list[Any], *_: Any
-    ) -> Generator[tuple[int, list[Drawn]]]:
+    ) -> Generator[tuple[int, list[SampledTokens]]]:
         try:
             for index in range(len(prompts)):
                 time.sleep(PAUSE)
                 self.given.append(index)
-                drawn = [Drawn(tokens=(40 + i,), logprobs=(-6.0,), truncated=True) for i in (0, 1)]
+                drawn = [
+                    SampledTokens(tokens=(40 + i,), logprobs=(-6.0,), truncated=True)
+                    for i in (0, 1)
+                ]
                 yield index, 2 * drawn
         finally:
             self.closed = True

@@ -10,10 +10,10 @@ from hydra import compose, initialize_config_dir
 from PIL import Image
 from world_questions import world_samples
 
-from groundrl.config import register_resolvers
-from groundrl.config.build import data_stamp, warmup
 from groundrl.data.datasets import SampleList
 from groundrl.data.module import GroundingDataModule
+from groundrl.launch.resolvers import register_resolvers
+from groundrl.launch.training import data_stamp, warmup
 from groundrl.records import ImageFile
 from groundrl.stages.pipeline import PROGRESS, Warmup
 
@@ -58,13 +58,13 @@ def test_other_weights_have_another_warmup(tmp_path: Path) -> None:
     assert folder(f"model.path={tmp_path}") != before
 
 
-def test_other_samples_or_pictures_have_another_warmup(tmp_path: Path) -> None:
+def test_other_samples_or_images_have_another_warmup(tmp_path: Path) -> None:
     (sample,) = world_samples(1)
-    picture = tmp_path / "a.png"
+    path = tmp_path / "a.png"
 
     def stamp(question: str, color: str, shown: str = "image") -> str:
-        Image.new("RGB", (8, 8), color).save(picture)
-        image = ImageFile(path=picture, width=8, height=8)
+        Image.new("RGB", (8, 8), color).save(path)
+        image = ImageFile(path=path, width=8, height=8)
         images = {"image": image} if shown == "image" else {"context_images": (image,)}
         asked = replace(sample, question=question, **images)
         return data_stamp(GroundingDataModule(train=SampleList((asked,))))

@@ -1,16 +1,16 @@
-"""Crops show their region, in the picture, once."""
+"""Crops show their region, in the image, once."""
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from looks import box, drawn, region
+from synthesis_views import box, drawn, region
 
 from groundrl.boxes import iou
+from groundrl.detectors.records import Region
 from groundrl.errors import UserError
 from groundrl.synthesis.crops import Cropping, crops_of, split_doubts, without_duplicates, zoomed
-from groundrl.synthesis.records import Region
 
-IMAGE = drawn(0).image
+IMAGE = drawn(0).source
 SIDE = float(IMAGE.width)
 
 
@@ -27,7 +27,7 @@ options = st.builds(Cropping, margin=st.floats(0, 2), min_side=st.integers(1, 20
 
 
 @given(one=regions(), options=options)
-def test_a_crop_lies_in_the_picture_and_holds_its_region(one: Region, options: Cropping) -> None:
+def test_a_crop_lies_in_the_image_and_holds_its_region(one: Region, options: Cropping) -> None:
     crop, inner = zoomed(one.box, IMAGE, options), one.box
     assert 0 <= crop.x1 <= inner.x1
     assert inner.x2 <= crop.x2 <= SIDE

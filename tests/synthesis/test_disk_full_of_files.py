@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_run import content, synthesis
+from synthesis_runs import content, synthesis
 
 from groundrl.errors import UserError, is_disk_full
 

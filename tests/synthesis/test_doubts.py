@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from looks import RULES, Boxes, Keeps, Says, box, drawn, region, view
+from synthesis_views import RULES, Boxes, Keeps, Says, box, drawn, region, view
 
+from groundrl.detectors.records import InputImage, Region
 from groundrl.synthesis.annotate import Annotator
-from groundrl.synthesis.base import View
+from groundrl.synthesis.annotations import CheckedCaption, Crop, Decision, Verdict
 from groundrl.synthesis.codec import annotated_row, read_region, region_row
 from groundrl.synthesis.consistency import conflict
 from groundrl.synthesis.merge import merge
-from groundrl.synthesis.records import Checked, Crop, Decision, Picture, Region, Verdict
+from groundrl.synthesis.roles import View
 
-PICTURE = drawn(0)
+IMAGE = drawn(0)
 SURE = (region("red cup", 10, 60, 40, 100), region("green box", 60, 80, 90, 120))
 DOUBTS = tuple(
     replace(one, sure=False, score=0.2)
@@ -23,7 +24,7 @@ DOUBTS = tuple(
         region("red ball", 12, 60, 42, 102),
     )
 )
-CERTAIN, DOUBTFUL = view(PICTURE, SURE), view(PICTURE, SURE, doubts=DOUBTS)
+CERTAIN, DOUBTFUL = view(IMAGE, SURE), view(IMAGE, SURE, doubts=DOUBTS)
 CUP = Crop(region=SURE[0], box=box(0, 50, 48, 110))
 
 
@@ -68,7 +69,7 @@ def test_a_doubt_alone_speaks_against_nothing() -> None:
 
 
 def test_a_crop_that_is_called_what_its_region_may_be_instead_is_thrown_away() -> None:
-    crop = view(PICTURE, SURE, CUP, DOUBTS)
+    crop = view(IMAGE, SURE, CUP, DOUBTS)
     verdict = ruled("This is a red ball.", crop)
     assert verdict.decision is Decision.REJECT
     assert verdict.flaw is not None
@@ -79,13 +80,13 @@ def test_a_crop_that_is_called_what_its_region_may_be_instead_is_thrown_away() -
 class Doubtful(Boxes):
     """Finds two things, and may have seen more."""
 
-    def __call__(self, pictures: Sequence[Picture]) -> list[tuple[Region, ...]]:
-        return [(*found, *DOUBTS) for found in Boxes.__call__(self, pictures)]
+    def __call__(self, images: Sequence[InputImage]) -> list[tuple[Region, ...]]:
+        return [(*found, *DOUBTS) for found in Boxes.__call__(self, images)]
 
 
 def test_doubts_are_written_down_and_nothing_is_made_of_them() -> None:
     certain, doubtful = (
-        Annotator(detector=one, teacher=Says(), verifier=Keeps())(PICTURE, {})
+        Annotator(detector=one, teacher=Says(), verifier=Keeps())(IMAGE, {})
         for one in (Boxes(), Doubtful())
     )
     assert certain.annotated is not None
@@ -101,7 +102,7 @@ def test_doubts_are_written_down_and_nothing_is_made_of_them() -> None:
 
 def test_verdicts_are_asked_for_again_where_doubts_changed() -> None:
     def asked(detector: Boxes) -> set[tuple[str, str]]:
-        outcome = Annotator(detector=detector, teacher=Says(), verifier=Keeps())(PICTURE, {})
+        outcome = Annotator(detector=detector, teacher=Says(), verifier=Keeps())(IMAGE, {})
         return {(key.stage, key.inputs) for key in outcome.results}
 
     certain, doubtful = asked(Boxes()), asked(Doubtful())
@@ -110,8 +111,8 @@ def test_verdicts_are_asked_for_again_where_doubts_changed() -> None:
 
 
 def test_level_2_denies_nothing_that_is_in_doubt() -> None:
-    caption = Says()([view(PICTURE, SURE, CUP)])[0]
+    caption = Says()([view(IMAGE, SURE, CUP)])[0]
     assert caption is not None
-    thrown_away = Checked(crop=CUP, caption=caption, verdicts=(), text=None)
+    thrown_away = CheckedCaption(crop=CUP, caption=caption, verdicts=(), text=None)
     assert conflict("A cup.", SURE, [thrown_away]) is not None
     assert conflict("A cup.", (*SURE, *DOUBTS), [thrown_away]) is None

@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from looks import drawn, region
+from synthesis_views import drawn, region
 
 from groundrl.data.box_questions import Draft, placed
 from groundrl.data.claims import (
@@ -18,14 +18,14 @@ from groundrl.data.claims import (
     Present,
     Where,
 )
+from groundrl.detectors.records import Region
 from groundrl.records import Grounding, Provenance
-from groundrl.scenes.relations import Relation
+from groundrl.relations import Relation
 from groundrl.synthesis.follows import follows
 from groundrl.synthesis.merge import Merged, Thing
 from groundrl.synthesis.questions import KINDS, boxes_of, draft, sample_of
-from groundrl.synthesis.records import Region
 
-PICTURE = drawn(0)
+IMAGE = drawn(0)
 SOURCE = Provenance(dataset="mine", split="all", licence="CC0")
 
 
@@ -57,7 +57,7 @@ def proven(claim: Claim, *rationale: str | Grounding, answers: str = "", options
         answers=tuple(answers.split()),
         options=tuple(options.split()),
     )
-    return follows(sample_of(one, "kind", PICTURE, SOURCE), claim, MERGED)
+    return follows(sample_of(one, "kind", IMAGE, SOURCE), claim, MERGED)
 
 
 def test_existence_is_proven_by_all_boxes_of_the_class() -> None:
@@ -162,10 +162,10 @@ def test_phrases_name_what_is_in_their_boxes() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_asked_follows_and_with_another_answer_does_not(kind: str) -> None:
-    boxes = boxes_of(MERGED, PICTURE, ("cup", "box", "lamp", "dog"))
+    boxes = boxes_of(MERGED, IMAGE, ("cup", "box", "lamp", "dog"))
     one = draft(kind, MERGED, boxes, random.Random(0))
     assert one is not None
-    sample = sample_of(one, kind, PICTURE, SOURCE)
+    sample = sample_of(one, kind, IMAGE, SOURCE)
     assert follows(sample, one.claim, MERGED)
     left = [option for option in sample.options if option not in sample.answers]
     assert not follows(replace(sample, answers=tuple(left[:1]) or ("cup",)), one.claim, MERGED)
@@ -174,9 +174,9 @@ def test_what_is_asked_follows_and_with_another_answer_does_not(kind: str) -> No
 
 def test_a_relation_that_the_boxes_deny_does_not_follow() -> None:
     denied = replace(MERGED, relations=((2, Relation.BEHIND, 3),))
-    one = draft("depth", denied, boxes_of(denied, PICTURE, ()), random.Random(0))
+    one = draft("depth", denied, boxes_of(denied, IMAGE, ()), random.Random(0))
     assert one is not None
-    assert not follows(sample_of(one, "depth", PICTURE, SOURCE), one.claim, denied)
+    assert not follows(sample_of(one, "depth", IMAGE, SOURCE), one.claim, denied)
 
 
 def test_two_things_in_one_box_are_told_apart_by_their_names() -> None:
@@ -184,4 +184,4 @@ def test_two_things_in_one_box_are_told_apart_by_their_names() -> None:
     mug = Thing(noun="mug", color=None, region=twin, caption="")
     both = replace(MERGED, things=(*MERGED.things, mug))
     one = Draft(claim=Where(noun="lamp"), rationale=("The only ", at("lamp", LAMP), " is here."))
-    assert follows(sample_of(one, "locate", PICTURE, SOURCE), one.claim, both)
+    assert follows(sample_of(one, "locate", IMAGE, SOURCE), one.claim, both)

@@ -6,37 +6,38 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from looks import RULES, drawn, region, true_regions
+from synthesis_views import RULES, drawn, region, true_regions
 
+from groundrl.detectors.oracle import OracleDetector
+from groundrl.detectors.records import Region
 from groundrl.errors import UserError
 from groundrl.records import Grounding, Provenance, Segments
-from groundrl.scenes.relations import Relation
+from groundrl.relations import Relation
 from groundrl.synthesis.annotate import Annotator
+from groundrl.synthesis.annotations import AnnotatedInput, Caption, CheckedCaption, Crop, ErrorKind
 from groundrl.synthesis.consistency import conflict
-from groundrl.synthesis.detectors.oracle import OracleDetector
 from groundrl.synthesis.merge import merge
 from groundrl.synthesis.questions import boxes_of, draft
-from groundrl.synthesis.records import Annotated, Caption, Checked, Crop, ErrorKind, Region
-from groundrl.synthesis.samples import Questions, written
+from groundrl.synthesis.samples import QuestionPlan, make_samples
 from groundrl.synthesis.teachers.world import WorldTeacher
 
-PICTURE = drawn(0)
+IMAGE = drawn(0)
 CUP = region("cup", 10, 60, 40, 100)
 OTHER_CUP = region("cup", 100, 20, 130, 60)
 BOX = region("box", 60, 80, 90, 120)
 SOURCE = Provenance(dataset="mine", split="all", licence="CC0")
 
 
-def branch(one: Region, text: str | None) -> Checked:
+def branch(one: Region, text: str | None) -> CheckedCaption:
     crop = Crop(region=one, box=one.box)
-    return Checked(crop=crop, caption=Caption(text=text or "?"), verdicts=(), text=text)
+    return CheckedCaption(crop=crop, caption=Caption(text=text or "?"), verdicts=(), text=text)
 
 
-def annotated(whole: str | None, *branches: Checked) -> Annotated:
-    return Annotated(
-        picture=PICTURE,
+def annotated(whole: str | None, *branches: CheckedCaption) -> AnnotatedInput:
+    return AnnotatedInput(
+        image=IMAGE,
         regions=tuple(b.crop.region for b in branches if b.crop is not None),
-        whole=Checked(crop=None, caption=Caption(text="?"), verdicts=(), text=whole),
+        whole=CheckedCaption(crop=None, caption=Caption(text="?"), verdicts=(), text=whole),
         branches=branches,
     )
 
@@ -74,7 +75,7 @@ def test_what_a_crop_rejected_is_nowhere_and_its_class_is_not_counted() -> None:
     merged = merge(annotated(None, branch(CUP, "This is a cup."), branch(OTHER_CUP, None)))
     assert shown(merged.caption) == "There is a [cup]."
     assert merged.uncertain == {"cup"}
-    boxes = boxes_of(merged, PICTURE, ("cup", "lamp"))
+    boxes = boxes_of(merged, IMAGE, ("cup", "lamp"))
     assert boxes.absent == ("lamp",)
     assert draft("count", merged, boxes, random.Random(0)) is None
 
@@ -103,18 +104,18 @@ def test_every_sample_of_a_scene_points_at_its_objects_and_follows(index: int, r
         teacher=WorldTeacher(error_rate=rate),
         verifier=RULES,
     )
-    picture = drawn(index)
-    outcome = annotator(picture, {})
+    image = drawn(index)
+    outcome = annotator(image, {})
     assert outcome.annotated is not None
-    made = written(outcome.annotated, annotator, Questions(), SOURCE)
-    true = {one.box for one in true_regions(picture)}
+    made = make_samples(outcome.annotated, annotator, QuestionPlan(), SOURCE)
+    true = {one.box for one in true_regions(image)}
     assert not made.dropped or rate == 1.0
     for sample in made.samples:
         assert {item.box for item in sample.groundings} <= true
         assert set(sample.answers) <= set(sample.options)
         assert sample.provenance.licence == "CC0"
     # Everything is known now: nobody is asked, and the same comes out.
-    again = annotator(picture, outcome.results)
+    again = annotator(image, outcome.results)
     assert again.annotated == outcome.annotated
     assert again.results == {}
 
@@ -132,11 +133,11 @@ MERGED = merge(
 
 def test_captions_that_contradict_each_other_are_not_asked_about() -> None:
     both = replace(MERGED, relations=((2, Relation.BEHIND, 3), (3, Relation.BEHIND, 2)))
-    assert draft("depth", both, boxes_of(both, PICTURE, ()), random.Random(0)) is None
+    assert draft("depth", both, boxes_of(both, IMAGE, ()), random.Random(0)) is None
 
 
-def test_pictures_are_held_out_by_their_pixels() -> None:
-    questions = Questions(heldout_share=0.2)
+def test_images_are_held_out_by_their_pixels() -> None:
+    questions = QuestionPlan(heldout_share=0.2)
     splits = [questions.split(drawn(index)) for index in range(1000)]
     assert 150 < splits.count("heldout") < 250
     twin = replace(drawn(3), id="copy/of/3")
@@ -145,4 +146,4 @@ def test_pictures_are_held_out_by_their_pixels() -> None:
 
 def test_unknown_questions_are_told() -> None:
     with pytest.raises(UserError, match="unknown kind of question: colour; choose from exists"):
-        Questions(kinds=["colour"])
+        QuestionPlan(kinds=["colour"])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundrl.synthesis.reading import NUMBERS, read, split_label
+from groundrl.synthesis.reading import NUMBERS, parse_caption, split_label
 
 NOUNS = {"cup", "box", "wine glass", "glass", "person", "bus"}
 
@@ -27,7 +27,7 @@ NOUNS = {"cup", "box", "wine glass", "glass", "person", "bus"}
     ],
 )
 def test_mentions(text: str, found: list[tuple[str, str | None, int | None, bool]]) -> None:
-    mentions = read(text, NOUNS).mentions
+    mentions = parse_caption(text, NOUNS).mentions
     assert [(m.noun, m.color, m.number, m.plural) for m in mentions] == found
 
 
@@ -45,19 +45,19 @@ def test_mentions(text: str, found: list[tuple[str, str | None, int | None, bool
     ],
 )
 def test_relations(text: str, found: list[tuple[str, str, str]]) -> None:
-    said = read(text, NOUNS).relations
+    said = parse_caption(text, NOUNS).relations
     assert [(s.subject.noun, str(s.relation), s.object.noun) for s in said] == found
 
 
 def test_a_sentence_can_be_taken_out() -> None:
-    reading = read("A cup. There is a box! A bus?", NOUNS)
+    reading = parse_caption("A cup. There is a box! A bus?", NOUNS)
     (mention,) = [m for m in reading.mentions if m.noun == "box"]
     assert reading.without_sentence(mention.sentence) == "A cup. A bus?"
 
 
 @given(st.text(max_size=200))
 def test_no_text_is_too_odd_to_be_read(text: str) -> None:
-    reading = read(text, NOUNS)
+    reading = parse_caption(text, NOUNS)
     for mention in reading.mentions:
         assert mention.noun in NOUNS
         assert 0 <= mention.start < mention.end <= len(text)
@@ -73,7 +73,7 @@ def test_no_text_is_too_odd_to_be_read(text: str) -> None:
 )
 def test_pieces_of_captions_in_any_order_can_be_read(words: list[str]) -> None:
     text = " ".join(words)
-    reading = read(text, NOUNS)
+    reading = parse_caption(text, NOUNS)
     assert "".join(text[a:b] for a, b in reading.sentences) == text
     for said in reading.relations:
         assert said.subject.start < said.start < said.end <= said.object.start
@@ -99,7 +99,7 @@ def test_odd_letters_in_captions_and_labels_are_read(
     text = "".join(others.get(letter, letter) for letter in "".join(pieces))
     known = {split_label(noun)[1] for noun in NOUNS | nouns}
     for case in (text, text.upper(), text.title()):
-        reading = read(case, known)
+        reading = parse_caption(case, known)
         assert {mention.noun for mention in reading.mentions} <= known
         assert all(0 <= m.start < m.end <= len(case) for m in reading.mentions)
 

@@ -3,19 +3,19 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from looks import RULES, box, drawn, region, scene, view
+from synthesis_views import RULES, box, drawn, region, scene, view
 
-from groundrl.synthesis.records import Crop, Decision, ErrorKind, Verdict
+from groundrl.synthesis.annotations import Crop, Decision, ErrorKind, Verdict
 from groundrl.synthesis.verifiers.rules import RuleVerifier
 
-PICTURE = drawn(0)
+IMAGE = drawn(0)
 REGIONS = (
     region("red cup", 10, 60, 40, 100),
     region("blue cup", 100, 20, 130, 60),
     region("green box", 60, 80, 90, 120),
 )
-WHOLE = view(PICTURE, REGIONS)
-CUP = view(PICTURE, REGIONS, Crop(region=REGIONS[0], box=box(0, 50, 48, 110)))
+WHOLE = view(IMAGE, REGIONS)
+CUP = view(IMAGE, REGIONS, Crop(region=REGIONS[0], box=box(0, 50, 48, 110)))
 
 
 def judged(text: str, shown: object = WHOLE) -> Verdict:
@@ -29,7 +29,7 @@ def judged(text: str, shown: object = WHOLE) -> Verdict:
     [
         "A red cup is left of a green box. There are two cups in all.",
         "A blue cup is behind a green box.",
-        "The picture shows a nice afternoon with a zebra finch on wallpaper.",
+        "The image shows a nice afternoon with a zebra finch on wallpaper.",
         "There are no lamps. One box.",
     ],
 )
@@ -70,22 +70,22 @@ def test_who_stands_on_something_may_be_nearer_than_it_looks(said: str) -> None:
     carrier, other = region("green box", 10, 60, 60, 120), region("red lamp", 90, 40, 120, 100)
     on_top, on_the_ground = region("blue cup", 20, 40, 50, 75), region("blue cup", 65, 30, 85, 75)
     text = f"A blue cup is {said} a red lamp."
-    raised = view(PICTURE, [on_top, carrier, other])
+    raised = view(IMAGE, [on_top, carrier, other])
     assert judged(text, raised).decision is Decision.KEEP
-    grounded = view(PICTURE, [on_the_ground, carrier, other])
+    grounded = view(IMAGE, [on_the_ground, carrier, other])
     assert (judged(text, grounded).decision is Decision.KEEP) == (said == "behind")
 
 
 def test_a_colour_is_right_when_the_label_or_the_pixels_bear_it_out() -> None:
-    thing = scene(PICTURE).objects[0]
+    thing = scene(IMAGE).objects[0]
     regions = [region(thing.category, *thing.box.corners)]
-    shown = view(PICTURE, regions)
+    shown = view(IMAGE, regions)
     assert judged(f"A {thing.color} {thing.category}.", shown).decision is Decision.KEEP
     other = "purple" if thing.color in ("green", "yellow", "cyan") else "green"
     verdict = judged(f"A {other} {thing.category}.", shown)
     assert verdict.flaw is not None
     assert verdict.flaw.kind is ErrorKind.ATTRIBUTE
-    labelled = view(PICTURE, [region(f"{other} {thing.category}", *thing.box.corners)])
+    labelled = view(IMAGE, [region(f"{other} {thing.category}", *thing.box.corners)])
     assert judged(f"A {other} {thing.category}.", labelled).decision is Decision.KEEP
 
 
@@ -107,13 +107,13 @@ PHOTO = (
     region("dining table", 70, 80, 150, 120),
     region("tv", 70, 5, 95, 40),
 )
-ON_A_BIKE = view(PICTURE, PHOTO, Crop(region=PHOTO[0], box=box(0, 0, 75, 120)))
+ON_A_BIKE = view(IMAGE, PHOTO, Crop(region=PHOTO[0], box=box(0, 0, 75, 120)))
 CLASSES = RuleVerifier(vocabulary=["person", "bicycle", "dining table", "tv", "dog", "sheep"])
 
 
 def seen(text: str, shown: object = None) -> Verdict:
     """What is said of a photograph by somebody who looked for six classes."""
-    (verdict,) = CLASSES([(shown or view(PICTURE, PHOTO), text)])  # pyright: ignore
+    (verdict,) = CLASSES([(shown or view(IMAGE, PHOTO), text)])  # pyright: ignore
     assert verdict is not None
     return verdict
 
@@ -162,9 +162,9 @@ def test_what_was_looked_for_is_denied_under_all_its_names(
 
 
 def test_a_woman_is_denied_where_nobody_is() -> None:
-    empty = view(PICTURE, PHOTO[2:])
+    empty = view(IMAGE, PHOTO[2:])
     assert seen("A tv. A woman.", empty).repaired == "A tv."
-    assert seen("A tv. A coffee table.", view(PICTURE, PHOTO[4:])).decision is Decision.KEEP
+    assert seen("A tv. A coffee table.", view(IMAGE, PHOTO[4:])).decision is Decision.KEEP
 
 
 def test_its_name_keeps_labels_apart() -> None:

@@ -7,59 +7,23 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from looks import RULES, Boxes, Keeps, Says
+from synthesis_runs import content, figures, synthesis
+from synthesis_views import RULES, Boxes, Keeps, Says
 
 from groundrl.data.build import synthesized_module
 from groundrl.data.datasets import SampleList, sample_file
-from groundrl.engine import LocalEngine
+from groundrl.detectors.base import UnlabelledImageError
+from groundrl.detectors.oracle import OracleDetector
+from groundrl.detectors.records import InputImage, Region
 from groundrl.errors import UserError
-from groundrl.stages.synthesize import Synthesis
 from groundrl.synthesis.annotate import Annotator
-from groundrl.synthesis.base import Unlabelled, View
-from groundrl.synthesis.detectors.oracle import OracleDetector
-from groundrl.synthesis.pictures import ScenePictures
-from groundrl.synthesis.records import Caption, Picture, Region
-from groundrl.synthesis.samples import Questions
+from groundrl.synthesis.annotations import Caption
+from groundrl.synthesis.images import SceneImages
+from groundrl.synthesis.roles import View
 from groundrl.synthesis.teachers.world import WorldTeacher
 from groundrl.synthesis.writing import Writer
 
-DATA = ("pictures.jsonl", "train.jsonl", "heldout.jsonl", "README.md")
-
-
-def synthesis(folder: Path, **changed: object) -> Synthesis:
-    """Two dozen scenes; ``changed`` are fields of the run or of its annotator."""
-    roles = {k: changed.pop(k) for k in list(changed) if k in ("detector", "teacher", "verifier")}
-    annotator = replace(
-        Annotator(detector=OracleDetector(), teacher=WorldTeacher(error_rate=0.3), verifier=RULES),
-        **roles,  # pyright: ignore[reportArgumentType]
-    )
-    run = Synthesis(
-        pictures=ScenePictures(size=24),
-        annotator=lambda: annotator,
-        engine=LocalEngine(),
-        concurrency=4,
-        questions=Questions(heldout_share=0.2),
-        licence="CC0",
-        cache=folder.parent / "cache" / "s.sqlite",
-        shard_size=50,
-        run_dir=folder,
-    )
-    for name, value in changed.items():
-        setattr(run, name, value)
-    return run
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    """Of all files but those that tell of time and place."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name not in ("metrics.json", "resolved.yaml", "report.html")
-    }
-
-
-def figures(folder: Path) -> dict[str, float]:
-    return json.loads((folder / "metrics.json").read_text())
+DATA = ("images.jsonl", "train.jsonl", "heldout.jsonl", "README.md")
 
 
 def test_all_files_hold_the_same_samples_and_they_can_be_trained_on(tmp_path: Path) -> None:
@@ -72,16 +36,16 @@ def test_all_files_hold_the_same_samples_and_they_can_be_trained_on(tmp_path: Pa
     module = synthesized_module(root=run)
     assert isinstance(module.train, SampleList)
     assert module.train.samples == lines
-    pictures = [json.loads(line) for line in (run / "pictures.jsonl").read_text().splitlines()]
-    assert [one["id"] for one in pictures] == [f"{index:06}" for index in range(24)]
+    images = [json.loads(line) for line in (run / "images.jsonl").read_text().splitlines()]
+    assert [one["id"] for one in images] == [f"{index:06}" for index in range(24)]
     held_out = sample_file(run / "heldout.jsonl").samples
-    told = [name for one in pictures for name in one["samples"]]
+    told = [name for one in images for name in one["samples"]]
     assert sorted(told) == sorted(sample.id for sample in (*lines, *held_out))
-    made_by = pictures[0]["made_by"]
+    made_by = images[0]["made_by"]
     assert made_by["captions"] == "world version=1 error_rate=0.3 seed=0"
     assert made_by["verdicts"] == RULES.name
     card = (run / "README.md").read_text()
-    assert f"24 pictures, {len(told)} samples ({len(held_out)} of them held out" in card
+    assert f"24 images, {len(told)} samples ({len(held_out)} of them held out" in card
     assert "CC0" in card
 
 
@@ -140,13 +104,13 @@ def test_a_second_run_asks_nobody_and_one_with_another_verifier_asks_only_it(
     assert {name: role.asked for name, role in roles.items()} == asked
 
 
-def test_unfinished_pictures_are_left_out_whole_and_come_later(tmp_path: Path) -> None:
+def test_unfinished_images_are_left_out_whole_and_come_later(tmp_path: Path) -> None:
     straight = synthesis(tmp_path / "a" / "run", detector=Boxes(), teacher=Says())
     assert straight.run() == 0
     roles = {"detector": Boxes(), "verifier": Keeps()}
     down = Says(down={"000003", "000017"})
     assert synthesis(tmp_path / "b" / "run", **roles, teacher=down).run() == 2
-    lines = (tmp_path / "b" / "run" / "pictures.jsonl").read_text().splitlines()
+    lines = (tmp_path / "b" / "run" / "images.jsonl").read_text().splitlines()
     assert len(lines) == 22
     assert figures(tmp_path / "b" / "run")["unfinished"] == 2
     roles["verifier"] = RULES
@@ -176,11 +140,11 @@ def test_a_refusal_stops_the_run_and_keeps_what_was_answered(tmp_path: Path) -> 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Twice(ScenePictures):
+class Twice(SceneImages):
     """The first scene comes again at once."""
 
-    def __iter__(self) -> Iterator[Picture]:
-        scenes = [*ScenePictures.__iter__(self)]
+    def __iter__(self) -> Iterator[InputImage]:
+        scenes = [*SceneImages.__iter__(self)]
         yield from [replace(scenes[0], id="twin"), *scenes]
 
 
@@ -189,7 +153,7 @@ def told(built: list[object], build: Callable[[], Annotator]) -> Annotator:
     return build()
 
 
-def test_equal_pictures_are_asked_about_once_and_said_to_show_the_same(tmp_path: Path) -> None:
+def test_equal_images_are_asked_about_once_and_said_to_show_the_same(tmp_path: Path) -> None:
     @dataclass
     class Moody(Says):
         asked: int = 0
@@ -202,38 +166,38 @@ def test_equal_pictures_are_asked_about_once_and_said_to_show_the_same(tmp_path:
     built: list[object] = []
     roles = {"detector": Boxes(), "teacher": teacher, "verifier": Keeps()}
     for name in ("first", "second"):
-        run = synthesis(tmp_path / name, **roles, pictures=Twice(size=5))
+        run = synthesis(tmp_path / name, **roles, images=Twice(size=5))
         run.annotator = partial(told, built, run.annotator)
         run.run()
     assert teacher.asked == 3 * 5
     assert len(built) == 2
     assert content(tmp_path / "second") == content(tmp_path / "first")
-    lines = (tmp_path / "first" / "pictures.jsonl").read_text().splitlines()
+    lines = (tmp_path / "first" / "images.jsonl").read_text().splitlines()
     one, *_, last = [json.loads(line) for line in lines]
     assert (one["id"], last["id"]) == ("twin", "000000")
     assert one["level_1"] == last["level_1"]
 
 
-def test_pictures_that_labels_say_nothing_of_are_left_out_with_the_reason(tmp_path: Path) -> None:
+def test_images_that_labels_say_nothing_of_are_left_out_with_the_reason(tmp_path: Path) -> None:
     @dataclass
     class Labels(Boxes):
         known: int = 2
 
-        def __call__(self, pictures: Sequence[Picture]) -> list[tuple[Region, ...]]:
-            if int(pictures[0].id) >= self.known:
-                raise Unlabelled("nobody looked")
-            return Boxes.__call__(self, pictures)
+        def __call__(self, images: Sequence[InputImage]) -> list[tuple[Region, ...]]:
+            if int(images[0].id) >= self.known:
+                raise UnlabelledImageError("nobody looked")
+            return Boxes.__call__(self, images)
 
     run = synthesis(tmp_path / "run", detector=Labels(), teacher=Says(), verifier=Keeps())
     assert run.run() == 0
     found = figures(tmp_path / "run")
-    assert (found["pictures"], found["left_out"]) == (2, 22)
+    assert (found["images"], found["left_out"]) == (2, 22)
     assert "000002\tnobody looked\n" in (tmp_path / "run" / "left_out.txt").read_text()
     labels = Labels(known=24, name="all")
     assert synthesis(tmp_path / "run", detector=labels, teacher=Says()).run() == 0
     assert not (tmp_path / "run" / "left_out.txt").exists()
     nobody = synthesis(tmp_path / "none", detector=Labels(known=0, name="nobody"))
-    with pytest.raises(UserError, match=r"(?s)not one usable picture.*000000: nobody looked"):
+    with pytest.raises(UserError, match=r"(?s)not one usable image.*000000: nobody looked"):
         nobody.run()
 
 
@@ -260,7 +224,7 @@ def test_files_of_others_and_of_finished_runs_are_not_replaced(tmp_path: Path) -
     before = content(tmp_path / "run")
     away = Says(down={f"{index:06}" for index in range(24)})
     again = synthesis(tmp_path / "run", **roles, teacher=away, cache=tmp_path / "other.sqlite")
-    with pytest.raises(UserError, match="not one picture is finished"):
+    with pytest.raises(UserError, match="not one image is finished"):
         again.run()
     assert content(tmp_path / "run") == before
 
@@ -269,4 +233,4 @@ def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
     with Writer(tmp_path / "run", shard_size=10):
         with pytest.raises(UserError, match="another run is writing here"):
             synthesis(tmp_path / "run").run()
-        assert (tmp_path / "run" / ".pictures.jsonl.partial").exists()
+        assert (tmp_path / "run" / ".images.jsonl.partial").exists()

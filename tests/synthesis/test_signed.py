@@ -5,18 +5,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from looks import Boxes, Keeps, Says
-from test_run import figures, synthesis
+from synthesis_runs import figures, synthesis
+from synthesis_views import Boxes, Keeps, Says
 
 from groundrl.synthesis.annotate import Annotator
-from groundrl.synthesis.asking import unreadable
-from groundrl.synthesis.base import View
-from groundrl.synthesis.pictures import ScenePictures
-from groundrl.synthesis.records import Caption, Checked, Decision, ErrorKind, Flaw, Verdict
+from groundrl.synthesis.annotations import (
+    Caption,
+    CaptionError,
+    CheckedCaption,
+    Decision,
+    ErrorKind,
+    Verdict,
+)
+from groundrl.synthesis.images import SceneImages
+from groundrl.synthesis.retries import unreadable_verdict
+from groundrl.synthesis.roles import View
 
 
 def rows(run: Path) -> list[dict[str, object]]:
-    lines = (run / "pictures.jsonl").read_text().splitlines()
+    lines = (run / "images.jsonl").read_text().splitlines()
     return [row for line in lines for one in [json.loads(line)] for row in one["level_2"]]
 
 
@@ -48,7 +55,7 @@ def test_a_caption_that_cannot_be_read_is_rejected_for_it_and_asked_for_again(
 def test_a_verdict_that_cannot_be_read_rejects_and_is_asked_for_again(tmp_path: Path) -> None:
     class Mumbles(Keeps):
         def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
-            return [unreadable("no JSON object") for _ in cases]
+            return [unreadable_verdict("no JSON object") for _ in cases]
 
     roles = {"detector": Boxes(), "teacher": Says()}
     synthesis(tmp_path / "run", **roles, verifier=Mumbles()).run()
@@ -88,9 +95,9 @@ class Lists(Says):
         return Caption(text="There is a lamp. There is a cup." if one.crop is None else "A thing.")
 
 
-def whole(verifier: Denies) -> Checked:
+def whole(verifier: Denies) -> CheckedCaption:
     annotator = Annotator(detector=Boxes(), teacher=Lists(), verifier=verifier)
-    outcome = annotator(next(iter(ScenePictures(size=1))), {})
+    outcome = annotator(next(iter(SceneImages(size=1))), {})
     assert outcome.annotated is not None
     return outcome.annotated.whole
 
@@ -105,7 +112,7 @@ def test_consistency_signs_its_repairs_and_the_verifier_sees_them_again() -> Non
 
 
 def test_a_verifier_that_puts_back_what_level_2_denies_comes_to_an_end() -> None:
-    flaw = Flaw(kind=ErrorKind.OBJECT, span="lamp")
+    flaw = CaptionError(kind=ErrorKind.OBJECT, span="lamp")
     back = Verdict(
         decision=Decision.REPAIR, reason="a cup", flaw=flaw, repaired="There is a lamp. A cup."
     )

@@ -5,28 +5,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from looks import Boxes, Keeps, Says
 from PIL import Image
+from synthesis_views import Boxes, Keeps, Says
 
-from groundrl.engine import LocalEngine
+from groundrl.detectors.base import Detector
+from groundrl.detectors.records import InputImage, Region
 from groundrl.records import ImageFile
-from groundrl.stages.synthesize import Synthesis
 from groundrl.synthesis.annotate import Annotator
-from groundrl.synthesis.base import Detector, Teacher, View
-from groundrl.synthesis.pictures import FolderPictures
-from groundrl.synthesis.records import Caption, Picture, Region
-from groundrl.synthesis.samples import Questions
+from groundrl.synthesis.annotations import Caption
+from groundrl.synthesis.images import FolderImages
+from groundrl.synthesis.roles import Teacher, View
+from groundrl.synthesis.run import Synthesis
+from groundrl.synthesis.samples import QuestionPlan
+from groundrl.task_runner import LocalRunner
 
 
 @dataclass
-class LooksAtPictures(Says):
+class LooksAtImages(Says):
     """A teacher that decodes what it describes; ``gone`` vanishes before."""
 
     gone: str = ""
 
     def __call__(self, views: Sequence[View]) -> list[Caption | None]:
         for one in views:
-            image = one.picture.image
+            image = one.image.source
             assert isinstance(image, ImageFile)
             if image.path.name == self.gone:
                 image.path.unlink(missing_ok=True)
@@ -41,41 +43,41 @@ class LooksAtMany(Boxes):
     gone: str = ""
     batch_size: int = 8
 
-    def __call__(self, pictures: Sequence[Picture]) -> list[tuple[Region, ...]]:
-        for one in pictures:
-            image = one.image
+    def __call__(self, images: Sequence[InputImage]) -> list[tuple[Region, ...]]:
+        for one in images:
+            image = one.source
             assert isinstance(image, ImageFile)
             if image.path.name == self.gone:
                 image.path.write_bytes(b"something else")
             image.load()
-        return Boxes.__call__(self, pictures)
+        return Boxes.__call__(self, images)
 
 
 def finished(folder: Path, detector: Detector, teacher: Teacher) -> list[str]:
-    """Ids of the pictures that a run over six photographs finishes."""
+    """Ids of the images that a run over six photographs finishes."""
     photos = folder / "photos"
     photos.mkdir()
     for index in range(6):
         Image.new("RGB", (160, 160), (40 * index, 0, 0)).save(photos / f"{index}.png")
     annotator = Annotator(detector=detector, teacher=teacher, verifier=Keeps())
     run = Synthesis(
-        pictures=FolderPictures(photos),
+        images=FolderImages(photos),
         annotator=lambda: annotator,
-        engine=LocalEngine(),
+        runner=LocalRunner(),
         concurrency=6,
-        questions=Questions(),
+        questions=QuestionPlan(),
         licence="CC0",
         cache=folder / "s.sqlite",
         shard_size=50,
         run_dir=folder / "run",
     )
     assert run.run() == 0
-    lines = (folder / "run" / "pictures.jsonl").read_text().splitlines()
+    lines = (folder / "run" / "images.jsonl").read_text().splitlines()
     return [json.loads(line)["id"] for line in lines]
 
 
 def test_a_file_that_vanishes_after_its_check_is_left_out(tmp_path: Path) -> None:
-    ids = finished(tmp_path, Boxes(), LooksAtPictures(gone="2.png"))
+    ids = finished(tmp_path, Boxes(), LooksAtImages(gone="2.png"))
     assert ids == ["0.png", "1.png", "3.png", "4.png", "5.png"]
     told = (tmp_path / "run" / "left_out.txt").read_text()
     assert told.startswith("2.png\tit cannot be read any more: ")
@@ -86,6 +88,6 @@ def test_a_file_that_breaks_spoils_no_other_of_its_batch(tmp_path: Path) -> None
     ids = finished(tmp_path, LooksAtMany(gone="4.png"), Says())
     assert ids == ["0.png", "1.png", "2.png", "3.png", "5.png"]
     assert (
-        "4.png\tit cannot be read any more: the picture cannot be decoded (no known"
+        "4.png\tit cannot be read any more: the image cannot be decoded (no known"
         in (tmp_path / "run" / "left_out.txt").read_text()
     )

@@ -4,26 +4,27 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from looks import drawn, region, scene, true_regions, view
+from synthesis_views import drawn, region, scene, true_regions, view
 
+from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
 from groundrl.records import ImageFile
-from groundrl.scenes.graph import Subject
-from groundrl.scenes.relations import holds
-from groundrl.synthesis.base import View
+from groundrl.synthesis.annotations import Caption, ErrorKind
 from groundrl.synthesis.crops import Cropping, crops_of
-from groundrl.synthesis.reading import read
-from groundrl.synthesis.records import Caption, ErrorKind, Picture
+from groundrl.synthesis.reading import parse_caption
+from groundrl.synthesis.roles import View
 from groundrl.synthesis.teachers.world import PLANTED, WorldTeacher
+from groundrl.world.graph import Subject
+from groundrl.world.relations import holds
 
 
 def views(count: int, subject: Subject = Subject.TABLETOP) -> list[View]:
     found: list[View] = []
     for index in range(count):
-        picture = drawn(index, subject=subject)
-        regions = true_regions(picture)
-        crops = crops_of(regions, picture.image, Cropping())
-        found += [view(picture, regions, crop) for crop in (None, *crops)]
+        image = drawn(index, subject=subject)
+        regions = true_regions(image)
+        crops = crops_of(regions, image.source, Cropping())
+        found += [view(image, regions, crop) for crop in (None, *crops)]
     return found
 
 
@@ -36,12 +37,12 @@ def captions(teacher: WorldTeacher, shown: list[View]) -> list[Caption]:
 
 def wrong_statements(caption: Caption, shown: View) -> set[ErrorKind]:
     """Judged by the scene itself, statement by statement."""
-    world = scene(shown.picture)
+    world = scene(shown.source)
     things = list(world.objects)
     text = caption.text
     nouns = {thing.category for thing in things} | {"lamp", "cup", "ball", "book", "bottle"}
     nouns |= {"bowl", "box", "candle", "bin", "bus", "car", "cone", "house", "hydrant", "sign"}
-    reading = read(text, nouns | {"tree"})
+    reading = parse_caption(text, nouns | {"tree"})
     found: set[ErrorKind] = set()
     for mention in reading.mentions:
         named = [t for t in things if t.category == mention.noun]
@@ -78,7 +79,7 @@ def test_a_planted_error_is_one_and_stands_in_the_text() -> None:
         (flaw,) = caption.planted
         kinds[flaw.kind] += 1
         assert flaw.span in caption.text
-        if shown.crop is None:  # what is wrong of a crop may be true of the picture
+        if shown.crop is None:  # what is wrong of a crop may be true of the image
             assert flaw.kind in wrong_statements(caption, shown), caption
     assert set(kinds) == set(PLANTED)
     assert min(kinds.values()) > 0.08 * len(VIEWS)
@@ -100,7 +101,7 @@ def test_captions_depend_on_the_seed_and_not_on_the_order() -> None:
 
 def test_of_photographs_it_says_what_their_regions_say() -> None:
     image = ImageFile(path=Path("photo.jpg"), width=160, height=160)
-    photo = Picture(id="photo.jpg", image=image, digest="photo")
+    photo = InputImage(id="photo.jpg", source=image, digest="photo")
     regions = [region("dog", 0, 0, 30, 30), region("dog", 100, 0, 130, 30)]
     shown = view(photo, [*regions, region("wine glass", 60, 0, 80, 30)])
     (caption,) = captions(WorldTeacher(error_rate=1.0), [shown])

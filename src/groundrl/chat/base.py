@@ -18,8 +18,8 @@ JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True)
-class ShownImage:
-    """A picture as models are shown it; made ready to be sent once, however many ask about it."""
+class ImageAttachment:
+    """An image as models are shown it; made ready to be sent once, however many ask about it."""
 
     image: "Image"
 
@@ -36,7 +36,7 @@ class Request:
     """One user turn."""
 
     text: str
-    images: tuple[ShownImage, ...] = ()
+    images: tuple[ImageAttachment, ...] = ()
     """Shown before the text."""
     schema: dict[str, Any] | None = None
     """JSON schema that the answer is held to; None: free text."""

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import torch
 
+from groundrl.cache_key import cache_key, folder_digest
 from groundrl.chat.base import OPTION, Reply, Request
 from groundrl.errors import UserError
-from groundrl.gathering import Gathered
-from groundrl.identity import files_of, named
+from groundrl.micro_batcher import MicroBatcher
 
 
 class TransformersModel:
@@ -30,18 +30,20 @@ class TransformersModel:
         self.model = model
         self.max_tokens = max_tokens
         self.dtype = dtype
-        self._files = files_of(model)
-        self._gathered = Gathered(self._answer, batch_size)
+        self._files = folder_digest(model)
+        self._gathered = MicroBatcher(self._answer, batch_size)
         self._loaded: tuple[Any, Any] | None = None
 
     @property
     def name(self) -> str:
         """The model, its numbers, and the length of its answers."""
-        return named(self.model, files=self._files, dtype=self.dtype, max_tokens=self.max_tokens)
+        return cache_key(
+            self.model, files=self._files, dtype=self.dtype, max_tokens=self.max_tokens
+        )
 
     def __call__(self, requests: Sequence[Request]) -> list[Reply | None]:
         """See ``ChatModel``. Raises UserError when the model cannot be loaded."""
-        # Processors take rows with equally many pictures.
+        # Processors take rows with equally many images.
         order = sorted(range(len(requests)), key=lambda i: len(requests[i].images))
         found = self._gathered([requests[i] for i in order])
         replies = dict(zip(order, found, strict=True))
@@ -99,7 +101,7 @@ class TransformersModel:
                 missing = "" if Path(self.model).exists() else " (no such folder or hub id)"
                 raise UserError(
                     f"cannot load {self.model}{missing}: {error}. Type "
-                    f"{OPTION}model=<folder or hub id> of a model that sees pictures"
+                    f"{OPTION}model=<folder or hub id> of a model that sees images"
                 ) from error
             processor.tokenizer.padding_side = "left"
             # Sampling options of the checkpoint mean nothing to a greedy search.

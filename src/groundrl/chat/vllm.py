@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from groundrl.cache_key import cache_key, folder_digest
 from groundrl.chat.base import OPTION, Reply, Request
 from groundrl.errors import UserError
-from groundrl.gathering import Gathered
-from groundrl.identity import files_of, named
+from groundrl.micro_batcher import MicroBatcher
 
 if TYPE_CHECKING:
     from vllm import LLM, SamplingParams
@@ -37,14 +37,14 @@ class VLLMModel:
         self.enforce_eager = enforce_eager
         self.dtype = dtype
         self.template_options = template_options or {}
-        self._files = files_of(model)
-        self._gathered = Gathered(self._answer, batch_size)
+        self._files = folder_digest(model)
+        self._gathered = MicroBatcher(self._answer, batch_size)
         self._llm: LLM | None = None
 
     @property
     def name(self) -> str:
         """The model, the length of its answers, and how its template is filled in."""
-        return named(
+        return cache_key(
             self.model,
             files=self._files,
             dtype=self.dtype,
@@ -71,7 +71,7 @@ class VLLMModel:
         except VLLMValidationError as error:
             raise UserError(
                 f"{self.model} does not take this request: {error}. For one that is too long type "
-                f"{OPTION}max_model_len=<more>, or show it smaller pictures"
+                f"{OPTION}max_model_len=<more>, or show it smaller images"
             ) from error
         return [
             Reply(
@@ -122,6 +122,6 @@ class VLLMModel:
 
 
 def messages(request: Request) -> list[Any]:
-    """The request as one user turn, its pictures before the text."""
-    pictures = [{"type": "image_pil", "image_pil": image.image} for image in request.images]
-    return [{"role": "user", "content": [*pictures, {"type": "text", "text": request.text}]}]
+    """The request as one user turn, its images before the text."""
+    images = [{"type": "image_pil", "image_pil": image.image} for image in request.images]
+    return [{"role": "user", "content": [*images, {"type": "text", "text": request.text}]}]

@@ -100,10 +100,10 @@ def _stale_ratios(tree: dict[str, Any]) -> Iterator[str]:
     ):
         return
     cap = "stage.grpo.module.loss.importance_cap"
-    if rollout.get("ahead"):
+    if rollout.get("prefetch"):
         yield (
-            "rollout.ahead=1 learns from what an older policy sampled, and nothing corrects for "
-            f"that: type {cap}=2.0, or rollout.ahead=0"
+            "rollout.prefetch=1 learns from what an older policy sampled, and nothing corrects for "
+            f"that: type {cap}=2.0, or rollout.prefetch=0"
         )
     if ".vllm" in str(rollout.get("_target_")) and tree.get("adapter", {}).get("kind") == "qlora":
         yield (
@@ -232,24 +232,24 @@ def _attention_elsewhere(tree: dict[str, Any]) -> Iterator[str]:
 
 
 def _ray(tree: dict[str, Any]) -> Iterator[str]:
-    if tree.get("engine", {}).get("_target_") != "groundrl.engine.RayEngine":
+    if tree.get("runner", {}).get("_target_") != "groundrl.task_runner.RayRunner":
         return
     if find_spec("ray") is None:
         yield (
-            "engine=ray needs Ray, which is not installed: type pip install 'groundrl[ray]', or "
-            "engine=local"
+            "runner=ray needs Ray, which is not installed: type pip install 'groundrl[ray]', or "
+            "runner=local"
         )
     if tree.get("trainer", {}).get("devices", 1) != 1:
         yield (
-            "engine=ray has workers of one device each: type trainer.devices=1 and "
-            "engine.workers=<number>"
+            "runner=ray has workers of one device each: type trainer.devices=1 and "
+            "runner.workers=<number>"
         )
     for role in ("teacher", "verifier"):
         for path, budget in _named(tree.get(role) or {}, "budget", role):
             if budget is not None:
                 yield (
-                    f"{path}={budget} is not watched over by the workers of engine=ray together: "
-                    f"type {path}=null, or engine=local, which keeps any server busy"
+                    f"{path}={budget} is not watched over by the workers of runner=ray together: "
+                    f"type {path}=null, or runner=local, which keeps any server busy"
                 )
 
 

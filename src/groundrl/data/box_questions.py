@@ -1,4 +1,4 @@
-"""Questions that the boxes of a picture answer beyond doubt, each with a boxed rationale.
+"""Questions that the boxes of an image answer beyond doubt, each with a boxed rationale.
 
 Only boxes are known, so nothing is asked that more than one reading could answer: a class with a
 tiny box or a crowd is not counted, "the dog" is said only where there is one, "leftmost" only
@@ -13,17 +13,17 @@ from typing import Final
 from groundrl.data.box_views import MAX_BOXES, View, extremes, is_beside, view
 from groundrl.data.claims import Beside, Claim, Count, Exists, Further, Present, Where
 from groundrl.data.detection import AnnotatedImage, DetectionSet
-from groundrl.data.words import be, indefinite, plural
 from groundrl.errors import UserError
+from groundrl.language.words import plural, verb_be, with_article
 from groundrl.records import Grounding, Provenance, Sample, Segments
-from groundrl.scenes.relations import CONVERSE, Relation
+from groundrl.relations import CONVERSE, Relation
 
 SIDES: Final = (Relation.LEFT_OF, Relation.RIGHT_OF, Relation.ABOVE, Relation.BELOW)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A question before it knows its picture. Its groundings are those of the rationale."""
+    """A question before it knows its image. Its groundings are those of the rationale."""
 
     claim: Claim
     rationale: Segments
@@ -48,7 +48,7 @@ def listing(items: Sequence[Grounding], before: str, after: str) -> Segments:
 
 def placed(items: Sequence[Grounding], relation: Relation, anchor: Grounding) -> Segments:
     """ "The A is left of the C.", "Of these, A and B are left of the C." """
-    verb = "are" if len(items) > 1 else be(items[0].label)
+    verb = "are" if len(items) > 1 else verb_be(items[0].label)
     before = "The " if len(items) == 1 else "Of these, "
     return (*listing(items, before, f" {verb} {relation} the "), anchor, ".")
 
@@ -63,7 +63,7 @@ def exists(view: View, rng: random.Random) -> Draft | None:
     if label in view.whole:
         rationale = listing(view.whole[label], "I see ", ".")
     else:
-        rationale = (f"I look for {indefinite(label)} and find none.",)
+        rationale = (f"I look for {with_article(label)} and find none.",)
     answer = "yes" if label in view.whole else "no"
     return Draft(
         claim=Exists(noun=label), rationale=rationale, options=("yes", "no"), answers=(answer,)
@@ -78,7 +78,7 @@ def count(view: View, rng: random.Random) -> Draft | None:
     number = rng.choice(sorted({len(items) for items in view.whole.values()}))
     label = rng.choice(sorted(name for name, items in view.whole.items() if len(items) == number))
     first = rng.randint(max(0, number - 3), number)
-    there = "There are " if number > 1 or be(label) == "are" else "There is "
+    there = "There are " if number > 1 or verb_be(label) == "are" else "There is "
     return Draft(
         claim=Count(noun=label),
         rationale=listing(view.whole[label], there, f": that makes {number}."),
@@ -113,7 +113,7 @@ def locate(view: View, rng: random.Random) -> Draft | None:
     drafts = [
         Draft(
             claim=Where(noun=item.label),
-            rationale=("The only ", item, f" {be(item.label)} here."),
+            rationale=("The only ", item, f" {verb_be(item.label)} here."),
         )
         for item in view.unique
     ]
@@ -133,7 +133,7 @@ def locate(view: View, rng: random.Random) -> Draft | None:
 
 
 def multi(view: View, rng: random.Random) -> Draft | None:
-    """Several answers: which of these are in the picture, or on one side of an object?"""
+    """Several answers: which of these are in the image, or on one side of an object?"""
     askers = [_multi_present, _multi_side]
     rng.shuffle(askers)
     return askers[0](view, rng) or askers[1](view, rng)
@@ -205,7 +205,7 @@ KINDS: Final = tuple(ASKERS)
 
 
 def ask(image: AnnotatedImage, kind: str, detections: DetectionSet, seed: int) -> Sample | None:
-    """The question of one kind about one picture, a function of (seed, image id, kind); None where
+    """The question of one kind about one image, a function of (seed, image id, kind); None where
     the boxes leave none without a second reading."""
     # Text seeds are digested by random.Random itself, equal in every process.
     rng = random.Random(f"{seed}/{image.id}/{kind}")
@@ -226,7 +226,7 @@ def ask(image: AnnotatedImage, kind: str, detections: DetectionSet, seed: int) -
 
 
 def ask_all(detections: DetectionSet, *, seed: int, kinds: Sequence[str] = KINDS) -> list[Sample]:
-    """At most one question of each kind about each picture. Raises UserError: unknown kind, none
+    """At most one question of each kind about each image. Raises UserError: unknown kind, none
     found."""
     unknown = [kind for kind in kinds if kind not in ASKERS]
     if unknown or not kinds:

@@ -1,4 +1,4 @@
-"""What can be asked about in a picture of which only the boxes are known."""
+"""What can be asked about in an image of which only the boxes are known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from groundrl.boxes import Box
 from groundrl.data.claims import LARGEST, LEFTMOST, RIGHTMOST
 from groundrl.data.detection import AnnotatedImage
 from groundrl.records import Grounding
-from groundrl.scenes.relations import CONVERSE, Relation
+from groundrl.relations import CONVERSE, Relation
 
 MIN_AREA: Final = 0.001
-"""Share of the picture below which a box is too small to ask about; it still is there."""
+"""Share of the image below which a box is too small to ask about; it still is there."""
 MAX_BOXES: Final = 6
 """Boxes in a rationale."""
 MIN_GAP: Final = 0.05
-"""Share of the picture's width or height by which centres differ when one is called left of,
+"""Share of the image's width or height by which centres differ when one is called left of,
 above, or leftmost."""
 MIN_RATIO: Final = 1.5
 """Area of "the largest" over that of the second largest."""
@@ -23,7 +23,7 @@ MIN_RATIO: Final = 1.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What may be asked about in one picture."""
+    """What may be asked about in one image."""
 
     width: int
     height: int
@@ -38,7 +38,7 @@ class View:
 
 
 def view(image: AnnotatedImage, names: Sequence[str]) -> View:
-    """Sort the boxes of a picture into what can and cannot be asked about."""
+    """Sort the boxes of an image into what can and cannot be asked about."""
     everything: dict[str, tuple[Grounding, ...]] = {}
     for item in sorted(image.groundings, key=lambda item: item.box.center):
         if item.label not in image.uncounted:
@@ -62,7 +62,7 @@ def view(image: AnnotatedImage, names: Sequence[str]) -> View:
 
 def is_beside(relation: Relation, a: Box, b: Box, width: int, height: int) -> bool:
     """Whether ``a`` is clearly left of, right of, above or below ``b``: they do not overlap along
-    the axis, and their centres differ by 5 % of the picture."""
+    the axis, and their centres differ by 5 % of the image."""
     if relation in (Relation.RIGHT_OF, Relation.BELOW):
         return is_beside(CONVERSE[relation], b, a, width, height)
     if relation is Relation.LEFT_OF:

@@ -4,8 +4,8 @@ prove it."""
 from dataclasses import dataclass
 from typing import Final
 
-from groundrl.data.words import be, indefinite, plural
-from groundrl.scenes.relations import Relation
+from groundrl.language.words import plural, verb_be, with_article
+from groundrl.relations import Relation
 
 FURTHER: Final = {
     Relation.LEFT_OF: "further left",
@@ -28,7 +28,7 @@ class Exists:
     @property
     def question(self) -> str:
         """Is there a dog in the picture?"""
-        return f"{be(self.noun).capitalize()} there {indefinite(self.noun)} in the picture?"
+        return f"{verb_be(self.noun).capitalize()} there {with_article(self.noun)} in the picture?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Where:
     @property
     def question(self) -> str:
         """Where is the leftmost dog?"""
-        return f"Where {be(self.noun)} the {self.which}{' ' * bool(self.which)}{self.noun}?"
+        return f"Where {verb_be(self.noun)} the {self.which}{' ' * bool(self.which)}{self.noun}?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ class Colored:
     @property
     def question(self) -> str:
         """What color is the cup?"""
-        return f"What color {be(self.noun)} the {self.noun}?"
+        return f"What color {verb_be(self.noun)} the {self.noun}?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from groundrl.data.detection import (
     Boxes,
     DetectionSet,
     check_images,
-    checked_set,
+    check_set,
     existing_folder,
     other_size,
     pixel_box,
@@ -41,7 +41,7 @@ LICENCE: Final = {"id": int, "name": str}
 def read_coco_split(
     root: str | Path, split: str | None, skip_unreadable: bool = False
 ) -> DetectionSet:
-    """``read_coco`` for the annotation file and pictures of a split below ``root``."""
+    """``read_coco`` for the annotation file and images of a split below ``root``."""
     folder = existing_folder(root, "COCO data set (annotations/, images/)")
     if split is None:
         raise UserError(f"{folder}: which split? Type detector.split=train2017, for example")
@@ -61,10 +61,10 @@ def read_coco(
     split: str = "all",
     skip_unreadable: bool = False,
 ) -> DetectionSet:
-    """Read one annotation file, pictures from ``images``. Raises UserError with all problems.
+    """Read one annotation file, images from ``images``. Raises UserError with all problems.
 
     ``iscrowd`` boxes cover an unknown number of objects: they are left out and their class is
-    noted in ``uncounted`` of the picture. ``skip_unreadable`` leaves out pictures that cannot be
+    noted in ``uncounted`` of the image. ``skip_unreadable`` leaves out images that cannot be
     read, and tells them.
     """
     path, folder = Path(annotations).expanduser(), existing_folder(images, "COCO data set's images")
@@ -79,8 +79,8 @@ def read_coco(
     names = {row["id"]: row["name"] for row in tables["categories"]}
     if len(set(names.values())) < len(tables["categories"]):
         problems.add(path, "categories: two of them have the same id or name")
-    pictures = check_images(folder / row["file_name"] for row in tables["images"])
-    files = _image_files(tables["images"], folder, pictures, path, problems)
+    checked = check_images(folder / row["file_name"] for row in tables["images"])
+    files = _image_files(tables["images"], folder, checked, path, problems)
     boxes: dict[int, Boxes] = defaultdict(lambda: Boxes(problems))
     known = {row["id"] for row in tables["images"]}
     for index, row in enumerate(tables["annotations"]):
@@ -95,7 +95,7 @@ def read_coco(
                 boxes[row["image_id"]].add(_grounding(row, names, files[row["image_id"]]), where)
             except ValueError as error:
                 problems.add(where, str(error))
-    return checked_set(
+    return check_set(
         problems,
         name=path.stem,
         split=split,
@@ -159,27 +159,27 @@ def _wrong(row: object, fields: Mapping[str, type]) -> list[str]:
 def _image_files(
     rows: list[dict[str, Any]],
     folder: Path,
-    pictures: dict[Path, ImageFile | str],
+    images: dict[Path, ImageFile | str],
     path: Path,
     problems: Problems,
 ) -> dict[int, ImageFile]:
-    """Image id -> picture, where the picture decodes and has the size the annotators saw."""
+    """Image id -> image, where the image decodes and has the size the annotators saw."""
     files: dict[int, ImageFile] = {}
     names: set[str] = set()
     for index, row in enumerate(rows):
         where = f"{path}: images[{index}]"
-        picture = pictures[folder / row["file_name"]]
+        image = images[folder / row["file_name"]]
         if row["file_name"] in names:
             problems.add(where, f"{row['file_name']} is listed twice")
         names.add(row["file_name"])
-        if isinstance(picture, str):
-            problems.unreadable(folder / row["file_name"], picture)
+        if isinstance(image, str):
+            problems.unreadable(folder / row["file_name"], image)
             continue
-        said = (row.get("width", picture.width), row.get("height", picture.height))
-        if said != (picture.width, picture.height):
-            problems.add(where, other_size(said, picture))
+        said = (row.get("width", image.width), row.get("height", image.height))
+        if said != (image.width, image.height):
+            problems.add(where, other_size(said, image))
             continue
-        files[row["id"]] = picture
+        files[row["id"]] = image
     return files
 
 

@@ -15,8 +15,8 @@ from groundrl.data.voc import read_voc
 from groundrl.data.yolo import read_yolo
 from groundrl.errors import UserError
 from groundrl.records import Sample
-from groundrl.scenes.graph import Look, SceneSpec, Subject
-from groundrl.scenes.questions import ANSWER_KINDS, sample_question
+from groundrl.world.graph import Look, SceneSpec, Subject
+from groundrl.world.questions import ANSWER_KINDS, sample_question
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ class WorldDataset:
     min_objects: int = 3
     max_objects: int = 5
     image_size: int = 160
-    """Width and height of the picture, pixels."""
+    """Width and height of the image, pixels."""
 
     def __len__(self) -> int:
         return self.size
@@ -76,7 +76,7 @@ class WorldDataset:
 
 @dataclass(frozen=True, slots=True)
 class SampleList:
-    """Samples in memory; the pictures stay on disk until they are loaded."""
+    """Samples in memory; the images stay on disk until they are loaded."""
 
     samples: tuple[Sample, ...]
 

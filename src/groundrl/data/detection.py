@@ -1,4 +1,4 @@
-"""Pictures with boxes: what the readers of YOLO, COCO and Pascal VOC have in common."""
+"""Images with boxes: what the readers of YOLO, COCO and Pascal VOC have in common."""
 
 import os
 from collections.abc import Iterable
@@ -15,13 +15,13 @@ from groundrl.records import Grounding, ImageFile, ImageSource
 
 IMAGE_SUFFIXES: Final = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 BOX_TOLERANCE: Final = 1.0
-"""Pixels a box may reach out of its picture and still be clipped: rounding of the annotation
+"""Pixels a box may reach out of its image and still be clipped: rounding of the annotation
 tool. Anything further is an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotatedImage:
-    """A picture and every box drawn on it, PIXEL frame."""
+    """An image and every box drawn on it, PIXEL frame."""
 
     id: str
     """Unique within the data set and split: the file's path in its folder, without suffix."""
@@ -31,12 +31,12 @@ class AnnotatedImage:
     uncounted: frozenset[str] = frozenset()
     """Classes that are also there without boxes of their own (crowds): their number is unknown."""
     licence: str | None = None
-    """Of the picture, where the file says it."""
+    """Of the image, where the file says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectionSet:
-    """One split of a detection data set, checked: every picture decodes, every box fits."""
+    """One split of a detection data set, checked: every image decodes, every box fits."""
 
     name: str
     split: str
@@ -45,7 +45,7 @@ class DetectionSet:
     images: tuple[AnnotatedImage, ...]
 
 
-def checked_set(
+def check_set(
     problems: Problems,
     *,
     name: str,
@@ -56,13 +56,13 @@ def checked_set(
     """The finished split. Raises UserError if anything was wrong, or if it holds no box at all."""
     images = tuple(images)
     if not problems.found and not any(image.groundings for image in images):
-        problems.add(name, f"{len(images)} pictures and not one box: the data set is empty")
+        problems.add(name, f"{len(images)} images and not one box: the data set is empty")
     problems.raise_if_any()
     return DetectionSet(name=name, split=split, names=tuple(names), images=images)
 
 
 def check_images(paths: Iterable[Path]) -> dict[Path, ImageFile | str]:
-    """Decode each picture, in parallel; the value is the reason where that fails."""
+    """Decode each image, in parallel; the value is the reason where that fails."""
     distinct = list(dict.fromkeys(paths))
     # PIL decodes outside the interpreter lock, so threads are enough.
     with ThreadPoolExecutor(max_workers=min(32, 2 * (os.cpu_count() or 1))) as pool:
@@ -71,7 +71,7 @@ def check_images(paths: Iterable[Path]) -> dict[Path, ImageFile | str]:
 
 def _check_image(path: Path) -> ImageFile | str:
     if not path.is_file():
-        return "no such picture"
+        return "no such image"
     try:
         width, height = checked_size(path)
     except UnreadableImageError as error:
@@ -80,7 +80,7 @@ def _check_image(path: Path) -> ImageFile | str:
 
 
 def other_size(said: tuple[object, object], image: ImageFile) -> str:
-    """The problem that a file says another size than the picture has."""
+    """The problem that a file says another size than the image has."""
     size = f"{image.width} x {image.height}"
     turned = f"{said[1]} x {said[0]}" == size
     return f"says {said[0]} x {said[1]} pixels, {image.path.name} has {size}" + (
@@ -98,7 +98,7 @@ def pixel_box(corners: tuple[float, float, float, float], image: ImageFile) -> B
     outside = overhang(box, image)
     if outside > BOX_TOLERANCE:
         raise ValueError(
-            f"box [{x1:g}, {y1:g}, {x2:g}, {y2:g}] lies {outside:.1f} pixels outside the picture "
+            f"box [{x1:g}, {y1:g}, {x2:g}, {y2:g}] lies {outside:.1f} pixels outside the image "
             f"of {image.width} x {image.height}"
         )
     x1, x2 = min(max(x1, 0.0), width), min(max(x2, 0.0), width)
@@ -107,7 +107,7 @@ def pixel_box(corners: tuple[float, float, float, float], image: ImageFile) -> B
 
 
 class Boxes:
-    """The boxes of one picture while it is read. Published data sets, COCO among them, hold a few
+    """The boxes of one image while it is read. Published data sets, COCO among them, hold a few
     repeated boxes and boxes without area: these are left out and noted."""
 
     def __init__(self, problems: Problems) -> None:
@@ -133,7 +133,7 @@ class Boxes:
 
 
 def overhang(box: Box, image: ImageFile) -> float:
-    """Pixels by which a PIXEL box reaches out of its picture at most; negative inside it."""
+    """Pixels by which a PIXEL box reaches out of its image at most; negative inside it."""
     return float(max(-box.x1, -box.y1, box.x2 - image.width, box.y2 - image.height))
 
 
@@ -145,8 +145,8 @@ def existing_folder(root: str | Path, what: str) -> Path:
     return folder
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """All picture files below ``folder``, sorted by path."""
+def images_in(folder: Path) -> list[Path]:
+    """All image files below ``folder``, sorted by path."""
     return sorted(
         path
         for path in folder.rglob("*")

@@ -35,12 +35,12 @@ class GroundingDataModule(L.LightningDataModule):
         seed: int = 0,
         num_workers: int = 0,
         encode: Callable[[Sample], Any] | None = None,
-        looks_ahead: bool = False,
+        prefetches: bool = False,
     ) -> None:
         """Batches hold samples, or ``(sample, encode(sample))`` from the loader's processes; with
-        ``looks_ahead`` each comes as a pair with the batch of the next step.
+        ``prefetches`` each comes as a pair with the batch of the next step.
 
-        Raises UserError when a held-out set is empty or shares pictures with training.
+        Raises UserError when a held-out set is empty or shares images with training.
         """
         super().__init__()
         self.train = train
@@ -49,7 +49,7 @@ class GroundingDataModule(L.LightningDataModule):
         self.seed = seed
         self.num_workers = num_workers
         self.encode = encode
-        self.looks_ahead = looks_ahead
+        self.prefetches = prefetches
         self._resumed_at = 0
         StepSampler(size=len(train), batch_size=prompts_per_step, seed=seed)
         for name, source in self.heldout.items():
@@ -129,7 +129,7 @@ class TrainLoader:
         if module.encode is not None:
             source = Encoded(source=source, encode=module.encode)
         batches = batches_of(source, sampler, module.num_workers)
-        return pairwise(batches) if module.looks_ahead else batches
+        return pairwise(batches) if module.prefetches else batches
 
     def state_dict(self) -> dict[str, Any]:
         """Tells Lightning that this loader resumes within an epoch."""
@@ -145,7 +145,7 @@ def batches_of(
     """The items of each batch of indices, each worker one batch ahead. Raises UserError for a
     worker that is killed."""
     loader = DataLoader(
-        cast(Dataset[Any], _Told(source)),
+        cast(Dataset[Any], _ErrorAsItem(source)),
         batch_sampler=batches,
         num_workers=num_workers,
         prefetch_factor=1 if num_workers else None,
@@ -165,13 +165,13 @@ def batches_of(
         if not str(error).startswith("DataLoader worker"):
             raise
         raise UserError(
-            "a process that prepares pictures was killed, as where memory is full: pictures of a "
+            "a process that prepares images was killed, as where memory is full: images of a "
             "step also need room in /dev/shm, of which a container has 64 MB unless it was started "
             "with more (docker run --shm-size=8g). Without that process: type data.num_workers=0"
         ) from error
 
 
-class _Told:
+class _ErrorAsItem:
     """Hands a UserError over as an item: a loader would add the traceback of its process."""
 
     def __init__(self, source: SampleSource | Encoded[Any]) -> None:
@@ -196,30 +196,30 @@ def _place(module: GroundingDataModule) -> tuple[int, int]:
     return (0, 1) if trainer is None else (trainer.global_rank, trainer.world_size)
 
 
-class _Pictures(NamedTuple):
-    """Keys of the pictures of a set."""
+class _ImageKeys(NamedTuple):
+    """Keys of the images of a set."""
 
     main: set[str]
     shown: set[str]
 
 
-def _pictures(source: SampleList) -> _Pictures:
-    return _Pictures(
+def _images(source: SampleList) -> _ImageKeys:
+    return _ImageKeys(
         main={sample.image.key for sample in source.samples},
         shown={image.key for sample in source.samples for image in sample.images},
     )
 
 
 def _check_apart(name: str, heldout: SampleSource, train: SampleSource) -> None:
-    """Raises UserError when a held-out set shows pictures that are trained on."""
+    """Raises UserError when a held-out set shows images that are trained on."""
     if isinstance(heldout, SampleList) and isinstance(train, SampleList):
-        # A picture that is context on both sides, a legend for example, tells no answer.
-        asked, trained = _pictures(heldout), _pictures(train)
+        # An image that is context on both sides, a legend for example, tells no answer.
+        asked, trained = _images(heldout), _images(train)
         shared = sorted((asked.main & trained.shown) | (asked.shown & trained.main))
         if shared:
             raise UserError(
-                f"held-out set {name!r} shares {len(shared)} pictures with the training set, for "
-                f"example {shared[0]}. Split the data set by picture."
+                f"held-out set {name!r} shares {len(shared)} images with the training set, for "
+                f"example {shared[0]}. Split the data set by image."
             )
     elif (
         isinstance(heldout, WorldDataset)

@@ -20,7 +20,7 @@ class Problems:
     source: str
     """What is being read, for the head of the message: "YOLO data set cats/, split train"."""
     skip_unreadable: bool = False
-    """Pictures that cannot be read are left out, instead of stopping everything."""
+    """Images that cannot be read are left out, instead of stopping everything."""
     found: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """Oddities of published data sets that were left out; they are told and stop nothing."""
@@ -33,9 +33,9 @@ class Problems:
         """Note something that was left out without harm."""
         self.notes.append(f"{where}: {what}")
 
-    def unreadable(self, picture: Path, why: str) -> None:
-        """A picture that is missing or cannot be decoded."""
-        (self.note if self.skip_unreadable else self.add)(picture, why)
+    def unreadable(self, image: Path, why: str) -> None:
+        """An image that is missing or cannot be decoded."""
+        (self.note if self.skip_unreadable else self.add)(image, why)
 
     def raise_if_any(self) -> None:
         """Log the notes; raises UserError with the first 20 problems and the number of all."""

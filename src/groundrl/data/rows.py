@@ -12,12 +12,12 @@ REQUIRED: Final = ("id", "image", "question", "provenance")
 OPTIONAL: Final = ("options", "answers", "groundings", "rationale", "kind", "context_images")
 
 ROUNDING: Final = 1e-3
-"""Pixels a stored box may reach out of its picture: what converting frames can add."""
+"""Pixels a stored box may reach out of its image: what converting frames can add."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A well-formed row whose picture has not been looked at yet."""
+    """A well-formed row whose image has not been looked at yet."""
 
     id: str
     image: str
@@ -64,13 +64,13 @@ class Row:
 
 
 def from_row(row: Row, images: Sequence[ImageFile]) -> Sample:
-    """The sample. Raises ValueError for a box outside the first picture."""
+    """The sample. Raises ValueError for a box outside the first image."""
     image, *context_images = images
     pointed = [part for part in row.rationale or () if isinstance(part, Grounding)]
     for item in (*row.groundings, *pointed):
         if overhang(item.box, image) > ROUNDING:
             raise ValueError(
-                f"box {list(item.box.corners)} of {item.label!r} lies outside the picture of "
+                f"box {list(item.box.corners)} of {item.label!r} lies outside the image of "
                 f"{image.width} x {image.height} pixels"
             )
     return Sample(
@@ -92,7 +92,7 @@ def _object(
 ) -> dict[str, Any]:
     """A JSON object with these fields and no others; null counts as left out, as in Parquet."""
     if not isinstance(raw, dict):
-        raise ValueError(f"{what} must be an object, got {_shown(raw)}")
+        raise ValueError(f"{what} must be an object, got {_quote(raw)}")
     values = {str(key): value for key, value in raw.items() if value is not None}
     if unknown := sorted(set(map(str, raw)) - set(required) - set(optional)):
         raise ValueError(
@@ -105,14 +105,14 @@ def _object(
 
 def _text(value: object, name: str) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"field {name!r} must be text, got {_shown(value)}")
+        raise ValueError(f"field {name!r} must be text, got {_quote(value)}")
     return value
 
 
 def _items(values: dict[str, Any], name: str) -> list[object]:
     items = values.get(name, [])
     if not isinstance(items, list):
-        raise ValueError(f"field {name!r} must be a list, got {_shown(items)}")
+        raise ValueError(f"field {name!r} must be a list, got {_quote(items)}")
     return items
 
 
@@ -127,7 +127,7 @@ def _grounding(raw: object, name: str) -> Grounding:
         isinstance(value, int | float) and not isinstance(value, bool) for value in corners
     )
     if not numbers or len(corners) != 4:
-        raise ValueError(f"field '{name}.box' must be [x1, y1, x2, y2], got {_shown(corners)}")
+        raise ValueError(f"field '{name}.box' must be [x1, y1, x2, y2], got {_quote(corners)}")
     x1, y1, x2, y2 = map(float, corners)
     return Grounding(
         label=_text(values["label"], f"{name}.label"),
@@ -152,6 +152,6 @@ def _rationale(raw: object) -> Segments:
     return tuple(pieces)
 
 
-def _shown(value: object) -> str:
+def _quote(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

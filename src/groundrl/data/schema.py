@@ -44,7 +44,7 @@ ARROW_SCHEMA: Final = pa.schema(
 
 
 def write_jsonl(samples: Iterable[Sample], path: str | Path) -> None:
-    """One JSON object a line; pictures that are not files are saved to ``images/`` beside it."""
+    """One JSON object a line; images that are not files are saved to ``images/`` beside it."""
     target = Path(path).expanduser()
     rows = to_rows(samples, target.parent)
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -94,7 +94,7 @@ def to_rows(samples: Iterable[Sample], folder: Path) -> list[dict[str, Any]]:
 
 
 def to_row(sample: Sample, folder: Path, saved: dict[str, str]) -> dict[str, Any]:
-    """One sample as plain values; ``saved`` remembers by key where a picture went."""
+    """One sample as plain values; ``saved`` remembers by key where an image went."""
     for image in sample.images:
         if image.key not in saved:
             saved[image.key] = _place(image, folder)
@@ -129,7 +129,7 @@ def _grounding_row(item: Grounding) -> dict[str, Any]:
 
 
 def _place(image: ImageSource, folder: Path) -> str:
-    """The picture's path from ``folder``; one that is not a file yet, or whose name is no UTF-8,
+    """The image's path from ``folder``; one that is not a file yet, or whose name is no UTF-8,
     becomes a PNG there."""
     if isinstance(image, ImageFile):
         path = Path(os.path.relpath(image.path.resolve(), folder.resolve())).as_posix()
@@ -180,19 +180,19 @@ def _read(
 
 def _samples(
     rows: Sequence[tuple[str, Row]],
-    pictures: Sequence[Sequence[ImageFile | str]],
+    checked: Sequence[Sequence[ImageFile | str]],
     problems: Problems,
 ) -> list[Sample]:
     first: dict[str, str] = {}
     samples = []
-    for (where, row), found in zip(rows, pictures, strict=True):
+    for (where, row), found in zip(rows, checked, strict=True):
         if row.id in first:
             problems.add(where, f"id {row.id!r} is already used at {first[row.id]}")
         first[row.id] = where
-        for name, picture in zip((row.image, *row.context_images), found, strict=True):
-            if isinstance(picture, str):
-                problems.add(where, f"image {name!r}: {picture}")
-        images = [picture for picture in found if isinstance(picture, ImageFile)]
+        for name, file in zip((row.image, *row.context_images), found, strict=True):
+            if isinstance(file, str):
+                problems.add(where, f"image {name!r}: {file}")
+        images = [file for file in found if isinstance(file, ImageFile)]
         if len(images) < len(found):
             continue
         try:

@@ -8,7 +8,7 @@ from groundrl.data.detection import (
     Boxes,
     DetectionSet,
     check_images,
-    checked_set,
+    check_set,
     existing_folder,
     other_size,
     pixel_box,
@@ -37,23 +37,23 @@ def read_voc(root: str | Path, split: str | None, skip_unreadable: bool = False)
         for id_, tree in trees.items()
         if tree is not None
     }
-    pictures = check_images(paths.values())
+    checked = check_images(paths.values())
     images = []
     for id_, path in paths.items():
-        picture, tree = pictures[path], trees[id_]
-        if isinstance(picture, str):
-            problems.unreadable(path, picture)
+        file, tree = checked[path], trees[id_]
+        if isinstance(file, str):
+            problems.unreadable(path, file)
         elif tree is not None:
-            boxes = _boxes(tree, picture, problems)
+            boxes = _boxes(tree, file, problems)
             images.append(
                 AnnotatedImage(
                     id=id_,
-                    image=picture,
+                    image=file,
                     groundings=boxes.groundings,
                     uncounted=frozenset(boxes.uncounted),
                 )
             )
-    return checked_set(
+    return check_set(
         problems,
         name=folder.resolve().name,
         split=split or "all",
@@ -63,7 +63,7 @@ def read_voc(root: str | Path, split: str | None, skip_unreadable: bool = False)
 
 
 def _ids(root: Path, split: str | None) -> list[str]:
-    """The picture ids of a split, in the file's order."""
+    """The image ids of a split, in the file's order."""
     if split is None:
         return sorted(path.stem for path in (root / "Annotations").glob("*.xml"))
     sets = root / "ImageSets" / "Main"
@@ -71,7 +71,7 @@ def _ids(root: Path, split: str | None) -> list[str]:
     if not listing.is_file():
         known = ", ".join(sorted(path.stem for path in sets.glob("*.txt"))) or "none"
         raise UserError(
-            f"{listing}: no such file. It lists the pictures of split {split!r}, one id a line; "
+            f"{listing}: no such file. It lists the images of split {split!r}, one id a line; "
             f"splits found: {known}."
         )
     rows = [line.split() for line in listing.read_text(encoding="utf-8").splitlines()]

@@ -1,6 +1,6 @@
-"""YOLO detection data sets: a picture folder per split, beside it one text file per picture.
+"""YOLO detection data sets: an image folder per split, beside it one text file per image.
 
-Rows are ``class cx cy w h``: centre and size as shares of the picture, 0 to 1.
+Rows are ``class cx cy w h``: centre and size as shares of the image, 0 to 1.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from groundrl.data.detection import (
     Boxes,
     DetectionSet,
     check_images,
-    checked_set,
+    check_set,
     existing_folder,
     pixel_box,
 )
@@ -22,21 +22,21 @@ from groundrl.records import Grounding, ImageFile
 def read_yolo(root: str | Path, split: str | None, skip_unreadable: bool = False) -> DetectionSet:
     """Read one split; None takes everything below ``images/``. Raises UserError with all problems.
 
-    A picture without a label file has no objects. Class names come from data.yaml, config.yaml or
+    An image without a label file has no objects. Class names come from data.yaml, config.yaml or
     dataset.yaml, or from classes.txt (one name a line). ``skip_unreadable``: see ``read_coco``.
     """
     folder = existing_folder(root, "YOLO data set (data.yaml, images/, labels/)")
     name = f"YOLO data set {folder}" + (f", split {split}" if split else "")
     problems = Problems(name, skip_unreadable)
     names, entries = find_entries(folder, split, problems)
-    pictures = check_images(entry.picture for entry in entries)
+    checked = check_images(entry.image for entry in entries)
     images = [
-        _read_entry(entry, picture, names, problems)
-        if isinstance(picture := pictures[entry.picture], ImageFile)
-        else problems.unreadable(entry.picture, picture)
+        _read_entry(entry, file, names, problems)
+        if isinstance(file := checked[entry.image], ImageFile)
+        else problems.unreadable(entry.image, file)
         for entry in entries
     ]
-    return checked_set(
+    return check_set(
         problems,
         name=folder.resolve().name,
         split=split or "all",

@@ -1,4 +1,4 @@
-"""Where a YOLO data set keeps its class names, pictures and label files."""
+"""Where a YOLO data set keeps its class names, images and label files."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import yaml
 
-from groundrl.data.detection import pictures_in
+from groundrl.data.detection import images_in
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
 
@@ -19,16 +19,16 @@ NAME_FILE: Final = "classes.txt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One picture and the place of its label file, which need not exist."""
+    """One image and the place of its label file, which need not exist."""
 
     id: str
-    picture: Path
+    image: Path
     label: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Folder:
-    """A picture folder; ``written`` is its name in the data set, ``real`` where a link leads."""
+    """An image folder; ``written`` is its name in the data set, ``real`` where a link leads."""
 
     written: Path
     real: Path
@@ -37,7 +37,7 @@ class _Folder:
 def find_entries(
     root: Path, split: str | None, problems: Problems
 ) -> tuple[dict[int, str], list[Entry]]:
-    """Class names by id, and the pictures of the split with their label files. Raises UserError."""
+    """Class names by id, and the images of the split with their label files. Raises UserError."""
     config_file = next((root / f for f in CONFIG_FILES if (root / f).is_file()), None)
     config = _load_config(config_file) if config_file else {}
     names = _class_names(config, config_file, root)
@@ -82,7 +82,7 @@ def _class_names(config: dict[str, Any], config_file: Path | None, root: Path) -
 
 
 def _sources(config: dict[str, Any], root: Path, split: str | None) -> list[_Folder]:
-    """Where the split's pictures are: folders, or text files that list pictures."""
+    """Where the split's images are: folders, or text files that list images."""
     if split is None:
         written = ["images"]
     elif config.get(split):
@@ -96,7 +96,7 @@ def _sources(config: dict[str, Any], root: Path, split: str | None) -> list[_Fol
     if missing:
         known = sorted(key for key in ("train", "val", "test") if config.get(key))
         raise UserError(
-            f"{root}: no pictures for split {split!r} ({missing[0] or f'images/{split}'} does not "
+            f"{root}: no images for split {split!r} ({missing[0] or f'images/{split}'} does not "
             f"exist). Splits in its config: {', '.join(known) or 'none'}."
         )
     return [place for place in found if place is not None]
@@ -129,14 +129,14 @@ def _follow(path: Path) -> Path:
     return here
 
 
-def _label_folder(pictures: Path) -> Path:
+def _label_folder(images: Path) -> Path:
     """The last folder called ``images`` becomes ``labels``; without one, the folder itself."""
-    parts = list(pictures.parts)
+    parts = list(images.parts)
     for index in reversed(range(len(parts))):
         if parts[index] == "images":
             parts[index] = "labels"
             return Path(*parts)
-    return pictures
+    return images
 
 
 def _entries(sources: list[_Folder], problems: Problems) -> Iterator[Entry]:
@@ -148,8 +148,8 @@ def _entries(sources: list[_Folder], problems: Problems) -> Iterator[Entry]:
             entries = _listed_entries(source.real)
         for entry in entries:
             if entry.label in seen:
-                problems.add(entry.picture, f"shares its label file with {seen[entry.label]}")
-            seen[entry.label] = entry.picture
+                problems.add(entry.image, f"shares its label file with {seen[entry.label]}")
+            seen[entry.label] = entry.image
             yield entry
 
 
@@ -157,16 +157,16 @@ def _folder_entries(source: _Folder, several: bool, problems: Problems) -> list[
     labels = _label_folder(source.written)
     prefix = f"{source.written.name}/" if several else ""
     entries = []
-    for picture in pictures_in(source.real):
-        inside = picture.relative_to(source.real).with_suffix("")
+    for image in images_in(source.real):
+        inside = image.relative_to(source.real).with_suffix("")
         label = labels / inside.parent / f"{inside.name}.txt"
-        entries.append(Entry(id=prefix + inside.as_posix(), picture=picture, label=label))
-    # Published subsets carry labels of pictures they left out. Nothing is trained on wrongly, so
+        entries.append(Entry(id=prefix + inside.as_posix(), image=image, label=label))
+    # Published subsets carry labels of images they left out. Nothing is trained on wrongly, so
     # the run goes on, but not silently: the same sight may be half a download.
     known = {entry.label for entry in entries}
     for label in sorted(labels.rglob("*.txt")):
         if label not in known and label.name != NAME_FILE:
-            problems.note(label, f"no picture of this name in {source.written}")
+            problems.note(label, f"no image of this name in {source.written}")
     return entries
 
 
@@ -174,8 +174,8 @@ def _listed_entries(listing: Path) -> list[Entry]:
     entries = []
     for line in listing.read_text(encoding="utf-8").splitlines():
         if line.strip():
-            picture = listing.parent / line.strip()
-            label = _label_folder(picture.parent) / f"{picture.stem}.txt"
+            image = listing.parent / line.strip()
+            label = _label_folder(image.parent) / f"{image.stem}.txt"
             inside = Path(line.strip()).with_suffix("").as_posix()
-            entries.append(Entry(id=inside.removeprefix("./"), picture=picture, label=label))
+            entries.append(Entry(id=inside.removeprefix("./"), image=image, label=label))
     return entries

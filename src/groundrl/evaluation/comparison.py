@@ -7,13 +7,13 @@ from types import MappingProxyType
 
 import numpy as np
 
+from groundrl.answers.record import AnswerRecord, read_record
 from groundrl.errors import UserError
-from groundrl.evaluation.answer_record import AnswerRecord, read_record
-from groundrl.evaluation.benchmarks.base import Answered, Benchmark
-from groundrl.evaluation.benchmarks.files import json_lines
-from groundrl.evaluation.recorded import Recorded
+from groundrl.evaluation.benchmarks.base import Benchmark, ScoredAttempt
+from groundrl.evaluation.recorded import RecordedAnswer
 from groundrl.evaluation.resampling import paired_figures
-from groundrl.evaluation.statistics import Interval, bootstrap, mcnemar
+from groundrl.files import json_lines
+from groundrl.intervals import Interval, bootstrap, mcnemar
 
 QUOTED = ("correct", "iou", "score", "box_iou")
 """Scores that are compared even where no answer differs; the others then say nothing."""
@@ -37,12 +37,12 @@ class Difference:
     a: float
     b: float
     change: Interval
-    """b - a, with its 95 % interval by paired bootstrap over pictures."""
+    """b - a, with its 95 % interval by paired bootstrap over images."""
     p: float | None
     """Of McNemar's exact test, for scores that are right or wrong; else None."""
 
 
-def read_answered(place: str) -> tuple[Path, Records]:
+def read_predictions_of(place: str) -> tuple[Path, Records]:
     """The predictions of a run directory, or of the file itself. Raises UserError."""
     path = Path(place).expanduser()
     path = path / "predictions.jsonl" if path.is_dir() else path
@@ -90,11 +90,11 @@ def compare(
     for name in dict.fromkeys(key[0] for key in shared):
         keys = [key for key in shared if key[0] == name]
         images = [a[key].image_key for key in keys]
-        for score, rows in _paired(a, b, keys).items():
+        for score, rows in _pair_scores(a, b, keys).items():
             found += _difference(f"{name}/{score}", rows, images)
         if name in benchmarks:
             known = {one.name for one in found}
-            first, second = ([_answered(run[key]) for key in keys] for run in (a, b))
+            first, second = ([_scored_attempt(run[key]) for key in keys] for run in (a, b))
             figures = paired_figures(name, benchmarks[name], first, second)
             for figure, (x, y, change) in figures.items():
                 full = f"{name}/{figure}"
@@ -104,11 +104,11 @@ def compare(
     return found
 
 
-def _answered(record: AnswerRecord) -> Answered:
-    return Answered(attempt=Recorded.of(record).attempt, scores=record.scores)
+def _scored_attempt(record: AnswerRecord) -> ScoredAttempt:
+    return ScoredAttempt(attempt=RecordedAnswer.of(record).attempt, scores=record.scores)
 
 
-def left_out(a: Records, b: Records) -> list[str]:
+def unpaired(a: Records, b: Records) -> list[str]:
     """What a comparison passes over: questions that one run has not, or has no such score of."""
     found = [
         f"{len(own.keys() - other.keys())} of {len(own)} questions of the {place} run are left "
@@ -119,7 +119,7 @@ def left_out(a: Records, b: Records) -> list[str]:
     shared = [key for key in a if key in b]
     for name in dict.fromkeys(key[0] for key in shared):
         keys = [key for key in shared if key[0] == name]
-        for score, rows in _paired(a, b, keys).items():
+        for score, rows in _pair_scores(a, b, keys).items():
             alone = sum((x is None) != (y is None) for x, y in rows)
             if alone:
                 found.append(
@@ -129,7 +129,7 @@ def left_out(a: Records, b: Records) -> list[str]:
     return found
 
 
-def _paired(a: Records, b: Records, keys: Sequence[tuple[str, str]]) -> dict[str, list[Pair]]:
+def _pair_scores(a: Records, b: Records, keys: Sequence[tuple[str, str]]) -> dict[str, list[Pair]]:
     """Every score that an answer has, of all answers; the verdict first, then IoU."""
     scores = [(_scores(a[key]), _scores(b[key])) for key in keys]
     names = dict.fromkeys(name for pair in scores for one in pair for name in one)

@@ -11,9 +11,9 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from groundrl.boxes import Box, View, is_inside, match
-from groundrl.evaluation.statistics import Interval, bootstrap, wilson
-from groundrl.rewards.base import Attempt
+from groundrl.answers.attempt import Attempt
+from groundrl.boxes import Box, ImageSizes, is_inside, match
+from groundrl.intervals import Interval, bootstrap, wilson
 from groundrl.rewards.format import has_format
 
 HIT_IOU = 0.5
@@ -21,7 +21,7 @@ HIT_IOU = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class GroundedAnswer:
     """One answered question. Boxes are in the PIXEL frame."""
 
     correct: bool | None
@@ -29,8 +29,8 @@ class Outcome:
     predicted: tuple[Box, ...]
     true: tuple[Box, ...]
     """Empty when the truth names no boxes: the question then says nothing about IoU."""
-    view: View
-    """A width of 0: nobody knows the picture's size, so nothing is said about its frame."""
+    sizes: ImageSizes
+    """A width of 0: nobody knows the image's size, so nothing is said about its frame."""
     boxes_read: bool
     """Every box that the answer begins could be read, whatever stands around it."""
     format_ok: bool
@@ -42,14 +42,14 @@ class Outcome:
     """``Sample.image.key``; questions about one image are resampled together."""
 
 
-def outcome(attempt: Attempt, correct: bool | None) -> Outcome:
+def grounded_answer(attempt: Attempt, correct: bool | None) -> GroundedAnswer:
     """What the metrics need to know about an answer."""
     sample = attempt.sample
-    return Outcome(
+    return GroundedAnswer(
         correct=correct,
         predicted=tuple(grounding.box for grounding in attempt.parsed.groundings),
         true=tuple(grounding.box for grounding in sample.groundings),
-        view=attempt.view,
+        sizes=attempt.sizes,
         boxes_read=not attempt.parsed.damaged,
         format_ok=has_format(attempt),
         truncated=attempt.completion.truncated,
@@ -65,7 +65,7 @@ COLUMNS: tuple[str, ...] = (
     "all_hit",
     "predicted",
     "true",
-    "outside",  # nan when the picture's size is unknown
+    "outside",  # nan when the image's size is unknown
     "format_ok",
     "boxes_read",
     "truncated",
@@ -97,7 +97,7 @@ class GroundingMetrics(Metric):
         for name in ("rows", "images"):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
-    def update(self, outcomes: Iterable[Outcome]) -> None:
+    def update(self, outcomes: Iterable[GroundedAnswer]) -> None:
         """Adds answered questions."""
         outcomes = list(outcomes)
         if not outcomes:
@@ -153,7 +153,7 @@ def _where(table: Table, keep: np.ndarray) -> Table:
     return {name: column[keep] for name, column in table.items()}
 
 
-def _row(outcome: Outcome) -> list[float]:
+def _row(outcome: GroundedAnswer) -> list[float]:
     """The values of COLUMNS."""
     predicted, true = outcome.predicted, outcome.true
     pairs = match(predicted, true)
@@ -166,7 +166,7 @@ def _row(outcome: Outcome) -> list[float]:
         float(hits == len(predicted) == len(true)),
         float(len(predicted)),
         float(len(true)),
-        _outside(predicted, outcome.view),
+        _outside(predicted, outcome.sizes),
         float(outcome.format_ok),
         float(outcome.boxes_read),
         float(outcome.truncated),
@@ -174,10 +174,10 @@ def _row(outcome: Outcome) -> list[float]:
     ]
 
 
-def _outside(predicted: tuple[Box, ...], view: View) -> float:
-    if view.width == 0:
+def _outside(predicted: tuple[Box, ...], sizes: ImageSizes) -> float:
+    if sizes.width == 0:
         return float("nan")
-    return float(sum(not is_inside(box, view) for box in predicted))
+    return float(sum(not is_inside(box, sizes) for box in predicted))
 
 
 def _digest(key: str) -> int:

@@ -9,25 +9,26 @@ from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 
+from groundrl.answers.attempt import Attempt
+from groundrl.answers.notation import Notation
+from groundrl.answers.options import is_correct
+from groundrl.answers.record import (
+    AnswerOrigin,
+    AnswerRecord,
+    read_record_file,
+    record_of,
+    save_images,
+)
 from groundrl.data.datasets import Encoded, SampleSource
 from groundrl.data.module import batches_of
-from groundrl.evaluation.answer_record import (
-    AnswerRecord,
-    Asking,
-    keep_pictures,
-    read_file,
-    record_of,
-)
-from groundrl.evaluation.grounding import GroundingMetrics, outcome
-from groundrl.evaluation.notation import Notation
-from groundrl.evaluation.statistics import bootstrap
-from groundrl.grammar.answers import is_correct
-from groundrl.parallel import gathered, is_first, rank, share, world_size
+from groundrl.evaluation.grounding import GroundingMetrics, grounded_answer
+from groundrl.intervals import bootstrap
+from groundrl.parallel import all_gather, is_first, rank, share_of, world_size
 from groundrl.policy.policy import Policy
 from groundrl.progress import ProgressLine
 from groundrl.records import RolloutGroup
-from groundrl.rewards.base import Attempt, RewardSum
-from groundrl.rollout.memory import batch_option, pixel_option, told_when_full
+from groundrl.rewards.base import RewardSum
+from groundrl.rollout.memory import batch_option, explain_full_memory, pixel_option
 from groundrl.rollout.sampler import Sampler
 
 QUESTIONS_AT_ONCE = 128
@@ -64,11 +65,11 @@ class HeldOut:
                 rewards: list[float] = []
                 images: list[str] = []
                 for attempts, scores in self._answer(policy, source):
-                    metrics.update(outcome(attempt, right(attempt)) for attempt in attempts)
+                    metrics.update(grounded_answer(attempt, right(attempt)) for attempt in attempts)
                     rewards += scores
                     images += [attempt.sample.image.key for attempt in attempts]
                     for attempt in attempts if is_first() else ():
-                        keep_pictures(attempt.sample, run_dir)
+                        save_images(attempt.sample, run_dir)
                         record = record_of(attempt, set_name, right(attempt), asking(attempt))
                         file.write(json.dumps(record.json) + "\n")
                     done += len(attempts)
@@ -80,7 +81,7 @@ class HeldOut:
     def rescore(self, run_dir: Path, name: str) -> dict[str, float]:
         """``<set>/reward`` of the answers in ``heldout_<name>.jsonl`` under this run's reward."""
         answers: dict[str, list[AnswerRecord]] = {}
-        for record in read_file(run_dir / f"heldout_{name}.jsonl"):
+        for record in read_record_file(run_dir / f"heldout_{name}.jsonl"):
             answers.setdefault(record.set, []).append(record)
         results: dict[str, float] = {}
         for set_name, source in self.sets.items():
@@ -90,8 +91,8 @@ class HeldOut:
             results |= {f"{set_name}/{key}": value for key, value in figures.items()}
         return results
 
-    def _asking(self, policy: Policy, attempt: Attempt) -> Asking:
-        return Asking(
+    def _asking(self, policy: Policy, attempt: Attempt) -> AnswerOrigin:
+        return AnswerOrigin(
             notation=Notation(grammar=self.reward.grammar, frame=self.reward.frame),
             prompt=policy.encode.template.text(attempt.sample),
             seed=self.sampler.seed_of(attempt.sample.id, step=0),
@@ -112,13 +113,13 @@ def answers_to(
 ) -> Iterator[list[RolloutGroup]]:
     """Batches of answered questions, in order; processes that run together share each batch."""
     bounds = pairwise([*range(0, len(source), QUESTIONS_AT_ONCE), len(source)])
-    # Neighbours, because questions about one picture often are.
-    own = [share(range(start, stop), rank(), world_size()) for start, stop in bounds]
+    # Neighbours, because questions about one image often are.
+    own = [share_of(range(start, stop), rank(), world_size()) for start, stop in bounds]
     encoded = Encoded(source=source, encode=policy.encode)
     for examples in batches_of(encoded, own, num_workers):
-        with told_when_full(batch_option(sampler.engine) | pixel_option(policy)):
+        with explain_full_memory(batch_option(sampler.engine) | pixel_option(policy)):
             groups = sampler(policy, examples, step=0).groups if examples else ()
-        shares = gathered(groups)
+        shares = all_gather(groups)
         yield [group for groups in shares for group in groups]
 
 

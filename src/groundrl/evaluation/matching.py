@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import cast
 
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Benchmark, Form, Questions
-from groundrl.evaluation.benchmarks.files import Published, UnseenImage
-from groundrl.evaluation.recorded import EXPECTED, TRUTH, Recorded, with_truth
-from groundrl.records import Sample
+from groundrl.evaluation.benchmarks.base import Benchmark, Form, QuestionSet
+from groundrl.evaluation.benchmarks.files import PublishedBenchmark
+from groundrl.evaluation.recorded import EXPECTED, TRUTH, RecordedAnswer, with_truth
+from groundrl.records import NamedImage, Sample
 
 SHOWN = 3
 """Examples in a message."""
 TOLD_APART = (Form.OPTIONS, Form.BOX)
-"""Whose questions and true answers are not the same of several pictures, as "Is it red?" is."""
+"""Whose questions and true answers are not the same of several images, as "Is it red?" is."""
 
 
 def check_distinct(name: str, samples: Sequence[Sample]) -> None:
@@ -25,8 +25,8 @@ def check_distinct(name: str, samples: Sequence[Sample]) -> None:
 
 
 def match_recorded(
-    path: Path, recorded: Sequence[Recorded], benchmarks: Mapping[str, Benchmark]
-) -> tuple[dict[str, list[Recorded]], dict[str, Questions]]:
+    path: Path, recorded: Sequence[RecordedAnswer], benchmarks: Mapping[str, Benchmark]
+) -> tuple[dict[str, list[RecordedAnswer]], dict[str, QuestionSet]]:
     """The recorded answers of each set, about its questions and in their order.
 
     The truth comes from the benchmark's files where these are given, else from the recorded file.
@@ -35,16 +35,16 @@ def match_recorded(
     if not recorded[0].set and len(benchmarks) != 1:
         names = ", ".join(benchmarks)
         raise UserError(f"{path} does not say which of {names} it answers: choose one benchmark")
-    answers: dict[str, list[Recorded]] = {}
-    questions: dict[str, Questions] = {}
+    answers: dict[str, list[RecordedAnswer]] = {}
+    questions: dict[str, QuestionSet] = {}
     for name, benchmark in benchmarks.items():
         own = [one for one in recorded if one.set in (name, "")]
         if not own:
             sets = ", ".join(sorted({one.set for one in recorded}))
             raise UserError(f"{path} has no answers to {name}; it has answers to {sets}")
-        if isinstance(benchmark, Published) and benchmark.root is None:
+        if isinstance(benchmark, PublishedBenchmark) and benchmark.root is None:
             answers[name] = _by_their_own_truth(f"{path}, {name}", benchmark, own)
-            questions[name] = Questions(
+            questions[name] = QuestionSet(
                 samples=tuple(one.group.sample for one in answers[name]),
                 unanswered=_unanswered(f"{path}, {name}", benchmark, len(own)),
             )
@@ -52,8 +52,8 @@ def match_recorded(
             found = _questions(benchmark)
             check_distinct(name, found.samples)
             asked, gone = _answerable(found.samples, own)
-            missing = tuple(f"{one.id}: no picture {one.image.key}" for one in gone)
-            questions[name] = Questions(samples=asked, missing=missing)
+            missing = tuple(f"{one.id}: no image {one.image.key}" for one in gone)
+            questions[name] = QuestionSet(samples=asked, missing=missing)
             pairs = _pairs_in_order if not own[0].set else _pairs_by_id
             answers[name] = [
                 one.about(sample) for sample, one in pairs(f"{path}, {name}", asked, own)
@@ -61,14 +61,16 @@ def match_recorded(
     return answers, questions
 
 
-def _questions(benchmark: Benchmark) -> Questions:
-    """Nobody needs the pictures of questions that were answered."""
-    if isinstance(benchmark, Published):
-        return cast(Published, benchmark).questions(pictures=False)
+def _questions(benchmark: Benchmark) -> QuestionSet:
+    """Nobody needs the images of questions that were answered."""
+    if isinstance(benchmark, PublishedBenchmark):
+        return cast(PublishedBenchmark, benchmark).questions(images=False)
     return benchmark.questions()
 
 
-def _by_their_own_truth(where: str, benchmark: Published, own: list[Recorded]) -> list[Recorded]:
+def _by_their_own_truth(
+    where: str, benchmark: PublishedBenchmark, own: list[RecordedAnswer]
+) -> list[RecordedAnswer]:
     """What a file says of itself, where nobody gave the published one."""
     if own[0].truth is None:
         return own
@@ -91,7 +93,7 @@ def _by_their_own_truth(where: str, benchmark: Published, own: list[Recorded]) -
     return read
 
 
-def _check_repeated(where: str, own: Sequence[Recorded]) -> None:
+def _check_repeated(where: str, own: Sequence[RecordedAnswer]) -> None:
     """Raises UserError for records that are word for word another's."""
     seen: dict[tuple[str, str], int] = {}
     twice = []
@@ -105,7 +107,7 @@ def _check_repeated(where: str, own: Sequence[Recorded]) -> None:
         raise UserError(f"{where}: {len(twice)} records are in it twice, {_some(twice)}")
 
 
-def _unanswered(where: str, benchmark: Published, count: int) -> int:
+def _unanswered(where: str, benchmark: PublishedBenchmark, count: int) -> int:
     """How many of the published questions ``count`` answers leave."""
     published = benchmark.sizes.get(benchmark.part, count)
     if count > published:
@@ -117,22 +119,22 @@ def _unanswered(where: str, benchmark: Published, count: int) -> int:
 
 
 def _answerable(
-    samples: Sequence[Sample], own: Sequence[Recorded]
+    samples: Sequence[Sample], own: Sequence[RecordedAnswer]
 ) -> tuple[tuple[Sample, ...], list[Sample]]:
-    """The questions, without those that have neither a picture nor an answer; and these."""
+    """The questions, without those that have neither an image nor an answer; and these."""
     if own[0].set:
         ids = {one.group.sample.id for one in own}
-        gone = [s for s in samples if isinstance(s.image, UnseenImage) and s.id not in ids]
+        gone = [s for s in samples if isinstance(s.image, NamedImage) and s.id not in ids]
     else:  # of a list only the length tells whether it leaves them out
-        gone = [s for s in samples if isinstance(s.image, UnseenImage)]
+        gone = [s for s in samples if isinstance(s.image, NamedImage)]
         gone = gone if len(own) == len(samples) - len(gone) else []
     left_out = {one.id for one in gone}
     return tuple(one for one in samples if one.id not in left_out), gone
 
 
 def _pairs_by_id(
-    where: str, asked: Sequence[Sample], own: Sequence[Recorded]
-) -> list[tuple[Sample, Recorded]]:
+    where: str, asked: Sequence[Sample], own: Sequence[RecordedAnswer]
+) -> list[tuple[Sample, RecordedAnswer]]:
     answers = {one.group.sample.id: one for one in own}
     ids = {sample.id for sample in asked}
     strangers = [key for key in answers if key not in ids]
@@ -143,8 +145,8 @@ def _pairs_by_id(
 
 
 def _pairs_in_order(
-    where: str, asked: Sequence[Sample], own: Sequence[Recorded]
-) -> list[tuple[Sample, Recorded]]:
+    where: str, asked: Sequence[Sample], own: Sequence[RecordedAnswer]
+) -> list[tuple[Sample, RecordedAnswer]]:
     """Lists of published outputs do not name their questions: only their order does."""
     pairs = list(zip(asked, own, strict=False))
     strangers = [one.group.sample.id for one in own[len(asked) :]]
@@ -154,7 +156,7 @@ def _pairs_in_order(
     return pairs
 
 
-def _differ(sample: Sample, one: Recorded) -> bool:
+def _differ(sample: Sample, one: RecordedAnswer) -> bool:
     return sample.question.split() != one.group.sample.question.split()
 
 

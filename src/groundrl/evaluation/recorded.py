@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from groundrl.boxes import Frame, View
+from groundrl.answers.attempt import Attempt, read_attempt
+from groundrl.answers.notation import Notation, check_notation
+from groundrl.answers.options import normalise, read_answer
+from groundrl.answers.record import AnswerOrigin, AnswerRecord, read_records
+from groundrl.boxes import Frame, ImageSizes
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
-from groundrl.evaluation.answer_record import AnswerRecord, Asking, read_records
 from groundrl.evaluation.benchmarks.base import Form
-from groundrl.evaluation.benchmarks.choice import distinct
-from groundrl.evaluation.benchmarks.files import UnseenImage
+from groundrl.evaluation.benchmarks.choice import distinct_options
 from groundrl.evaluation.benchmarks.statements import TRUE_WORDS, WORDS
-from groundrl.evaluation.fields import Fields
-from groundrl.evaluation.notation import Notation, check_notation
-from groundrl.grammar.answers import LETTERS, normalise, read_answer
+from groundrl.fields import Fields
 from groundrl.grammar.base import Grammar
-from groundrl.records import Completion, Provenance, RolloutGroup, Sample
-from groundrl.rewards.base import Attempt, read_attempt
+from groundrl.prompts import LETTERS
+from groundrl.records import Completion, NamedImage, Provenance, RolloutGroup, Sample
 
 TRUTH, ANSWER = "ground_truth_response", "generated_response"
 _OPTION = re.compile(r"\(([A-Z])\) ")
@@ -28,19 +28,19 @@ _OPTIONS = "Options: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class RecordedAnswer:
     """One answer from a file."""
 
     set: str
     """Empty where the file does not say."""
     group: RolloutGroup
     """With one completion."""
-    asking: Asking
+    asking: AnswerOrigin
     truth: str | None = None
     """Of a list: the text that holds what is right; its sample does not say it yet."""
 
     @classmethod
-    def of(cls, record: AnswerRecord) -> "Recorded":
+    def of(cls, record: AnswerRecord) -> "RecordedAnswer":
         """From a line of ours."""
         return cls(set=record.set, group=record.group(record.sample), asking=record.asking)
 
@@ -50,19 +50,19 @@ class Recorded:
         notation = self.asking.notation
         return read_attempt(self.group, self.group.completions[0], notation.grammar, notation.frame)
 
-    def about(self, sample: Sample) -> "Recorded":
-        """As an answer to ``sample``; where its picture is not there, the file's size counts."""
+    def about(self, sample: Sample) -> "RecordedAnswer":
+        """As an answer to ``sample``; where its image is not there, the file's size counts."""
         if not sample.image.width:
             own = self.group.sample.image
-            unseen = UnseenImage(key=sample.image.key, width=own.width, height=own.height)
+            unseen = NamedImage(key=sample.image.key, width=own.width, height=own.height)
             group = replace(self.group, sample=replace(sample, image=unseen))
             return replace(self, group=group)
         size = {"width": sample.image.width, "height": sample.image.height}
-        group = replace(self.group, sample=sample, view=replace(self.group.view, **size))
+        group = replace(self.group, sample=sample, sizes=replace(self.group.sizes, **size))
         return replace(self, group=group)
 
 
-def read_predictions(path: Path, listed: Grammar) -> list[Recorded]:
+def read_predictions(path: Path, listed: Grammar) -> list[RecordedAnswer]:
     """Answers of a ``.jsonl`` of ours, or of a ``.json`` list with boxes as ``listed``, in pixels.
 
     Raises UserError that lists every broken record, every answer given twice, and texts in
@@ -72,7 +72,7 @@ def read_predictions(path: Path, listed: Grammar) -> list[Recorded]:
         raise UserError(f"predictions={path}: no such file. Type predictions=<file>.")
     problems = Problems(str(path))
     if path.suffix == ".jsonl":
-        found = [Recorded.of(one) for one in read_records(path, path.read_bytes(), problems)]
+        found = [RecordedAnswer.of(one) for one in read_records(path, path.read_bytes(), problems)]
     else:
         found = _read_list(path, listed, problems)
     if not found and not problems.found:
@@ -86,8 +86,8 @@ def read_predictions(path: Path, listed: Grammar) -> list[Recorded]:
     return found
 
 
-def _read_list(path: Path, grammar: Grammar, problems: Problems) -> list[Recorded]:
-    # Nothing tells how large the pictures are, so that no other frame could be converted.
+def _read_list(path: Path, grammar: Grammar, problems: Problems) -> list[RecordedAnswer]:
+    # Nothing tells how large the images are, so that no other frame could be converted.
     notation = Notation(grammar=grammar, frame=Frame.PIXEL)
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
@@ -104,34 +104,36 @@ def _read_list(path: Path, grammar: Grammar, problems: Problems) -> list[Recorde
     return found
 
 
-def _from_row(row: Fields, index: int, notation: Notation) -> Recorded:
-    """Questions of such files bear no name and no picture, so each counts as its own."""
+def _from_row(row: Fields, index: int, notation: Notation) -> RecordedAnswer:
+    """Questions of such files bear no name and no image, so each counts as its own."""
     prompt = None if row.row.get("prompt") is None else row.text("prompt")
-    question, options = _asked(prompt or "")
+    question, options = _split_prompt(prompt or "")
     sample = Sample(
         id=str(index),
-        image=UnseenImage(key=str(index)),
+        image=NamedImage(key=str(index)),
         question=question,
         options=options,
         provenance=Provenance(dataset="recorded", split="recorded"),
     )
     completion = Completion(text=row.text(ANSWER), tokens=(), logprobs=(), truncated=False)
-    view = View(width=0, height=0, model_width=0, model_height=0)
-    return Recorded(
+    sizes = ImageSizes(width=0, height=0, model_width=0, model_height=0)
+    return RecordedAnswer(
         set="",
-        group=RolloutGroup(sample=sample, view=view, completions=(completion,)),
-        asking=Asking(notation=notation, prompt=prompt),
+        group=RolloutGroup(sample=sample, sizes=sizes, completions=(completion,)),
+        asking=AnswerOrigin(notation=notation, prompt=prompt),
         truth=row.text(TRUTH),
     )
 
 
-def _asked(prompt: str) -> tuple[str, tuple[str, ...]]:
+def _split_prompt(prompt: str) -> tuple[str, tuple[str, ...]]:
     """Question and options of ``Question: ...\\nOptions: (A) ... (B) ...``; else the text."""
     question, listed = prompt, ""
     if _OPTIONS in prompt:
         question, _, listed = prompt.rpartition(_OPTIONS)
     words: list[Any] = _OPTION.split(listed.strip().removesuffix("."))[2::2]
-    return question.strip().removeprefix("Question: "), distinct([word.strip() for word in words])
+    return question.strip().removeprefix("Question: "), distinct_options(
+        [word.strip() for word in words]
+    )
 
 
 EXPECTED = {
@@ -143,7 +145,7 @@ EXPECTED = {
 """What the truth of a list must be for a form; a ``Form.TEXT`` has more to it than one text."""
 
 
-def with_truth(one: Recorded, form: Form) -> Recorded | None:
+def with_truth(one: RecordedAnswer, form: Form) -> RecordedAnswer | None:
     """The answer with the truth that its list tells; None where that is not as ``EXPECTED``."""
     assert one.truth is not None
     notation, sample = one.asking.notation, one.group.sample

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from groundrl.evaluation.benchmarks.base import Answered, Benchmark, Figures, images
-from groundrl.evaluation.benchmarks.files import UnseenImage
-from groundrl.evaluation.statistics import Interval, paired_bootstrap, without_intervals
+from groundrl.evaluation.benchmarks.base import Benchmark, Figures, ScoredAttempt, image_keys
+from groundrl.intervals import Interval, paired_bootstrap, without_intervals
 from groundrl.progress import ProgressLine
+from groundrl.records import NamedImage
 
 BOUNDS = ("_low", "_high")
 
@@ -16,17 +16,17 @@ BOUNDS = ("_low", "_high")
 def paired_figures(
     name: str,
     benchmark: Benchmark,
-    a: Sequence[Answered],
-    b: Sequence[Answered],
+    a: Sequence[ScoredAttempt],
+    b: Sequence[ScoredAttempt],
     resamples: int = 1000,
 ) -> dict[str, tuple[float, float, Interval]]:
     """Every figure of the benchmark in both runs, and second minus first with its 95 % interval.
 
-    ``a[i]`` and ``b[i]`` answer the same question. Pictures are drawn with replacement, the same
+    ``a[i]`` and ``b[i]`` answer the same question. Images are drawn with replacement, the same
     for both runs, and the benchmark's own ``figures`` are taken of what is drawn.
     """
-    picture = np.unique(images(a), return_inverse=True)[1]
-    resampled = [_Resampled(one, picture) for one in (a, b)]
+    image = np.unique(image_keys(a), return_inverse=True)[1]
+    resampled = [_Resampled(one, image) for one in (a, b)]
     with without_intervals(), ProgressLine(resamples + 1, f"compare {name}") as line:
         step = iter(range(1, resamples + 2))
 
@@ -39,22 +39,22 @@ def paired_figures(
                 if key in second and not key.endswith(BOUNDS)
             }
 
-        found = paired_bootstrap(differences, int(picture.max()) + 1, len(a), resamples)
+        found = paired_bootstrap(differences, int(image.max()) + 1, len(a), resamples)
         first, second = benchmark.figures(a), benchmark.figures(b)
     return {key: (first[key], second[key], change) for key, change in found.items()}
 
 
 class _Resampled:
-    """Answers of which pictures are drawn; a picture drawn again is another one, with questions of
+    """Answers of which images are drawn; an image drawn again is another one, with questions of
     its own."""
 
-    def __init__(self, answered: Sequence[Answered], picture: np.ndarray) -> None:
+    def __init__(self, answered: Sequence[ScoredAttempt], image: np.ndarray) -> None:
         self._copies = [[one] for one in answered]
-        order = np.argsort(picture, kind="stable")
-        parts = np.split(order, np.flatnonzero(np.diff(picture[order])) + 1)
+        order = np.argsort(image, kind="stable")
+        parts = np.split(order, np.flatnonzero(np.diff(image[order])) + 1)
         self._rows = [part.tolist() for part in parts]
 
-    def drawn(self, counts: np.ndarray) -> list[Answered]:
+    def drawn(self, counts: np.ndarray) -> list[ScoredAttempt]:
         return [
             one
             for rows, count in zip(self._rows, counts.tolist(), strict=True)
@@ -62,16 +62,16 @@ class _Resampled:
             for one in self._first(row, count)
         ]
 
-    def _first(self, row: int, count: int) -> Iterator[Answered]:
+    def _first(self, row: int, count: int) -> Iterator[ScoredAttempt]:
         copies = self._copies[row]
         while len(copies) < count:
             copies.append(_copy(copies[0], len(copies)))
         return iter(copies[:count])
 
 
-def _copy(one: Answered, number: int) -> Answered:
+def _copy(one: ScoredAttempt, number: int) -> ScoredAttempt:
     sample = one.attempt.sample
-    image = UnseenImage(
+    image = NamedImage(
         key=f"{sample.image.key} {number}", width=sample.image.width, height=sample.image.height
     )
     return replace(one, attempt=replace(one.attempt, sample=replace(sample, image=image)))

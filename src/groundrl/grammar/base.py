@@ -72,7 +72,7 @@ class Grammar(Protocol):
 
 def round_box(box: Box) -> Box:
     """The box as a grammar writes it: whole numbers, in the UNIT frame three decimals."""
-    x1, y1, x2, y2 = (float(written(value, box.frame)) for value in box.corners)
+    x1, y1, x2, y2 = (float(format_coordinate(value, box.frame)) for value in box.corners)
     return replace(box, x1=x1, y1=y1, x2=x2, y2=y2)
 
 
@@ -84,7 +84,7 @@ def round_segments(segments: Segments) -> Segments:
     )
 
 
-def written(value: float, frame: Frame) -> str:
+def format_coordinate(value: float, frame: Frame) -> str:
     """One coordinate as text. Raises ValueError beyond ``MAX_COORDINATE``."""
     if abs(value) > MAX_COORDINATE:
         raise ValueError(f"coordinate {value:g} is beyond {MAX_COORDINATE:g}")

@@ -5,7 +5,7 @@ import re
 from itertools import groupby
 
 from groundrl.boxes import Frame
-from groundrl.grammar.base import read_box, written
+from groundrl.grammar.base import format_coordinate, read_box
 from groundrl.grammar.tagged import Scan, Span, TaggedGrammar, check_apart
 from groundrl.records import Grounding, Segments
 
@@ -60,7 +60,9 @@ class Bbox2d(TaggedGrammar):
 
 
 def _write(grounding: Grounding) -> str:
-    corners = ", ".join(written(value, grounding.box.frame) for value in grounding.box.corners)
+    corners = ", ".join(
+        format_coordinate(value, grounding.box.frame) for value in grounding.box.corners
+    )
     return f'{{{_KEY}: [{corners}], "label": {json.dumps(grounding.label, ensure_ascii=False)}}}'
 
 

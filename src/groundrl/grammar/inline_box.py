@@ -3,7 +3,7 @@
 import re
 
 from groundrl.boxes import Frame
-from groundrl.grammar.base import looks_numeric, read_box, written
+from groundrl.grammar.base import format_coordinate, looks_numeric, read_box
 from groundrl.grammar.tagged import Scan, Span, TaggedGrammar, check_apart
 from groundrl.records import Grounding, Segments
 
@@ -43,7 +43,9 @@ class InlineBox(TaggedGrammar):
 
 
 def _write(grounding: Grounding) -> str:
-    corners = ",".join(written(value, grounding.box.frame) for value in grounding.box.corners)
+    corners = ",".join(
+        format_coordinate(value, grounding.box.frame) for value in grounding.box.corners
+    )
     return f"[{corners} {grounding.label}]"
 
 

@@ -58,7 +58,7 @@ class Adapter:
         """Freeze and wrap ``vlm``; raises UserError when a target names no layer."""
         vlm.requires_grad_(False)
         if self.kind == "frozen":
-            return vlm if self.path is None else trained(vlm, self.path)
+            return vlm if self.path is None else load_adapter(vlm, self.path)
         if self.kind == "qlora":
             keep_layout(vlm)
         spec = spec_of(vlm)
@@ -84,7 +84,7 @@ class Adapter:
         return get_peft_model(vlm, config)
 
 
-def trained(vlm: PreTrainedModel, folder: str) -> PeftModel:
+def load_adapter(vlm: PreTrainedModel, folder: str) -> PeftModel:
     """``vlm`` with a trained adapter. Raises UserError where there is none."""
     if not (Path(folder) / "adapter_config.json").is_file():
         raise UserError(

@@ -25,7 +25,7 @@ NO_MASK = torch.ones(1, 1, 1, 1, dtype=torch.bool)
 
 
 @runtime_checkable
-class Attending(Protocol):
+class AttendsInGroups(Protocol):
     """What a pass hands to the attention of every layer, as ``groups=``."""
 
     def attend(
@@ -103,16 +103,16 @@ class Groups:
             is_causal=masks.prefix is None,
         )
         branches = attend(
-            taken(query, self.places),
-            taken(key, self.seen),
-            taken(value, self.seen),
+            gather_states(query, self.places),
+            gather_states(key, self.seen),
+            gather_states(value, self.seen),
             attn_mask=masks.branch,
         )
         both = torch.cat([x.transpose(1, 2).flatten(0, 1) for x in (prefixes, branches)])
         return both.index_select(0, self.restored.flatten()).unflatten(0, self.restored.shape)
 
 
-def taken(
+def gather_states(
     states: Float[Tensor, "R heads L width"], places: Int[Tensor, "B S"]
 ) -> Float[Tensor, "B heads S width"]:
     """The states at flat places ``R * L``."""
@@ -129,7 +129,7 @@ def grouped_attention(
     attention_mask: Tensor | None,
     scaling: float | None = None,
     sliding_window: int | None = None,
-    groups: Attending | None = None,
+    groups: AttendsInGroups | None = None,
     **options: Any,
 ) -> tuple[Float[Tensor, "R L heads width"], None]:
     """``groups.attend``, or stock attention where a pass has no groups."""

@@ -81,7 +81,7 @@ def lay_out(
     A token sees ``window`` positions back, its own included, in layers that have one, and with
     ``images_see_themselves`` all tokens of its own image.
     """
-    length = padded(max(map(row_length, prefixes, branches)))
+    length = padded_length(max(map(row_length, prefixes, branches)))
     rows = [
         _row(prefix, group, length, pad) for prefix, group in zip(prefixes, branches, strict=True)
     ]
@@ -146,24 +146,24 @@ def _row(
     )
 
 
-def packs(rows: Sequence[int], budget: int) -> list[list[int]]:
+def pack_rows(rows: Sequence[int], budget: int) -> list[list[int]]:
     """Indices of ``rows`` by forward pass: padded as ``lay_out`` does, a pass holds at most
     ``budget`` tokens. A longer row has a pass of its own."""
     found: list[list[int]] = []
     for i in sorted(range(len(rows)), key=rows.__getitem__):  # the newest is the longest
-        if found and (len(found[-1]) + 1) * padded(rows[i]) <= budget:
+        if found and (len(found[-1]) + 1) * padded_length(rows[i]) <= budget:
             found[-1].append(i)
         else:
             found.append([i])
     return found
 
 
-def split(prefix: int, branches: Sequence[int], budget: int) -> list[slice]:
+def split_group(prefix: int, branches: Sequence[int], budget: int) -> list[slice]:
     """Parts of a group whose rows, padded, hold at most ``budget`` tokens, or one branch: lengths
     in, slices of the branches out."""
     bounds, row = [0], prefix
     for i, length in enumerate(branches):
-        if i > bounds[-1] and padded(row + length) > budget:
+        if i > bounds[-1] and padded_length(row + length) > budget:
             bounds.append(i)
             row = prefix
         row += length
@@ -175,7 +175,7 @@ def row_length(prefix: Prefix, branches: Sequence[Branch]) -> int:
     return len(prefix.tokens) + sum(len(branch.tokens) for branch in branches)
 
 
-def padded(length: int) -> int:
+def padded_length(length: int) -> int:
     """Tokens of a row in a pass whose longest row has ``length``."""
     return math.ceil(length / LENGTH_STEP) * LENGTH_STEP
 

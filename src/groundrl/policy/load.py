@@ -57,8 +57,8 @@ def load_policy(
         ) from error
     if Frame(frame) is Frame.MODEL and "image_grid_thw" not in processor.model_input_names:
         raise UserError(
-            f"model.frame=model says that {path} writes boxes in pixels of the resized picture, "
-            "but its processor tiles or squeezes pictures: type model.frame=permille"
+            f"model.frame=model says that {path} writes boxes in pixels of the resized image, "
+            "but its processor tiles or squeezes images: type model.frame=permille"
         )
     return Policy(
         model=adapter.apply(vlm),

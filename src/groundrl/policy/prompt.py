@@ -10,7 +10,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from groundrl.boxes import View
+from groundrl.boxes import ImageSizes
 from groundrl.policy.family import ModelSpec
 from groundrl.policy.layout import Prefix
 from groundrl.prompts import PromptTemplate
@@ -39,7 +39,7 @@ class Prompt:
     images: tuple[PromptImage, ...]
     messages: Messages
     """What the chat template was given: what an engine with a processor of its own starts from."""
-    view: View
+    sizes: ImageSizes
     """Of the first image: boxes refer to it."""
 
 
@@ -82,10 +82,10 @@ class PromptEncoder:
         self._reads = reads & set(processor.image_processor.model_input_names)
         self.end_token = end_token(processor)
         self._last: dict[tuple[str, ...], Prompt] = {}
-        """What was made of the last sample's pictures, by their keys."""
+        """What was made of the last sample's images, by their keys."""
 
     def __call__(self, sample: Sample) -> Prompt:
-        """Encode one sample on the CPU; the next one with the same pictures is cheap."""
+        """Encode one sample on the CPU; the next one with the same images is cheap."""
         keys = tuple(image.key for image in sample.images)
         seen = self._last.get(keys) or self.image_prefix(*sample.images)
         self._last = {keys: seen}
@@ -140,7 +140,7 @@ class PromptEncoder:
             ),
             images=images,
             messages=messages,
-            view=self._view(images[0]),
+            sizes=self._sizes(images[0]),
         )
 
     def _images(
@@ -175,7 +175,7 @@ class PromptEncoder:
         starts = image & ~image.roll(1)
         return starts.cumsum(0) * image
 
-    def _view(self, image: PromptImage) -> View:
+    def _sizes(self, image: PromptImage) -> ImageSizes:
         """With the size in pixels that the tower sees, where it sees the image as a whole."""
         width, height = image.source.width, image.source.height
         size = (width, height)
@@ -183,7 +183,7 @@ class PromptEncoder:
             _, rows, columns = image.pixels["image_grid_thw"][0].tolist()
             patch = self.processor.image_processor.patch_size
             size = (columns * patch, rows * patch)
-        return View(width=width, height=height, model_width=size[0], model_height=size[1])
+        return ImageSizes(width=width, height=height, model_width=size[0], model_height=size[1])
 
     def answer_tokens(self, text: str) -> list[int]:
         """Token ids of a completion, end-of-turn token included."""
@@ -206,7 +206,7 @@ def by_image(tensor: Tensor, tokens: Sequence[int]) -> list[Tensor]:
 
 
 def pixel_limits(processor: Processor) -> dict[str, int]:
-    """Areas that pictures are resized to fit in between, where there are such."""
+    """Areas that images are resized to fit in between, where there are such."""
     if "image_grid_thw" not in processor.image_processor.model_input_names:
         return {}
     # The processors of Qwen-VL call areas edges.

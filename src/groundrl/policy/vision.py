@@ -95,7 +95,7 @@ class VisionStore:
                 partial.write_bytes(content)
                 partial.replace(path)
             except OSError:
-                removed(partial)
+                try_remove(partial)
                 raise
         except OSError as error:
             if not (is_disk_full(error) or error.errno in FORBIDDEN):
@@ -117,18 +117,18 @@ class VisionStore:
             if path.suffix != ".partial":
                 files.append((stat, path))
             elif time.time() - stat.st_mtime > ABANDONED:
-                removed(path)
+                try_remove(path)
         size = sum(stat.st_size for stat, _ in files)
         if size <= self.max_bytes:
             return
         for stat, path in sorted(files, key=lambda file: file[0].st_mtime):
-            if removed(path):
+            if try_remove(path):
                 size -= stat.st_size
             if size <= KEPT_SHARE * self.max_bytes:
                 return
 
 
-def removed(path: Path) -> bool:
+def try_remove(path: Path) -> bool:
     """Whether the file is gone; somebody else's may have to stay."""
     try:
         path.unlink(missing_ok=True)
@@ -160,9 +160,11 @@ class VisionTower:
         An image that several prompts show is looked at once.
         """
         start = time.perf_counter()
-        shown = {identity(image): image for prompt in prompts for image in prompt.images}
+        shown = {image_key(image): image for prompt in prompts for image in prompt.images}
         features = dict(zip(shown, self._features(list(shown.values())), strict=True))
-        found = [joined([features[identity(image)] for image in p.images]) for p in prompts]
+        found = [
+            concat_features([features[image_key(image)] for image in p.images]) for p in prompts
+        ]
         if found:
             found[-1].tokens[-1, -1].item()  # a GPU would still be computing
         self.seconds += time.perf_counter() - start
@@ -209,7 +211,7 @@ class VisionTower:
                 self.in_one_tensor = isinstance(output.pooler_output, Tensor)
             sizes = [images[i].tokens for i in chosen]
             layers = (output.pooler_output, *(getattr(output, "deepstack_features", None) or ()))
-            parts = zip(*(in_a_row(layer).split(sizes) for layer in layers), strict=True)
+            parts = zip(*(collate_features(layer).split(sizes) for layer in layers), strict=True)
             for i, (tokens, *deepstack) in zip(chosen, parts, strict=True):
                 found[i] = VisionFeatures(tokens=tokens, deepstack=tuple(deepstack))
         return [found[i] for i in range(len(images))]
@@ -225,12 +227,12 @@ class VisionTower:
         return {"image": image}
 
 
-def identity(image: PromptImage) -> tuple[str, int]:
+def image_key(image: PromptImage) -> tuple[str, int]:
     """Some processors treat an image differently where it is alone; its tokens tell."""
     return image.source.key, image.tokens
 
 
-def joined(images: Sequence[VisionFeatures]) -> VisionFeatures:
+def concat_features(images: Sequence[VisionFeatures]) -> VisionFeatures:
     """Features of several images, one after the other."""
     if len(images) == 1:
         return images[0]
@@ -240,7 +242,7 @@ def joined(images: Sequence[VisionFeatures]) -> VisionFeatures:
     )
 
 
-def in_a_row(features: Tensor | Sequence[Tensor]) -> Float[Tensor, "tokens width"]:
+def collate_features(features: Tensor | Sequence[Tensor]) -> Float[Tensor, "tokens width"]:
     """Features of several images, however the model's class groups them."""
     parts = features if isinstance(features, Tensor) else torch.cat([*features])
     return parts.flatten(0, -2)

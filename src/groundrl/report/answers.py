@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from groundrl.evaluation.answer_record import AnswerRecord, read_file
+from groundrl.answers.record import AnswerRecord, read_record_file
 from groundrl.metrics import INVENTS_BELOW
 
 RESULT = "result"
@@ -15,7 +15,7 @@ WORST, BEST = 8, 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class StageAnswer:
     """An answer that a run left behind."""
 
     stage: str
@@ -36,7 +36,7 @@ class Answer:
         return {True: "right", False: "wrong", None: "boxes"}[self.record.correct]
 
 
-def read_answers(run_dir: Path, order: Sequence[str]) -> list[list[Answer]]:
+def read_answers(run_dir: Path, order: Sequence[str]) -> list[list[StageAnswer]]:
     """The answers of each stage (each file), those named in ``order`` first, then by name.
 
     ``predictions.jsonl`` of an evaluation counts as the stage "result".
@@ -48,11 +48,13 @@ def read_answers(run_dir: Path, order: Sequence[str]) -> list[list[Answer]]:
     names = {f: f.stem.removeprefix("heldout_").replace("predictions", RESULT) for f in files}
     places = {stage: place for place, stage in enumerate(order)}
     for file in sorted(files, key=lambda file: (places.get(names[file], len(places)), file)):
-        stages.append([Answer(stage=names[file], record=one) for one in read_file(file)])
+        stages.append(
+            [StageAnswer(stage=names[file], record=one) for one in read_record_file(file)]
+        )
     return [answers for answers in stages if answers]
 
 
-def picked(stages: Sequence[Sequence[Answer]]) -> list[tuple[str, Answer]]:
+def pick_examples(stages: Sequence[Sequence[StageAnswer]]) -> list[tuple[str, StageAnswer]]:
     """("worst" or "best", answer): chosen by the last stage, then the same questions before it.
 
     Stages that share no question with the last one have their own worst and best.
@@ -67,13 +69,13 @@ def picked(stages: Sequence[Sequence[Answer]]) -> list[tuple[str, Answer]]:
     return result
 
 
-def _key(answer: Answer) -> tuple[str, str]:
+def _key(answer: StageAnswer) -> tuple[str, str]:
     return answer.record.set, answer.record.id
 
 
-def _extremes(answers: Sequence[Answer]) -> list[tuple[str, Answer]]:
+def _extremes(answers: Sequence[StageAnswer]) -> list[tuple[str, StageAnswer]]:
     """Per set, from the worst up and then from the best down; nobody is in both."""
-    picks: dict[str, list[tuple[str, Answer]]] = {"worst": [], "best": []}
+    picks: dict[str, list[tuple[str, StageAnswer]]] = {"worst": [], "best": []}
     for _, group in groupby(
         sorted(answers, key=lambda a: a.record.set), key=lambda a: a.record.set
     ):

@@ -1,4 +1,4 @@
-"""Cards of answers: picture, boxes and reasoning; a phrase lights up together with its box."""
+"""Cards of answers: image, boxes and reasoning; a phrase lights up together with its box."""
 
 import html
 import os
@@ -10,7 +10,7 @@ from PIL import Image
 
 from groundrl.errors import UserError
 from groundrl.records import Grounding
-from groundrl.report.answers import RESULT, Answer, picked
+from groundrl.report.answers import RESULT, StageAnswer, pick_examples
 from groundrl.report.parts import (
     HINT,
     MOST_BOXES,
@@ -20,22 +20,22 @@ from groundrl.report.parts import (
     cut,
     facets,
     filters,
+    image_frame,
     inline_jpeg,
-    picture,
 )
 
-PICTURE_SIDE = 400
-"""Pixels of the longer side; smaller pictures are enlarged by the browser."""
+IMAGE_SIDE = 400
+"""Pixels of the longer side; smaller images are enlarged by the browser."""
 CONTEXT_SIDE = 120
 TAG = re.compile(r"(&lt;/?\w+&gt;)")
 SHOWN_ELSEWHERE = frozenset({"correct", "box_iou"})
 
 
-def gallery(run_dir: Path, stages: Sequence[Sequence[Answer]]) -> str:
+def gallery(run_dir: Path, stages: Sequence[Sequence[StageAnswer]]) -> str:
     """Filters and cards; empty without answers."""
     if not stages:
         return ""
-    picks = picked(stages)
+    picks = pick_examples(stages)
     rows = [_facets(pick, answer) for pick, answer in picks]
     names = [answers[0].stage for answers in stages]
     choices = {key: sorted({row[key] for row in rows}) for key in rows[0]} | {"stage": names}
@@ -51,7 +51,7 @@ def gallery(run_dir: Path, stages: Sequence[Sequence[Answer]]) -> str:
     )
 
 
-def _facets(pick: str, answer: Answer) -> dict[str, str]:
+def _facets(pick: str, answer: StageAnswer) -> dict[str, str]:
     """What a card can be filtered by."""
     return {
         "stage": answer.stage,
@@ -62,20 +62,20 @@ def _facets(pick: str, answer: Answer) -> dict[str, str]:
     }
 
 
-def _card(run_dir: Path, answer: Answer, row: dict[str, str]) -> str:
+def _card(run_dir: Path, answer: StageAnswer, row: dict[str, str]) -> str:
     options = ", ".join(
         f"<b>{html.escape(option)}</b>" if option in answer.record.answers else html.escape(option)
         for option in answer.record.options or dict.fromkeys(answer.record.answers)
     )
     return (
-        f'<article class="card" {facets(row)}>{_pictures(run_dir, answer)}<div class="about">'
+        f'<article class="card" {facets(row)}>{_image_panels(run_dir, answer)}<div class="about">'
         f'<p class="question">{html.escape(cut(answer.record.question))}</p>'
         f'<p class="options">{options}</p>{_truth(answer.record.true)}'
         f'<p class="text" tabindex="0">{_text(answer)}</p>{_notes(answer)}</div></article>'
     )
 
 
-def _notes(answer: Answer) -> str:
+def _notes(answer: StageAnswer) -> str:
     """The verdict, what it rests on, and which question it was."""
     figures = {"IoU": answer.record.iou} | {
         name.replace("_", " "): value
@@ -103,7 +103,7 @@ def _truth(true: Sequence[Grounding]) -> str:
     return f'<p class="options">true boxes: {" ".join(phrases)}{more}</p>' if true else ""
 
 
-def _text(answer: Answer) -> str:
+def _text(answer: StageAnswer) -> str:
     """The answer as it was written; each phrase with a box carries the box's number."""
     text, parts, position = answer.record.text, [], 0
     shown = zip(answer.record.predicted[:MOST_BOXES], answer.record.spans, strict=False)
@@ -129,13 +129,13 @@ def _plain(text: str) -> str:
     return TAG.sub(r'<span class="tag">\1</span>', html.escape(text, quote=False))
 
 
-def _pictures(run_dir: Path, answer: Answer) -> str:
-    """The picture under its boxes, and what was shown after it. Where the run kept no picture the
+def _image_panels(run_dir: Path, answer: StageAnswer) -> str:
+    """The image under its boxes, and what was shown after it. Where the run kept no image the
     boxes stand on an empty sheet; without boxes there is nothing to show."""
     first, *context = answer.record.images
-    found = _read(run_dir, first, answer, PICTURE_SIDE)
+    found = _read(run_dir, first, answer, IMAGE_SIDE)
     more = [_read(run_dir, name, answer, CONTEXT_SIDE) for name in context]
-    small = "".join(f'<img alt="further picture" src="{one[0]}">' for one in more if one)
+    small = "".join(f'<img alt="further image" src="{one[0]}">' for one in more if one)
     strip = f'<div class="context">{small}</div>' if small else ""
     boxes = [*answer.record.true, *answer.record.predicted[:MOST_BOXES]]
     if found is not None:
@@ -143,7 +143,7 @@ def _pictures(run_dir: Path, answer: Answer) -> str:
         inside = f'<img width="{size[0]}" height="{size[1]}" alt="" src="{source}">'
     elif boxes:
         size = _reach(one.box.x2 for one in boxes), _reach(one.box.y2 for one in boxes)
-        inside = '<span class="absent">the picture is not here</span>'
+        inside = '<span class="absent">the image is not here</span>'
     else:
         return strip
     groups = (("true", answer.record.true), ("said", answer.record.predicted))
@@ -152,7 +152,7 @@ def _pictures(run_dir: Path, answer: Answer) -> str:
         for kind, group in groups
         for index, one in enumerate(group[:MOST_BOXES])
     ]
-    return picture(inside, drawn, size) + strip
+    return image_frame(inside, drawn, size) + strip
 
 
 def _reach(ends: Iterable[float]) -> int:
@@ -166,13 +166,13 @@ def _box(kind: str, index: int, one: Grounding, size: Size) -> tuple[float, str]
     return box_layer(kind, f"{kind}{index}", name, one.box, size, number)
 
 
-def _read(run_dir: Path, name: str, answer: Answer, side: int) -> tuple[str, Size] | None:
-    """A picture as an inline JPEG, and its size before shrinking; None when it is not there."""
+def _read(run_dir: Path, name: str, answer: StageAnswer, side: int) -> tuple[str, Size] | None:
+    """An image as an inline JPEG, and its size before shrinking; None when it is not there."""
     file = Path(os.path.normpath(run_dir / name))
     if not file.is_relative_to(os.path.normpath(run_dir)):
         raise UserError(
-            f"answer {answer.record.id!r} names the picture {name!r}, outside {run_dir}: "
-            "pictures of a report stand in its run directory"
+            f"answer {answer.record.id!r} names the image {name!r}, outside {run_dir}: "
+            "images of a report stand in its run directory"
         )
     if not file.is_file():
         return None

@@ -1,4 +1,4 @@
-"""Boxes drawn on pictures: the truth in green, what the model says in magenta."""
+"""Boxes drawn on images: the truth in green, what the model says in magenta."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ TRUE, PREDICTED = "#12a150", "#d6219c"
 BRIGHT = {TRUE: "#35e884", PREDICTED: "#ff4fc8"}
 """Of the lines: thin ones need more light than the plates that hold white letters."""
 CASING = (0, 0, 0, 110)
-"""A shadow on both sides of every line, so that it shows on any picture."""
+"""A shadow on both sides of every line, so that it shows on any image."""
 ENLARGED_SIDE = 480
-"""Pictures are enlarged by the whole factor that brings the longer side nearest to this."""
+"""Images are enlarged by the whole factor that brings the longer side nearest to this."""
 
 Rectangle = tuple[int | float, int | float, int | float, int | float]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -23,7 +23,7 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pen:
-    """How one kind of box is drawn, in pixels of the finished picture."""
+    """How one kind of box is drawn, in pixels of the finished image."""
 
     color: str
     line: int
@@ -38,8 +38,8 @@ def overlay(
 ) -> Image.Image:
     """``image`` with boxes and labels, its longer side ``side`` pixels long.
 
-    Without ``side`` small pictures are enlarged by a whole factor (160 becomes 480) and others
-    keep their size. Boxes may reach beyond the picture; a blank label is not drawn. Raises
+    Without ``side`` small images are enlarged by a whole factor (160 becomes 480) and others
+    keep their size. Boxes may reach beyond the image; a blank label is not drawn. Raises
     FrameMismatchError unless all boxes are in the PIXEL frame.
     """
     _check_frames((*true, *predicted))
@@ -79,7 +79,7 @@ def _check_frames(groundings: Sequence[Grounding]) -> None:
 
 
 def _on_page(grounding: Grounding, scale: float, size: tuple[int, int]) -> Rectangle:
-    """The box in pixels of the finished picture, clipped to it."""
+    """The box in pixels of the finished image, clipped to it."""
     (width, height), box = size, grounding.box
     return (
         min(max(box.x1 * scale, 0), width - 1),
@@ -105,9 +105,9 @@ def _label(
     taken: Sequence[Rectangle],
     size: tuple[int, int],
 ) -> Rectangle:
-    """Write the label on a plate beside its box, inside the picture, on no other plate."""
+    """Write the label on a plate beside its box, inside the image, on no other plate."""
     x1, y1, x2, y2 = place
-    text = fitted(" ".join(label.split()), pen.font, size[0] - 8)
+    text = fit_text(" ".join(label.split()), pen.font, size[0] - 8)
     wide = pen.font.getlength(text) + 8
     high = sum(pen.font.getmetrics()) + 2 if isinstance(pen.font, ImageFont.FreeTypeFont) else 13
     places = [
@@ -133,7 +133,7 @@ def _overlap(a: Rectangle, b: Rectangle) -> int | float:
     return max(0, width) * max(0, height)
 
 
-def fitted(text: str, font: Font, width: int | float) -> str:
+def fit_text(text: str, font: Font, width: int | float) -> str:
     """``text``, cut with an ellipsis when it is wider than ``width`` pixels."""
     if font.getlength(text) <= width:
         return text

@@ -58,8 +58,8 @@ button[aria-pressed=true]{background:var(--accent);border-color:var(--accent);co
 grid-template-columns:repeat(auto-fill,minmax(min(100%,300px),1fr))}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden}
 .card[hidden],.entry[hidden]{display:none}
-.picture{position:relative;background:var(--page);overflow:hidden}
-.picture img{display:block;width:100%;height:100%}
+.image{position:relative;background:var(--page);overflow:hidden}
+.image img{display:block;width:100%;height:100%}
 .absent{position:absolute;inset:auto 0 .4rem;text-align:center;color:var(--soft);font-size:.8rem}
 .context{display:flex;gap:4px;padding:4px 0 0}.context img{height:84px;width:auto}
 .box{position:absolute;min-width:5px;min-height:5px;border:2px solid var(--true-line);
@@ -101,7 +101,7 @@ border:2px solid var(--true)}.key.said::before{border-color:var(--said);border-w
 grid-template-columns:repeat(auto-fill,minmax(min(100%,290px),1fr))}
 .entry{border-radius:8px;min-width:0}
 .caption{display:flex;gap:.6rem;align-items:flex-start;padding:.25rem}
-.caption[data-level="whole picture"]{grid-column:1/-1}.caption>div{min-width:0;flex:1}
+.caption[data-level="whole image"]{grid-column:1/-1}.caption>div{min-width:0;flex:1}
 .caption.lit{background:color-mix(in srgb,var(--accent) 14%,transparent)}
 .caption img{width:84px;max-height:110px;object-fit:contain;border-radius:4px}
 .caption p{margin:0}.said,.why{overflow-wrap:anywhere;max-height:11rem;overflow-y:auto}

@@ -1,4 +1,4 @@
-"""What galleries are made of: boxes on pictures, phrases that point, filters, inline JPEGs."""
+"""What galleries are made of: boxes on images, phrases that point, filters, inline JPEGs."""
 
 import base64
 import html
@@ -10,7 +10,7 @@ from PIL import Image
 from groundrl.boxes import Box
 
 MOST_CHARACTERS, MOST_BOXES = 4000, 40
-"""Of one text and one picture; the rest is counted. A page stays small whatever a model says."""
+"""Of one text and one image; the rest is counted. A page stays small whatever a model says."""
 JPEG_QUALITY = 80
 MOST_BUTTONS = 7
 """More values to choose from become a list."""
@@ -60,18 +60,18 @@ def facets(values: Mapping[str, str | Sequence[str]]) -> str:
     )
 
 
-def picture(inside: str, boxes: Sequence[tuple[float, str]], size: Size) -> str:
-    """A picture, or what stands for it, under its boxes (``box_layer``)."""
+def image_frame(inside: str, boxes: Sequence[tuple[float, str]], size: Size) -> str:
+    """An image, or what stands for it, under its boxes (``box_layer``)."""
     # Small boxes last: they lie on top and can be pointed at.
     layers = "".join(layer for _, layer in sorted(boxes, reverse=True, key=lambda one: one[0]))
     ratio = f'style="aspect-ratio:{size[0]}/{size[1]}"'
-    return f'<div class="picture" {ratio}>{inside}{layers}</div>'
+    return f'<div class="image" {ratio}>{inside}{layers}</div>'
 
 
 def box_layer(
     kind: str, key: str, name: str, box: Box, size: Size, number: int | None
 ) -> tuple[float, str]:
-    """Its area and its element; what leaves the picture is cut at the edge. Phrases with the same
+    """Its area and its element; what leaves the image is cut at the edge. Phrases with the same
     ``key`` light up together with it."""
     width, height = size
     x1, x2 = (100 * min(max(x / width, 0), 1) for x in (box.x1, box.x2))

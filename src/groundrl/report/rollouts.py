@@ -1,4 +1,4 @@
-"""A picture of rollouts: what the model saw, said and pointed at, and what it was paid for it."""
+"""An image of rollouts: what the model saw, said and pointed at, and what it was paid for it."""
 
 import re
 from collections.abc import Sequence
@@ -7,14 +7,14 @@ from dataclasses import replace
 from PIL import Image, ImageDraw, ImageFont
 
 from groundrl.records import Grounding, RolloutGroup, Sample, Score
-from groundrl.report.overlay import PREDICTED, TRUE, Font, fitted, overlay
+from groundrl.report.overlay import PREDICTED, TRUE, Font, fit_text, overlay
 
 PROMPTS_SHOWN = 4
 COLUMN, GAP, MARGIN = 300, 18, 22
 PAPER, CARD, EDGE = "#f4f4f1", "#ffffff", "#deded9"
 INK, SOFT, GOOD, BAD = "#1c1e22", "#747a84", "#0d7a3c", "#b3261e"
 MOST_LINES = 12
-"""Longer completions are cut; the picture stays a picture."""
+"""Longer completions are cut; the image stays an image."""
 PIECES = re.compile(r"(</?\w+>|\s+|[^\s<]+|<)")
 MARKUP = re.compile(r"</?\w+>")
 
@@ -69,13 +69,13 @@ def _card(
         lines = [
             text_panel([[(name, SOFT), *[("  ", SOFT)][: len(cut)], *cut]], 12),
             _pay(score, advantage),
-            text_panel(wrapped(completion.text, _font(13)), 13),
+            text_panel(wrap_text(completion.text, _font(13)), 13),
         ]
-        picture = overlay(image, unnamed, boxes, side=COLUMN)
-        columns.append(_stacked([picture, *lines]))
-    question = wrapped(group.sample.question, _font(17), len(columns) * (COLUMN + GAP) - GAP)
+        drawn = overlay(image, unnamed, boxes, side=COLUMN)
+        columns.append(_stack([drawn, *lines]))
+    question = wrap_text(group.sample.question, _font(17), len(columns) * (COLUMN + GAP) - GAP)
     head = text_panel(question, 17, len(columns) * (COLUMN + GAP) - GAP)
-    return _framed(_stacked([head, _beside(columns)]))
+    return _frame(_stack([head, _side_by_side(columns)]))
 
 
 def ranks(count: int) -> list[int]:
@@ -84,14 +84,14 @@ def ranks(count: int) -> list[int]:
 
 
 def _truth(image: Image.Image, sample: Sample) -> Image.Image:
-    """The picture with its true boxes, the options and the legend."""
+    """The image with its true boxes, the options and the legend."""
     lines: list[Styled] = [[("true boxes", TRUE), ("   predicted boxes", PREDICTED)]]
     for option in sample.options or sample.answers:
         right = option in sample.answers
-        shown = fitted(option, _font(13), COLUMN - 60)
+        shown = fit_text(option, _font(13), COLUMN - 60)
         lines.append([(shown, INK if right else SOFT), *[("   right", GOOD)][: int(right)]])
-    picture = overlay(image, sample.groundings, (), side=COLUMN)
-    return _stacked([picture, text_panel(lines[:MOST_LINES], 13)])
+    drawn = overlay(image, sample.groundings, (), side=COLUMN)
+    return _stack([drawn, text_panel(lines[:MOST_LINES], 13)])
 
 
 def _pay(score: Score, advantage: float) -> Image.Image:
@@ -103,10 +103,10 @@ def _pay(score: Score, advantage: float) -> Image.Image:
         f"{name} n/a" if value is None else f"{name} {value:.2f}"
         for name, value in score.parts.items()
     )
-    return _stacked([text_panel(total, 16), text_panel(wrapped(parts, _font(13)), 13)], gap=2)
+    return _stack([text_panel(total, 16), text_panel(wrap_text(parts, _font(13)), 13)], gap=2)
 
 
-def wrapped(text: str, font: Font, width: int = COLUMN) -> list[Styled]:
+def wrap_text(text: str, font: Font, width: int = COLUMN) -> list[Styled]:
     """Lines at most ``width`` pixels wide, line breaks and markup kept, tags in a soft colour.
 
     More than ``MOST_LINES`` lines end in an ellipsis.
@@ -156,7 +156,7 @@ def text_panel(lines: Sequence[Styled], size: int, width: int = COLUMN) -> Image
     return panel
 
 
-def _stacked(images: Sequence[Image.Image], gap: int = 8) -> Image.Image:
+def _stack(images: Sequence[Image.Image], gap: int = 8) -> Image.Image:
     height = sum(image.height for image in images) + gap * (len(images) - 1)
     page = Image.new("RGB", (max(image.width for image in images), height), CARD)
     top = 0
@@ -166,7 +166,7 @@ def _stacked(images: Sequence[Image.Image], gap: int = 8) -> Image.Image:
     return page
 
 
-def _beside(images: Sequence[Image.Image]) -> Image.Image:
+def _side_by_side(images: Sequence[Image.Image]) -> Image.Image:
     width = len(images) * (COLUMN + GAP) - GAP
     page = Image.new("RGB", (width, max(image.height for image in images)), CARD)
     for column, image in enumerate(images):
@@ -174,7 +174,7 @@ def _beside(images: Sequence[Image.Image]) -> Image.Image:
     return page
 
 
-def _framed(image: Image.Image) -> Image.Image:
+def _frame(image: Image.Image) -> Image.Image:
     page = Image.new("RGB", (image.width + 2 * GAP, image.height + 2 * GAP), CARD)
     page.paste(image, (GAP, GAP))
     edge = (0, 0, page.width - 1, page.height - 1)

@@ -13,8 +13,8 @@ from tensorboard.backend.event_processing.event_accumulator import (
 )
 
 from groundrl.errors import UserError
-from groundrl.report.answers import Answer, read_answers
-from groundrl.report.benchmarks import results
+from groundrl.report.answers import StageAnswer, read_answers
+from groundrl.report.benchmark_table import results
 from groundrl.report.gallery import gallery
 from groundrl.report.page import REPORT, chips, page, section
 from groundrl.report.svg import Dot, dot_whisker, line_chart
@@ -68,7 +68,7 @@ def _sections(
     run_dir: Path,
     stages: Mapping[str, Metrics],
     curves: Curves,
-    answers: list[list[Answer]],
+    answers: list[list[StageAnswer]],
     config: str,
 ) -> str:
     source = f'<div class="wide"><pre>{html.escape(config)}</pre></div>' if config else ""

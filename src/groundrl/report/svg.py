@@ -36,7 +36,7 @@ def short(value: float) -> str:
     return f"{value / 1000:g}k" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
-def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """At most ``MOST_POINTS``: the mean of each run of neighbours, at the run's last step."""
     if len(points) <= MOST_POINTS:
         return list(points)
@@ -45,7 +45,7 @@ def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return [(run[-1][0], sum(y for _, y in run) / len(run)) for run in runs]
 
 
-def smoothed(values: Sequence[float]) -> list[float]:
+def smooth(values: Sequence[float]) -> list[float]:
     """Exponential mean over about a twentieth of the values, without pull towards the start.
 
     Values that are not finite are passed over.
@@ -108,10 +108,10 @@ def line_chart(title: str, series: Sequence[tuple[float, float]]) -> str:
     """
     if not series:
         raise ValueError(f"no points to draw for {title!r}")
-    points = thinned(series)
+    points = thin(series)
     axes = Axes.around(points)
     values = [y for _, y in points]
-    curve = smoothed(values) if len(values) >= SMOOTH_FROM else values
+    curve = smooth(values) if len(values) >= SMOOTH_FROM else values
     trend = [(x, y) for (x, _), y in zip(points, curve, strict=True)]
     raw = f'<path class="raw" d="{_path(points, axes)}"/>' if curve is not values else ""
     last = next((p for p in reversed(trend) if math.isfinite(p[1])), None)

@@ -9,18 +9,11 @@ from itertools import groupby
 from pathlib import Path
 
 from groundrl.errors import UserError
-from groundrl.evaluation.statistics import Interval, t_interval
+from groundrl.intervals import Interval, t_interval
 from groundrl.report.page import page, section
 from groundrl.report.run_report import read_metrics
 from groundrl.report.svg import Dot, dot_whisker
-from groundrl.report.tables import (
-    Table,
-    is_headline,
-    metric_names,
-    number,
-    to_html,
-    to_markdown,
-)
+from groundrl.report.tables import Table, is_headline, metric_names, number, to_html, to_markdown
 
 RUN_FILES = frozenset({"metrics.json", "error.txt", "resolved.yaml"})
 """A folder that holds one of these is a run."""

@@ -1,4 +1,4 @@
-"""Pictures and hyper-parameters for TensorBoard.
+"""Images and hyper-parameters for TensorBoard.
 
 Each takes a ``SummaryWriter``; Lightning's ``TensorBoardLogger.experiment`` is one.
 """
@@ -14,7 +14,7 @@ Leaf = bool | str | int | float
 
 
 def log_image(writer: SummaryWriter, name: str, image: Image, step: int) -> None:
-    """A picture, as it is."""
+    """An image, as it is."""
     writer.add_image(name, np.asarray(image.convert("RGB")), step, dataformats="HWC")
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from groundrl.grammar.answers import is_correct
-from groundrl.rewards.base import Attempt
+from groundrl.answers.attempt import Attempt
+from groundrl.answers.options import is_correct
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from groundrl.boxes import Frame, View
+from groundrl.boxes import Frame, ImageSizes
 from groundrl.errors import UserError
 from groundrl.grammar import Grammar, get_grammar
 from groundrl.records import Completion, RolloutGroup
@@ -142,8 +142,8 @@ def _total(reward: RewardSum, entry: Entry) -> float:
     completion = Completion(
         text=entry.text, tokens=(0,) * words, logprobs=(0.0,) * words, truncated=False
     )
-    view = View(width=SIZE, height=SIZE, model_width=SIZE, model_height=SIZE)
-    group = RolloutGroup(sample=entry.sample, view=view, completions=(completion,))
+    sizes = ImageSizes(width=SIZE, height=SIZE, model_width=SIZE, model_height=SIZE)
+    group = RolloutGroup(sample=entry.sample, sizes=sizes, completions=(completion,))
     return reward([group])[0][0].total
 
 

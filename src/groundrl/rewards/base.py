@@ -2,40 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
-from groundrl.boxes import Box, Frame, View, convert
-from groundrl.grammar.base import Grammar, Parsed
-from groundrl.records import Completion, Grounding, RolloutGroup, Sample, Score
-
-ABSENCE_KINDS = frozenset({"exists", "presence"})
-"""Kinds of question where a sample without groundings says: there is nothing to point at. For any
-other kind it says: the boxes are not known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One completion as its judges see it."""
-
-    sample: Sample
-    view: View
-    completion: Completion
-    parsed: Parsed
-    """Boxes in the PIXEL frame; those outside the image are kept as they are."""
-
-    @property
-    def predicted_boxes(self) -> list[Box]:
-        """Every valid box of the completion, PIXEL frame, in reading order."""
-        return [grounding.box for grounding in self.parsed.groundings]
-
-    @property
-    def true_boxes(self) -> list[Box] | None:
-        """The boxes of a good answer, PIXEL frame: none where nothing is there to point at, None
-        where nobody knows."""
-        if not self.sample.groundings and self.sample.kind not in ABSENCE_KINDS:
-            return None
-        return [grounding.box for grounding in self.sample.groundings]
+from groundrl.answers.attempt import Attempt, read_attempt
+from groundrl.boxes import Frame
+from groundrl.grammar.base import Grammar
+from groundrl.records import Completion, RolloutGroup, Score
 
 
 @runtime_checkable
@@ -91,26 +64,3 @@ class RewardSum:
     def attempt(self, group: RolloutGroup, completion: Completion) -> Attempt:
         """``read_attempt`` in this reward's grammar and frame."""
         return read_attempt(group, completion, self.grammar, self.frame)
-
-
-def read_attempt(
-    group: RolloutGroup, completion: Completion, grammar: Grammar, frame: Frame
-) -> Attempt:
-    """The completion parsed, its boxes converted to PIXEL with the group's view."""
-    parsed = grammar.parse(completion.text, frame)
-
-    def to_pixel(grounding: Grounding) -> Grounding:
-        return replace(grounding, box=convert(grounding.box, Frame.PIXEL, group.view))
-
-    return Attempt(
-        sample=group.sample,
-        view=group.view,
-        completion=completion,
-        parsed=replace(
-            parsed,
-            reasoning=tuple(
-                part if isinstance(part, str) else to_pixel(part) for part in parsed.reasoning
-            ),
-            groundings=tuple(to_pixel(grounding) for grounding in parsed.groundings),
-        ),
-    )

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from groundrl.answers.attempt import Attempt
 from groundrl.records import Grounding
-from groundrl.rewards.base import Attempt
 
 
 @dataclass(frozen=True, slots=True)

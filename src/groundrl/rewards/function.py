@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from groundrl.answers.attempt import Attempt
 from groundrl.errors import UserError
 from groundrl.records import Sample
-from groundrl.rewards.base import Attempt
 
 
 @dataclass(frozen=True)

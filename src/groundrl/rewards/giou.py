@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from groundrl.answers.attempt import Attempt
 from groundrl.boxes import Box, giou
-from groundrl.rewards.base import Attempt
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from groundrl.answers.attempt import Attempt
 from groundrl.boxes import Box, iou
-from groundrl.rewards.base import Attempt
 
 THRESHOLDS = tuple(value / 100 for value in range(50, 100, 5))
 RECALLS = np.linspace(0.0, 1.0, 101)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from groundrl.answers.attempt import Attempt
 from groundrl.boxes import iou
 from groundrl.records import Grounding
-from groundrl.rewards.base import Attempt
 
 
 @dataclass(frozen=True, slots=True)

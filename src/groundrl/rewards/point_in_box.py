@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from groundrl.answers.attempt import Attempt
 from groundrl.boxes import Box, match
-from groundrl.rewards.base import Attempt
 
 
 @dataclass(frozen=True, slots=True)

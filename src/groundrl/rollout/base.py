@@ -41,7 +41,7 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
+class SampledTokens:
     """One completion, before it becomes text."""
 
     tokens: tuple[int, ...]
@@ -55,12 +55,12 @@ Features = Callable[[], list[VisionFeatures]]
 
 
 @runtime_checkable
-class Engine(Protocol):
+class RolloutEngine(Protocol):
     """Draws G completions for each of P prompts."""
 
     max_model_len: int | None
     """Tokens of prompt and completion that it has room for; None where only the model limits it."""
-    ahead: int
+    prefetch: int
     """Steps that sampling is ahead of learning: 0, or 1 where groups are drawn while nobody asks
     for them."""
 
@@ -71,6 +71,6 @@ class Engine(Protocol):
         features: Features,
         draws: Draws,
         sampling: Sampling,
-    ) -> Generator[tuple[int, list[Drawn]]]:
+    ) -> Generator[tuple[int, list[SampledTokens]]]:
         """Each prompt's number and its group, as soon as that is complete."""
         ...

@@ -58,7 +58,7 @@ class SharedPast:
         window: int | None,
     ) -> None:
         """``mask`` is 0 on the padding, which stands on the left."""
-        self._prompts = [filled(layer) for layer in prompts.layers]
+        self._prompts = [keys_and_values(layer) for layer in prompts.layers]
         self._bias = torch.where(mask.bool()[:, None, None], 0.0, NEVER)
         self._window = window
         self._group = torch.arange(len(mask), device=mask.device).repeat_interleave(group_size)
@@ -162,7 +162,7 @@ class CopiedPast:
 
     def keep(self, rows: Int[Tensor, "B"]) -> None:
         """Drop the other rows; one may be named several times."""
-        take_rows(self._cache, rows)
+        select_rows(self._cache, rows)
         self._mask = self._mask[rows]
 
     def inputs(self) -> dict[str, object]:
@@ -195,12 +195,12 @@ def empty_cache(policy: Policy) -> Cache:
     return DynamicCache(config=policy.vlm.config.get_text_config())
 
 
-def take_rows(cache: Cache, rows: Int[Tensor, "B"]) -> None:
+def select_rows(cache: Cache, rows: Int[Tensor, "B"]) -> None:
     """Make ``rows`` the rows of the cache; one may stand there several times, or not at all."""
     cache.reorder_cache(cast(torch.LongTensor, rows))
 
 
-def filled(layer: object) -> tuple[Tensor, Tensor]:
+def keys_and_values(layer: object) -> tuple[Tensor, Tensor]:
     """Keys and values of a layer's cache."""
     assert isinstance(layer, DynamicLayer)
     assert layer.keys is not None

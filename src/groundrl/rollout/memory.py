@@ -9,14 +9,14 @@ import torch
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import pixel_limits
-from groundrl.rollout.base import Engine
+from groundrl.rollout.base import RolloutEngine
 from groundrl.rollout.native import NativeEngine
 
 CPU_FULL = re.compile(r"DefaultCPUAllocator: (can't allocate memory|not enough memory)")
 
 
 @contextmanager
-def told_when_full(options: Mapping[str, object]) -> Iterator[None]:
+def explain_full_memory(options: Mapping[str, object]) -> Iterator[None]:
     """Inside, a full memory is a UserError that names what to lower."""
     try:
         yield
@@ -37,12 +37,12 @@ def is_memory_full(error: RuntimeError) -> bool:
 
 
 def pixel_option(policy: Policy) -> dict[str, object]:
-    """The option that bounds the tokens of a picture, with its value; empty where there is none."""
+    """The option that bounds the tokens of an image, with its value; empty where there is none."""
     limits = pixel_limits(policy.processor)
     return {"model.max_pixels": limits["max_pixels"]} if limits else {}
 
 
-def batch_option(engine: Engine) -> dict[str, object]:
+def batch_option(engine: RolloutEngine) -> dict[str, object]:
     """The option that bounds what is decoded together, with its value."""
     if not isinstance(engine, NativeEngine):
         return {}

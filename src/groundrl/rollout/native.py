@@ -10,7 +10,7 @@ from torch import Tensor
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision import VisionFeatures
-from groundrl.rollout.base import Drawn, Features, Sampling
+from groundrl.rollout.base import Features, SampledTokens, Sampling
 from groundrl.rollout.cache import Past, past_of
 from groundrl.rollout.prefill import by_length, prefill
 from groundrl.rollout.randomness import Draws, choose
@@ -26,7 +26,7 @@ class NativeEngine:
     """Samples with the policy's own weights, in the policy's own process."""
 
     max_model_len: int | None = None
-    ahead: int = 0
+    prefetch: int = 0
 
     def __init__(self, tokens_per_batch: int = 65536, compile: bool = False) -> None:
         """``tokens_per_batch``: room for keys and values of the prompts that are read together and
@@ -45,7 +45,7 @@ class NativeEngine:
         features: Features,
         draws: Draws,
         sampling: Sampling,
-    ) -> Generator[tuple[int, list[Drawn]]]:
+    ) -> Generator[tuple[int, list[SampledTokens]]]:
         """A group when its last completion has ended, while others go on."""
         uniforms = draws.uniforms(sampling.max_tokens)
         seen = features()
@@ -96,7 +96,7 @@ class _Rows:
         self.position, self.row = self.position[:, index], self.row[index]
 
 
-class _Written:
+class _Output:
     """What the rows have said so far."""
 
     def __init__(self, groups: int, group_size: int, max_tokens: int) -> None:
@@ -124,7 +124,7 @@ class _Written:
         ending = row[token == end]
         self.length[ending], self.ended[ending] = step + 1, True
 
-    def complete(self, last: bool) -> Iterator[tuple[int, list[Drawn]]]:
+    def complete(self, last: bool) -> Iterator[tuple[int, list[SampledTokens]]]:
         """Groups that have just ended, or all that are left."""
         ended = self.ended.view(-1, self.group_size).all(1)
         for group in [group for group in self.open if last or ended[group]]:
@@ -132,9 +132,9 @@ class _Written:
             rows = range(group * self.group_size, (group + 1) * self.group_size)
             yield group, [self._drawn(row) for row in rows]
 
-    def _drawn(self, row: int) -> Drawn:
+    def _drawn(self, row: int) -> SampledTokens:
         length = int(self.length[row])
-        return Drawn(
+        return SampledTokens(
             tokens=tuple(self.tokens[row, :length].tolist()),
             logprobs=tuple(self.logprobs[row, :length].tolist()),
             truncated=not bool(self.ended[row]),
@@ -147,8 +147,8 @@ def _decode(
     uniforms: Float[Tensor, "P G T"],
     sampling: Sampling,
     step: Step,
-) -> Iterator[tuple[int, list[Drawn]]]:
-    written = _Written(*uniforms.shape)
+) -> Iterator[tuple[int, list[SampledTokens]]]:
+    written = _Output(*uniforms.shape)
     uniforms = uniforms.flatten(0, 1)
     for place in range(sampling.max_tokens):
         row = rows.row.cpu()

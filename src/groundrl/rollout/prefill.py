@@ -1,4 +1,4 @@
-"""Reads prompts; what several questions about the same pictures begin with is read once."""
+"""Reads prompts; what several questions about the same images begin with is read once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from groundrl.policy.layout import Prefix
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision import VisionFeatures
-from groundrl.rollout.cache import empty_cache, take_rows
+from groundrl.rollout.cache import empty_cache, select_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
+class Prefilled:
     """What the policy knows of P texts."""
 
     cache: Cache
@@ -26,43 +26,43 @@ class Read:
     last: Float[Tensor, "P width"]
     """Hidden state of the last token."""
 
-    def take(self, rows: Int[Tensor, "B"]) -> "Read":
+    def take(self, rows: Int[Tensor, "B"]) -> "Prefilled":
         """These rows, some of them several times; the cache is changed."""
-        take_rows(self.cache, rows)
-        return Read(cache=self.cache, mask=self.mask[rows], last=self.last[rows])
+        select_rows(self.cache, rows)
+        return Prefilled(cache=self.cache, mask=self.mask[rows], last=self.last[rows])
 
 
-def prefill(policy: Policy, prompts: list[Prompt], features: list[VisionFeatures]) -> Read:
+def prefill(policy: Policy, prompts: list[Prompt], features: list[VisionFeatures]) -> Prefilled:
     """One row per prompt; with what an answer's first token comes from."""
     wholes = [prompt.prefix for prompt in prompts]
     begun = [beginning(prompt) for prompt in prompts]
     rows = {one: row for row, one in enumerate(dict.fromkeys(begun))}
     if len(rows) == len(prompts) or not can_share(policy):
-        return _read(policy, wholes, features)
+        return _prefill_texts(policy, wholes, features)
     first = [begun.index(one) for one in rows]
-    pictures = _read(
+    images = _prefill_texts(
         policy,
         [_part(wholes[i], 0, len(begun[i].tokens)) for i in first],
         [features[i] for i in first],
     )
     row = torch.tensor([rows[one] for one in begun], device=policy.device)
     questions = [_part(x, len(one.tokens)) for x, one in zip(wholes, begun, strict=True)]
-    return _read(policy, questions, [], pictures.take(row))
+    return _prefill_texts(policy, questions, [], images.take(row))
 
 
 class Beginning(NamedTuple):
-    """What questions about the same pictures have in common."""
+    """What questions about the same images have in common."""
 
-    pictures: tuple[str, ...]
+    images: tuple[str, ...]
     tokens: tuple[int, ...]
-    """Up to the end of the last picture."""
+    """Up to the end of the last image."""
 
 
 def beginning(prompt: Prompt) -> Beginning:
     """Of one prompt."""
     size = int(prompt.prefix.images.nonzero().max()) + 1
     return Beginning(
-        pictures=tuple(image.source.key for image in prompt.images),
+        images=tuple(image.source.key for image in prompt.images),
         tokens=tuple(prompt.prefix.tokens[:size].tolist()),
     )
 
@@ -95,12 +95,12 @@ def _part(prefix: Prefix, start: int, stop: int | None = None) -> Prefix:
     )
 
 
-def _read(
+def _prefill_texts(
     policy: Policy,
     texts: Sequence[Prefix],
     features: list[VisionFeatures],
-    before: Read | None = None,
-) -> Read:
+    before: Prefilled | None = None,
+) -> Prefilled:
     """Texts, padded on the left, that go on from what was read before."""
     longest = max(len(text.tokens) for text in texts)
     shape = (len(texts), longest)
@@ -130,4 +130,4 @@ def _read(
         **({"mm_encoder_outputs": policy.tower.outputs(features)} if features else {}),
         **{name: x.to(device) for name, x in types.items()},
     )
-    return Read(cache=cache, mask=mask, last=output.last_hidden_state[:, -1])
+    return Prefilled(cache=cache, mask=mask, last=output.last_hidden_state[:, -1])

@@ -10,13 +10,13 @@ from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example, Prompt
 from groundrl.policy.vision import VisionFeatures
 from groundrl.records import Completion, RolloutGroup, Sample
-from groundrl.rollout.base import Drawn, Engine, Sampling
+from groundrl.rollout.base import RolloutEngine, SampledTokens, Sampling
 from groundrl.rollout.lengths import check_length
 from groundrl.rollout.randomness import Draws
 
 
 @dataclass(slots=True, kw_only=True)
-class Looks:
+class FeatureLoader:
     """What the vision tower says about the images of prompts: it looks at those asked for, once."""
 
     policy: Policy
@@ -33,10 +33,10 @@ class Looks:
             self.seen |= zip(new, found, strict=True)
         return [self.seen[i] for i in chosen]
 
-    def of(self, chosen: Sequence[int]) -> "Looks":
+    def of(self, chosen: Sequence[int]) -> "FeatureLoader":
         """Of the ``chosen`` prompts, with what is known of them."""
         known = [self.seen.get(i) for i in chosen]
-        return Looks(
+        return FeatureLoader(
             policy=self.policy,
             prompts=[self.prompts[i] for i in chosen],
             seen={place: one for place, one in enumerate(known) if one is not None},
@@ -48,7 +48,7 @@ class Rollout:
     """P groups, and what was computed on the way that the update can use again."""
 
     groups: tuple[RolloutGroup, ...]
-    features: Looks
+    features: FeatureLoader
 
     @property
     def prompts(self) -> list[Prompt]:
@@ -56,55 +56,57 @@ class Rollout:
         return self.features.prompts
 
 
-Taker = Callable[[int, RolloutGroup], None]
+OnGroup = Callable[[int, RolloutGroup], None]
 """Is given each group with its number, in the order in which they are complete."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Drawing:
+class PendingRollout:
     """A rollout that has begun."""
 
     policy: Policy
     samples: list[Sample]
-    features: Looks
-    coming: Generator[tuple[int, list[Drawn]]]
+    features: FeatureLoader
+    coming: Generator[tuple[int, list[SampledTokens]]]
     """Each group once."""
 
-    def rollout(self, take: Taker | None = None) -> Rollout:
+    def rollout(self, take: OnGroup | None = None) -> Rollout:
         """All groups, when they are complete."""
         groups: dict[int, RolloutGroup] = {}
         with closing(self.coming):
             for index, drawn in self.coming:
                 groups[index] = RolloutGroup(
                     sample=self.samples[index],
-                    view=self.features.prompts[index].view,
-                    completions=tuple(completion(self.policy, one) for one in drawn),
+                    sizes=self.features.prompts[index].sizes,
+                    completions=tuple(to_completion(self.policy, one) for one in drawn),
                 )
                 if take is not None:
                     take(index, groups[index])
         ordered = tuple(groups[index] for index in range(len(self.samples)))
         return Rollout(groups=ordered, features=self.features)
 
-    def wait(self) -> list[list[Drawn]]:
+    def wait(self) -> list[list[SampledTokens]]:
         """All groups in the order of the prompts; they still come."""
         with closing(self.coming):
             groups = dict(self.coming)
         ordered = [groups[index] for index in range(len(self.samples))]
-        self.coming = as_drawn(ordered)
+        self.coming = in_order(ordered)
         return ordered
 
 
 class Sampler:
     """Draws ``group_size`` completions per sample with an engine."""
 
-    def __init__(self, engine: Engine, sampling: Sampling, group_size: int, seed: int = 0) -> None:
+    def __init__(
+        self, engine: RolloutEngine, sampling: Sampling, group_size: int, seed: int = 0
+    ) -> None:
         self.engine = engine
         self.sampling = sampling
         self.group_size = group_size
         self.seed = seed
 
     def __call__(
-        self, policy: Policy, examples: Sequence[Example], step: int, take: Taker | None = None
+        self, policy: Policy, examples: Sequence[Example], step: int, take: OnGroup | None = None
     ) -> Rollout:
         """The completions are a function of (seed, step, sample, index) and the weights."""
         return self.begin(policy, examples, step).rollout(take)
@@ -114,8 +116,8 @@ class Sampler:
         policy: Policy,
         examples: Sequence[Example],
         step: int,
-        known: list[list[Drawn]] | None = None,
-    ) -> Drawing:
+        known: list[list[SampledTokens]] | None = None,
+    ) -> PendingRollout:
         """Engines that draw on their own do so from now on, under the weights of this moment;
         nothing is drawn where the groups are ``known``."""
         samples = [sample for sample, _ in examples]
@@ -124,10 +126,12 @@ class Sampler:
         for sample, prompt in examples:
             longest = self.sampling.max_tokens
             check_length(policy, sample, prompt, longest, "sampling.max_tokens", limits)
-        features = Looks(policy=policy, prompts=prompts)
+        features = FeatureLoader(policy=policy, prompts=prompts)
         if known is None:
             return self.draw(policy, samples, features, step)
-        return Drawing(policy=policy, samples=samples, features=features, coming=as_drawn(known))
+        return PendingRollout(
+            policy=policy, samples=samples, features=features, coming=in_order(known)
+        )
 
     def seed_of(self, sample_id: str, step: int) -> int:
         """What the completions of a sample are drawn from in a step."""
@@ -143,14 +147,19 @@ class Sampler:
         chosen: list[int],
         step: int,
         round: int,
-    ) -> Drawing:
+    ) -> PendingRollout:
         """Other completions for the ``chosen`` prompts of the step's first rollout."""
         samples = [rollout.groups[i].sample for i in chosen]
         return self.draw(policy, samples, rollout.features.of(chosen), step, round)
 
     def draw(
-        self, policy: Policy, samples: list[Sample], features: Looks, step: int, round: int = 0
-    ) -> Drawing:
+        self,
+        policy: Policy,
+        samples: list[Sample],
+        features: FeatureLoader,
+        step: int,
+        round: int = 0,
+    ) -> PendingRollout:
         """The completions of samples that are encoded; other ones in every ``round``."""
         draws = Draws(
             seed=self.seed,
@@ -160,15 +169,15 @@ class Sampler:
             round=round,
         )
         coming = self.engine.generate(policy, features.prompts, features, draws, self.sampling)
-        return Drawing(policy=policy, samples=samples, features=features, coming=coming)
+        return PendingRollout(policy=policy, samples=samples, features=features, coming=coming)
 
 
-def as_drawn(groups: list[list[Drawn]]) -> Generator[tuple[int, list[Drawn]]]:
+def in_order(groups: list[list[SampledTokens]]) -> Generator[tuple[int, list[SampledTokens]]]:
     """Groups that are complete, as an engine gives them."""
     yield from enumerate(groups)
 
 
-def completion(policy: Policy, drawn: Drawn) -> Completion:
+def to_completion(policy: Policy, drawn: SampledTokens) -> Completion:
     """With its text."""
     return Completion(
         text=policy.decode(drawn.tokens),

@@ -7,8 +7,8 @@ from peft import LoraConfig, PeftModel
 
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt, pixel_limits
-from groundrl.rollout.base import Drawn, Features, Sampling
-from groundrl.rollout.published import PublishedAdapter
+from groundrl.rollout.adapter_files import AdapterPublisher
+from groundrl.rollout.base import Features, SampledTokens, Sampling
 from groundrl.rollout.randomness import Draws
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class VLLMEngine:
     """Paged attention and continuous batching; its numbers differ slightly from the trainer's, so
     set ``importance_cap``."""
 
-    ahead: int = 0
+    prefetch: int = 0
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class VLLMEngine:
         self.max_model_len: int | None = max_model_len
         self.gpu_memory_utilization = gpu_memory_utilization
         self.enforce_eager = enforce_eager
-        self._publish = PublishedAdapter()
+        self._publish = AdapterPublisher()
         self._llm: LLM | None = None
 
     def generate(
@@ -48,7 +48,7 @@ class VLLMEngine:
         features: Features,
         draws: Draws,
         sampling: Sampling,
-    ) -> Generator[tuple[int, list[Drawn]]]:
+    ) -> Generator[tuple[int, list[SampledTokens]]]:
         """All groups at the end of vLLM's call; it looks at the images itself."""
         from vllm import SamplingParams
         from vllm.lora.request import LoRARequest
@@ -78,7 +78,10 @@ class VLLMEngine:
         )
         for index, output in enumerate(outputs):
             ordered = sorted(output.outputs, key=lambda one: one.index)
-            yield index, [drawn(policy, one.token_ids, logprobs(one)) for one in ordered]
+            yield (
+                index,
+                [sampled_tokens(policy, one.token_ids, token_logprobs(one)) for one in ordered],
+            )
 
     def _started(self, policy: Policy) -> "LLM":
         if self._llm is None:
@@ -114,7 +117,7 @@ def room_for_adapter(policy: Policy) -> dict[str, Any]:
     }
 
 
-def logprobs(output: "CompletionOutput") -> list[float]:
+def token_logprobs(output: "CompletionOutput") -> list[float]:
     """Of the tokens that were drawn."""
     assert output.logprobs is not None
     table = zip(output.token_ids, output.logprobs, strict=True)
@@ -134,9 +137,11 @@ def sampling_options(policy: Policy, sampling: Sampling) -> dict[str, Any]:
     }
 
 
-def drawn(policy: Policy, tokens: Sequence[int], logprobs: Sequence[float]) -> Drawn:
+def sampled_tokens(
+    policy: Policy, tokens: Sequence[int], logprobs: Sequence[float]
+) -> SampledTokens:
     """A completion with its end token, which vLLM reports like any other."""
-    return Drawn(
+    return SampledTokens(
         tokens=tuple(tokens),
         logprobs=tuple(logprobs),
         truncated=tokens[-1] != policy.eos_token,

@@ -13,11 +13,11 @@ from PIL import Image
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt, pixel_limits
-from groundrl.rollout.base import Drawn, Features, Sampling
-from groundrl.rollout.published import PublishedAdapter
+from groundrl.rollout.adapter_files import AdapterPublisher
+from groundrl.rollout.base import Features, SampledTokens, Sampling
 from groundrl.rollout.randomness import Draws
-from groundrl.rollout.server import CHAT, START, Probe, Refused, Server
-from groundrl.rollout.vllm import drawn, sampling_options
+from groundrl.rollout.vllm import sampled_tokens, sampling_options
+from groundrl.rollout.vllm_client import CHAT, START_COMMAND, Probe, RequestRefused, VLLMClient
 
 
 class VLLMServers:
@@ -36,21 +36,21 @@ class VLLMServers:
         concurrency: int = 16,
         retries: int = 5,
         timeout: float = 600.0,
-        ahead: Literal[0, 1] = 0,
+        prefetch: Literal[0, 1] = 0,
     ) -> None:
         """``adapter_folder``: where adapters are written, and read by the servers.
         ``concurrency``: prompts under way at one server. ``timeout``: seconds for an answer.
-        ``ahead=1``: prompts of the next step are sent before this one learns."""
+        ``prefetch=1``: prompts of the next step are sent before this one learns."""
         if not urls:
             raise UserError(
                 "rollout=vllm_server has no server: type 'rollout.urls=[http://<host>:8000]' and "
-                f"start it with {START}"
+                f"start it with {START_COMMAND}"
             )
-        self.servers = [Server(url, retries, timeout) for url in urls]
+        self.servers = [VLLMClient(url, retries, timeout) for url in urls]
         self.concurrency = concurrency
         self.retries = retries
-        self.ahead: int = ahead
-        self._publish = PublishedAdapter(Path(adapter_folder))
+        self.prefetch: int = prefetch
+        self._publish = AdapterPublisher(Path(adapter_folder))
 
     def generate(
         self,
@@ -59,7 +59,7 @@ class VLLMServers:
         features: Features,
         draws: Draws,
         sampling: Sampling,
-    ) -> Generator[tuple[int, list[Drawn]]]:
+    ) -> Generator[tuple[int, list[SampledTokens]]]:
         """Groups as the servers answer; all prompts are on their way when it returns.
 
         Whoever takes a group gets the UserError that no server is left.
@@ -69,18 +69,18 @@ class VLLMServers:
         probe = Probe(
             model=policy.vlm.name_or_path,
             request={
-                "messages": with_pictures(prompts[0]),
+                "messages": with_images(prompts[0]),
                 "mm_processor_kwargs": pixel_limits(policy.processor) or None,
             },
             tokens=prompts[0].prefix.tokens.tolist(),
             stand_in=policy.spec.image_token,
         )
 
-        def ask(server: Server, index: int) -> list[Drawn] | None:
+        def ask(server: VLLMClient, index: int) -> list[SampledTokens] | None:
             body = request_body(policy, prompts[index], draws, index, sampling)
             try:
                 answer = server.ask(version, probe, body)
-            except Refused as refusal:
+            except RequestRefused as refusal:
                 if refusal.path != CHAT:
                     raise
                 raise UserError(
@@ -88,22 +88,22 @@ class VLLMServers:
                     f"{refusal}. Where it is too long, lower sampling.max_tokens, or "
                     "model.max_pixels for fewer image tokens, or leave the sample out"
                 ) from refusal
-            return None if answer is None else completions(policy, answer)
+            return None if answer is None else read_completions(policy, answer)
 
         answers = self._shared(len(prompts), ask)
         next(answers)
         return answers
 
     def _shared(
-        self, count: int, ask: Callable[[Server, int], list[Drawn] | None]
-    ) -> Generator[tuple[int, list[Drawn]]]:
+        self, count: int, ask: Callable[[VLLMClient, int], list[SampledTokens] | None]
+    ) -> Generator[tuple[int, list[SampledTokens]]]:
         """``ask`` for every index at some server that is alive; what comes first says that all
         are submitted."""
-        places: queue.SimpleQueue[Server] = queue.SimpleQueue()
+        places: queue.SimpleQueue[VLLMClient] = queue.SimpleQueue()
         for server in self.servers * self.concurrency:
             places.put(server)
 
-        def somewhere(index: int) -> list[Drawn]:
+        def somewhere(index: int) -> list[SampledTokens]:
             for _ in range(self.retries * len(self.servers) + 1):
                 server = self._place(places)
                 try:
@@ -115,7 +115,7 @@ class VLLMServers:
             failures = "; ".join(f"{server.url}: {server.failure}" for server in self.servers)
             raise UserError(
                 f"prompt {index} of this step fails at every server ({failures}): start them with "
-                f"{START}, or let them be slower (rollout.timeout=<seconds>)"
+                f"{START_COMMAND}, or let them be slower (rollout.timeout=<seconds>)"
             )
 
         pool = ThreadPoolExecutor(self.concurrency * len(self.servers))
@@ -128,7 +128,7 @@ class VLLMServers:
         finally:
             pool.shutdown(cancel_futures=True)  # waits for what is under way
 
-    def _place(self, places: "queue.SimpleQueue[Server]") -> Server:
+    def _place(self, places: "queue.SimpleQueue[VLLMClient]") -> VLLMClient:
         """A free place at a server that is alive; raises UserError when there is none left."""
         while not (server := places.get()).alive:
             if not any(server.alive for server in self.servers):
@@ -145,7 +145,7 @@ def request_body(
     """A chat request for a group; the server knows by which name it has the policy."""
     options = sampling_options(policy, sampling)
     return {
-        "messages": with_pictures(prompt),
+        "messages": with_images(prompt),
         "n": draws.group_size,
         "seed": draws.group_seed(index),
         "logprobs": True,
@@ -155,28 +155,28 @@ def request_body(
     }
 
 
-def with_pictures(prompt: Prompt) -> list[dict[str, Any]]:
-    """The prompt's messages in OpenAI's form, the pictures as PNGs inside."""
-    pictures = iter([as_part(image.source.load()) for image in prompt.images])
+def with_images(prompt: Prompt) -> list[dict[str, Any]]:
+    """The prompt's messages in OpenAI's form, the images as PNGs inside."""
+    images = iter([image_part(image.source.load()) for image in prompt.images])
     return [
         message
-        | {"content": [next(pictures) if x["type"] == "image" else x for x in message["content"]]}
+        | {"content": [next(images) if x["type"] == "image" else x for x in message["content"]]}
         for message in prompt.messages
     ]
 
 
-def as_part(picture: Image.Image) -> dict[str, Any]:
-    """A picture as a part of a message."""
+def image_part(image: Image.Image) -> dict[str, Any]:
+    """An image as a part of a message."""
     buffer = BytesIO()
-    picture.save(buffer, format="PNG")
+    image.save(buffer, format="PNG")
     url = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
     return {"type": "image_url", "image_url": {"url": url}}
 
 
-def completions(policy: Policy, answer: dict[str, Any]) -> list[Drawn]:
+def read_completions(policy: Policy, answer: dict[str, Any]) -> list[SampledTokens]:
     """The choices of an answer, in order."""
     return [
-        drawn(
+        sampled_tokens(
             policy,
             choice["token_ids"],
             [token["logprob"] for token in choice["logprobs"]["content"]],

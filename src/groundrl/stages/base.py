@@ -16,7 +16,7 @@ from groundrl.stages.strategy import sum_gradients, trainable
 class Stage(L.LightningModule):
     """A LightningModule for a policy; its checkpoints leave the frozen base out."""
 
-    looks_ahead: bool = False
+    prefetches: bool = False
     """Its batches are pairs: this step's and the next one's."""
 
     def __init__(self, policy: Policy) -> None:

@@ -105,7 +105,7 @@ class Checkpoints(L.Callback):
             os.write(2, b"\nstopping after this step (Ctrl-C again: at once, without saving)\n")
 
 
-class PlainFile(TorchCheckpointIO):
+class DirectCheckpointIO(TorchCheckpointIO):
     """Writes where it is told to. Lightning takes a detour through the folder of temporary files,
     which may be small and another disk."""
 
@@ -174,7 +174,7 @@ class Progress(L.Callback):
             self.line.close()
 
 
-class RolloutPictures(L.Callback):
+class RolloutImages(L.Callback):
     """Draws rollouts into TensorBoard every ``every`` steps, the first step included."""
 
     def __init__(self, every: int) -> None:

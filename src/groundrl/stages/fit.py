@@ -13,7 +13,7 @@ from torch import nn
 
 from groundrl.policy.policy import Policy
 from groundrl.stages.base import Stage
-from groundrl.stages.callbacks import Checkpoints, PlainFile, Progress, RolloutPictures
+from groundrl.stages.callbacks import Checkpoints, DirectCheckpointIO, Progress, RolloutImages
 from groundrl.stages.fixed_weights import FixedWeights
 
 MakeTrainer = Callable[..., L.Trainer]
@@ -30,12 +30,12 @@ class StagePlan:
     prompts_per_step: int
     checkpoint_every: int = 50
     """Steps between two checkpoints."""
-    picture_every: int = 10
-    """Steps between two pictures of rollouts."""
+    image_every: int = 10
+    """Steps between two images of rollouts."""
 
 
 @contextmanager
-def placed(module: nn.Module, make_trainer: MakeTrainer) -> Iterator[None]:
+def on_trainer_device(module: nn.Module, make_trainer: MakeTrainer) -> Iterator[None]:
     """Inside, ``module`` is where the trainer trains it, at the same precision.
 
     Lightning moves a module for a fit only, and back to the CPU afterwards.
@@ -48,7 +48,7 @@ def placed(module: nn.Module, make_trainer: MakeTrainer) -> Iterator[None]:
 
 
 @contextmanager
-def opened(load: Callable[[], Policy], make_trainer: MakeTrainer) -> Iterator[Policy]:
+def open_policy(load: Callable[[], Policy], make_trainer: MakeTrainer) -> Iterator[Policy]:
     """Inside, the loaded policy is on the trainer's device, and the processes of its other devices
     run beside this one."""
     trainer = make_trainer(logger=False, enable_checkpointing=False, enable_progress_bar=False)
@@ -57,7 +57,7 @@ def opened(load: Callable[[], Policy], make_trainer: MakeTrainer) -> Iterator[Po
         launcher.launch(trainer.strategy.setup_environment)
     try:
         policy = load()
-        with placed(policy, make_trainer):
+        with on_trainer_device(policy, make_trainer):
             yield policy
     except BaseException:
         if isinstance(launcher, _SubprocessScriptLauncher):
@@ -84,12 +84,12 @@ def fit(
         log_every_n_steps=1,
         logger=TensorBoardLogger(run_dir, name="tensorboard", version="", sub_dir=name),
         callbacks=[
-            RolloutPictures(plan.picture_every),
+            RolloutImages(plan.image_every),
             Progress(name, plan.steps),
             FixedWeights(run_dir),
             checkpoints,
         ],
-        plugins=[PlainFile()],
+        plugins=[DirectCheckpointIO()],
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -41,7 +41,7 @@ class FixedWeights(L.Callback):
         assert isinstance(pl_module, Stage)
         self._now = pl_module.policy.fixed_weights()
         before = json.loads(self.path.read_text()) if self.path.exists() else {}
-        other = changed(self._saved, self._now) or changed(before, self._now)
+        other = changed_weights(self._saved, self._now) or changed_weights(before, self._now)
         if other:
             raise UserError(
                 f"the {other} weights are not those that {self.path.parent} was trained with: put "
@@ -59,7 +59,7 @@ class FixedWeights(L.Callback):
     ) -> None:
         """Raises RuntimeError when they are others than at the start."""
         assert isinstance(pl_module, Stage)
-        other = changed(self._now, pl_module.policy.fixed_weights())
+        other = changed_weights(self._now, pl_module.policy.fixed_weights())
         if other:
             raise RuntimeError(
                 f"{other} weights changed since the last checkpoint, though they must not; what is "
@@ -68,6 +68,6 @@ class FixedWeights(L.Callback):
         checkpoint["fixed_weights"] = dict(self._now)
 
 
-def changed(before: Mapping[str, int], now: Mapping[str, int]) -> str:
+def changed_weights(before: Mapping[str, int], now: Mapping[str, int]) -> str:
     """Names of what has another fingerprint."""
     return " and ".join(name for name, value in before.items() if now.get(name) != value)

@@ -14,26 +14,26 @@ from torch import Tensor
 
 from groundrl.advantages import Advantage
 from groundrl.losses import Normalizer, PolicyLoss
-from groundrl.parallel import gathered, means, rank, sums, world_size
-from groundrl.policy.layout import packs, row_length
+from groundrl.parallel import all_gather, mean_metrics, rank, sum_metrics, world_size
+from groundrl.policy.layout import pack_rows, row_length
 from groundrl.policy.policy import Policy, TokenLogprobs
 from groundrl.policy.prompt import Example
 from groundrl.rewards.base import RewardSum
-from groundrl.rollout.base import Engine
-from groundrl.rollout.memory import batch_option, pixel_option, told_when_full
-from groundrl.rollout.sampler import Drawing, Rollout, Sampler
-from groundrl.stages.ahead import Ahead
+from groundrl.rollout.base import RolloutEngine
+from groundrl.rollout.memory import batch_option, explain_full_memory, pixel_option
+from groundrl.rollout.sampler import PendingRollout, Rollout, Sampler
 from groundrl.stages.base import Stage
-from groundrl.stages.groups import (
+from groundrl.stages.batches import (
     Batch,
     Group,
     completion_mask,
     learning_groups,
     loss_inputs,
     minibatches,
-    truncated,
+    truncated_mask,
 )
 from groundrl.stages.optimization import Optimization
+from groundrl.stages.prefetch import RolloutPrefetch
 from groundrl.stages.rollout_metrics import rollout_metrics
 from groundrl.stages.scoring import ScoredRollout, Scoring
 
@@ -44,8 +44,8 @@ class GRPOModule(Stage):
     def __init__(
         self,
         policy: Policy,
-        engine: Engine,
-        sampler: Callable[[Engine], Sampler],
+        engine: RolloutEngine,
+        sampler: Callable[[RolloutEngine], Sampler],
         reward: RewardSum,
         advantage: Advantage,
         loss: PolicyLoss,
@@ -62,8 +62,8 @@ class GRPOModule(Stage):
         super().__init__(policy)
         self.automatic_optimization = False
         self.sampler = sampler(engine)
-        self.ahead = Ahead(self.sampler)
-        self.looks_ahead = engine.ahead > 0
+        self.prefetch = RolloutPrefetch(self.sampler)
+        self.prefetches = engine.prefetch > 0
         self.reward = reward
         self.advantage = advantage
         self.loss = loss
@@ -79,7 +79,7 @@ class GRPOModule(Stage):
         self.tokens = 0
         """Sampled in this step."""
         self.last: ScoredRollout | None = None
-        """What the last step learned from, for pictures."""
+        """What the last step learned from, for images."""
         self.last_advantages = torch.zeros(0, 0)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -90,16 +90,16 @@ class GRPOModule(Stage):
         """Randomness depends on the step, so the step is part of the state."""
         super().on_save_checkpoint(checkpoint)
         checkpoint["rollouts_done"] = self.rollouts_done
-        checkpoint["drawn_ahead"] = self.ahead.state()
+        checkpoint["prefetched"] = self.prefetch.state()
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         """Go on with the next rollout."""
         self.rollouts_done = checkpoint["rollouts_done"]
-        self.ahead.restore(checkpoint["drawn_ahead"])
+        self.prefetch.restore(checkpoint["prefetched"])
 
     def close(self) -> None:
         """Let go of the next step's rollout."""
-        self.ahead.close()
+        self.prefetch.close()
 
     def training_step(
         self, batch: list[Example] | tuple[list[Example], list[Example]], batch_index: int
@@ -110,13 +110,13 @@ class GRPOModule(Stage):
         start, looked = time.perf_counter(), self.policy.tower.seconds
         optimizer = cast(LightningOptimizer, self.optimizers())
         lr = self.optimization.set_lr(optimizer.optimizer, self.rollouts_done)
-        first = self.roll(partial(self.ahead.take, self.policy, examples))
+        first = self.roll(partial(self.prefetch.take, self.policy, examples))
         drawn = self.resampled(first)
         advantages = self.advantages(drawn.rewards)
         if following is not None and batch_index + 1 < self.trainer.num_training_batches:
             with self.timed("rollout"):
-                self.ahead.begin(self.policy, following, self.rollouts_done + 1)
-        with self.timed("update"), told_when_full(self.update_memory()):
+                self.prefetch.begin(self.policy, following, self.rollouts_done + 1)
+        with self.timed("update"), explain_full_memory(self.update_memory()):
             learning = learning_groups(drawn.rollout, advantages, drawn.equal)
             learned = self.update(drawn.rollout, learning)
         self.rollouts_done += 1
@@ -130,12 +130,12 @@ class GRPOModule(Stage):
             metrics["group/rescued_frac"] = rescued / len(examples)
         metrics["advantage/mean"] = advantages.mean().item()
         metrics["advantage/abs_mean"] = advantages.abs().mean().item()
-        self.log_step(means(gathered(metrics)) | learned | {"lr": lr}, self.rollouts_done)
+        self.log_step(mean_metrics(all_gather(metrics)) | learned | {"lr": lr}, self.rollouts_done)
 
-    def roll(self, begin: Callable[..., Drawing]) -> ScoredRollout:
+    def roll(self, begin: Callable[..., PendingRollout]) -> ScoredRollout:
         """Groups that are scored as they come."""
         with Scoring(self.reward) as scoring:
-            with self.timed("rollout"), told_when_full(self.rollout_memory()):
+            with self.timed("rollout"), explain_full_memory(self.rollout_memory()):
                 rollout = begin(step=self.rollouts_done).rollout(scoring.take)
             with self.timed("reward"):
                 scored = ScoredRollout(rollout=rollout, scores=scoring.scores())
@@ -156,7 +156,7 @@ class GRPOModule(Stage):
 
     def advantages(self, rewards: Float[Tensor, "P G"]) -> Float[Tensor, "P G"]:
         """Some kinds compare all groups of the step, those of the other processes included."""
-        shares = gathered(rewards)
+        shares = all_gather(rewards)
         return self.advantage(torch.cat(shares)).split([len(share) for share in shares])[rank()]
 
     def update(self, rollout: Rollout, learning: Mapping[int, Group]) -> dict[str, float]:
@@ -167,11 +167,13 @@ class GRPOModule(Stage):
         updates = []
         for part in minibatches(len(rollout.groups), self.num_minibatches):
             own = [learning[index] for index in part if index in learning]
-            if any(gathered(bool(own))):
+            if any(all_gather(bool(own))):
                 # The denominators belong to the whole optimizer step: neither splitting it nor
                 # skipping groups that have no gradient changes anything.
                 said = [one for index in part for one in rollout.groups[index].completions]
-                shares = gathered(self.loss.normalizer(completion_mask(said), truncated(said)))
+                shares = all_gather(
+                    self.loss.normalizer(completion_mask(said), truncated_mask(said))
+                )
                 batches = [self.batch(groups) for groups in self.passes(own)]
                 updates.append((batches, reduce(operator.add, shares)))
         totals: dict[str, float] = {}
@@ -190,7 +192,7 @@ class GRPOModule(Stage):
         budget = self.tokens_per_forward if self.policy.prefix_sharing else 0
         parts = [part for group in groups for part in group.parts(budget)]
         rows = [row_length(part.prompt.prefix, part.completions) for part in parts]
-        return [[parts[i] for i in pack] for pack in packs(rows, self.tokens_per_forward)]
+        return [[parts[i] for i in pack] for pack in pack_rows(rows, self.tokens_per_forward)]
 
     def batch(self, groups: list[Group]) -> Batch:
         """Old and reference log-probabilities, only where the loss will read them."""
@@ -228,7 +230,7 @@ class GRPOModule(Stage):
                     totals[name] = totals.get(name, 0.0) + value.item()
 
         norm = self.optimizer_step_on(losses(), self.optimization.max_grad_norm)
-        return sums(gathered(totals)) | {"policy/grad_norm": norm}
+        return sum_metrics(all_gather(totals)) | {"policy/grad_norm": norm}
 
     def rollout_memory(self) -> dict[str, object]:
         """Options on which the memory of a rollout depends, with their values."""

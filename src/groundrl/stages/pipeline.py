@@ -19,7 +19,7 @@ from groundrl.report.run_report import write_report
 from groundrl.report.tables import before_after_table
 from groundrl.report.tensorboard import log_hparams
 from groundrl.stages.base import Stage
-from groundrl.stages.fit import MakeTrainer, StagePlan, fit, placed
+from groundrl.stages.fit import MakeTrainer, StagePlan, fit, on_trainer_device
 from groundrl.stages.fixed_weights import BASE
 
 PROGRESS = "checkpoints/metrics.json"
@@ -67,7 +67,7 @@ class Warmup:
 
     @staticmethod
     def parts(run_dir: Path, stage: str) -> list[str]:
-        """Adapter, what it belongs to, answers with their pictures, and curves."""
+        """Adapter, what it belongs to, answers with their images, and curves."""
         names = ["images", f"checkpoints/{stage}/adapter", BASE, f"tensorboard/{stage}"]
         names += [path.name for path in run_dir.glob("heldout_*.jsonl")]
         return [name for name in names if (run_dir / name).exists()]
@@ -141,7 +141,7 @@ class Pipeline:
             seed=self.data.seed + 1000 * list(self.plans).index(name),
             num_workers=self.data.num_workers,
             encode=self.policy.encode,
-            looks_ahead=module.looks_ahead,
+            prefetches=module.prefetches,
         )
         try:
             fit(name, module, data, plan, self.make_trainer, self.run_dir)
@@ -159,7 +159,7 @@ class Pipeline:
 
     def _measure(self, name: str) -> None:
         start = time.perf_counter()
-        with placed(self.policy, self.make_trainer):
+        with on_trainer_device(self.policy, self.make_trainer):
             self.metrics[name] = self.held_out(self.policy, self.run_dir, name)
         self._add_time(f"heldout_{name}", time.perf_counter() - start)
         self._write_metrics(PROGRESS)

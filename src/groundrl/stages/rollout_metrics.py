@@ -25,7 +25,7 @@ def rollout_metrics(scored: ScoredRollout, reward: RewardSum) -> dict[str, float
         "completion/truncated_frac": _mean([float(a.completion.truncated) for a in attempts]),
         "completion/format_frac": _mean([float(has_format(a)) for a in attempts]),
         "box/per_answer": len(boxes) / len(attempts),
-        "box/off_frame_frac": _mean([float(not is_inside(box, a.view)) for a, box in boxes]),
+        "box/off_frame_frac": _mean([float(not is_inside(box, a.sizes)) for a, box in boxes]),
         "box/parse_failure_frac": _mean([float(bool(a.parsed.damaged)) for a in attempts]),
     }
 

@@ -9,8 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from groundrl.advantages import zero_variance
+from groundrl.answers.attempt import Attempt
 from groundrl.records import RolloutGroup, Score
-from groundrl.rewards.base import Attempt, RewardSum
+from groundrl.rewards.base import RewardSum
 from groundrl.rollout.sampler import Rollout
 
 

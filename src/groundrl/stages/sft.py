@@ -8,13 +8,13 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from groundrl.grammar.base import Grammar
-from groundrl.parallel import gathered, sums
-from groundrl.policy.layout import Branch, packs, row_length
+from groundrl.parallel import all_gather, sum_metrics
+from groundrl.policy.layout import Branch, pack_rows, row_length
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example, Prompt
 from groundrl.records import Sample
 from groundrl.rollout.lengths import check_length
-from groundrl.rollout.memory import pixel_option, told_when_full
+from groundrl.rollout.memory import explain_full_memory, pixel_option
 from groundrl.stages.base import Stage
 from groundrl.stages.optimization import Optimization
 
@@ -50,12 +50,12 @@ class SFTModule(Stage):
             check_length(self.policy, sample, prompt, len(branch.tokens))
         with torch.no_grad():
             features = self.policy.features(prompts)
-        tokens = sum(gathered(sum(len(branch.tokens) for (branch,) in targets)))
+        tokens = sum(all_gather(sum(len(branch.tokens) for (branch,) in targets)))
         totals = {"sft/loss": 0.0, "sft/entropy": 0.0}
 
         def losses() -> Iterator[Tensor]:
             rows = [row_length(p.prefix, group) for p, group in zip(prompts, targets, strict=True)]
-            for chosen in packs(rows, self.tokens_per_forward):
+            for chosen in pack_rows(rows, self.tokens_per_forward):
                 scored = self.policy.logprobs(
                     [prompts[i] for i in chosen],
                     [targets[i] for i in chosen],
@@ -65,9 +65,9 @@ class SFTModule(Stage):
                 totals["sft/loss"] += loss.item()
                 totals["sft/entropy"] += scored.entropy.sum().item() / tokens
 
-        with told_when_full(self.step_memory()):
+        with explain_full_memory(self.step_memory()):
             self.optimizer_step_on(losses(), self.optimization.max_grad_norm)
-        self.log_step(sums(gathered(totals)) | {"lr": lr}, self.global_step)
+        self.log_step(sum_metrics(all_gather(totals)) | {"lr": lr}, self.global_step)
 
     def step_memory(self) -> dict[str, object]:
         """Options on which the memory of a step depends, with their values."""
@@ -78,5 +78,5 @@ class SFTModule(Stage):
 
     def target(self, sample: Sample, prompt: Prompt) -> list[int]:
         """Tokens of the worked answer: rationale with boxes, then the answer."""
-        response = self.policy.encode.template.response(sample, prompt.view, self.policy.frame)
+        response = self.policy.encode.template.response(sample, prompt.sizes, self.policy.frame)
         return self.policy.encode.answer_tokens(self.grammar.render(response))

@@ -1,1 +1,1 @@
-"""Pictures in, verified and grounded training data out."""
+"""Images in, verified and grounded training data out."""

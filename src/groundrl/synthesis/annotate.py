@@ -1,14 +1,23 @@
-"""One picture through detection, cropping, captions and verification."""
+"""One image through detection, cropping, captions and verification."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
-from groundrl.chat.base import ShownImage
+from groundrl.chat.base import ImageAttachment
+from groundrl.detectors.base import DependsOnName, Detector, UnlabelledImageError
+from groundrl.detectors.records import InputImage, Region
 from groundrl.errors import UserError
 from groundrl.images import UnreadableImageError
-from groundrl.synthesis.asking import readable, unreadable
-from groundrl.synthesis.base import ByName, Detector, Teacher, Unlabelled, Verifier, View
+from groundrl.synthesis.annotations import (
+    AnnotatedInput,
+    Caption,
+    CheckedCaption,
+    Crop,
+    Decision,
+    Signer,
+    Verdict,
+)
 from groundrl.synthesis.codec import (
     box_row,
     caption_row,
@@ -22,23 +31,14 @@ from groundrl.synthesis.codec import (
 )
 from groundrl.synthesis.consistency import conflict
 from groundrl.synthesis.crops import Cropping, crops_of, split_doubts
-from groundrl.synthesis.records import (
-    Annotated,
-    Caption,
-    Checked,
-    Crop,
-    Decision,
-    Picture,
-    Region,
-    Signer,
-    Verdict,
-)
+from groundrl.synthesis.retries import is_readable, unreadable_verdict
+from groundrl.synthesis.roles import Teacher, Verifier, View
 
 T = TypeVar("T")
 
 
 class Key(NamedTuple):
-    """What a result is kept under, beside the picture's digest."""
+    """What a result is kept under, beside the image's digest."""
 
     stage: str
     name: str
@@ -52,21 +52,21 @@ Results = dict[Key, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of a picture."""
+class AnnotationResult:
+    """What became of an image."""
 
-    picture: Picture
-    annotated: Annotated | None
+    image: InputImage
+    annotated: AnnotatedInput | None
     """None: it is left out, or unfinished, since somebody could not be reached."""
     results: Results
-    """What was found out just now; to be kept even where the picture is unfinished."""
+    """What was found out just now; to be kept even where the image is unfinished."""
     left_out: str | None = None
     """Why it cannot be used."""
     error: UserError | None = None
     """Somebody refuses, or may be asked no more: the run cannot go on."""
 
 
-class Unreachable(Exception):
+class ModelUnreachable(Exception):
     """The teacher or the verifier gave no answer."""
 
 
@@ -99,80 +99,80 @@ class _Memory:
         self.fresh |= {key: to_row(value) for key, value in fresh.items() if lasts(value)}
         if len(fresh) < len({keys[i] for i in unknown}):
             answer([])  # one whose budget ended in the middle says so
-            raise Unreachable(stage)
+            raise ModelUnreachable(stage)
         return [fresh[key] if key in fresh else from_row(self.known[key]) for key in keys]
 
 
-VERIFIED_AGAIN: Final = 3
-NO_CAPTION: Final = unreadable("the teacher's answer is no caption")
+MAX_REPAIRS: Final = 3
+NO_CAPTION: Final = unreadable_verdict("the teacher's answer is no caption")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotator:
-    """Everything that a picture meets; a pure function of it, given what is known already."""
+    """Everything that an image meets; a pure function of it, given what is known already."""
 
     detector: Detector
     teacher: Teacher
     verifier: Verifier | None
     """None: every caption is kept as it is."""
     cropping: Cropping = field(default_factory=Cropping)
-    repairs: int = VERIFIED_AGAIN
+    repairs: int = MAX_REPAIRS
     """How often a caption may be repaired; the last repair is verified, too."""
 
     def __post_init__(self) -> None:
         if self.repairs < 0:
             raise UserError(f"repairs={self.repairs}: type repairs=3, or any from 0 on")
 
-    def __call__(self, picture: Picture, known: Mapping[Key, Any]) -> Outcome:
-        """Does not raise: see ``Outcome``."""
+    def __call__(self, image: InputImage, known: Mapping[Key, Any]) -> AnnotationResult:
+        """Does not raise: see ``AnnotationResult``."""
         memory = _Memory(known)
         annotated = left_out = error = None
         try:
-            annotated = self._annotate(picture, memory)
-        except Unreachable:
+            annotated = self._annotate(image, memory)
+        except ModelUnreachable:
             pass
-        except Unlabelled as reason:
+        except UnlabelledImageError as reason:
             left_out = str(reason)
         except UnreadableImageError as reason:
             left_out = f"it cannot be read any more: {reason}"
         except UserError as refusal:
             error = refusal
-        return Outcome(
-            picture=picture,
+        return AnnotationResult(
+            image=image,
             annotated=annotated,
             results=memory.fresh,
             left_out=left_out,
             error=error,
         )
 
-    def _annotate(self, picture: Picture, memory: _Memory) -> Annotated:
-        seen = self._detect(picture, memory)
+    def _annotate(self, image: InputImage, memory: _Memory) -> AnnotatedInput:
+        seen = self._detect(image, memory)
         regions, doubts = split_doubts(seen, self.cropping.duplicate_iou)
-        crops = crops_of(regions, picture.image, self.cropping)
-        shown: dict[Any, ShownImage] = {}
+        crops = crops_of(regions, image.source, self.cropping)
+        shown: dict[Any, ImageAttachment] = {}
         views = [
-            View(picture=picture, crop=crop, regions=regions, doubts=doubts, shown=shown)
+            View(image=image, crop=crop, regions=regions, doubts=doubts, shown=shown)
             for crop in (None, *crops)
         ]
         captions = self._describe(views, memory)
         branches = self._check(views[1:], captions[1:], memory)
         whole = self._whole(views[0], captions[0], branches, memory)
-        return Annotated(
-            picture=picture,
+        return AnnotatedInput(
+            image=image,
             regions=regions,
             doubts=doubts,
             whole=whole,
             branches=tuple(branches),
         )
 
-    def _detect(self, picture: Picture, memory: _Memory) -> tuple[Region, ...]:
-        # Moved or there twice, a picture shows the same; boxes of a data set belong to a name.
+    def _detect(self, image: InputImage, memory: _Memory) -> tuple[Region, ...]:
+        # Moved or there twice, an image shows the same; boxes of a data set belong to a name.
         detector = self.detector
         (found,) = memory.ask(
             "detect",
             detector.name,
-            [detector.known_as(picture) if isinstance(detector, ByName) else None],
-            lambda _: detector([picture]),
+            [detector.known_as(image) if isinstance(detector, DependsOnName) else None],
+            lambda _: detector([image]),
             lambda regions: [region_row(region) for region in regions],
             lambda rows: tuple(read_region(row) for row in rows),
         )
@@ -186,24 +186,24 @@ class Annotator:
             lambda unknown: self.teacher([views[i] for i in unknown]),
             caption_row,
             read_caption,
-            readable,
+            is_readable,
         )
 
     def _check(
         self, views: Sequence[View], captions: Sequence[Caption], memory: _Memory
-    ) -> list[Checked]:
+    ) -> list[CheckedCaption]:
         """All captions of one level."""
         first = [
-            Checked(crop=view.crop, caption=caption, verdicts=(), text=caption.text.strip())
-            if readable(caption)
-            else Checked(crop=view.crop, caption=caption, verdicts=(NO_CAPTION,), text=None)
+            CheckedCaption(crop=view.crop, caption=caption, verdicts=(), text=caption.text.strip())
+            if is_readable(caption)
+            else CheckedCaption(crop=view.crop, caption=caption, verdicts=(NO_CAPTION,), text=None)
             for view, caption in zip(views, captions, strict=True)
         ]
         return self._verified(views, first, memory)
 
     def _verified(
-        self, views: Sequence[View], captions: Sequence[Checked], memory: _Memory
-    ) -> list[Checked]:
+        self, views: Sequence[View], captions: Sequence[CheckedCaption], memory: _Memory
+    ) -> list[CheckedCaption]:
         """With verdicts on what is left of each, round by round: those that were repaired come
         again."""
         checked = [*captions]
@@ -220,7 +220,7 @@ class Annotator:
             ]
         return checked
 
-    def _after(self, checked: Checked, verdict: Verdict) -> Checked:
+    def _after(self, checked: CheckedCaption, verdict: Verdict) -> CheckedCaption:
         """A repair that nobody may verify any more is none."""
         verdicts = (*checked.verdicts, verdict)
         mine = [one for one in verdicts if one.by is not Signer.CONSISTENCY]
@@ -244,12 +244,12 @@ class Annotator:
             lambda unknown: verifier([cases[i] for i in unknown]),
             verdict_row,
             read_verdict,
-            readable,
+            is_readable,
         )
 
     def _whole(
-        self, view: View, caption: Caption, branches: Sequence[Checked], memory: _Memory
-    ) -> Checked:
+        self, view: View, caption: Caption, branches: Sequence[CheckedCaption], memory: _Memory
+    ) -> CheckedCaption:
         """Level 1, checked after level 2: regions whose crops were rejected speak for nothing. What
         level 2 repairs is verified again."""
         rejected = [b.crop.region for b in branches if b.crop is not None and b.text is None]
@@ -268,9 +268,9 @@ class Annotator:
 
 
 def view_inputs(view: View) -> Any:
-    """What captions depend on, the picture's pixels aside."""
+    """What captions depend on, the image's pixels aside."""
     crop: Crop | None = view.crop
-    image = view.picture.image
+    image = view.image.source
     return [
         [image.width, image.height],
         crop_row(crop),

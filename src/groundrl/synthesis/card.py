@@ -9,16 +9,16 @@ from groundrl.records import Provenance
 HEAD = """\
 # {name}
 
-{pictures} pictures, {samples} samples ({held} of them held out, by picture). Licence of the
-pictures: {licence}. Made with groundrl {version}; `python train.py data=synthesized
+{images} images, {samples} samples ({held} of them held out, by image). Licence of the
+images: {licence}. Made with groundrl {version}; `python train.py data=synthesized
 data.root=<this folder>` trains on it.
 
 | what | made by |
 |---|---|
 """
 FILES = """
-`train.jsonl`, `heldout.jsonl` and the Parquet files hold the same samples. `pictures.jsonl` holds,
-for each picture, its regions, every caption as it was written, every verdict with its reason and
+`train.jsonl`, `heldout.jsonl` and the Parquet files hold the same samples. `images.jsonl` holds,
+for each image, its regions, every caption as it was written, every verdict with its reason and
 span, what was left, the merged caption with objects, attributes and relations, and the ids of its
 samples.
 """
@@ -41,7 +41,7 @@ def data_card(
     text = HEAD.format(
         name=source.dataset,
         licence=_plain(" or ".join(sorted(_under(figures, "licences/")))),
-        pictures=int(figures["pictures"] - figures.get("unfinished", 0)),
+        images=int(figures["images"] - figures.get("unfinished", 0)),
         samples=int(sum(samples.values())),
         held=int(held),
         version=version,
@@ -62,12 +62,12 @@ def data_card(
         )
         text += f"| {kind} | " + " | ".join(str(int(count)) for count in counts) + " |\n"
     text += "\n| captions | kept | repaired | rejected |\n|---|---:|---:|---:|\n"
-    for level, what in ((1, "whole pictures"), (2, "crops")):
+    for level, what in ((1, "whole images"), (2, "crops")):
         ends = (int(figures.get(f"level_{level}/{e}", 0)) for e in ("kept", "repaired", "rejected"))
         text += f"| {what} | " + " | ".join(map(str, ends)) + " |\n"
     licences = sorted(_under(figures, "licences/").items())
     if len(licences) > 1:
-        text += "\n| licence | pictures |\n|---|---:|\n"
+        text += "\n| licence | images |\n|---|---:|\n"
         text += "".join(f"| {_plain(name)} | {int(n)} |\n" for name, n in licences)
     for title, head in (("wrong in captions", "flagged/"), ("why rejected", "rejected/")):
         counts = sorted(_under(figures, head).items())

@@ -6,15 +6,15 @@ from dataclasses import asdict
 from typing import Any
 
 from groundrl.boxes import Box, Frame
-from groundrl.synthesis.records import (
-    Annotated,
+from groundrl.detectors.records import Region
+from groundrl.synthesis.annotations import (
+    AnnotatedInput,
     Caption,
-    Checked,
+    CaptionError,
+    CheckedCaption,
     Crop,
     Decision,
     ErrorKind,
-    Flaw,
-    Region,
     Signer,
     Verdict,
 )
@@ -47,7 +47,7 @@ def read_region(row: dict[str, Any]) -> Region:
 
 
 def crop_row(crop: Crop | None) -> dict[str, Any] | None:
-    """Region and box; None for the whole picture."""
+    """Region and box; None for the whole image."""
     return None if crop is None else {"region": region_row(crop.region), "box": box_row(crop.box)}
 
 
@@ -80,11 +80,11 @@ def read_verdict(row: dict[str, Any]) -> Verdict:
     )
 
 
-def _read_flaw(row: dict[str, Any]) -> Flaw:
-    return Flaw(kind=ErrorKind(row["kind"]), span=row["span"])
+def _read_flaw(row: dict[str, Any]) -> CaptionError:
+    return CaptionError(kind=ErrorKind(row["kind"]), span=row["span"])
 
 
-def checked_row(checked: Checked) -> dict[str, Any]:
+def checked_row(checked: CheckedCaption) -> dict[str, Any]:
     """A caption, its verdicts and what is left of it."""
     return {
         "crop": crop_row(checked.crop),
@@ -94,8 +94,8 @@ def checked_row(checked: Checked) -> dict[str, Any]:
     }
 
 
-def annotated_row(annotated: Annotated) -> dict[str, Any]:
-    """Everything but the picture itself."""
+def annotated_row(annotated: AnnotatedInput) -> dict[str, Any]:
+    """Everything but the image itself."""
     return {
         "regions": [region_row(region) for region in annotated.regions],
         "doubts": [region_row(region) for region in annotated.doubts],

@@ -29,13 +29,13 @@ SHARE: Final = 0.2
 """Of the pixels, from which a thing may be called by their colour: others may stand before it."""
 
 
-def visible_colors(picture: Image.Image, box: Box) -> tuple[str, ...]:
+def visible_colors(image: Image.Image, box: Box) -> tuple[str, ...]:
     """What the middle of the box may be called (``name_colors``)."""
     width, height = (1 - CORE) * (box.x2 - box.x1) / 2, (1 - CORE) * (box.y2 - box.y1) / 2
     left, top = round(box.x1 + width), round(box.y1 + height)
     right, bottom = round(box.x2 - width), round(box.y2 - height)
     core = (left, top, max(right, left + 1), max(bottom, top + 1))
-    return name_colors(np.asarray(picture.crop(core).convert("HSV")))
+    return name_colors(np.asarray(image.crop(core).convert("HSV")))
 
 
 def name_colors(hsv: UInt8[np.ndarray, "H W 3"]) -> tuple[str, ...]:

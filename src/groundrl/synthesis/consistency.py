@@ -2,11 +2,21 @@
 
 from collections.abc import Sequence
 
-from groundrl.synthesis.reading import Mention, read, split_label
-from groundrl.synthesis.records import Checked, Decision, ErrorKind, Flaw, Region, Signer, Verdict
+from groundrl.detectors.records import Region
+from groundrl.synthesis.annotations import (
+    CaptionError,
+    CheckedCaption,
+    Decision,
+    ErrorKind,
+    Signer,
+    Verdict,
+)
+from groundrl.synthesis.reading import Mention, parse_caption, split_label
 
 
-def conflict(text: str, regions: Sequence[Region], branches: Sequence[Checked]) -> Verdict | None:
+def conflict(
+    text: str, regions: Sequence[Region], branches: Sequence[CheckedCaption]
+) -> Verdict | None:
     """What level 1 says and level 2 denies, with the sentence left out; None without such a thing.
 
     Denied is a noun of which every region was rejected, and a colour that no crop of its noun has
@@ -16,7 +26,7 @@ def conflict(text: str, regions: Sequence[Region], branches: Sequence[Checked]) 
     kept = {split_label(region.label)[1] for region in regions if region not in rejected}
     denied = {split_label(region.label)[1] for region in rejected} - kept
     colors = _colors(regions, branches)
-    reading = read(text, kept | denied)
+    reading = parse_caption(text, kept | denied)
     for mention in reading.mentions:
         kind, reason = _denial(mention, denied, colors)
         if kind is not None:
@@ -25,7 +35,7 @@ def conflict(text: str, regions: Sequence[Region], branches: Sequence[Checked]) 
             return Verdict(
                 decision=Decision.REPAIR if left else Decision.REJECT,
                 reason=reason,
-                flaw=Flaw(kind=kind, span=span),
+                flaw=CaptionError(kind=kind, span=span),
                 repaired=left or None,
                 by=Signer.CONSISTENCY,
             )
@@ -43,7 +53,7 @@ def _denial(
     return None, ""
 
 
-def _colors(regions: Sequence[Region], branches: Sequence[Checked]) -> dict[str, set[str]]:
+def _colors(regions: Sequence[Region], branches: Sequence[CheckedCaption]) -> dict[str, set[str]]:
     """The colours of each noun; only of those nouns of which every region says its own."""
     said: dict[str, set[str]] = {}
     complete: dict[str, int] = {}
@@ -58,12 +68,12 @@ def _colors(regions: Sequence[Region], branches: Sequence[Checked]) -> dict[str,
     return {noun: found for noun, found in said.items() if complete[noun] == left.count(noun)}
 
 
-def color_of(branch: Checked) -> str | None:
+def color_of(branch: CheckedCaption) -> str | None:
     """The colour that a crop's caption gives to what the crop is about."""
     if branch.crop is None or branch.text is None:
         return None
     noun = split_label(branch.crop.region.label)[1]
-    for mention in read(branch.text, {noun}).mentions:
+    for mention in parse_caption(branch.text, {noun}).mentions:
         if mention.is_single and mention.color is not None:
             return mention.color
     return None

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from groundrl.boxes import Box, iou
+from groundrl.detectors.records import Region
 from groundrl.errors import UserError
 from groundrl.records import ImageSource
-from groundrl.synthesis.records import Crop, Region
+from groundrl.synthesis.annotations import Crop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,13 +17,13 @@ class Cropping:
     margin: float = 0.25
     """Added on each side, as a share of the box's width and height."""
     min_side: int = 48
-    """Pixels that a crop has at least in each direction, where the picture has them."""
+    """Pixels that a crop has at least in each direction, where the image has them."""
     duplicate_iou: float = 0.6
     """From here on, two regions of one label are the same object; the surer one stays."""
     min_area: float = 0.0005
-    """Share of the picture below which a region is not looked at."""
+    """Share of the image below which a region is not looked at."""
     max_crops: int = 12
-    """Per picture; the surest regions are taken, of equally sure ones the largest."""
+    """Per image; the surest regions are taken, of equally sure ones the largest."""
 
     def __post_init__(self) -> None:
         if self.margin < 0 or self.min_side < 1 or self.max_crops < 1:
@@ -80,7 +81,7 @@ def crops_of(regions: Sequence[Region], image: ImageSource, options: Cropping) -
 
 
 def zoomed(box: Box, image: ImageSource, options: Cropping) -> Box:
-    """The box with its margin, on whole pixels, inside the picture; it contains ``box``."""
+    """The box with its margin, on whole pixels, inside the image; it contains ``box``."""
     x1, x2 = _stretched(box.x1, box.x2, image.width, options)
     y1, y2 = _stretched(box.y1, box.y2, image.height, options)
     return Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=box.frame)
@@ -89,6 +90,6 @@ def zoomed(box: Box, image: ImageSource, options: Cropping) -> Box:
 def _stretched(low: float, high: float, extent: int, options: Cropping) -> tuple[float, float]:
     side = max((1 + 2 * options.margin) * (high - low), float(options.min_side))
     side = min(side, float(extent))
-    # Moved back where it would leave the picture: what is near the edge is shown as large.
+    # Moved back where it would leave the image: what is near the edge is shown as large.
     start = min(max((low + high - side) / 2, 0.0), extent - side)
     return float(int(start)), min(float(-int(-(start + side) // 1)), float(extent))

@@ -20,9 +20,9 @@ from groundrl.data.claims import (
     Present,
     Where,
 )
-from groundrl.data.words import folded
+from groundrl.language.words import fold_case
 from groundrl.records import Grounding, Sample
-from groundrl.scenes.relations import Relation
+from groundrl.relations import Relation
 from groundrl.synthesis.merge import Merged, Thing
 from groundrl.synthesis.placing import borne_out
 from groundrl.synthesis.reading import COLOR_WORDS
@@ -76,7 +76,7 @@ def _proven(sample: Sample, claim: Claim, things: list[Thing], merged: Merged) -
 
 def _pointed_at(item: Grounding, merged: Merged) -> Thing | None:
     """The object in that box whose class the phrase names, with no colour but its own."""
-    label = folded(item.label)
+    label = fold_case(item.label)
     for thing in merged.things:
         if thing.region.box == item.box and f" {label}".endswith(f" {thing.noun}"):
             words = re.findall(r"[a-z]+", label.removesuffix(thing.noun))

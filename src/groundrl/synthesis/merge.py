@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from groundrl.data.words import be, indefinite
+from groundrl.detectors.records import Region
+from groundrl.language.words import verb_be, with_article
 from groundrl.records import Grounding, Segments
-from groundrl.scenes.relations import Relation
+from groundrl.relations import Relation
+from groundrl.synthesis.annotations import AnnotatedInput
 from groundrl.synthesis.consistency import color_of
-from groundrl.synthesis.reading import Mention, Reading, read, split_label
-from groundrl.synthesis.records import Annotated, Region
+from groundrl.synthesis.reading import Mention, Reading, parse_caption, split_label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,7 @@ class Thing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
-    """What is known of a picture in the end."""
+    """What is known of an image in the end."""
 
     caption: Segments
     """Empty where nothing is left to say."""
@@ -45,7 +46,7 @@ class Merged:
     """Nouns of which there may be more than ``things`` holds."""
 
 
-def merge(annotated: Annotated) -> Merged:
+def merge(annotated: AnnotatedInput) -> Merged:
     """Level 1 with its objects linked to boxes, then level 2 of those that it does not name."""
     things = tuple(
         Thing(
@@ -59,12 +60,12 @@ def merge(annotated: Annotated) -> Merged:
     )
     nouns = {split_label(region.label)[1] for region in annotated.regions}
     whole = annotated.whole.text
-    readings = [read(text, nouns) for text in ([] if whole is None else [whole])]
+    readings = [parse_caption(text, nouns) for text in ([] if whole is None else [whole])]
     caption, linked = _linked(readings[0], things) if readings else ((), set())
     rest = [thing for index, thing in enumerate(things) if index not in linked]
     if rest:
         caption = _joined(caption, _there_is(rest, also=bool(caption)))
-    readings += [read(thing.caption, nouns) for thing in things]
+    readings += [parse_caption(thing.caption, nouns) for thing in things]
     kept = [thing.region for thing in things]
     return Merged(
         caption=caption,
@@ -91,11 +92,11 @@ def referent(mention: Mention, things: Sequence[Thing]) -> int | None:
 
 def _there_is(things: Sequence[Thing], also: bool) -> Segments:
     """ "There is also a A, a B and a C." """
-    parts: list[str | Grounding] = [f"There {be(things[0].noun)} {'also ' if also else ''}"]
+    parts: list[str | Grounding] = [f"There {verb_be(things[0].noun)} {'also ' if also else ''}"]
     for index, thing in enumerate(things):
         if index:
             parts.append(" and " if index == len(things) - 1 else ", ")
-        article = indefinite(thing.label).removesuffix(thing.label)
+        article = with_article(thing.label).removesuffix(thing.label)
         parts = [*parts[:-1], f"{parts[-1]}{article}", thing.grounding]
     return (*parts, ".")
 

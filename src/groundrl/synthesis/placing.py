@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from groundrl.boxes import Box
-from groundrl.scenes.relations import Relation
+from groundrl.relations import Relation
 
 MARGIN: Final = 0.02
-"""Share of the picture's side below which nothing is decided."""
+"""Share of the image's side below which nothing is decided."""
 CARRIES: Final = (0.1, 0.5)
 """Shares of a thing's height, from its top, between which what stands on it has its lower edge;
 what is behind it is hidden from its top on."""
@@ -21,7 +21,7 @@ def borne_out(
     """Whether "a is <relation> b" agrees with the boxes; None where they cannot tell.
 
     left, right, above, below: centres. in front, behind: where both touch the ground, since the
-    nearer one does so lower in the picture: at its lower edge, or, where it may stand on another of
+    nearer one does so lower in the image: at its lower edge, or, where it may stand on another of
     the ``things``, anywhere down to theirs. on: a's lower edge lies within b's height and its
     centre within b's width. near: never told.
     """

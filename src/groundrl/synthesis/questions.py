@@ -1,4 +1,4 @@
-"""Questions about a merged picture: those that boxes answer, and those that captions add."""
+"""Questions about a merged image: those that boxes answer, and those that captions add."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -8,13 +8,13 @@ from groundrl.data.box_questions import ASKERS, Draft, placed
 from groundrl.data.box_views import View, view
 from groundrl.data.claims import Colored, Described, Further, Where
 from groundrl.data.detection import AnnotatedImage
-from groundrl.data.words import be
+from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
+from groundrl.language.words import verb_be
 from groundrl.records import Grounding, Provenance, Sample
-from groundrl.scenes.relations import CONVERSE, Relation
+from groundrl.relations import CONVERSE, Relation
 from groundrl.synthesis.merge import Merged, Thing
 from groundrl.synthesis.reading import COLOR_WORDS, split_label
-from groundrl.synthesis.records import Picture
 
 MAX_OPTIONS: Final = 4
 
@@ -41,7 +41,7 @@ def color(merged: Merged, rng: random.Random) -> Draft | None:
     wrong = (rng.sample(seen, len(seen)) + rng.sample(rest, len(rest)))[: MAX_OPTIONS - 1]
     return Draft(
         claim=Colored(noun=thing.noun),
-        rationale=("The ", _as_noun(thing), f" {be(thing.noun)} {right}."),
+        rationale=("The ", _as_noun(thing), f" {verb_be(thing.noun)} {right}."),
         options=tuple(rng.sample([right, *wrong], MAX_OPTIONS)),
         answers=(right,),
     )
@@ -131,28 +131,28 @@ def check_kinds(kinds: Sequence[str]) -> None:
         raise UserError(f"questions.kinds: {what}; choose from {', '.join(KINDS)}")
 
 
-def boxes_of(merged: Merged, picture: Picture, vocabulary: Sequence[str]) -> View:
+def boxes_of(merged: Merged, image: InputImage, vocabulary: Sequence[str]) -> View:
     """What boxes tell: which classes, how many, where. Absent is what a detector looked for and
     nobody found."""
     items = tuple(_as_noun(thing) for thing in merged.things)
-    image = AnnotatedImage(
-        id=picture.id, image=picture.image, groundings=items, uncounted=merged.uncertain
+    annotated = AnnotatedImage(
+        id=image.id, image=image.source, groundings=items, uncounted=merged.uncertain
     )
-    return view(image, tuple(dict.fromkeys(split_label(name)[1] for name in vocabulary)))
+    return view(annotated, tuple(dict.fromkeys(split_label(name)[1] for name in vocabulary)))
 
 
 def draft(kind: str, merged: Merged, boxes: View, rng: random.Random) -> Draft | None:
-    """A question of one kind; None where the picture leaves none with a single reading."""
+    """A question of one kind; None where the image leaves none with a single reading."""
     if kind in OF_CAPTIONS:
         return OF_CAPTIONS[kind](merged, rng)
     return ASKERS[kind](boxes, rng)
 
 
-def sample_of(one: Draft, kind: str, picture: Picture, provenance: Provenance) -> Sample:
-    """The draft with its picture."""
+def sample_of(one: Draft, kind: str, image: InputImage, provenance: Provenance) -> Sample:
+    """The draft with its image."""
     return Sample(
-        id=f"{picture.id}:{kind}",
-        image=picture.image,
+        id=f"{image.id}:{kind}",
+        image=image.source,
         question=one.question,
         options=one.options,
         answers=one.answers,

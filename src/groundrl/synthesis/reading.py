@@ -7,8 +7,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-from groundrl.data.words import folded, plural
-from groundrl.scenes.relations import Relation
+from groundrl.language.words import fold_case, plural
+from groundrl.relations import Relation
 
 NUMBERS: Final = (
     *("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
@@ -74,7 +74,7 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class StatedRelation:
     """ "A cup is left of a box": a relation between two mentions."""
 
     subject: Mention
@@ -91,7 +91,7 @@ class Reading:
 
     text: str
     mentions: tuple[Mention, ...]
-    relations: tuple[Said, ...]
+    relations: tuple[StatedRelation, ...]
     sentences: tuple[tuple[int, int], ...]
     """Start and end of each."""
 
@@ -107,7 +107,7 @@ class Reading:
 
 def split_label(label: str) -> tuple[str | None, str]:
     """Colour and class of a label: "red cup" -> ("red", "cup"), "wine glass" -> (None, …)."""
-    words = folded(label.strip())
+    words = fold_case(label.strip())
     head, _, rest = words.partition(" ")
     if rest and head in COLOR_WORDS:
         return COLOR_WORDS[head], rest
@@ -136,9 +136,9 @@ _GAP: Final = re.compile(
 def _pattern(nouns: frozenset[str]) -> tuple[re.Pattern[str], dict[str, tuple[str, bool]]]:
     forms: dict[str, tuple[str, bool]] = {}
     for noun in sorted(nouns):
-        forms[folded(plural(noun))] = (noun, True)
+        forms[fold_case(plural(noun))] = (noun, True)
     for noun in sorted(nouns):  # a singular wins: "skis", "glasses"
-        forms[folded(noun)] = (noun, False)
+        forms[fold_case(noun)] = (noun, False)
     words = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
     colors = "|".join(COLOR_WORDS)
     numbers = "|".join(NUMBERS)
@@ -149,7 +149,7 @@ def _pattern(nouns: frozenset[str]) -> tuple[re.Pattern[str], dict[str, tuple[st
     return pattern, forms
 
 
-def read(text: str, nouns: Iterable[str]) -> Reading:
+def parse_caption(text: str, nouns: Iterable[str]) -> Reading:
     """Mentions of ``nouns`` (singular; capitals make no difference, the longest match wins), and
     what is said of pairs of them in one sentence."""
     sentences = tuple(match.span() for match in _SENTENCE.finditer(text))
@@ -157,7 +157,7 @@ def read(text: str, nouns: Iterable[str]) -> Reading:
     if not known:
         return Reading(text=text, mentions=(), relations=(), sentences=sentences)
     pattern, forms = _pattern(known)
-    plain = folded(text)
+    plain = fold_case(text)
     mentions = tuple(_mention(found, forms, sentences) for found in pattern.finditer(plain))
     return Reading(
         text=text, mentions=mentions, relations=_relations(plain, mentions), sentences=sentences
@@ -189,8 +189,8 @@ def _mention(
     )
 
 
-def _relations(text: str, mentions: tuple[Mention, ...]) -> tuple[Said, ...]:
-    found: list[Said] = []
+def _relations(text: str, mentions: tuple[Mention, ...]) -> tuple[StatedRelation, ...]:
+    found: list[StatedRelation] = []
     for first, second in pairwise(mentions):
         gap = _GAP.match(text[first.end : second.start])
         if gap is None or first.sentence != second.sentence:
@@ -202,5 +202,7 @@ def _relations(text: str, mentions: tuple[Mention, ...]) -> tuple[Said, ...]:
             subject = found[-1].subject
         start, end = (first.end + place for place in gap.span("words"))
         relation = RELATION_WORDS[gap["words"]]
-        found.append(Said(subject=subject, relation=relation, object=second, start=start, end=end))
+        found.append(
+            StatedRelation(subject=subject, relation=relation, object=second, start=start, end=end)
+        )
     return tuple(found)

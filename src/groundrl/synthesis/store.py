@@ -1,4 +1,4 @@
-"""What was found out about pictures, kept by content in one SQLite file."""
+"""What was found out about images, kept by content in one SQLite file."""
 
 import json
 import sqlite3
@@ -18,7 +18,7 @@ WAIT: Final = 120.0
 
 
 class Store:
-    """Results by picture, stage, name and inputs; the first one of each stays.
+    """Results by image, stage, name and inputs; the first one of each stays.
 
     Several processes may share a file. One that is killed loses what it had not kept yet, never
     more (write-ahead log). Raises UserError for a foreign or damaged file and for a full disk.
@@ -50,16 +50,16 @@ class Store:
             "value TEXT, PRIMARY KEY (picture, stage, name, inputs)) WITHOUT ROWID"
         )
 
-    def known(self, picture: str) -> Results:
-        """Everything that was kept about a picture, by its digest."""
+    def known(self, image: str) -> Results:
+        """Everything that was kept about an image, by its digest."""
         query = "SELECT stage, name, inputs, value FROM results WHERE picture = ?"
         with self._telling():
-            rows = self._connection.execute(query, [picture]).fetchall()
+            rows = self._connection.execute(query, [image]).fetchall()
         return {Key(*key): json.loads(value) for *key, value in rows}
 
-    def keep(self, picture: str, results: Results) -> None:
+    def keep(self, image: str, results: Results) -> None:
         """All of them, or none."""
-        rows = [(picture, *key, json.dumps(value)) for key, value in results.items()]
+        rows = [(image, *key, json.dumps(value)) for key, value in results.items()]
         if not rows:
             return
         with self._telling():

@@ -1,4 +1,4 @@
-"""The files of a run: samples as JSONL and Parquet, and everything known of each picture."""
+"""The files of a run: samples as JSONL and Parquet, and everything known of each image."""
 
 import fcntl
 import json
@@ -16,10 +16,10 @@ from groundrl.data.schema import ARROW_SCHEMA, to_row
 from groundrl.errors import UserError
 from groundrl.records import Sample
 
-PICTURES: Final = "pictures.jsonl"
+IMAGES_FILE: Final = "images.jsonl"
 SPLITS: Final = ("train", "heldout")
 CARD: Final = "README.md"
-LEFT_OUT: Final = "left_out.txt"
+LEFT_OUT_FILE: Final = "left_out.txt"
 LOCK: Final = ".lock"
 PARTIAL: Final = ".partial"
 """Ends the name of a file that is still being written."""
@@ -86,7 +86,7 @@ def partial(path: Path) -> Path:
 
 
 class Writer:
-    """Writes as pictures come, in constant memory. Files get their names when all of them are
+    """Writes as images come, in constant memory. Files get their names when all of them are
     whole; until then those of an earlier run stay."""
 
     def __init__(self, folder: Path, shard_size: int) -> None:
@@ -96,19 +96,19 @@ class Writer:
         if shard_size < 1:
             raise UserError(f"shard_size={shard_size}: type shard_size=10000, or any from 1 on")
         _refuse_others_files(folder)
-        self._lock = _locked(folder)
+        self._lock = _lock(folder)
         for left_behind in _left_behind(folder):
             left_behind.unlink()
         self.folder = folder
-        self._files = [folder / name for name in (PICTURES, *(f"{s}.jsonl" for s in SPLITS))]
-        self._pictures, *lines = [_Lines(partial(path)) for path in self._files]
+        self._files = [folder / name for name in (IMAGES_FILE, *(f"{s}.jsonl" for s in SPLITS))]
+        self._images, *lines = [_Lines(partial(path)) for path in self._files]
         self._lines: dict[str, _Lines] = dict(zip(SPLITS, lines, strict=True))
         self._shards: dict[str, _Shards] = {
             split: _Shards(folder=folder, split=split, size=shard_size) for split in SPLITS
         }
 
     def add(self, record: Mapping[str, Any], samples: Sequence[Sample], split: str) -> str | None:
-        """One picture: what is known of it, and its samples. Returns the picture's path from the
+        """One image: what is known of it, and its samples. Returns the image's path from the
         folder, where it has samples."""
         saved: dict[str, str] = {}
         for sample in samples:
@@ -116,7 +116,7 @@ class Writer:
             self._lines[split].add(row)
             self._shards[split].add(row)
         image = next(iter(saved.values()), None)
-        self._pictures.add({**record, "image": image})
+        self._images.add({**record, "image": image})
         return image
 
     def finish(self) -> None:
@@ -133,7 +133,7 @@ class Writer:
 
     @property
     def _open(self) -> "tuple[_Lines | _Shards, ...]":
-        return (self._pictures, *self._lines.values(), *self._shards.values())
+        return (self._images, *self._lines.values(), *self._shards.values())
 
     def __enter__(self) -> "Writer":
         return self
@@ -166,7 +166,7 @@ def _refuse_others_files(folder: Path) -> None:
     """Raises UserError where a file would be lost that no run has written."""
     if (folder / LOCK).exists():
         return
-    names = [PICTURES, CARD, *(f"{split}.jsonl" for split in SPLITS)]
+    names = [IMAGES_FILE, CARD, *(f"{split}.jsonl" for split in SPLITS)]
     found = [name for name in names if (folder / name).exists()]
     found += [path.name for split in SPLITS for path in _shards(folder, split)]
     if found:
@@ -176,7 +176,7 @@ def _refuse_others_files(folder: Path) -> None:
         )
 
 
-def _locked(folder: Path) -> BinaryIO:
+def _lock(folder: Path) -> BinaryIO:
     """Held until it is closed, or its process ends. Raises UserError where another run holds it."""
     file = (folder / LOCK).open("wb")
     try:

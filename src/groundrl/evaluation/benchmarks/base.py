@@ -7,11 +7,11 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
-from groundrl.evaluation.grounding import GroundingMetrics, outcome
-from groundrl.evaluation.statistics import bootstrap, bootstrap_of_sums, wilson
-from groundrl.grammar.answers import normalise
+from groundrl.answers.attempt import Attempt
+from groundrl.answers.options import normalise
+from groundrl.evaluation.grounding import GroundingMetrics, grounded_answer
+from groundrl.intervals import bootstrap, bootstrap_of_sums, wilson
 from groundrl.records import Sample
-from groundrl.rewards.base import Attempt
 
 Figures = dict[str, float]
 """``{name: value}``, with ``name_low`` and ``name_high`` where there is a 95 % interval."""
@@ -31,18 +31,18 @@ class Form(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Questions:
+class QuestionSet:
     """What there is to ask."""
 
     samples: tuple[Sample, ...]
     missing: tuple[str, ...] = ()
-    """Questions whose picture is not there, as ``id: why``. They are counted, never asked."""
+    """Questions whose image is not there, as ``id: why``. They are counted, never asked."""
     unanswered: int = 0
     """Published questions that a file of answers lacks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class ScoredAttempt:
     """A question with its answer, read and judged."""
 
     attempt: Attempt
@@ -56,7 +56,7 @@ class Benchmark(Protocol):
 
     form: ClassVar[Form]
 
-    def questions(self) -> Questions:
+    def questions(self) -> QuestionSet:
         """Reads the published files. UserError lists every missing one, and where to get it."""
         ...
 
@@ -64,40 +64,42 @@ class Benchmark(Protocol):
         """Verdict on one answer. Any text may come; none raises."""
         ...
 
-    def figures(self, answered: Sequence[Answered]) -> Figures:
+    def figures(self, answered: Sequence[ScoredAttempt]) -> Figures:
         """The benchmark's own figures of at least one answer."""
         ...
 
 
-def summary(benchmark: Benchmark, answered: Sequence[Answered]) -> Figures:
+def summary(benchmark: Benchmark, answered: Sequence[ScoredAttempt]) -> Figures:
     """The benchmark's figures, beside those of every grounded answer (``metrics.EVALUATION``)."""
     metrics = GroundingMetrics(sync_on_compute=False)  # all answers are here
     metrics.update(
-        outcome(one.attempt, None if "correct" not in one.scores else one.scores["correct"] > 0)
+        grounded_answer(
+            one.attempt, None if "correct" not in one.scores else one.scores["correct"] > 0
+        )
         for one in answered
     )
     own = benchmark.figures(answered)
     return own | metrics.compute() | own
 
 
-def said(attempt: Attempt) -> str:
+def answer_text(attempt: Attempt) -> str:
     """The ``<answer>``, or the whole text of a model that writes none."""
     answer = attempt.parsed.answer
     return attempt.completion.text if answer is None else answer
 
 
-def spoken(attempt: Attempt) -> float:
+def says_anything(attempt: Attempt) -> float:
     """Whether an answer in words of the model's own says anything."""
-    return float(bool(normalise(said(attempt))))
+    return float(bool(normalise(answer_text(attempt))))
 
 
-def column(answered: Sequence[Answered], name: str) -> np.ndarray:
+def score_column(answered: Sequence[ScoredAttempt], name: str) -> np.ndarray:
     """One score of every answer."""
     return np.array([one.scores[name] for one in answered], dtype=np.float64)
 
 
-def images(answered: Sequence[Answered]) -> list[str]:
-    """The picture of every answer: those about one picture are resampled together."""
+def image_keys(answered: Sequence[ScoredAttempt]) -> list[str]:
+    """The image of every answer: those about one image are resampled together."""
     return [one.attempt.sample.image.key for one in answered]
 
 
@@ -107,7 +109,7 @@ def share(name: str, hits: np.ndarray) -> Figures:
 
 
 def mean(name: str, values: np.ndarray, clusters: Sequence[str]) -> Figures:
-    """A mean with its interval by bootstrap over pictures; nothing of nothing."""
+    """A mean with its interval by bootstrap over images; nothing of nothing."""
     return bootstrap(values, clusters).figures(name) if len(values) else {}
 
 
@@ -116,7 +118,7 @@ def of_sums(
     parts: np.ndarray,
     clusters: Sequence[str],
 ) -> Figures:
-    """Functions of column sums (``R k``) with intervals by bootstrap over pictures."""
+    """Functions of column sums (``R k``) with intervals by bootstrap over images."""
     found: Figures = {}
     for name, statistic in statistics.items():
         found |= bootstrap_of_sums(parts, statistic, clusters).figures(name)
@@ -143,11 +145,11 @@ def precision_recall_f1(
     )
 
 
-def by_kind(answered: Sequence[Answered]) -> Figures:
+def by_kind(answered: Sequence[ScoredAttempt]) -> Figures:
     """``<kind>/acc`` where there is more than one kind of question."""
     kinds = sorted({one.attempt.sample.kind for one in answered})
     found: Figures = {}
     for kind in kinds if len(kinds) > 1 else ():
         own = [one for one in answered if one.attempt.sample.kind == kind]
-        found |= share(f"{kind}/acc", column(own, "correct"))
+        found |= share(f"{kind}/acc", score_column(own, "correct"))
     return found

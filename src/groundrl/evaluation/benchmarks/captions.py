@@ -6,19 +6,19 @@ from typing import ClassVar
 
 import numpy as np
 
+from groundrl.answers.attempt import Attempt
+from groundrl.answers.options import normalise
 from groundrl.evaluation.benchmarks.base import (
-    Answered,
     Figures,
     Form,
-    column,
-    images,
+    ScoredAttempt,
+    image_keys,
     of_sums,
     ratio,
+    score_column,
     share,
 )
-from groundrl.grammar.answers import normalise
 from groundrl.records import Grounding
-from groundrl.rewards.base import Attempt
 
 _WORD = re.compile(r"[a-z]+")
 
@@ -81,7 +81,7 @@ class Captions:
             "said": float(bool(normalise(text))),
         }
 
-    def figures(self, answered: Sequence[Answered]) -> Figures:
+    def figures(self, answered: Sequence[ScoredAttempt]) -> Figures:
         """See the class."""
         names = ("invented", "mentions", "found", "objects")
         return {
@@ -90,9 +90,9 @@ class Captions:
                     "chair_i": lambda s: ratio(s[:, 0], s[:, 1]),
                     "recall": lambda s: ratio(s[:, 2], s[:, 3]),
                 },
-                np.stack([column(answered, name) for name in names], axis=1),
-                images(answered),
+                np.stack([score_column(answered, name) for name in names], axis=1),
+                image_keys(answered),
             ),
-            **share("chair_s", column(answered, "invented") > 0),
-            **share("unparsed", 1 - column(answered, "said")),
+            **share("chair_s", score_column(answered, "invented") > 0),
+            **share("unparsed", 1 - score_column(answered, "said")),
         }

@@ -1,4 +1,4 @@
-"""CHAIR on COCO pictures: the 80 classes, their words, and what annotators saw."""
+"""CHAIR on COCO images: the 80 classes, their words, and what annotators saw."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,20 +6,20 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from groundrl.data.words import plural
-from groundrl.evaluation.benchmarks.base import Questions
+from groundrl.evaluation.benchmarks.base import QuestionSet
 from groundrl.evaluation.benchmarks.captions import Captions, Vocabulary
 from groundrl.evaluation.benchmarks.files import (
     COCO_FOLDERS,
     COCO_PLACE,
-    Asked,
     Download,
-    Pictures,
-    Published,
-    placed,
+    ImageFinder,
+    PublishedBenchmark,
+    QuestionCollector,
     read_json,
+    with_places,
 )
-from groundrl.evaluation.fields import Fields
+from groundrl.fields import Fields
+from groundrl.language.words import plural
 from groundrl.records import Provenance, Sample
 
 SYNONYMS: Final[Mapping[str, str]] = {
@@ -84,29 +84,29 @@ COCO_WORDS: Final = coco_vocabulary(COCO_CLASSES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CHAIR(Captions, Published):
-    """Captions of COCO pictures: ``chair_i``, ``chair_s``, ``recall`` (``Captions``).
+class CHAIR(Captions, PublishedBenchmark):
+    """Captions of COCO images: ``chair_i``, ``chair_s``, ``recall`` (``Captions``).
 
     An object is there when it is annotated, or when one of the published captions names it.
     """
 
     split: str = "val2014"
     size: int = 500
-    """Pictures, drawn by seed 0."""
+    """Images, drawn by seed 0."""
     vocabulary: ClassVar[Vocabulary] = COCO_WORDS
 
-    def questions(self, pictures: bool = True) -> Questions:
-        """See ``Published``."""
+    def questions(self, images: bool = True) -> QuestionSet:
+        """See ``PublishedBenchmark``."""
         parts = {f"**/{kind}_{self.split}.json": COCO_PLACE for kind in ("instances", "captions")}
-        download = Download(name="CHAIR", parts=parts, pictures={COCO_FOLDERS: COCO_PLACE})
-        found = download.find(self.root, pictures)
+        download = Download(name="CHAIR", parts=parts, images={COCO_FOLDERS: COCO_PLACE})
+        found = download.find(self.root, images)
         instances, captions = (found[part][0] for part in parts)
-        asked = Asked("CHAIR", Pictures(found[COCO_FOLDERS]), pictures)
+        asked = QuestionCollector("CHAIR", ImageFinder(found[COCO_FOLDERS]), images)
         files: dict[int, str] = {}
         names: dict[int, str] = {}
         there: dict[int, set[str]] = {}
 
-        def picture(_: int, row: Fields) -> None:
+        def add_file(_: int, row: Fields) -> None:
             files[row.whole("id")] = row.text("file_name")
 
         def category(_: int, row: Fields) -> None:
@@ -119,20 +119,20 @@ class CHAIR(Captions, Published):
             there.setdefault(image, set()).add(names[kind])
 
         content = read_json(instances)
-        asked.each(placed(instances, content, "images"), picture)
-        asked.each(placed(instances, content, "categories"), category)
-        asked.each(placed(instances, content, "annotations"), annotation)
+        asked.each(with_places(instances, content, "images"), add_file)
+        asked.each(with_places(instances, content, "categories"), category)
+        asked.each(with_places(instances, content, "annotations"), annotation)
         vocabulary = coco_vocabulary(list(names.values()))
 
         def caption(_: int, row: Fields) -> None:
             named = vocabulary.mentions(row.text("caption"))
             there.setdefault(row.whole("image_id"), set()).update(named)
 
-        asked.each(placed(captions, read_json(captions), "annotations"), caption)
+        asked.each(with_places(captions, read_json(captions), "annotations"), caption)
         drawn = np.random.default_rng(0).permutation(len(files))[: self.size]
         listed = list(files.items())
         for key, name in (listed[index] for index in drawn):
-            image = asked.picture(str(key), name)
+            image = asked.image(str(key), name)
             if image is not None:
                 asked.add(
                     Sample(

@@ -5,44 +5,44 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from groundrl.answers.attempt import Attempt
+from groundrl.answers.options import normalise, read_answer
 from groundrl.evaluation.benchmarks.base import (
-    Answered,
     Figures,
     Form,
-    Questions,
-    column,
-    images,
+    QuestionSet,
+    ScoredAttempt,
+    answer_text,
+    image_keys,
     mean,
     precision_recall_f1,
-    said,
+    says_anything,
+    score_column,
     share,
-    spoken,
 )
 from groundrl.evaluation.benchmarks.files import (
     COCO_FOLDERS,
     COCO_PLACE,
-    Asked,
     Download,
-    Pictures,
-    Published,
-    UnseenImage,
-    beside,
+    ImageFinder,
+    PublishedBenchmark,
+    QuestionCollector,
+    pick_beside,
     pixel_corners,
-    placed,
     read_json,
+    with_places,
 )
-from groundrl.evaluation.fields import Fields
-from groundrl.grammar.answers import LETTERS, normalise, read_answer
-from groundrl.records import Grounding, Provenance, Sample
-from groundrl.rewards.base import Attempt
+from groundrl.fields import Fields
+from groundrl.prompts import LETTERS
+from groundrl.records import Grounding, NamedImage, Provenance, Sample
 
 MAX_AREA = 3_686_400
-"""Pixels of the largest picture asked about, as published ("Visual Reasoning", study 2)."""
+"""Pixels of the largest image asked about, as published ("Visual Reasoning", study 2)."""
 MATCHES_FOR_FULL_MARKS = 3
 """Of ten people: an answer that three gave is right (VQA's rule, as A-OKVQA uses it)."""
 
 
-def distinct(options: Sequence[str]) -> tuple[str, ...]:
+def distinct_options(options: Sequence[str]) -> tuple[str, ...]:
     """Options as told apart by their words: blank and repeated ones are given their letter."""
     plain = [normalise(option) for option in options]
     return tuple(
@@ -51,9 +51,9 @@ def distinct(options: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def chosen(attempt: Attempt) -> frozenset[str]:
+def chosen_options(attempt: Attempt) -> frozenset[str]:
     """The options that the answer names by word or letter; none when it says anything else."""
-    return read_answer(said(attempt), attempt.sample.options) or frozenset()
+    return read_answer(answer_text(attempt), attempt.sample.options) or frozenset()
 
 
 class Choices:
@@ -69,7 +69,7 @@ class Choices:
 
     def score(self, attempt: Attempt) -> dict[str, float]:
         """Which options were chosen, and which should have been."""
-        picked, right = chosen(attempt), frozenset(attempt.sample.answers)
+        picked, right = chosen_options(attempt), frozenset(attempt.sample.answers)
         return {
             "correct": float(picked == right),
             "hits": float(len(picked & right)),
@@ -77,23 +77,26 @@ class Choices:
             "right": float(len(right)),
         }
 
-    def figures(self, answered: Sequence[Answered]) -> Figures:
+    def figures(self, answered: Sequence[ScoredAttempt]) -> Figures:
         """See the class."""
-        correct, right = column(answered, "correct"), column(answered, "right")
+        correct, right = score_column(answered, "correct"), score_column(answered, "right")
         several = right > 1
         return {
             **share("exam_score", correct),
             **precision_recall_f1(
-                column(answered, "hits"), column(answered, "chosen"), right, images(answered)
+                score_column(answered, "hits"),
+                score_column(answered, "chosen"),
+                right,
+                image_keys(answered),
             ),
             **share("multi_acc", correct[several]),
             "multi_n": float(several.sum()),
-            **share("unparsed", column(answered, "chosen") == 0),
+            **share("unparsed", score_column(answered, "chosen") == 0),
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DrivingVQA(Choices, Published):
+class DrivingVQA(Choices, PublishedBenchmark):
     """Questions of a driving theory exam (arXiv 2501.04671): any number of options is right.
 
     Only single questions with at most ``MAX_AREA`` pixels are asked.
@@ -104,24 +107,24 @@ class DrivingVQA(Choices, Published):
 
     @property
     def part(self) -> str:
-        """See ``Published``."""
+        """See ``PublishedBenchmark``."""
         return self.split
 
-    def questions(self, pictures: bool = True) -> Questions:
-        """See ``Published``."""
+    def questions(self, images: bool = True) -> QuestionSet:
+        """See ``PublishedBenchmark``."""
         place = "https://huggingface.co/datasets/EPFL-DrivingVQA/DrivingVQA"
         file = f"**/{self.split}.json"
-        download = Download(name="DrivingVQA", parts={file: place}, pictures={"**/images": place})
-        found = download.find(self.root, pictures)
-        path, folders = beside(found[file], found["**/images"])
+        download = Download(name="DrivingVQA", parts={file: place}, images={"**/images": place})
+        found = download.find(self.root, images)
+        path, folders = pick_beside(found[file], found["**/images"])
         where = [place for folder in folders for place in (folder, folder.parent)]
-        asked = Asked("DrivingVQA", Pictures(where), pictures)
+        asked = QuestionCollector("DrivingVQA", ImageFinder(where), images)
         content = read_json(path)
         rows = list(content.values()) if isinstance(content, dict) else content
-        asked.each(placed(path, rows), lambda _, row: self._read(row, asked))
+        asked.each(with_places(path, rows), lambda _, row: self._read(row, asked))
         return asked.questions()
 
-    def _read(self, row: Fields, asked: Asked) -> None:
+    def _read(self, row: Fields, asked: QuestionCollector) -> None:
         name = row.text("img_filename")
         if row.flag("has_multiple_questions"):
             return
@@ -129,15 +132,15 @@ class DrivingVQA(Choices, Published):
         question = question[0] if question else row.text("questions")
         choices = row.inner("possible_answers")
         letters = sorted(choices.row)
-        options = distinct([choices.text(letter) for letter in letters])
+        options = distinct_options([choices.text(letter) for letter in letters])
         named = dict(zip(letters, options, strict=True))
         right = sorted(row.texts("true_answers"))
         strangers = [letter for letter in right if letter not in named]
         if strangers:
             raise ValueError(f"true_answers {strangers} are not among {letters}")
         boxes = _entities(row)
-        image = asked.picture(Path(name).stem, name)
-        if isinstance(image, UnseenImage) and "img_size" in row.row:
+        image = asked.image(Path(name).stem, name)
+        if isinstance(image, NamedImage) and "img_size" in row.row:
             width, height = row.size("img_size")
             image = replace(image, width=width, height=height)
         if image is None or image.width * image.height > MAX_AREA:
@@ -166,22 +169,24 @@ def _entities(row: Fields) -> list[Grounding]:
     return found
 
 
-def _aokvqa(root: str | None, split: str, pictures: bool) -> tuple[Asked, list[tuple[str, Any]]]:
-    """Where to look for pictures, and the rows with their places."""
+def _aokvqa(
+    root: str | None, split: str, images: bool
+) -> tuple[QuestionCollector, list[tuple[str, Any]]]:
+    """Where to look for images, and the rows with their places."""
     file = f"**/aokvqa_v1p0_{split}.json"
     download = Download(
         name="A-OKVQA",
         parts={file: "https://prior-datasets.s3.us-east-2.amazonaws.com/aokvqa/aokvqa_v1p0.tar.gz"},
-        pictures={COCO_FOLDERS: COCO_PLACE},
+        images={COCO_FOLDERS: COCO_PLACE},
     )
-    found = download.find(root, pictures)
+    found = download.find(root, images)
     path = found[file][0]
-    rows = placed(path, read_json(path))
-    return Asked("A-OKVQA", Pictures(found[COCO_FOLDERS]), pictures), rows
+    rows = with_places(path, read_json(path))
+    return QuestionCollector("A-OKVQA", ImageFinder(found[COCO_FOLDERS]), images), rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AOKVQA(Choices, Published):
+class AOKVQA(Choices, PublishedBenchmark):
     """Questions that need knowledge of the world (arXiv 2206.01718); one of four options is right,
     so that ``exam_score`` is the accuracy."""
 
@@ -190,21 +195,21 @@ class AOKVQA(Choices, Published):
 
     @property
     def part(self) -> str:
-        """See ``Published``."""
+        """See ``PublishedBenchmark``."""
         return self.split
 
-    def questions(self, pictures: bool = True) -> Questions:
-        """See ``Published``."""
-        asked, rows = _aokvqa(self.root, self.split, pictures)
+    def questions(self, images: bool = True) -> QuestionSet:
+        """See ``PublishedBenchmark``."""
+        asked, rows = _aokvqa(self.root, self.split, images)
         asked.each(rows, lambda _, row: self._read(row, asked))
         return asked.questions()
 
-    def _read(self, row: Fields, asked: Asked) -> None:
-        name, options = row.text("question_id"), distinct(row.texts("choices"))
+    def _read(self, row: Fields, asked: QuestionCollector) -> None:
+        name, options = row.text("question_id"), distinct_options(row.texts("choices"))
         place = row.whole("correct_choice_idx")
         if place >= len(options):
             raise ValueError(f"correct_choice_idx {place} is none of {len(options)} choices")
-        image = asked.picture(name, f"{row.whole('image_id'):012d}.jpg")
+        image = asked.image(name, f"{row.whole('image_id'):012d}.jpg")
         if image is not None:
             asked.add(
                 Sample(
@@ -220,7 +225,7 @@ class AOKVQA(Choices, Published):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AOKVQADirect(Published):
+class AOKVQADirect(PublishedBenchmark):
     """The same questions without options: ``score`` is the mean of ``min(1, matches / 3)`` over the
     ten answers given by people, compared by letters and digits; difficult questions are left out,
     as published. ``unparsed``: nothing was said."""
@@ -228,17 +233,17 @@ class AOKVQADirect(Published):
     split: str = "val"
     form: ClassVar[Form] = Form.TEXT
 
-    def questions(self, pictures: bool = True) -> Questions:
-        """See ``Published``."""
-        asked, rows = _aokvqa(self.root, self.split, pictures)
+    def questions(self, images: bool = True) -> QuestionSet:
+        """See ``PublishedBenchmark``."""
+        asked, rows = _aokvqa(self.root, self.split, images)
         asked.each(rows, lambda _, row: self._read(row, asked))
         return asked.questions()
 
-    def _read(self, row: Fields, asked: Asked) -> None:
+    def _read(self, row: Fields, asked: QuestionCollector) -> None:
         if row.row.get("difficult_direct_answer"):
             return
         name = row.text("question_id")
-        image = asked.picture(name, f"{row.whole('image_id'):012d}.jpg")
+        image = asked.image(name, f"{row.whole('image_id'):012d}.jpg")
         if image is not None:
             asked.add(
                 Sample(
@@ -253,15 +258,15 @@ class AOKVQADirect(Published):
 
     def score(self, attempt: Attempt) -> dict[str, float]:
         """See the class."""
-        plain = normalise(said(attempt))
+        plain = normalise(answer_text(attempt))
         matches = sum(normalise(answer) == plain for answer in attempt.sample.answers)
-        return {"score": min(1.0, matches / MATCHES_FOR_FULL_MARKS), "said": spoken(attempt)}
+        return {"score": min(1.0, matches / MATCHES_FOR_FULL_MARKS), "said": says_anything(attempt)}
 
-    def figures(self, answered: Sequence[Answered]) -> Figures:
+    def figures(self, answered: Sequence[ScoredAttempt]) -> Figures:
         """See the class."""
         return {
-            **mean("score", column(answered, "score"), images(answered)),
-            **share("unparsed", 1 - column(answered, "said")),
+            **mean("score", score_column(answered, "score"), image_keys(answered)),
+            **share("unparsed", 1 - score_column(answered, "said")),
         }
 
 

@@ -3,23 +3,23 @@
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from groundrl.boxes import Box, Frame
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Form, Questions
-from groundrl.evaluation.fields import Fields
-from groundrl.images import UnreadableImageError, opened, upright_size
-from groundrl.records import ImageFile, Sample
+from groundrl.evaluation.benchmarks.base import Form, QuestionSet
+from groundrl.fields import Fields
+from groundrl.images import UnreadableImageError, open_image, upright_size
+from groundrl.records import ImageFile, NamedImage, Sample
 
 Number = int | float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published(ABC):
+class PublishedBenchmark(ABC):
     """A benchmark that is downloaded."""
 
     form: ClassVar[Form]
@@ -37,26 +37,12 @@ class Published(ABC):
         return ""
 
     @abstractmethod
-    def questions(self, pictures: bool = True) -> Questions:
-        """See ``Benchmark``. Without ``pictures``, those that are not there are asked about, too,
-        as ``UnseenImage``: their answers are known."""
+    def questions(self, images: bool = True) -> QuestionSet:
+        """See ``Benchmark``. Without ``images``, those that are not there are asked about, too,
+        as ``NamedImage``: their answers are known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnseenImage:
-    """A picture that only its name is known of, as answers in a file mention it."""
-
-    key: str
-    width: int = 0
-    """0 when the file does not say."""
-    height: int = 0
-
-    def load(self) -> Any:
-        """Raises UserError: there is nothing to load."""
-        raise UserError(f"the picture {self.key} is not here")
-
-
-Picture = ImageFile | UnseenImage
+AnyImage = ImageFile | NamedImage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +53,13 @@ class Download:
     parts: Mapping[str, str]
     """Path below the root -> where to get it. The path is a pattern of ``Path.glob``; one of
     several does where "|" stands between them."""
-    pictures: Mapping[str, str] = field(default_factory=dict)
-    """The same, of folders of pictures."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """The same, of folders of images."""
 
-    def find(self, root: str | None, pictures: bool = True) -> dict[str, list[Path]]:
+    def find(self, root: str | None, images: bool = True) -> dict[str, list[Path]]:
         """Pattern -> its matches. Raises UserError that lists every missing part; folders of
-        pictures may be missing unless ``pictures``."""
-        whole = {**self.parts, **self.pictures}
+        images may be missing unless ``images``."""
+        whole = {**self.parts, **self.images}
         parts = "".join(
             f"\n  {path.replace('|', ' or ')}: {place}" for path, place in whole.items()
         )
@@ -87,7 +73,7 @@ class Download:
             pattern: [path for one in pattern.split("|") for path in sorted(folder.glob(one))]
             for pattern in whole
         }
-        needed = whole if pictures else self.parts
+        needed = whole if images else self.parts
         absent = [pattern for pattern in needed if not found[pattern]]
         if absent:
             lacking = "".join(
@@ -98,7 +84,7 @@ class Download:
         return found
 
 
-def beside(files: Sequence[Path], folders: Sequence[Path]) -> tuple[Path, list[Path]]:
+def pick_beside(files: Sequence[Path], folders: Sequence[Path]) -> tuple[Path, list[Path]]:
     """The file that stands beside one of the folders, else the first; and the folders, those
     beside it first: a shared root holds files of the same name of several benchmarks."""
     near = {folder.parent for folder in folders}
@@ -114,26 +100,12 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} is not valid JSON: {error}") from error
 
 
-def placed(path: Path, content: Any, name: str = "") -> list[tuple[str, Any]]:
+def with_places(path: Path, content: Any, name: str = "") -> list[tuple[str, Any]]:
     """A list that a file holds, below ``name`` where that is given, as values with their places."""
     rows = content.get(name) if name and isinstance(content, dict) else content
     if not isinstance(rows, list):
         raise UserError(f"{path}: expected a list of records" + (f" below {name!r}" * bool(name)))
     return [(f"{path}: {name or 'record'} {index}", row) for index, row in enumerate(rows)]
-
-
-def json_lines(path: Path, content: bytes) -> Iterator[tuple[str, Any]]:
-    """``file:line`` and its value, or the ValueError of what is no JSON; blank lines are left out.
-
-    Bytes are split, for texts may hold separators that only ``str.splitlines`` knows.
-    """
-    for number, line in enumerate(content.split(b"\n"), start=1):
-        if line.strip():
-            try:
-                value = json.loads(line)
-            except ValueError as error:  # of JSON, or of UTF-8
-                value = error
-            yield f"{path}:{number}", value
 
 
 def read_lines(path: Path) -> list[str]:
@@ -145,11 +117,11 @@ def read_lines(path: Path) -> list[str]:
 
 
 COCO_FOLDERS = "**/val2014|**/train2014|**/val2017|**/train2017"
-COCO_PLACE = "https://cocodataset.org/#download (both years hold the same pictures)"
+COCO_PLACE = "https://cocodataset.org/#download (both years hold the same images)"
 _NUMBER = re.compile(r"(?:COCO_\w+?2014_)?(\d{12}\.jpg)")
 
 
-class Pictures:
+class ImageFinder:
     """Files found by name below folders, each looked at once."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
@@ -157,7 +129,7 @@ class Pictures:
         self._known: dict[str, ImageFile | str] = {}
 
     def find(self, name: str) -> ImageFile | str:
-        """The picture, or why there is none. COCO's pictures are found by their number."""
+        """The image, or why there is none. COCO's images are found by their number."""
         if name not in self._known:
             number = _NUMBER.fullmatch(name)
             names = [name]
@@ -165,19 +137,19 @@ class Pictures:
                 names += [number[1], f"COCO_val2014_{number[1]}", f"COCO_train2014_{number[1]}"]
             paths = (folder / one for one in names for folder in self._folders)
             path = next((path for path in paths if path.is_file()), None)
-            self._known[name] = f"no picture {name}" if path is None else picture(path)
+            self._known[name] = f"no image {name}" if path is None else read_size(path)
         return self._known[name]
 
 
-class Asked:
-    """Collects questions while their pictures are looked for."""
+class QuestionCollector:
+    """Collects questions while their images are looked for."""
 
-    def __init__(self, name: str, pictures: Pictures, needed: bool = True) -> None:
+    def __init__(self, name: str, images: ImageFinder, needed: bool = True) -> None:
         self.name = name
-        self.pictures = pictures
+        self.images = images
         """Where to look; may change on the way."""
         self.needed = needed
-        """Whether a question without its picture is not asked."""
+        """Whether a question without its image is not asked."""
         self._samples: list[Sample] = []
         self._missing: list[str] = []
 
@@ -192,13 +164,13 @@ class Asked:
             except ValueError as error:
                 raise UserError(f"{where}: {error}") from error
 
-    def picture(self, question: str, name: str) -> Picture | None:
-        """The picture of a question; without one the question is noted as missing."""
-        found = self.pictures.find(name)
+    def image(self, question: str, name: str) -> AnyImage | None:
+        """The image of a question; without one the question is noted as missing."""
+        found = self.images.find(name)
         if not isinstance(found, str):
             return found
         if not self.needed:
-            return UnseenImage(key=name)
+            return NamedImage(key=name)
         self._missing.append(f"{question}: {found}")
         return None
 
@@ -206,22 +178,22 @@ class Asked:
         """One more question."""
         self._samples.append(sample)
 
-    def questions(self) -> Questions:
-        """All of them. Raises UserError when not one has its picture."""
+    def questions(self) -> QuestionSet:
+        """All of them. Raises UserError when not one has its image."""
         if not self._samples and not self._missing:
             raise UserError(f"{self.name}: its files hold no question of the part that is asked")
         if not self._samples:
             raise UserError(
-                f"{self.name}: none of {len(self._missing)} questions has its picture, for "
+                f"{self.name}: none of {len(self._missing)} questions has its image, for "
                 f"example {self._missing[0]}"
             )
-        return Questions(samples=tuple(self._samples), missing=tuple(self._missing))
+        return QuestionSet(samples=tuple(self._samples), missing=tuple(self._missing))
 
 
-def picture(path: Path) -> ImageFile | str:
-    """The picture with its size (only its head is read), or why it cannot be read."""
+def read_size(path: Path) -> ImageFile | str:
+    """The image with its size (only its head is read), or why it cannot be read."""
     try:
-        with opened(path) as image:
+        with open_image(path) as image:
             width, height = upright_size(image)
     except UnreadableImageError as error:
         return f"{path}: {error}"

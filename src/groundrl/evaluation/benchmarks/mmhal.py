@@ -8,31 +8,31 @@ from typing import ClassVar
 
 import numpy as np
 
+from groundrl.answers.attempt import Attempt
 from groundrl.evaluation.benchmarks.base import (
-    Answered,
     Figures,
     Form,
-    Questions,
-    column,
-    images,
+    QuestionSet,
+    ScoredAttempt,
+    answer_text,
+    image_keys,
     mean,
-    said,
+    says_anything,
+    score_column,
     share,
-    spoken,
 )
 from groundrl.evaluation.benchmarks.files import (
-    Asked,
     Download,
-    Pictures,
-    Published,
-    placed,
+    ImageFinder,
+    PublishedBenchmark,
+    QuestionCollector,
     read_json,
+    with_places,
 )
-from groundrl.evaluation.fields import Fields
-from groundrl.evaluation.ratings import RatedAnswer
+from groundrl.evaluation.judging.ratings import RatedAnswer
+from groundrl.fields import Fields
 from groundrl.metrics import INVENTS_BELOW
 from groundrl.records import Provenance, Sample
-from groundrl.rewards.base import Attempt
 
 FILE = "**/response_template.json|**/mmhal-bench_answer_template.json"
 PLACE = "https://huggingface.co/datasets/Shengcao1006/MMHal-Bench (test_data.zip, unpacked)"
@@ -44,27 +44,29 @@ TYPES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MMHal(Published):
+class MMHal(PublishedBenchmark):
     """96 questions. ``rating``: mean from 0 to 6; ``hallucination_rate``: share rated below 3;
     ``<type>/rating``; ``unjudged``: answers that the rater was not reached for.
 
-    ``Sample.answers``: the people's answer, then what is in the picture.
+    ``Sample.answers``: the people's answer, then what is in the image.
     """
 
     form: ClassVar[Form] = Form.TEXT
 
     sizes: ClassVar[Mapping[str, int]] = {"": 96}
 
-    def questions(self, pictures: bool = True) -> Questions:
-        """See ``Published``."""
+    def questions(self, images: bool = True) -> QuestionSet:
+        """See ``PublishedBenchmark``."""
         path = Download(name="MMHal-Bench", parts={FILE: PLACE}).find(self.root)[FILE][0]
-        asked = Asked("MMHal-Bench", Pictures([path.parent / "images", path.parent]), pictures)
-        asked.each(placed(path, read_json(path)), partial(self._read, asked))
+        asked = QuestionCollector(
+            "MMHal-Bench", ImageFinder([path.parent / "images", path.parent]), images
+        )
+        asked.each(with_places(path, read_json(path)), partial(self._read, asked))
         return asked.questions()
 
-    def _read(self, asked: Asked, index: int, row: Fields) -> None:
+    def _read(self, asked: QuestionCollector, index: int, row: Fields) -> None:
         key = f"{index}-{row.text('image_id')}"
-        image = asked.picture(key, PurePosixPath(row.text("image_src")).name)
+        image = asked.image(key, PurePosixPath(row.text("image_src")).name)
         if image is not None:
             asked.add(
                 Sample(
@@ -79,7 +81,7 @@ class MMHal(Published):
 
     def score(self, attempt: Attempt) -> dict[str, float]:
         """Whether anything was said; a rater scores."""
-        return {"said": spoken(attempt)}
+        return {"said": says_anything(attempt)}
 
     def to_rate(self, attempt: Attempt) -> RatedAnswer:
         """See ``Rated``."""
@@ -88,20 +90,20 @@ class MMHal(Published):
             contents=tuple(contents),
             question=attempt.sample.question,
             truth=truth,
-            answer=said(attempt),
+            answer=answer_text(attempt),
         )
 
-    def figures(self, answered: Sequence[Answered]) -> Figures:
+    def figures(self, answered: Sequence[ScoredAttempt]) -> Figures:
         """See the class."""
         judged = [one for one in answered if "rating" in one.scores]
         ratings = np.array([one.scores["rating"] for one in judged])
-        figures = mean("rating", ratings, images(judged))
-        figures |= share("unparsed", 1 - column(answered, "said"))
+        figures = mean("rating", ratings, image_keys(judged))
+        figures |= share("unparsed", 1 - score_column(answered, "said"))
         figures |= share("hallucination_rate", ratings < INVENTS_BELOW)
         for kind in TYPES:
             own = [one for one in judged if one.attempt.sample.kind == kind]
             values = np.array([one.scores["rating"] for one in own])
-            figures |= mean(f"{kind}/rating", values, images(own))
+            figures |= mean(f"{kind}/rating", values, image_keys(own))
         if len(judged) < len(answered):
             figures["unjudged"] = float(len(answered) - len(judged))
         return figures

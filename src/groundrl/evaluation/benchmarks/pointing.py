@@ -4,11 +4,19 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar
 
+from groundrl.answers.attempt import Attempt
 from groundrl.boxes import Box, iou
-from groundrl.evaluation.benchmarks.base import Answered, Figures, Form, column, images, mean, share
+from groundrl.evaluation.benchmarks.base import (
+    Figures,
+    Form,
+    ScoredAttempt,
+    image_keys,
+    mean,
+    score_column,
+    share,
+)
 from groundrl.evaluation.grounding import HIT_IOU
 from groundrl.records import Grounding
-from groundrl.rewards.base import Attempt
 
 
 def declared_box(attempt: Attempt) -> Box | None:
@@ -43,11 +51,11 @@ class Pointing:
             "several": float(box is None and bool(attempt.predicted_boxes)),
         }
 
-    def figures(self, answered: Sequence[Answered]) -> Figures:
+    def figures(self, answered: Sequence[ScoredAttempt]) -> Figures:
         """See the class."""
         return {
-            **share("acc_50", column(answered, "correct")),
-            **mean("iou", column(answered, "box_iou"), images(answered)),
-            **share("no_box", column(answered, "none")),
-            **share("several_boxes", column(answered, "several")),
+            **share("acc_50", score_column(answered, "correct")),
+            **mean("iou", score_column(answered, "box_iou"), image_keys(answered)),
+            **share("no_box", score_column(answered, "none")),
+            **share("several_boxes", score_column(answered, "several")),
         }

@@ -8,20 +8,20 @@ from typing import Any, ClassVar, Literal
 
 from groundrl.boxes import Box
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Questions
+from groundrl.evaluation.benchmarks.base import QuestionSet
 from groundrl.evaluation.benchmarks.files import (
     COCO_FOLDERS,
     COCO_PLACE,
-    Asked,
     Download,
-    Pictures,
-    Published,
+    ImageFinder,
+    PublishedBenchmark,
+    QuestionCollector,
     pixel_corners,
-    placed,
     read_json,
+    with_places,
 )
 from groundrl.evaluation.benchmarks.pointing import Pointing
-from groundrl.evaluation.fields import Fields
+from groundrl.fields import Fields
 from groundrl.records import Grounding, Provenance, Sample
 
 
@@ -34,14 +34,14 @@ class PlainUnpickler(pickle.Unpickler):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefCOCO(Pointing, Published):
+class RefCOCO(Pointing, PublishedBenchmark):
     """Where is it? One box for each expression: ``acc_50`` and mean ``iou`` (``Pointing``)."""
 
     dataset: Literal["refcoco", "refcoco+", "refcocog"]
     split: str
     """val, testA or testB; of refcocog val or test."""
     partition: Literal["unc", "umd"] = "unc"
-    """Who divided the pictures: unc; of refcocog umd."""
+    """Who divided the images: unc; of refcocog umd."""
 
     sizes: ClassVar[Mapping[str, int]] = {
         **{"refcoco/unc/val": 10834, "refcoco/unc/testA": 5657, "refcoco/unc/testB": 5095},
@@ -51,27 +51,27 @@ class RefCOCO(Pointing, Published):
 
     @property
     def part(self) -> str:
-        """See ``Published``."""
+        """See ``PublishedBenchmark``."""
         return f"{self.dataset}/{self.partition}/{self.split}"
 
-    def questions(self, pictures: bool = True) -> Questions:
-        """See ``Published``. Every expression is a question."""
+    def questions(self, images: bool = True) -> QuestionSet:
+        """See ``PublishedBenchmark``. Every expression is a question."""
         refs = f"**/{self.dataset}/refs({self.partition}).p"
         instances = f"**/{self.dataset}/instances.json"
         place = "https://github.com/lichengunc/refer#download"
         download = Download(
             name=self.dataset,
             parts={refs: place, instances: place},
-            pictures={COCO_FOLDERS: COCO_PLACE},
+            images={COCO_FOLDERS: COCO_PLACE},
         )
-        found = download.find(self.root, pictures)
-        asked = Asked(self.dataset, Pictures(found[COCO_FOLDERS]), pictures)
+        found = download.find(self.root, images)
+        asked = QuestionCollector(self.dataset, ImageFinder(found[COCO_FOLDERS]), images)
         boxes = _boxes(found[instances][0], asked)
-        rows = placed(found[refs][0], _read_refs(found[refs][0]))
+        rows = with_places(found[refs][0], _read_refs(found[refs][0]))
         asked.each(rows, lambda _, row: self._read(row, boxes, asked))
         return asked.questions()
 
-    def _read(self, row: Fields, boxes: Mapping[int, Box], asked: Asked) -> None:
+    def _read(self, row: Fields, boxes: Mapping[int, Box], asked: QuestionCollector) -> None:
         annotation, name = row.whole("ann_id"), row.text("file_name")
         if row.text("split") != self.split:
             return
@@ -79,10 +79,10 @@ class RefCOCO(Pointing, Published):
             raise ValueError(f"ann_id {annotation} is not in instances.json")
         # "COCO_train2014_000000581857_16.jpg": the last number tells objects apart.
         head, _, tail = name.rpartition("_")
-        picture = f"{head}.jpg" if len(tail.removesuffix(".jpg")) < 12 else name
+        file_name = f"{head}.jpg" if len(tail.removesuffix(".jpg")) < 12 else name
         for sentence in row.inners("sentences"):
             key, expression = str(sentence.whole("sent_id")), sentence.text("sent")
-            image = asked.picture(key, picture)
+            image = asked.image(key, file_name)
             if image is not None:
                 asked.add(
                     Sample(
@@ -104,7 +104,7 @@ def _read_refs(path: Path) -> Any:
         raise UserError(f"{path} is not the published file: {error}") from error
 
 
-def _boxes(path: Path, asked: Asked) -> dict[int, Box]:
+def _boxes(path: Path, asked: QuestionCollector) -> dict[int, Box]:
     """Annotation id -> box, written as x, y, width, height."""
     found: dict[int, Box] = {}
 
@@ -112,5 +112,5 @@ def _boxes(path: Path, asked: Asked) -> dict[int, Box]:
         x, y, width, height = row.four("bbox")
         found[row.whole("id")] = pixel_corners(x, y, x + width, y + height)
 
-    asked.each(placed(path, read_json(path), "annotations"), read)
+    asked.each(with_places(path, read_json(path), "annotations"), read)
     return found

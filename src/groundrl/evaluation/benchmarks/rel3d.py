@@ -9,34 +9,33 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from groundrl.boxes import Box
-from groundrl.evaluation.benchmarks.base import Questions
+from groundrl.evaluation.benchmarks.base import QuestionSet
 from groundrl.evaluation.benchmarks.files import (
-    Asked,
+    AnyImage,
     Download,
-    Picture,
-    Pictures,
-    Published,
-    UnseenImage,
+    ImageFinder,
+    PublishedBenchmark,
+    QuestionCollector,
     pixel_corners,
-    placed,
     read_json,
+    with_places,
 )
 from groundrl.evaluation.benchmarks.statements import WORDS, Statements, statement
-from groundrl.evaluation.fields import Fields
-from groundrl.records import Grounding, ImageFile, Provenance, Sample
-from groundrl.scenes.quarters import AUGMENTED, four_quarters
+from groundrl.fields import Fields
+from groundrl.records import Grounding, ImageFile, NamedImage, Provenance, Sample
+from groundrl.world.quarters import AUGMENTED, four_quarters
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 SIDE = 448
-"""Pixels of the four-quarter picture, as published ("Visual Reasoning", study 3)."""
+"""Pixels of the four-quarter image, as published ("Visual Reasoning", study 3)."""
 PLACE = "https://github.com/princeton-vl/Rel3D#download-datasets-and-pre-trained-models"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarteredFiles:
-    """A picture with its depth and two boxes, put together when it is loaded."""
+    """An image with its depth and two boxes, put together when it is loaded."""
 
     rgb: ImageFile
     depth: ImageFile
@@ -70,10 +69,10 @@ class QuarteredFiles:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rel3D(Statements, Published):
+class Rel3D(Statements, PublishedBenchmark):
     """A statement about two objects, true or false; exactly half of each predicate is true.
 
-    ``augmented``: the picture shows four quarters, RGB, depth and a filled mask of either box, and
+    ``augmented``: the image shows four quarters, RGB, depth and a filled mask of either box, and
     the question says so, in training and evaluation alike.
     """
 
@@ -84,38 +83,38 @@ class Rel3D(Statements, Published):
 
     @property
     def part(self) -> str:
-        """See ``Published``."""
+        """See ``PublishedBenchmark``."""
         return self.split
 
-    def questions(self, pictures: bool = True) -> Questions:
-        """See ``Published``."""
-        file, images = "**/c_0.9_c_0.1.json", "**/20200223"
-        download = Download(name="Rel3D", parts={file: PLACE}, pictures={images: PLACE})
-        found = download.find(self.root, pictures)
+    def questions(self, images: bool = True) -> QuestionSet:
+        """See ``PublishedBenchmark``."""
+        file, folders = "**/c_0.9_c_0.1.json", "**/20200223"
+        download = Download(name="Rel3D", parts={file: PLACE}, images={folders: PLACE})
+        found = download.find(self.root, images)
         path = found[file][0]
         # Paths in the file start at the repository of its authors.
-        where = [place for one in found[images] for place in (one, *one.parents[:2])]
-        asked = Asked("Rel3D", Pictures(where), pictures)
-        rows = placed(path, read_json(path), self.split)
+        where = [place for one in found[folders] for place in (one, *one.parents[:2])]
+        asked = QuestionCollector("Rel3D", ImageFinder(where), images)
+        rows = with_places(path, read_json(path), self.split)
         asked.each(rows, partial(self._read, asked))
         return asked.questions()
 
-    def _read(self, asked: Asked, index: int, row: Fields) -> None:
+    def _read(self, asked: QuestionCollector, index: int, row: Fields) -> None:
         subject, thing = row.inner("subject"), row.inner("object")
         predicate, answer = row.text("predicate"), WORDS[row.truth("label")]
         boxes = _box(subject.inner("bbox")), _box(thing.inner("bbox"))
         names = subject.text("name"), thing.text("name")
-        rgb = asked.picture(str(index), _inside(row.text("rgb")))
-        depth = None if rgb is None else asked.picture(str(index), _inside(row.text("depth")))
+        rgb = asked.image(str(index), _inside(row.text("rgb")))
+        depth = None if rgb is None else asked.image(str(index), _inside(row.text("depth")))
         if rgb is None or depth is None:
             return
         text = statement(f"{names[0]} {predicate} {names[1]}")
-        image: Picture | QuarteredFiles = rgb
+        image: AnyImage | QuarteredFiles = rgb
         shown = boxes
         if self.augmented:
             text = f"{AUGMENTED} {text}"
-            if isinstance(rgb, UnseenImage) or isinstance(depth, UnseenImage):
-                image = UnseenImage(key=f"quarters:{rgb.key}", width=SIDE, height=SIDE)
+            if isinstance(rgb, NamedImage) or isinstance(depth, NamedImage):
+                image = NamedImage(key=f"quarters:{rgb.key}", width=SIDE, height=SIDE)
             else:
                 image = QuarteredFiles(rgb=rgb, depth=depth, boxes=boxes)
             # The truth lies where the scene is shown: in the first quarter.

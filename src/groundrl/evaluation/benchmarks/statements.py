@@ -1,4 +1,4 @@
-"""Is the statement true of the picture? VSR (arXiv 2205.00363) and SpatialSense (1908.02660)."""
+"""Is the statement true of the image? VSR (arXiv 2205.00363) and SpatialSense (1908.02660)."""
 
 import hashlib
 import re
@@ -7,38 +7,38 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Literal
 
+from groundrl.answers.attempt import Attempt
+from groundrl.answers.options import normalise
 from groundrl.evaluation.benchmarks.base import (
-    Answered,
     Figures,
     Form,
-    Questions,
+    QuestionSet,
+    ScoredAttempt,
+    answer_text,
     by_kind,
-    column,
-    said,
+    score_column,
     share,
 )
 from groundrl.evaluation.benchmarks.files import (
     COCO_FOLDERS,
     COCO_PLACE,
-    Asked,
     Download,
-    Pictures,
-    Published,
-    beside,
-    json_lines,
+    ImageFinder,
+    PublishedBenchmark,
+    QuestionCollector,
+    pick_beside,
     pixel_corners,
-    placed,
     read_json,
+    with_places,
 )
-from groundrl.evaluation.fields import Fields
-from groundrl.grammar.answers import normalise
+from groundrl.fields import Fields
+from groundrl.files import json_lines
 from groundrl.records import Grounding, Provenance, Sample
-from groundrl.rewards.base import Attempt
 
 TRUE_WORDS = {"true": True, "yes": True, "false": False, "no": False}
 WORDS = {True: "true", False: "false"}
 TEST_TENTHS, VALID_TENTHS = 2, 1
-"""Of the pictures of SpatialSense."""
+"""Of the images of SpatialSense."""
 
 
 def statement(text: str) -> str:
@@ -57,7 +57,7 @@ class Statements:
 
     def score(self, attempt: Attempt) -> dict[str, float]:
         """Compared by letters and digits; anything but true or false (yes or no) is wrong."""
-        found = TRUE_WORDS.get(normalise(said(attempt)))
+        found = TRUE_WORDS.get(normalise(answer_text(attempt)))
         right = found is not None and WORDS[found] == attempt.sample.answers[0]
         return {
             "correct": float(right),
@@ -65,18 +65,18 @@ class Statements:
             "parsed": float(found is not None),
         }
 
-    def figures(self, answered: Sequence[Answered]) -> Figures:
+    def figures(self, answered: Sequence[ScoredAttempt]) -> Figures:
         """See the class."""
         return {
-            **share("acc", column(answered, "correct")),
-            **share("true_ratio", column(answered, "true")),
-            **share("unparsed", 1 - column(answered, "parsed")),
+            **share("acc", score_column(answered, "correct")),
+            **share("true_ratio", score_column(answered, "true")),
+            **share("unparsed", 1 - score_column(answered, "parsed")),
             **by_kind(answered),
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VSR(Statements, Published):
+class VSR(Statements, PublishedBenchmark):
     """Visual Spatial Reasoning: a caption with one spatial relation, true or false.
 
     The rows' ``subj`` and ``obj`` are damaged in places, so the caption alone is used.
@@ -92,23 +92,23 @@ class VSR(Statements, Published):
 
     @property
     def part(self) -> str:
-        """See ``Published``."""
+        """See ``PublishedBenchmark``."""
         return f"{self.variant}/{self.split}"
 
-    def questions(self, pictures: bool = True) -> Questions:
-        """See ``Published``."""
+    def questions(self, images: bool = True) -> QuestionSet:
+        """See ``PublishedBenchmark``."""
         file = f"**/{self.part}.jsonl"
         place = f"https://huggingface.co/datasets/cambridgeltl/vsr_{self.variant}"
-        download = Download(name="VSR", parts={file: place}, pictures={COCO_FOLDERS: COCO_PLACE})
-        found = download.find(self.root, pictures)
+        download = Download(name="VSR", parts={file: place}, images={COCO_FOLDERS: COCO_PLACE})
+        found = download.find(self.root, images)
         path = found[file][0]
-        asked = Asked("VSR", Pictures(found[COCO_FOLDERS]), pictures)
+        asked = QuestionCollector("VSR", ImageFinder(found[COCO_FOLDERS]), images)
         asked.each(json_lines(path, path.read_bytes()), partial(self._read, asked))
         return asked.questions()
 
-    def _read(self, asked: Asked, number: int, row: Fields) -> None:
+    def _read(self, asked: QuestionCollector, number: int, row: Fields) -> None:
         name = str(number + 1)
-        image = asked.picture(name, row.text("image"))
+        image = asked.image(name, row.text("image"))
         if image is not None:
             asked.add(
                 Sample(
@@ -123,33 +123,33 @@ class VSR(Statements, Published):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpatialSense(Statements, Published):
+class SpatialSense(Statements, PublishedBenchmark):
     """Adversarially collected relations, true or false, with the boxes of both objects.
 
-    Published splits divide annotations, so that pictures of the test were trained on. Here every
-    picture belongs to one split, by a hash of its address: 70 % train, 10 % valid, 20 % test.
+    Published splits divide annotations, so that images of the test were trained on. Here every
+    image belongs to one split, by a hash of its address: 70 % train, 10 % valid, 20 % test.
     ``published_split`` takes the original one.
     """
 
     split: Literal["train", "valid", "test"] = "test"
     published_split: bool = False
 
-    def questions(self, pictures: bool = True) -> Questions:
-        """See ``Published``."""
+    def questions(self, images: bool = True) -> QuestionSet:
+        """See ``PublishedBenchmark``."""
         place = "https://github.com/princeton-vl/SpatialSense"
         download = Download(
             name="SpatialSense",
             parts={"**/annotations.json": place},
-            pictures={"**/images": place},
+            images={"**/images": place},
         )
-        found = download.find(self.root, pictures)
-        path, folders = beside(found["**/annotations.json"], found["**/images"])
+        found = download.find(self.root, images)
+        path, folders = pick_beside(found["**/annotations.json"], found["**/images"])
         where = [place for one in folders for place in (one, one / "flickr", one / "nyu")]
-        asked = Asked("SpatialSense", Pictures(where), pictures)
-        asked.each(placed(path, read_json(path)), partial(self._read, asked))
+        asked = QuestionCollector("SpatialSense", ImageFinder(where), images)
+        asked.each(with_places(path, read_json(path)), partial(self._read, asked))
         return asked.questions()
 
-    def _read(self, asked: Asked, index: int, row: Fields) -> None:
+    def _read(self, asked: QuestionCollector, index: int, row: Fields) -> None:
         url, split, annotations = row.text("url"), row.text("split"), row.inners("annotations")
         own = split if self.published_split else split_of(url)
         for number, one in enumerate(annotations if own == self.split else ()):
@@ -159,7 +159,7 @@ class SpatialSense(Statements, Published):
             text = statement(f"{subject.text('name')} {predicate} {thing.text('name')}")
             boxes = (_grounding(subject), _grounding(thing))
             answer = WORDS[one.truth("label")]
-            image = asked.picture(name, url.rpartition("/")[2])
+            image = asked.image(name, url.rpartition("/")[2])
             if image is not None:
                 asked.add(
                     Sample(
@@ -175,7 +175,7 @@ class SpatialSense(Statements, Published):
 
 
 def split_of(url: str) -> str:
-    """The split of a picture: a function of its address alone."""
+    """The split of an image: a function of its address alone."""
     address = re.sub(r"^https?://", "", url)
     tenth = hashlib.blake2b(address.encode(), digest_size=4).digest()[0] % 10
     if tenth < TEST_TENTHS:

@@ -10,20 +10,20 @@ from typing import ClassVar, TypeVar
 
 import numpy as np
 
-from groundrl.evaluation.benchmarks.base import Answered, Figures, Questions, by_kind
+from groundrl.evaluation.benchmarks.base import Figures, QuestionSet, ScoredAttempt, by_kind
 from groundrl.evaluation.benchmarks.captions import Captions, Vocabulary
 from groundrl.evaluation.benchmarks.choice import Choices
 from groundrl.evaluation.benchmarks.pointing import Pointing
 from groundrl.evaluation.benchmarks.statements import WORDS, Statements, statement
 from groundrl.evaluation.benchmarks.yes_no import TaskPairs
 from groundrl.records import Sample
-from groundrl.scenes.claims import CLAIMED, PAIRS, Claim, claim, one_word
-from groundrl.scenes.graph import Look, Scene, SceneSpec, Subject
-from groundrl.scenes.phrases import plural
-from groundrl.scenes.quarters import AUGMENTED, QuarteredScene
-from groundrl.scenes.questions import ANSWER_KINDS, ask
-from groundrl.scenes.render import build_scene
-from groundrl.scenes.vocabulary import CATEGORIES
+from groundrl.world.claims import CLAIMED, PAIRS, Claim, claim, one_word
+from groundrl.world.graph import Look, Scene, SceneSpec, Subject
+from groundrl.world.phrases import plural
+from groundrl.world.quarters import AUGMENTED, QuarteredScene
+from groundrl.world.questions import ANSWER_KINDS, ask
+from groundrl.world.render import build_scene
+from groundrl.world.vocabulary import CATEGORIES
 
 HELD_OUT_SEED = 9_000_011
 """Far from every training and held-out seed."""
@@ -60,25 +60,25 @@ class World:
         drawn = (draw(index, scene) for index, scene in self.scenes())
         return list(itertools.islice((one for one in drawn if one is not None), self.size))
 
-    def asked(self, kinds: Sequence[str]) -> Questions:
+    def asked(self, kinds: Sequence[str]) -> QuestionSet:
         """One question about each scene, the kinds in turn."""
 
         def draw(index: int, scene: Scene) -> Sample | None:
             # Halved, because subjects take turns as well.
             return ask(scene, kinds[index // 2 % len(kinds)], np.random.default_rng(index))
 
-        return Questions(samples=tuple(self.found(draw)))
+        return QuestionSet(samples=tuple(self.found(draw)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldVQA(Choices, World):
     """Multiple choice, as in A-OKVQA and DrivingVQA (``Choices``), and ``<kind>/acc``."""
 
-    def questions(self) -> Questions:
+    def questions(self) -> QuestionSet:
         """See ``Benchmark``."""
         return self.asked(ANSWER_KINDS)
 
-    def figures(self, answered: Sequence[Answered]) -> Figures:
+    def figures(self, answered: Sequence[ScoredAttempt]) -> Figures:
         """See the class."""
         return Choices.figures(self, answered) | by_kind(answered)
 
@@ -87,7 +87,7 @@ class WorldVQA(Choices, World):
 class WorldREC(Pointing, World):
     """Referring expressions, as in RefCOCO."""
 
-    def questions(self) -> Questions:
+    def questions(self) -> QuestionSet:
         """See ``Benchmark``."""
         return self.asked(("locate",))
 
@@ -96,7 +96,7 @@ class WorldREC(Pointing, World):
 class WorldMME(TaskPairs, World):
     """Existence, count, position and colour, two questions each, as in MME."""
 
-    def questions(self) -> Questions:
+    def questions(self) -> QuestionSet:
         """One task per scene, the tasks in turn."""
         tasks = tuple(PAIRS)
 
@@ -111,10 +111,10 @@ class WorldMME(TaskPairs, World):
                 one_word(scene, f"{name}/1", pair.no, "no", task),
             )
 
-        return Questions(samples=tuple(one for pair in self.found(draw) for one in pair))
+        return QuestionSet(samples=tuple(one for pair in self.found(draw) for one in pair))
 
 
-def drawn_claims(world: World) -> list[tuple[int, Scene, Claim]]:
+def draw_statements(world: World) -> list[tuple[int, Scene, Claim]]:
     """Statements with every relation equally often, exactly half of each of them true."""
     wanted = [(relation, true) for relation in CLAIMED for true in (True, False)]
     scenes = world.scenes()
@@ -131,7 +131,7 @@ def drawn_claims(world: World) -> list[tuple[int, Scene, Claim]]:
     return found
 
 
-def claimed(index: int, scene: Scene, one: Claim) -> Sample:
+def statement_sample(index: int, scene: Scene, one: Claim) -> Sample:
     """The question whether a statement is true."""
     things = (one.subject, one.object)
     text, answer = statement(one.text), WORDS[one.true]
@@ -142,24 +142,26 @@ def claimed(index: int, scene: Scene, one: Claim) -> Sample:
 class WorldVSR(Statements, World):
     """Statements with one spatial relation, true or false, as in VSR."""
 
-    def questions(self) -> Questions:
+    def questions(self) -> QuestionSet:
         """See ``Benchmark``."""
-        return Questions(samples=tuple(claimed(*drawn) for drawn in drawn_claims(self)))
+        return QuestionSet(
+            samples=tuple(statement_sample(*drawn) for drawn in draw_statements(self))
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldRel3D(Statements, World):
-    """Relations in depth, as in Rel3D; ``augmented``: the picture shows four quarters, RGB, depth
+    """Relations in depth, as in Rel3D; ``augmented``: the image shows four quarters, RGB, depth
     and a filled mask of either object."""
 
     augmented: bool = True
 
-    def questions(self) -> Questions:
+    def questions(self) -> QuestionSet:
         """See ``Benchmark``."""
-        return Questions(samples=tuple(self._sample(*drawn) for drawn in drawn_claims(self)))
+        return QuestionSet(samples=tuple(self._sample(*drawn) for drawn in draw_statements(self)))
 
     def _sample(self, index: int, scene: Scene, one: Claim) -> Sample:
-        sample = claimed(index, scene, one)
+        sample = statement_sample(index, scene, one)
         if not self.augmented:
             return sample
         boxes = (one.subject.box, one.object.box)
@@ -173,7 +175,7 @@ class WorldCaption(Captions, World):
 
     vocabulary: ClassVar[Vocabulary] = WORLD_WORDS
 
-    def questions(self) -> Questions:
+    def questions(self) -> QuestionSet:
         """See ``Benchmark``; the right words are the classes that are there."""
 
         def draw(index: int, scene: Scene) -> Sample | None:
@@ -181,4 +183,4 @@ class WorldCaption(Captions, World):
             classes = tuple(sorted({thing.category for thing in scene.objects}))
             return None if sample is None else replace(sample, answers=classes)
 
-        return Questions(samples=tuple(self.found(draw)))
+        return QuestionSet(samples=tuple(self.found(draw)))

@@ -8,14 +8,14 @@ from typing import Literal
 
 import numpy as np
 
-from groundrl.evaluation.benchmarks.base import Questions
+from groundrl.evaluation.benchmarks.base import QuestionSet
 from groundrl.evaluation.benchmarks.world import World
 from groundrl.evaluation.benchmarks.yes_no import Presence
 from groundrl.records import Sample
-from groundrl.scenes.claims import one_word
-from groundrl.scenes.graph import Scene
-from groundrl.scenes.phrases import with_article
-from groundrl.scenes.vocabulary import CATEGORIES
+from groundrl.world.claims import one_word
+from groundrl.world.graph import Scene
+from groundrl.world.phrases import with_article
+from groundrl.world.vocabulary import CATEGORIES
 
 CLASSES = tuple(name for names in CATEGORIES.values() for name in names)
 
@@ -30,7 +30,7 @@ class WorldPOPE(Presence, World):
 
     variant: Literal["random", "popular", "adversarial"] = "random"
 
-    def questions(self) -> Questions:
+    def questions(self) -> QuestionSet:
         """See ``Benchmark``."""
         scenes = list(itertools.islice(self.scenes(), self.size))
         held = [frozenset(thing.category for thing in scene.objects) for _, scene in scenes]
@@ -43,7 +43,7 @@ class WorldPOPE(Presence, World):
                 self._sample(scene, f"{index}/0", there, "yes"),
                 self._sample(scene, f"{index}/1", absent, "no"),
             ]
-        return Questions(samples=tuple(samples))
+        return QuestionSet(samples=tuple(samples))
 
     def _absent(
         self, here: frozenset[str], held: Sequence[frozenset[str]], rng: np.random.Generator

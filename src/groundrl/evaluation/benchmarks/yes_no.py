@@ -8,33 +8,33 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from groundrl.answers.attempt import Attempt
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import (
-    Answered,
     Figures,
     Form,
-    Questions,
-    column,
-    images,
+    QuestionSet,
+    ScoredAttempt,
+    answer_text,
+    image_keys,
     of_sums,
     precision_recall_f1,
     ratio,
-    said,
+    score_column,
     share,
 )
 from groundrl.evaluation.benchmarks.files import (
     COCO_FOLDERS,
     COCO_PLACE,
-    Asked,
     Download,
-    Pictures,
-    Published,
-    json_lines,
+    ImageFinder,
+    PublishedBenchmark,
+    QuestionCollector,
     read_lines,
 )
-from groundrl.evaluation.fields import Fields
+from groundrl.fields import Fields
+from groundrl.files import json_lines
 from groundrl.records import Provenance, Sample
-from groundrl.rewards.base import Attempt
 
 _FIRST_WORD = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 _NEGATIONS = frozenset({"No", "not", "no"})
@@ -81,7 +81,7 @@ class Presence:
 
     def score(self, attempt: Attempt) -> dict[str, float]:
         """Both readings of an answer."""
-        text = said(attempt)
+        text = answer_text(attempt)
         true = attempt.sample.answers == ("yes",)
         strict = says_yes_strictly(text)
         official = says_yes_officially(text)
@@ -93,45 +93,45 @@ class Presence:
             "parsed": float(strict is not None),
         }
 
-    def figures(self, answered: Sequence[Answered]) -> Figures:
+    def figures(self, answered: Sequence[ScoredAttempt]) -> Figures:
         """See the class."""
-        true, clusters = column(answered, "true"), images(answered)
-        official, strict = column(answered, "yes"), column(answered, "strict_yes")
+        true, clusters = score_column(answered, "true"), image_keys(answered)
+        official, strict = score_column(answered, "yes"), score_column(answered, "strict_yes")
         strictly = precision_recall_f1(strict * true, strict, true, clusters)
         return {
-            **share("acc", column(answered, "correct")),
+            **share("acc", score_column(answered, "correct")),
             **precision_recall_f1(official * true, official, true, clusters),
             **share("yes_ratio", official),
             **share("strict_acc", (strict == true)),
             **{f"strict_{name}": value for name, value in strictly.items()},
-            **share("unparsed", 1 - column(answered, "parsed")),
+            **share("unparsed", 1 - score_column(answered, "parsed")),
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class POPE(Presence, Published):
+class POPE(Presence, PublishedBenchmark):
     """Is there such an object in the picture? 3000 questions, half of them with yes."""
 
     variant: Literal["random", "popular", "adversarial"]
 
     sizes: ClassVar[Mapping[str, int]] = {"": 3000}
 
-    def questions(self, pictures: bool = True) -> Questions:
-        """See ``Published``."""
+    def questions(self, images: bool = True) -> QuestionSet:
+        """See ``PublishedBenchmark``."""
         file = f"**/coco_pope_{self.variant}.json"
         place = "https://github.com/AoiDragon/POPE/tree/main/output/coco"
-        download = Download(name="POPE", parts={file: place}, pictures={COCO_FOLDERS: COCO_PLACE})
-        found = download.find(self.root, pictures)
+        download = Download(name="POPE", parts={file: place}, images={COCO_FOLDERS: COCO_PLACE})
+        found = download.find(self.root, images)
         path = found[file][0]
-        asked = Asked("POPE", Pictures(found[COCO_FOLDERS]), pictures)
+        asked = QuestionCollector("POPE", ImageFinder(found[COCO_FOLDERS]), images)
         asked.each(json_lines(path, path.read_bytes()), lambda _, row: self._read(row, asked))
         return asked.questions()
 
-    def _read(self, row: Fields, asked: Asked) -> None:
+    def _read(self, row: Fields, asked: QuestionCollector) -> None:
         name, label = str(row.whole("question_id")), row.text("label")
         if label not in ("yes", "no"):
             raise ValueError(f"label must be yes or no, got {label!r}")
-        image = asked.picture(name, row.text("image"))
+        image = asked.image(name, row.text("image"))
         if image is not None:
             asked.add(
                 Sample(
@@ -146,9 +146,9 @@ class POPE(Presence, Published):
 
 
 class TaskPairs:
-    """MME's protocol: two questions about each picture, one with yes and one with no.
+    """MME's protocol: two questions about each image, one with yes and one with no.
 
-    Per task: ``acc``, ``acc_plus`` (pictures with both questions right), ``score`` (their sum in
+    Per task: ``acc``, ``acc_plus`` (images with both questions right), ``score`` (their sum in
     per cent, at most 200). ``perception`` and ``cognition``: sums of scores. A question's id is
     ``task/pair/0`` or ``task/pair/1``, its kind the task.
     """
@@ -158,16 +158,16 @@ class TaskPairs:
 
     def score(self, attempt: Attempt) -> dict[str, float]:
         """Right or wrong; an answer with neither word is wrong."""
-        yes = says_yes_in_mme(said(attempt))
+        yes = says_yes_in_mme(answer_text(attempt))
         right = yes is not None and yes == (attempt.sample.answers == ("yes",))
         return {"correct": float(right), "parsed": float(yes is not None)}
 
-    def figures(self, answered: Sequence[Answered]) -> Figures:
+    def figures(self, answered: Sequence[ScoredAttempt]) -> Figures:
         """See the class."""
         pairs: dict[str, list[bool]] = {}
         for one in answered:
             sample = one.attempt.sample
-            # With the picture: one that is drawn twice by a bootstrap is another pair.
+            # With the image: one that is drawn twice by a bootstrap is another pair.
             pair = f"{sample.id.rpartition('/')[0]} {sample.image.key}"
             pairs.setdefault(pair, []).append(one.scores["correct"] > 0)
         tasks = sorted({pair.partition("/")[0] for pair in pairs})
@@ -189,8 +189,8 @@ class TaskPairs:
             here = [task for task in tasks if task in group]
             if here:
                 figures |= of_sums({name: lambda s, t=here: per_cent(s, t)}, parts, list(pairs))
-        figures |= share("acc", column(answered, "correct"))
-        figures |= share("unparsed", 1 - column(answered, "parsed"))
+        figures |= share("acc", score_column(answered, "correct"))
+        figures |= share("unparsed", 1 - score_column(answered, "parsed"))
         for place, task in enumerate(tasks):
             own = parts[parts[:, 4 * place + 3] > 0]
             figures |= of_sums(
@@ -207,14 +207,14 @@ def _range(rows: np.ndarray) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MME(TaskPairs, Published):
-    """14 tasks with two questions per picture."""
+class MME(TaskPairs, PublishedBenchmark):
+    """14 tasks with two questions per image."""
 
-    told_by_lists: ClassVar[bool] = False  # neither tasks nor pictures
+    told_by_lists: ClassVar[bool] = False  # neither tasks nor images
     sizes: ClassVar[Mapping[str, int]] = {"": 2374}
 
-    def questions(self, pictures: bool = True) -> Questions:
-        """Lists ``<task>.txt`` of picture, question and Yes or No; pictures below ``<task>/``."""
+    def questions(self, images: bool = True) -> QuestionSet:
+        """Lists ``<task>.txt`` of image, question and Yes or No; images below ``<task>/``."""
         place = (
             "https://github.com/BradyFU/Awesome-Multimodal-Large-Language-Models/tree/Evaluation"
         )
@@ -222,26 +222,26 @@ class MME(TaskPairs, Published):
         found = Download(name="MME", parts=lists).find(self.root)
         root = Path(self.root or "").expanduser()
         coco = [path for pattern in COCO_FOLDERS.split("|") for path in root.glob(pattern)]
-        asked = Asked("MME", Pictures([]), pictures)
+        asked = QuestionCollector("MME", ImageFinder([]), images)
         for file in lists:
             path = found[file][0]
             own = [*root.glob(f"**/{path.stem}/images"), *root.glob(f"**/{path.stem}")]
-            asked.pictures = Pictures([*own, *coco])
+            asked.images = ImageFinder([*own, *coco])
             self._read(path, asked)
         return asked.questions()
 
-    def _read(self, path: Path, asked: Asked) -> None:
+    def _read(self, path: Path, asked: QuestionCollector) -> None:
         rows = [line.split("\t") for line in read_lines(path)]
         for number, cells in enumerate(rows):
             if len(cells) < 3 or cells[2].strip().lower() not in ("yes", "no"):
-                raise UserError(f"{path}:{number + 1}: expected picture, question and Yes or No")
+                raise UserError(f"{path}:{number + 1}: expected image, question and Yes or No")
             if number % 2 == 1 and cells[0] != rows[number - 1][0]:
                 raise UserError(
-                    f"{path}:{number}: expected two questions in a row about each picture, and "
+                    f"{path}:{number}: expected two questions in a row about each image, and "
                     f"{rows[number - 1][0]} has one"
                 )
             name = f"{path.stem}/{number // 2}/{number % 2}"
-            image = asked.picture(name, cells[0])
+            image = asked.image(name, cells[0])
             if image is not None:
                 asked.add(
                     Sample(
@@ -255,6 +255,6 @@ class MME(TaskPairs, Published):
                 )
         if len(rows) % 2:
             raise UserError(
-                f"{path}:{len(rows)}: expected two questions in a row about each picture, and "
+                f"{path}:{len(rows)}: expected two questions in a row about each image, and "
                 f"{rows[-1][0]} has one"
             )

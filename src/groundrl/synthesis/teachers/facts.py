@@ -1,4 +1,4 @@
-"""What the embedded teacher knows of a view: the scene itself, or else the regions of a picture."""
+"""What the embedded teacher knows of a view: the scene itself, or else the regions of an image."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -6,13 +6,14 @@ from typing import Final
 
 from groundrl.boxes import Box, intersection, iou
 from groundrl.data.box_views import is_beside
-from groundrl.scenes.graph import Scene, SceneSpec
-from groundrl.scenes.relations import Relation, holds
-from groundrl.scenes.render import build_scene
-from groundrl.scenes.source import SceneImage
-from groundrl.scenes.vocabulary import CATEGORIES, COLORS
-from groundrl.synthesis.base import View
+from groundrl.relations import Relation
 from groundrl.synthesis.reading import split_label
+from groundrl.synthesis.roles import View
+from groundrl.world.graph import Scene, SceneSpec
+from groundrl.world.relations import holds
+from groundrl.world.render import build_scene
+from groundrl.world.source import SceneImage
+from groundrl.world.vocabulary import CATEGORIES, COLORS
 
 INSIDE: Final = 0.5
 """Share of an object's box from which a crop shows the object."""
@@ -45,15 +46,15 @@ class Facts:
     relations: tuple[tuple[int, Relation, int], ...]
     """Clearly true ones between ``things``."""
     absent: tuple[str, ...]
-    """Nouns that could be expected in such a picture and of which the view shows none."""
+    """Nouns that could be expected in such an image and of which the view shows none."""
     colors: tuple[str, ...]
     """That things can have."""
 
 
 def facts_of(view: View) -> Facts:
-    """The scene's truth for pictures of the embedded world. Of a photograph what its regions say:
+    """The scene's truth for images of the embedded world. Of a photograph what its regions say:
     classes, numbers, left and right."""
-    image = view.picture.image
+    image = view.image.source
     if isinstance(image, SceneImage):
         return _in_view(_whole_scene(image.spec), view)
     things = tuple(
@@ -91,7 +92,7 @@ def _whole_scene(spec: SceneSpec) -> Facts:
 
 
 def _in_view(whole: Facts, view: View) -> Facts:
-    """What is left of a picture's facts in a crop; things are renumbered, the main one first."""
+    """What is left of an image's facts in a crop; things are renumbered, the main one first."""
     order = list(range(len(whole.things)))
     if view.crop is not None:
         crop, region = view.crop.box, view.crop.region.box

@@ -1,16 +1,16 @@
-"""A vision-language model as teacher: it sees the picture, or the crop, and describes it."""
+"""A vision-language model as teacher: it sees the image, or the crop, and describes it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from groundrl.cache_key import cache_key, digest
 from groundrl.chat.base import ChatModel, Request
-from groundrl.chat.reading import after_thinking, read_object
-from groundrl.identity import digest, named
-from groundrl.synthesis.asking import AGAIN, asked
-from groundrl.synthesis.base import View
-from groundrl.synthesis.records import Caption
-from groundrl.synthesis.showing import data, plain_text, shown
+from groundrl.chat.json_reply import after_thinking, read_object
+from groundrl.synthesis.annotations import Caption
+from groundrl.synthesis.prompt_parts import attach_images, json_line, plain_text
+from groundrl.synthesis.retries import RETRY_NOTE, ask_until_readable
+from groundrl.synthesis.roles import View
 
 WHOLE: Final = """\
 Describe this picture in two to five sentences for somebody who cannot see it: which things there \
@@ -35,12 +35,12 @@ SCHEMA: Final = {
 PROMPT_VERSION: Final = 2
 LONGEST: Final = 1500
 """Characters of a caption."""
-PROMPT = "\n".join([WHOLE, PART, RULES, TOLD, ANSWER, AGAIN, str(LONGEST)])
+PROMPT = "\n".join([WHOLE, PART, RULES, TOLD, ANSWER, RETRY_NOTE, str(LONGEST)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptedTeacher:
-    """Whole pictures (level 1) and crops (level 2), each with a prompt of its own.
+    """Whole images (level 1) and crops (level 2), each with a prompt of its own.
 
     An answer that is no caption is asked for again, and in the end makes an empty one.
     """
@@ -55,7 +55,7 @@ class PromptedTeacher:
     @property
     def name(self) -> str:
         """The model, the version of the prompts, and the options."""
-        return named(
+        return cache_key(
             f"{self.chat.name} teacher",
             prompt=f"{PROMPT_VERSION}-{digest(PROMPT)}",
             labels=self.labels,
@@ -65,19 +65,19 @@ class PromptedTeacher:
 
     def __call__(self, views: Sequence[View]) -> list[Caption | None]:
         """See ``Teacher``. Raises UserError when the model refuses."""
-        images = shown(views, self.max_side)
+        images = attach_images(views, self.max_side)
         requests = [
             Request(text=self._prompt(view), images=(image,), schema=SCHEMA, seed=self.seed)
             for view, image in zip(views, images, strict=True)
         ]
-        return asked(self.chat, requests, lambda _, answer: read_caption(answer))
+        return ask_until_readable(self.chat, requests, lambda _, answer: read_caption(answer))
 
     def _prompt(self, view: View) -> str:
         parts = [WHOLE if view.crop is None else PART, RULES]
         regions = view.regions if view.crop is None else [view.crop.region]
         labels = sorted({region.label for region in regions})
         if self.labels and labels:
-            parts.append(TOLD + data(labels=labels))
+            parts.append(TOLD + json_line(labels=labels))
         return "\n".join([*parts, ANSWER])
 
 

@@ -4,10 +4,10 @@ import random
 from dataclasses import dataclass, replace
 from typing import Final
 
-from groundrl.data.words import be, indefinite, plural
-from groundrl.scenes.relations import CONVERSE, Relation
+from groundrl.language.words import plural, verb_be, with_article
+from groundrl.relations import CONVERSE, Relation
+from groundrl.synthesis.annotations import CaptionError, ErrorKind
 from groundrl.synthesis.reading import NUMBERS
-from groundrl.synthesis.records import ErrorKind, Flaw
 from groundrl.synthesis.teachers.facts import Facts, Thing
 
 MAX_NUMBER: Final = len(NUMBERS) - 1
@@ -30,13 +30,13 @@ class Statement:
         """ "There is a red cup." "A red cup is behind a box." "There are two cups in all." """
         if self.number is not None:
             noun = self.thing.noun
-            many = self.number > 1 or be(noun) == "are"
+            many = self.number > 1 or verb_be(noun) == "are"
             return f"There {'are' if many else 'is'} {self.counted} in all."
-        verb = be(self.thing.noun)
+        verb = verb_be(self.thing.noun)
         if self.relation is None or self.other is None:
-            return f"{self.opening} {verb} {indefinite(phrase(self.thing))}."
-        first = indefinite(phrase(self.thing))
-        second = indefinite(phrase(self.other))
+            return f"{self.opening} {verb} {with_article(phrase(self.thing))}."
+        first = with_article(phrase(self.thing))
+        second = with_article(phrase(self.other))
         return f"{first[:1].upper()}{first[1:]} {verb} {self.relation} {second}."
 
     @property
@@ -52,9 +52,9 @@ def phrase(thing: Thing) -> str:
     return thing.noun if thing.color is None else f"{thing.color} {thing.noun}"
 
 
-def spoiled(
+def with_error(
     statements: list[Statement], facts: Facts, kind: ErrorKind, rng: random.Random
-) -> tuple[list[Statement], Flaw] | None:
+) -> tuple[list[Statement], CaptionError] | None:
     """The statements with one error of that kind among them; None where there can be none."""
     if kind is ErrorKind.OBJECT:
         return _with_something_absent(statements, facts, rng)
@@ -70,13 +70,13 @@ def spoiled(
 
 def _with_something_absent(
     statements: list[Statement], facts: Facts, rng: random.Random
-) -> tuple[list[Statement], Flaw] | None:
+) -> tuple[list[Statement], CaptionError] | None:
     """One more sentence, or one thing of a relation taken for another."""
     if not facts.absent:
         return None
     color = rng.choice(facts.colors) if facts.colors else None
     invented = Thing(noun=rng.choice(facts.absent), color=color, box=facts.things[0].box)
-    flaw = Flaw(kind=ErrorKind.OBJECT, span=phrase(invented))
+    flaw = CaptionError(kind=ErrorKind.OBJECT, span=phrase(invented))
     related = [i for i, one in enumerate(statements) if one.relation is not None]
     if related and rng.random() < 0.5:
         place = rng.choice(related)
@@ -86,29 +86,35 @@ def _with_something_absent(
     return [*statements[:place], Statement(thing=invented), *statements[place:]], flaw
 
 
-def _recolored(one: Statement, facts: Facts, rng: random.Random) -> tuple[Statement, Flaw] | None:
+def _recolored(
+    one: Statement, facts: Facts, rng: random.Random
+) -> tuple[Statement, CaptionError] | None:
     if one.number is not None or one.thing.color is None:
         return None
     # Another thing of this class may have that colour: the statement would be true.
     taken = {thing.color for thing in facts.things if thing.noun == one.thing.noun}
     color = rng.choice([name for name in facts.colors if name not in taken])
     wrong = replace(one, thing=replace(one.thing, color=color))
-    return wrong, Flaw(kind=ErrorKind.ATTRIBUTE, span=phrase(wrong.thing))
+    return wrong, CaptionError(kind=ErrorKind.ATTRIBUTE, span=phrase(wrong.thing))
 
 
-def _turned(one: Statement, facts: Facts, rng: random.Random) -> tuple[Statement, Flaw] | None:
+def _turned(
+    one: Statement, facts: Facts, rng: random.Random
+) -> tuple[Statement, CaptionError] | None:
     if one.relation is None or one.other is None or one.relation not in CONVERSE:
         return None
     wrong = replace(one, relation=CONVERSE[one.relation])
-    return wrong, Flaw(kind=ErrorKind.RELATION, span=wrong.text.rstrip("."))
+    return wrong, CaptionError(kind=ErrorKind.RELATION, span=wrong.text.rstrip("."))
 
 
-def _miscounted(one: Statement, facts: Facts, rng: random.Random) -> tuple[Statement, Flaw] | None:
+def _miscounted(
+    one: Statement, facts: Facts, rng: random.Random
+) -> tuple[Statement, CaptionError] | None:
     if one.number is None:
         return None
     choices = [n for n in (one.number - 1, one.number + 1) if 1 <= n <= MAX_NUMBER]
     wrong = replace(one, number=rng.choice(choices))
-    return wrong, Flaw(kind=ErrorKind.COUNT, span=wrong.counted)
+    return wrong, CaptionError(kind=ErrorKind.COUNT, span=wrong.counted)
 
 
 _SPOILERS: Final = {

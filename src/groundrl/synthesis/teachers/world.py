@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from groundrl.cache_key import cache_key
 from groundrl.errors import UserError
-from groundrl.identity import named
-from groundrl.scenes.source import SceneImage
-from groundrl.synthesis.base import View
-from groundrl.synthesis.records import Caption, ErrorKind
+from groundrl.synthesis.annotations import Caption, ErrorKind
+from groundrl.synthesis.roles import View
 from groundrl.synthesis.teachers.facts import Facts, facts_of
-from groundrl.synthesis.teachers.statements import MAX_NUMBER, Statement, phrase, spoiled
+from groundrl.synthesis.teachers.statements import MAX_NUMBER, Statement, phrase, with_error
+from groundrl.world.source import SceneImage
 
 PLANTED: Final = (ErrorKind.OBJECT, ErrorKind.ATTRIBUTE, ErrorKind.RELATION, ErrorKind.COUNT)
 MAX_RELATIONS: Final = 3
@@ -20,7 +20,7 @@ MAX_RELATIONS: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldTeacher:
-    """Describes pictures of the embedded world exactly, ``error_rate`` of the views with one error.
+    """Describes images of the embedded world exactly, ``error_rate`` of the views with one error.
 
     Errors of all kinds are equally likely; a view that leaves no room for one kind gets another.
     Every caption is a function of (seed, pixels, view). Of photographs it repeats what their
@@ -37,7 +37,7 @@ class WorldTeacher:
     @property
     def name(self) -> str:
         """With all that captions depend on; the number counts changes of the sentences."""
-        return named("world", version=1, error_rate=self.error_rate, seed=self.seed)
+        return cache_key("world", version=1, error_rate=self.error_rate, seed=self.seed)
 
     def __call__(self, views: Sequence[View]) -> list[Caption | None]:
         """A caption of each."""
@@ -50,12 +50,12 @@ class WorldTeacher:
         crop = view.crop
         place = "whole" if crop is None else f"{crop.region.label}{crop.box.corners}"
         # Text seeds are digested by random.Random itself, equal in every process.
-        rng = random.Random(f"{self.seed}/{view.picture.digest}/{place}")
+        rng = random.Random(f"{self.seed}/{view.image.digest}/{place}")
         said = _whole(facts, rng) if crop is None else _part(facts, rng)
         wrong = rng.random() < self.error_rate
-        if wrong and isinstance(view.picture.image, SceneImage):
+        if wrong and isinstance(view.image.source, SceneImage):
             for kind in rng.sample(PLANTED, len(PLANTED)):
-                found = spoiled(said, facts, kind, rng)
+                found = with_error(said, facts, kind, rng)
                 if found is not None:
                     return Caption(text=_text(found[0]), planted=(found[1],))
         return Caption(text=_text(said))

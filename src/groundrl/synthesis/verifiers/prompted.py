@@ -6,13 +6,18 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from groundrl.boxes import intersection
+from groundrl.cache_key import cache_key, digest
 from groundrl.chat.base import ChatModel, Request
-from groundrl.chat.reading import read_object
-from groundrl.identity import digest, named
-from groundrl.synthesis.asking import AGAIN, LONGEST_REASON, asked, unreadable
-from groundrl.synthesis.base import View
-from groundrl.synthesis.records import Decision, ErrorKind, Flaw, Verdict
-from groundrl.synthesis.showing import data, objects, plain_text, shown
+from groundrl.chat.json_reply import read_object
+from groundrl.synthesis.annotations import CaptionError, Decision, ErrorKind, Verdict
+from groundrl.synthesis.prompt_parts import attach_images, json_line, list_regions, plain_text
+from groundrl.synthesis.retries import (
+    LONGEST_REASON,
+    RETRY_NOTE,
+    ask_until_readable,
+    unreadable_verdict,
+)
+from groundrl.synthesis.roles import View
 
 TASK: Final = """\
 A caption describes a picture, or a part that was cut out of one. Go through it claim by claim and \
@@ -50,7 +55,7 @@ SCHEMA: Final = {
 PROMPT_VERSION: Final = 2
 GROWTH: Final = 40
 """Characters that a repaired caption may be longer: a repair adds no claims."""
-PROMPT = "\n".join([TASK, SEES, READS, DECIDE, ANSWER, AGAIN, f"{GROWTH} {LONGEST_REASON}"])
+PROMPT = "\n".join([TASK, SEES, READS, DECIDE, ANSWER, RETRY_NOTE, f"{GROWTH} {LONGEST_REASON}"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +65,7 @@ class PromptedVerifier:
 
     chat: ChatModel
     sees: bool = True
-    """Whether it is shown the picture or the crop; otherwise it reads labels and boxes."""
+    """Whether it is shown the image or the crop; otherwise it reads labels and boxes."""
     max_side: int = 1024
     """Pixels of the longer side that it is shown at most."""
     seed: int = 0
@@ -68,7 +73,7 @@ class PromptedVerifier:
     @property
     def name(self) -> str:
         """The model, the version of the prompt, and the options."""
-        return named(
+        return cache_key(
             f"{self.chat.name} verifier",
             prompt=f"{PROMPT_VERSION}-{digest(PROMPT)}",
             sees=self.sees,
@@ -79,7 +84,7 @@ class PromptedVerifier:
     def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
         """See ``Verifier``. Raises UserError when the model refuses."""
         views = [view for view, _ in cases]
-        images = shown(views, self.max_side) if self.sees else [None for _ in cases]
+        images = attach_images(views, self.max_side) if self.sees else [None for _ in cases]
         requests = [
             Request(
                 text=self._prompt(view, caption),
@@ -89,7 +94,9 @@ class PromptedVerifier:
             )
             for (view, caption), image in zip(cases, images, strict=True)
         ]
-        return asked(self.chat, requests, lambda i, answer: read_verdict(answer, cases[i][1]))
+        return ask_until_readable(
+            self.chat, requests, lambda i, answer: read_verdict(answer, cases[i][1])
+        )
 
     def _prompt(self, view: View, caption: str) -> str:
         told: dict[str, Any] = {"caption": caption}
@@ -99,11 +106,11 @@ class PromptedVerifier:
             box = view.crop.box
             regions = tuple(r for r in regions if intersection(r.box, box) > 0)
         if not self.sees:
-            told["picture"] = [view.picture.image.width, view.picture.image.height]
+            told["picture"] = [view.image.source.width, view.image.source.height]
             if view.crop is not None:
                 told["cut_out"] = [round(value) for value in view.crop.box.corners]
-            told["objects"] = objects(regions)
-        return "\n".join([TASK, SEES if self.sees else READS, DECIDE, data(**told), ANSWER])
+            told["objects"] = list_regions(regions)
+        return "\n".join([TASK, SEES if self.sees else READS, DECIDE, json_line(**told), ANSWER])
 
 
 def read_verdict(text: str, caption: str) -> Verdict:
@@ -114,24 +121,28 @@ def read_verdict(text: str, caption: str) -> Verdict:
     """
     found = read_object(text)
     if found is None:
-        return unreadable("no JSON object")
+        return unreadable_verdict("no JSON object")
     reason = plain_text(found.get("reason"), len(text)) or "none given"
     reason = reason[:LONGEST_REASON]
     decision = found.get("decision")
     if decision == Decision.KEEP:
         return Verdict(decision=Decision.KEEP, reason=reason)
     if decision not in (Decision.REPAIR, Decision.REJECT):
-        return unreadable("no decision")
+        return unreadable_verdict("no decision")
     span = _span(found.get("span"), caption)
     kinds = [kind for kind in ErrorKind if kind == found.get("kind")]
-    flaw = None if span is None else Flaw(kind=kinds[0] if kinds else ErrorKind.OTHER, span=span)
+    flaw = (
+        None
+        if span is None
+        else CaptionError(kind=kinds[0] if kinds else ErrorKind.OTHER, span=span)
+    )
     if decision == Decision.REJECT:
         return Verdict(decision=Decision.REJECT, reason=reason, flaw=flaw)
     if flaw is None:
-        return unreadable(f"the words to repair are not in the caption: {reason}")
+        return unreadable_verdict(f"the words to repair are not in the caption: {reason}")
     repaired = plain_text(found.get("repaired"), len(caption) + GROWTH)
     if repaired is None or repaired.count(flaw.span) >= caption.count(flaw.span):
-        return replace(unreadable(f"no usable repair: {reason}"), flaw=flaw)
+        return replace(unreadable_verdict(f"no usable repair: {reason}"), flaw=flaw)
     return Verdict(decision=Decision.REPAIR, reason=reason, flaw=flaw, repaired=repaired)
 
 

@@ -7,22 +7,23 @@ from typing import Final
 from PIL import Image
 
 from groundrl.boxes import intersection, iou
-from groundrl.data.words import be, plural
-from groundrl.identity import named
-from groundrl.scenes.relations import CONVERSE
-from groundrl.synthesis.base import View
+from groundrl.cache_key import cache_key
+from groundrl.detectors.records import Region
+from groundrl.language.synonyms import is_among, is_same, may_mean, words_for
+from groundrl.language.words import plural, verb_be
+from groundrl.relations import CONVERSE
+from groundrl.synthesis.annotations import CaptionError, Decision, ErrorKind, Verdict
 from groundrl.synthesis.colors import visible_colors
 from groundrl.synthesis.placing import borne_out
 from groundrl.synthesis.reading import (
     NUMBERS,
     Mention,
     Reading,
-    Said,
-    read,
+    StatedRelation,
+    parse_caption,
     split_label,
 )
-from groundrl.synthesis.records import Decision, ErrorKind, Flaw, Region, Verdict
-from groundrl.synthesis.synonyms import is_among, is_same, may_mean, words_for
+from groundrl.synthesis.roles import View
 
 CERTAIN: Final = 0.75
 """Share of a region's box inside a crop from which the crop shows it beyond doubt."""
@@ -38,7 +39,7 @@ class RuleVerifier:
     boxes, colours against their labels and pixels; the first flaw found is repaired.
 
     A colour is right when label or pixels bear it out. Only what could have been seen is denied: a
-    class that a detector looks for or found in this picture, under any of its names (synonyms.py).
+    class that a detector looks for or found in this image, under any of its names (synonyms.py).
     What is said of other things is kept, and so is what a doubt of the detector bears out.
     """
 
@@ -48,14 +49,14 @@ class RuleVerifier:
     @property
     def name(self) -> str:
         """The number counts changes of the rules."""
-        return named("rules", version=4, vocabulary=list(self.vocabulary) or None)
+        return cache_key("rules", version=4, vocabulary=list(self.vocabulary) or None)
 
     def with_labels(self, looked_for: Sequence[str]) -> "RuleVerifier":
         """One that also knows what a detector looks for."""
         return replace(self, vocabulary=(*dict.fromkeys((*self.vocabulary, *looked_for)),))
 
     def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
-        """A verdict on each; pictures that it needs to see are loaded once."""
+        """A verdict on each; images that it needs to see are loaded once."""
         images: dict[str, Image.Image] = {}
         return [self._judge(_Evidence(view, images), text) for view, text in cases]
 
@@ -66,7 +67,7 @@ class RuleVerifier:
         own = None if view.crop is None else split_label(view.crop.region.label)[1]
         if own is not None:
             known.add(own)
-        reading = read(text, words_for(known))
+        reading = parse_caption(text, words_for(known))
         if own is not None and not any(may_mean(one.noun, own) for one in reading.mentions):
             verdict = _another_name(reading, evidence)
             if verdict is not None:
@@ -123,11 +124,11 @@ class _Evidence:
     def colors(self, region: Region) -> tuple[str, ...]:
         """That the region may be said to have: the label's, then what its pixels look like."""
         if region not in self._colors:
-            picture = self.view.picture
-            if picture.digest not in self.images:
-                self.images[picture.digest] = picture.image.load()
+            image = self.view.image
+            if image.digest not in self.images:
+                self.images[image.digest] = image.source.load()
             named = split_label(region.label)[0]
-            seen = visible_colors(self.images[picture.digest], region.box)
+            seen = visible_colors(self.images[image.digest], region.box)
             self._colors[region] = (() if named is None else (named,)) + seen
         return self._colors[region]
 
@@ -141,7 +142,7 @@ def _another_name(reading: Reading, evidence: _Evidence) -> Verdict | None:
         for doubt in evidence.possible(mention.noun):
             if not doubt.sure and iou(doubt.box, region.box) >= SAME_PLACE:
                 span = reading.text[mention.start : mention.end]
-                flaw = Flaw(kind=ErrorKind.OBJECT, span=span)
+                flaw = CaptionError(kind=ErrorKind.OBJECT, span=span)
                 return _rejected(f"it may be a {region.label}", flaw)
     return None
 
@@ -157,12 +158,12 @@ def _mention(
     among = any(is_among(word, noun) for noun in known)
     if mention.number == 0:
         certain = evidence.certain(word)
-        flaw = Flaw(kind=ErrorKind.COUNT, span=words)
+        flaw = CaptionError(kind=ErrorKind.COUNT, span=words)
         text = reading.without_sentence(mention.sentence)
         denied = certain and (same or not among)
         return _repair(flaw, f"there is a {word}", text) if denied else None
     if not possible and among:
-        flaw = Flaw(kind=ErrorKind.OBJECT, span=words)
+        flaw = CaptionError(kind=ErrorKind.OBJECT, span=words)
         text = reading.without_sentence(mention.sentence)
         return _repair(flaw, f"no {word} was found here", text)
     if any(region.sure for region in possible) and mention.color and not mention.plural:
@@ -172,7 +173,7 @@ def _mention(
     if mention.number is None or mention.color is not None or not among:
         return None
     if not same and mention.number > len(possible):
-        flaw = Flaw(kind=ErrorKind.COUNT, span=words)
+        flaw = CaptionError(kind=ErrorKind.COUNT, span=words)
         text = reading.without_sentence(mention.sentence)
         return _repair(flaw, f"at most {len(possible)} found", text)
     return _number(mention, reading, evidence) if same else None
@@ -184,7 +185,7 @@ def _color(
     if any(mention.color in evidence.colors(region) for region in possible):
         return None
     right = evidence.colors(possible[0])[0]  # sure ones come first
-    flaw = Flaw(kind=ErrorKind.ATTRIBUTE, span=reading.text[mention.start : mention.end])
+    flaw = CaptionError(kind=ErrorKind.ATTRIBUTE, span=reading.text[mention.start : mention.end])
     reason = f"the {mention.noun} looks {right}"
     if len(possible) > 1:
         return _repair(flaw, reason, reading.without_sentence(mention.sentence))
@@ -198,23 +199,23 @@ def _number(mention: Mention, reading: Reading, evidence: _Evidence) -> Verdict 
     low, high = len(evidence.certain(mention.noun)), len(evidence.possible(mention.noun))
     if low <= mention.number <= high:
         return None
-    flaw = Flaw(kind=ErrorKind.COUNT, span=reading.text[mention.start : mention.end])
+    flaw = CaptionError(kind=ErrorKind.COUNT, span=reading.text[mention.start : mention.end])
     reason = f"{low} found" if low == high else f"{low} to {high} found"
     if low != high or low >= len(NUMBERS) or low == 0:
         return _repair(flaw, reason, reading.without_sentence(mention.sentence))
     noun = mention.noun if low == 1 else plural(mention.noun)
     before, after = reading.text[: mention.start], reading.text[mention.end :]
-    verb = be(mention.noun) if low == 1 else "are"
+    verb = verb_be(mention.noun) if low == 1 else "are"
     for wrong in ("There is ", "There are "):
         if before.endswith(wrong):
             before = f"{before.removesuffix(wrong)}There {verb} "
     return _repair(flaw, reason, f"{before}{NUMBERS[low]} {noun}{after}")
 
 
-def _relation(said: Said, reading: Reading, evidence: _Evidence) -> Verdict | None:
+def _relation(said: StatedRelation, reading: Reading, evidence: _Evidence) -> Verdict | None:
     """Wrong when no two regions that may be meant bear it out, and two sure ones speak against."""
     view = evidence.view
-    image, things = view.picture.image, [region.box for region in view.regions]
+    image, things = view.image.source, [region.box for region in view.regions]
     pairs = [(a, b) for a in evidence.of(said.subject) for b in evidence.of(said.object) if a != b]
     told = [
         borne_out(said.relation, a.box, b.box, things, image.width, image.height) for a, b in pairs
@@ -222,7 +223,9 @@ def _relation(said: Said, reading: Reading, evidence: _Evidence) -> Verdict | No
     sure = any(a.sure and b.sure for a, b in pairs)
     if not sure or any(answer is not False for answer in told):
         return None
-    flaw = Flaw(kind=ErrorKind.RELATION, span=reading.text[said.subject.start : said.object.end])
+    flaw = CaptionError(
+        kind=ErrorKind.RELATION, span=reading.text[said.subject.start : said.object.end]
+    )
     turned = CONVERSE.get(said.relation)
     if len(pairs) == 1 and turned is not None:
         text = reading.replaced((said.start, said.end), turned)
@@ -241,22 +244,22 @@ def _with_article(reading: Reading, span: tuple[int, int], word: str) -> str:
     return before + word + after
 
 
-def _repair(flaw: Flaw, reason: str, text: str) -> Verdict:
+def _repair(flaw: CaptionError, reason: str, text: str) -> Verdict:
     return Verdict(decision=Decision.REPAIR, reason=reason, flaw=flaw, repaired=text)
 
 
-def _rejected(reason: str, flaw: Flaw | None = None) -> Verdict:
+def _rejected(reason: str, flaw: CaptionError | None = None) -> Verdict:
     return Verdict(
         decision=Decision.REJECT,
         reason=reason,
-        flaw=flaw or Flaw(kind=ErrorKind.OTHER, span=""),
+        flaw=flaw or CaptionError(kind=ErrorKind.OTHER, span=""),
     )
 
 
 def _about_something(verdict: Verdict, own: str | None, reading: Reading) -> Verdict:
     """Rejected instead where the repair leaves nothing, or nothing more about what was found."""
     before = {mention.noun for mention in reading.mentions}
-    left = read(verdict.repaired or "", before).mentions
+    left = parse_caption(verdict.repaired or "", before).mentions
     about = {word for word in before if own is not None and may_mean(word, own)}
     if verdict.repaired and (not about or about & {mention.noun for mention in left}):
         return verdict

@@ -1,0 +1,1 @@
+"""A completion as an attempt, read once; records of answers."""

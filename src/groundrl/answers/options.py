@@ -1,0 +1,124 @@
+"""The one reader of answers: option words and option letters."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from groundrl.prompts import LETTERS
+from groundrl.records import Sample
+
+"""Option letters; an option beyond the 26th has none."""
+
+_SEPARATOR = re.compile(r"[,;\n]|\band\b", re.IGNORECASE)
+_MARKED = re.compile(r"\(?([A-Z])[).:]")
+
+
+def normalise(text: str) -> str:
+    """Letters and digits only, lower case."""
+    return "".join(character for character in text.lower() if character.isalnum())
+
+
+def read_answer(text: str | None, options: Sequence[str]) -> frozenset[str] | None:
+    """The options that a text chooses, as their words; None when it says anything else as well.
+
+    Words are separated by commas, semicolons, line breaks or "and", and compared by letters and
+    digits only (options that this makes equal or empty, such as "1" and "-1", by their full text).
+    Letters are "A", "(b)", "C.", "A, C", "A C", capitals in alphabetical order without anything
+    between ("AC"), or stand before their words ("A. red"). Words win over letters; but where
+    options are single letters themselves, "C" is the third option rather than the word "c". Every
+    option listed is every option chosen. Without ``options`` the question is open: one element,
+    the normalised text.
+    """
+    if text is None:
+        return None
+    if not options:
+        plain = normalise(text)
+        return frozenset([plain]) if plain else None
+    chosen = (
+        _read_words(text, options, _full_text)
+        or (_read_letters(text, options) if text.isupper() else None)
+        or _read_words(text, options, _loosest_key(options))
+        or _read_letters(text, options)
+    )
+    return frozenset(chosen) if chosen else None
+
+
+def is_correct(text: str | None, sample: Sample) -> bool:
+    """Whether the text chooses exactly ``sample.answers``; of an open question, one of them.
+
+    False for a sample without answers.
+    """
+    chosen = read_answer(text, sample.options)
+    if chosen is None or not sample.answers:
+        return False
+    if sample.options:
+        return chosen == frozenset(sample.answers)
+    return chosen <= {normalise(answer) for answer in sample.answers}
+
+
+def _full_text(text: str) -> str:
+    return " ".join(text.split()).rstrip(".")
+
+
+def _loosest_key(options: Sequence[str]) -> Callable[[str], str]:
+    """What to compare by so that different options stay different and none becomes empty."""
+    plain = {normalise(option) for option in options}
+    if "" in plain or len(plain) < len(set(options)):
+        return lambda text: _full_text(text.casefold())
+    return normalise
+
+
+def _read_words(text: str, options: Sequence[str], key: Callable[[str], str]) -> list[str] | None:
+    """Options that the text lists, longest first at each place: options may hold separators."""
+    by_key = {key(option): option for option in options}
+    cuts = [(0, 0), *(cut.span() for cut in _SEPARATOR.finditer(text)), (len(text), len(text))]
+    starts = [end for _, end in cuts[:-1]]
+    ends = [start for start, _ in cuts[1:]]
+    longest = 1 + max(len(_SEPARATOR.findall(option)) for option in options)
+    chosen: list[str] = []
+    index = 0
+    while index < len(starts):
+        if not text[starts[index] : ends[index]].strip():
+            index += 1
+            continue
+        for last in range(min(index + longest, len(starts)) - 1, index - 1, -1):
+            piece = text[starts[index] : ends[last]]
+            option = by_key.get(key(piece)) or _read_marked(piece, options, by_key, key)
+            if option is not None:
+                chosen.append(option)
+                index = last + 1
+                break
+        else:
+            return None
+    return chosen
+
+
+def _read_marked(
+    piece: str, options: Sequence[str], by_key: Mapping[str, str], key: Callable[[str], str]
+) -> str | None:
+    """The option of a letter with its own words: "A. red"."""
+    mark = _MARKED.match(piece.strip())
+    if mark is None:
+        return None
+    named = by_key.get(key(piece.strip()[mark.end() :]))
+    return named if named in _by_letter(mark[1], options) else None
+
+
+def _read_letters(text: str, options: Sequence[str]) -> list[str] | None:
+    chosen: list[str] = []
+    for piece in _SEPARATOR.sub(" ", text).split():
+        letters = piece.strip("().:")
+        if len(letters) == 1:
+            letters = letters.upper()
+        elif list(letters) != sorted(set(letters)):
+            return None
+        named = [option for letter in letters for option in _by_letter(letter, options)]
+        if not named or len(named) < len(letters):
+            return None
+        chosen += named
+    return chosen
+
+
+def _by_letter(letter: str, options: Sequence[str]) -> list[str]:
+    """The option that a letter stands for, or none."""
+    index = LETTERS.find(letter)
+    return list(options[index : index + 1]) if index >= 0 else []

@@ -1,0 +1,186 @@
+"""Models behind an OpenAI-compatible endpoint: OpenAI, vLLM's server, and many others."""
+
+import json
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from groundrl.cache_key import cache_key
+from groundrl.chat.base import OPTION, Reply, Request
+from groundrl.chat.spending import Spending
+from groundrl.errors import UserError
+
+if TYPE_CHECKING:
+    from openai import APIStatusError, OpenAI
+
+ABOUT_ONE_REQUEST = frozenset(
+    {"content_filter", "content_policy_violation", "context_length_exceeded"}
+)
+"""Codes of a 400 that the next request need not meet."""
+OUT_OF_CREDIT = "insufficient_quota"
+"""Code of a 429 that no waiting cures."""
+
+
+class OpenAICompatibleModel:
+    """Asks greedily, ``at_once`` requests at a time however many threads call.
+
+    A server that fails is asked again after growing pauses, or when it says so (``Retry-After``);
+    in the end, as for an answer that is empty or no chat completion at all, there is no reply.
+    When the budget is spent the requests that are left get none, and the next call raises.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        urls: Sequence[str],
+        key_variable: str | None = None,
+        at_once: int = 16,
+        timeout: float = 120.0,
+        retries: int = 4,
+        max_tokens: int = 1024,
+        extra_body: Mapping[str, Any] | None = None,
+        spending: Spending | None = None,
+    ) -> None:
+        """``urls``: up to and including ``/v1``, of servers of one model that are asked in turn.
+        ``key_variable``: the environment variable that holds the key; None: no key is needed.
+        ``at_once``: of all servers. ``timeout``: seconds without a byte of the answer.
+        ``extra_body``: fields of the request to add or replace; null leaves one out."""
+        self.model = model
+        if not urls:
+            raise UserError(f"no server: type '{OPTION}urls=[http://<host>:8000/v1]'")
+        self.urls = tuple(url.rstrip("/") for url in urls)
+        self.key_variable = key_variable
+        self.at_once = at_once
+        self.timeout = timeout
+        self.retries = retries
+        self.options: dict[str, Any] = {"temperature": 0, "max_completion_tokens": max_tokens}
+        self.options |= extra_body or {}
+        self.spending = spending
+        self._own = {} if max_tokens == 1024 else {"max_completion_tokens": max_tokens}
+        self._own |= extra_body or {}
+        self._slots = threading.Semaphore(at_once)
+        self._lock = threading.Lock()
+        self._clients: list[OpenAI] = []
+        self._turns = count()
+
+    @property
+    def name(self) -> str:
+        """The model, and the options that are not the usual ones."""
+        return cache_key(self.model, **self._own)
+
+    def __call__(self, requests: Sequence[Request]) -> list[Reply | None]:
+        """See ``ChatModel``. Raises UserError when the server refuses, and BudgetSpent, even where
+        nothing is asked."""
+        if self.spending is not None:
+            self.spending.require()
+        if not requests:
+            return []
+        self._all_clients()  # a missing key is told before any work
+        # The images of as many again are made ready while answers are waited for.
+        with ThreadPoolExecutor(2 * self.at_once) as pool:
+            return list(pool.map(self._ask, requests))
+
+    def _ask(self, request: Request) -> Reply | None:
+        body = self._body(request)
+        with self._slots:
+            if self.spending is not None and self.spending.exhausted:
+                return None
+            reply = self._post(body)
+            if reply is not None and self.spending is not None:
+                self.spending.add(reply)
+                cost = self.spending.price.of(reply.prompt_tokens, reply.completion_tokens)
+                reply = replace(reply, cost=cost)
+        return reply if reply is not None and reply.text.strip() else None
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        images = [
+            {"type": "image_url", "image_url": {"url": image.data_url}} for image in request.images
+        ]
+        content = [*images, {"type": "text", "text": request.text}] if images else request.text
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": [{"role": "user", "content": content}],
+            "seed": request.seed,
+        }
+        if request.schema is not None:
+            schema = {"name": "answer", "schema": request.schema, "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        body |= self.options
+        return {key: value for key, value in body.items() if value is not None}
+
+    def _post(self, body: dict[str, Any]) -> Reply | None:
+        from openai import APIConnectionError, APIStatusError
+
+        clients = self._all_clients()
+        client = clients[next(self._turns) % len(clients)]
+        try:
+            return read_reply(client.post("/chat/completions", cast_to=bytes, body=body))
+        except APIConnectionError:
+            return None
+        except APIStatusError as error:
+            busy = error.status_code >= 500 or error.status_code in (408, 409, 429)
+            if error.code in ABOUT_ONE_REQUEST or (busy and error.code != OUT_OF_CREDIT):
+                return None
+            # Without its cause, which holds all that the server said.
+            raise self._refusal(error, str(client.base_url)) from None
+
+    def _refusal(self, error: "APIStatusError", url: str) -> UserError:
+        status = error.status_code
+        where = f"{url.rstrip('/')} refuses {self.model} ({status})"
+        if status == 401:  # servers tell parts of a key that they do not know
+            variable = self.key_variable
+            need = (
+                f"export {variable}=<its key>" if variable else f"{OPTION}key_variable=<variable>"
+            )
+            return UserError(f"{where}: the key is missing or wrong. Type {need}")
+        told = " ".join(error.response.text.split())[:300]
+        if self.key_variable is not None:
+            told = told.replace(self._key(), "***")
+        fix = "model=<a model that it has>" if status == 404 else "<option>=<what it takes>"
+        return UserError(f"{where}: {told}. Type {OPTION}{fix}")
+
+    def _key(self) -> str:
+        if self.key_variable is None:
+            return "none"
+        key = os.environ.get(self.key_variable, "").strip()
+        if not key or not key.isascii() or not key.isprintable() or " " in key:
+            state = "holds no key" if key else "is not set"
+            raise UserError(
+                f"{self.key_variable} {state}: type export {self.key_variable}=<the key of "
+                f"{self.urls[0]}>"
+            )
+        return key
+
+    def _all_clients(self) -> "list[OpenAI]":
+        """One of each server, for all threads."""
+        from openai import OpenAI
+
+        with self._lock:
+            if not self._clients:
+                key = self._key()
+                self._clients = [
+                    OpenAI(
+                        api_key=key, base_url=url, timeout=self.timeout, max_retries=self.retries
+                    )
+                    for url in self.urls
+                ]
+            return self._clients
+
+
+def read_reply(body: bytes) -> Reply | None:
+    """A chat completion, its text empty where it says nothing; None for anything else."""
+    try:
+        answer = json.loads(body)
+        text = answer["choices"][0]["message"]["content"] or ""
+        used = answer.get("usage") or {}
+        prompt, completion = (used.get(f"{kind}_tokens", 0) for kind in ("prompt", "completion"))
+        counts = isinstance(prompt, int) and isinstance(completion, int)
+        if not isinstance(text, str) or not counts:
+            return None
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError):
+        return None
+    return Reply(text=text, prompt_tokens=prompt, completion_tokens=completion)

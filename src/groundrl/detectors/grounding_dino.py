@@ -1,0 +1,133 @@
+"""Grounding DINO (arXiv 2303.05499) and MM-Grounding-DINO (arXiv 2401.02361)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from groundrl.detectors.base import clipped_region
+from groundrl.detectors.records import InputImage, Region
+from groundrl.detectors.zero_shot import ZeroShotDetector
+from groundrl.errors import UserError
+
+KINDS = ("grounding-dino", "mm-grounding-dino")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phrases:
+    """A prompt, "cat . traffic light .", and where its labels stand."""
+
+    labels: tuple[str, ...]
+    spans: tuple[tuple[int, int], ...]
+    """First token of each label and the one behind its last."""
+
+    @property
+    def text(self) -> str:
+        """As the model reads it."""
+        return " ".join(f"{label} ." for label in self.labels)
+
+
+class GroundingDinoDetector(ZeroShotDetector):
+    """Boxes whose best token of the prompt passes a threshold, with the label of that token.
+
+    A long vocabulary is looked for in several passes, as many labels at a time as the model reads.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        vocabulary: Sequence[str],
+        threshold: float = 0.25,
+        text_threshold: float = 0.25,
+        doubt: float = 0.6,
+        batch_size: int = 8,
+        device: str | None = None,
+    ) -> None:
+        """``threshold``: of a box's best token; ``text_threshold``: of its label's best token;
+        ``doubt``: see ``checked_doubt``. Raises UserError for a model of another kind."""
+        settings = {"threshold": threshold, "text_threshold": text_threshold}
+        super().__init__(path, vocabulary, KINDS, doubt, batch_size, device, **settings)
+        self.threshold = threshold
+        self.text_threshold = text_threshold
+        self.prompts = self._prompts()
+
+    def _prompts(self) -> list[Phrases]:
+        tokenizer, room = self.processor.tokenizer, self.model.config.max_text_len - 2
+        prompts: list[list[tuple[str, tuple[int, int]]]] = []
+        end = room
+        for label in self.vocabulary:
+            count = len(tokenizer(label, add_special_tokens=False)["input_ids"])
+            if count + 1 > room:
+                raise UserError(
+                    f"detector.vocabulary holds {label!r}, which has {count} tokens; the model "
+                    f"reads {room - 1}: write it shorter"
+                )
+            if end + count + 1 > room:
+                prompts.append([])
+                end = 0
+            # One token stands before the first label, and a full stop behind each.
+            prompts[-1].append((label, (end + 1, end + 1 + count)))
+            end += count + 1
+        return [
+            Phrases(labels=labels, spans=spans)
+            for labels, spans in (zip(*prompt, strict=True) for prompt in prompts)
+        ]
+
+    @torch.inference_mode()
+    def __call__(self, images: Sequence[InputImage]) -> list[tuple[Region, ...]]:
+        """The regions of each image, surest first."""
+        found: list[list[Region]] = [[] for _ in images]
+        for indices, shown in self.batches(images):
+            chosen = [images[index] for index in indices]
+            for prompt in self.prompts:
+                passes = zip(indices, self._look(chosen, shown, prompt), strict=True)
+                for index, regions in passes:
+                    found[index] += regions
+        return [tuple(sorted(one, key=lambda region: -region.score)) for one in found]
+
+    def _look(
+        self, images: Sequence[InputImage], shown: list, prompt: Phrases
+    ) -> list[list[Region]]:
+        inputs = self.processor(
+            images=shown, text=[prompt.text] * len(shown), return_tensors="pt"
+        ).to(self.device)
+        output = self.model(**inputs)
+        boxes = self.processor.post_process_grounded_object_detection(
+            output,
+            inputs["input_ids"],
+            threshold=self.doubt * self.threshold,
+            text_threshold=self.text_threshold,
+            target_sizes=[(p.source.height, p.source.width) for p in images],
+        )
+        results = []
+        for image, kept, logits in zip(images, boxes, output.logits, strict=True):
+            probabilities = logits.sigmoid()
+            seen = probabilities[probabilities.max(-1).values > self.doubt * self.threshold]
+            by_label, which = label_probabilities(seen, prompt).max(-1)
+            rows = zip(kept["boxes"], kept["scores"], by_label, which, strict=True)
+            regions = [
+                clipped_region(
+                    prompt.labels[int(label)],
+                    box.tolist(),
+                    float(score),
+                    image.source,
+                    sure=bool(score > self.threshold and probability > self.text_threshold),
+                )
+                for box, score, probability, label in rows
+                if probability > self.doubt * self.text_threshold
+            ]
+            results.append([one for one in regions if one is not None])
+        return results
+
+
+def label_probabilities(
+    tokens: Float[Tensor, "boxes T"], prompt: Phrases
+) -> Float[Tensor, "boxes labels"]:
+    """Of each label the probability of its best token.
+
+    Phrases read off the tokens above a threshold, as processors give them, may be half a label, or
+    two labels in one.
+    """
+    return torch.stack([tokens[:, first:end].amax(-1) for first, end in prompt.spans], dim=-1)

@@ -1,0 +1,94 @@
+"""OWLv2 (arXiv 2306.09683)."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from groundrl.detectors.base import clipped_region
+from groundrl.detectors.records import InputImage, Region
+from groundrl.detectors.zero_shot import ZeroShotDetector
+from groundrl.errors import UserError
+
+LABELS_AT_ONCE = 256
+
+
+class Owlv2Detector(ZeroShotDetector):
+    """Each image patch's box with the label that fits it best, where that passes a threshold.
+
+    Labels do not see each other, so they are read once for all images, however many they are.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        vocabulary: Sequence[str],
+        threshold: float = 0.25,
+        prompt: str = "a photo of a {label}",
+        doubt: float = 0.6,
+        batch_size: int = 8,
+        device: str | None = None,
+    ) -> None:
+        """``prompt``: around each label; ``doubt``: see ``checked_doubt``. Raises UserError for a
+        model of another kind."""
+        settings = {"threshold": threshold, "prompt": prompt}
+        super().__init__(path, vocabulary, ("owlv2",), doubt, batch_size, device, **settings)
+        self.threshold = threshold
+        self.queries = self._queries([prompt.format(label=label) for label in self.vocabulary])
+
+    @torch.inference_mode()
+    def _queries(self, texts: list[str]) -> Float[Tensor, "labels width"]:
+        """What the text tower says about each label."""
+        longest = self.model.config.text_config.max_position_embeddings
+        parts = []
+        for start in range(0, len(texts), LABELS_AT_ONCE):
+            inputs = self.processor(text=texts[start : start + LABELS_AT_ONCE], return_tensors="pt")
+            lengths = inputs["attention_mask"].sum(-1)
+            if inputs["input_ids"].shape[-1] > longest:
+                text = texts[start + int(lengths.argmax())]
+                raise UserError(
+                    f"detector.vocabulary gives the prompt {text!r} of {int(lengths.max())} "
+                    f"tokens; the model reads {longest}: write the label shorter"
+                )
+            parts.append(self.model.owlv2.get_text_features(**inputs.to(self.device)).pooler_output)
+        return torch.cat(parts)
+
+    @torch.inference_mode()
+    def __call__(self, images: Sequence[InputImage]) -> list[tuple[Region, ...]]:
+        """The regions of each image, surest first."""
+        found: dict[int, tuple[Region, ...]] = {}
+        for indices, shown in self.batches(images):
+            pixels = self.processor(images=shown, return_tensors="pt")["pixel_values"]
+            chosen = [images[index] for index in indices]
+            results = self.processor.post_process_grounded_object_detection(
+                self._output(pixels.to(self.device)),
+                threshold=self.doubt * self.threshold,
+                target_sizes=[(p.source.height, p.source.width) for p in chosen],
+                text_labels=[list(self.vocabulary)] * len(chosen),
+            )
+            for index, image, result in zip(indices, chosen, results, strict=True):
+                found[index] = self._regions(image, result)
+        return [found[index] for index in range(len(images))]
+
+    def _output(self, pixels: Float[Tensor, "B 3 H W"]) -> SimpleNamespace:
+        """The class's own forward pass, without reading the labels anew."""
+        features, _ = self.model.image_embedder(pixels)
+        patches = features.flatten(1, 2)
+        logits, _ = self.model.class_predictor(patches, self.queries.expand(len(pixels), -1, -1))
+        return SimpleNamespace(
+            logits=logits, pred_boxes=self.model.box_predictor(patches, features)
+        )
+
+    def _regions(self, image: InputImage, result: dict[str, Any]) -> tuple[Region, ...]:
+        rows = zip(result["text_labels"], result["boxes"], result["scores"], strict=True)
+        found = [
+            clipped_region(
+                label, box.tolist(), float(score), image.source, sure=bool(score > self.threshold)
+            )
+            for label, box, score in rows
+        ]
+        kept = [one for one in found if one is not None]
+        return tuple(sorted(kept, key=lambda region: -region.score))

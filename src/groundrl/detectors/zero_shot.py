@@ -1,0 +1,83 @@
+"""What open-set detectors of ``transformers`` have in common."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
+
+from groundrl.cache_key import cache_key
+from groundrl.detectors.base import check_doubt, check_vocabulary
+from groundrl.detectors.records import InputImage
+from groundrl.errors import UserError
+from groundrl.policy.fingerprint import fingerprint
+
+
+class ZeroShotDetector:
+    """A model that looks for the labels it is told."""
+
+    def __init__(
+        self,
+        path: str,
+        vocabulary: Sequence[str],
+        kinds: tuple[str, ...],
+        doubt: float,
+        batch_size: int,
+        device: str | None,
+        **settings: object,
+    ) -> None:
+        """``path``: a hub id or a folder with a model of one of ``kinds``. ``device``: None takes a
+        GPU where there is one. ``settings``: what else answers depend on. Raises UserError."""
+        self.vocabulary = check_vocabulary(vocabulary)
+        self.doubt = check_doubt(doubt)
+        self.batch_size = batch_size
+        """Images of equal size in one pass."""
+        self.model, self.processor = load(path, kinds)
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.model.eval().requires_grad_(False).to(self.device)
+        self.name = cache_key(
+            self.model.config.model_type,
+            model=Path(path).name,
+            weights=f"{fingerprint(self.model.state_dict().values()):016x}",
+            config=self.model.config.to_json_string(),
+            processor=self.processor.image_processor.to_json_string(),
+            vocabulary=self.vocabulary,
+            doubt=doubt,
+            **settings,
+        )
+        """Of weights, sizes, thresholds, vocabulary and prompt."""
+
+    def batches(self, images: Sequence[InputImage]) -> Iterator[tuple[list[int], list[Any]]]:
+        """Indices and decoded images of equal size, at most ``batch_size`` of them.
+
+        Padding would reach the pixels beside it through the backbone, and an image would be seen
+        differently in company.
+        """
+        alike: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for index, image in enumerate(images):
+            alike[image.source.width, image.source.height].append(index)
+        for indices in alike.values():
+            for start in range(0, len(indices), self.batch_size):
+                chosen = indices[start : start + self.batch_size]
+                yield chosen, [images[index].source.load() for index in chosen]
+
+
+def load(path: str, kinds: tuple[str, ...]) -> tuple[Any, Any]:
+    """Model and processor. Raises UserError for what is no model of one of ``kinds``."""
+    try:
+        processor = AutoProcessor.from_pretrained(path)
+        model = AutoModelForZeroShotObjectDetection.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        hint = "" if Path(path).exists() else " (no such folder, and the hub did not deliver it)"
+        raise UserError(
+            f"cannot load detector.path={path}{hint}: {error}. Type detector.path=<folder or hub "
+            f"id> of a model of the kind {' or '.join(kinds)}."
+        ) from error
+    if model.config.model_type not in kinds:
+        raise UserError(
+            f"detector.path={path} is a {model.config.model_type}, not a {' or '.join(kinds)}: "
+            "choose another detector= or another path"
+        )
+    return model, processor

@@ -1,0 +1,106 @@
+"""What judges said, kept in a file: nothing is judged twice, and a run can be replayed offline."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+
+from groundrl.errors import UserError
+from groundrl.progress import ProgressLine
+
+CASES_AT_ONCE = 256
+"""Judged before they are written down."""
+
+BEGINNING = b'{"judge": '
+"""Of every line."""
+
+C = TypeVar("C")
+V = TypeVar("V")
+C_in = TypeVar("C_in", contravariant=True)
+V_out = TypeVar("V_out", covariant=True)
+
+
+@runtime_checkable
+class Judge(Protocol[C_in, V_out]):
+    """Whoever has verdicts on cases; both are dataclasses."""
+
+    @property
+    def name(self) -> str:
+        """What the verdicts depend on: they are only used again under the same name."""
+        ...
+
+    def __call__(self, cases: Sequence[C_in]) -> Sequence[V_out | None]:
+        """The verdict on each case; None where nobody could be reached."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictCache(Generic[C, V]):
+    """Remembers every verdict in a file. Judges may share it: they differ in their names."""
+
+    judge: Judge[C, V]
+    path: Path
+    read: Callable[[Mapping[str, Any]], V]
+    """A verdict from JSON. Raises KeyError, TypeError or ValueError for another shape."""
+
+    @property
+    def name(self) -> str:
+        """The judge's."""
+        return self.judge.name
+
+    def __call__(self, cases: Sequence[C]) -> list[V | None]:
+        """The verdict on each case, from the file where it is there."""
+        known: dict[str, V | None] = dict(self._read())
+        new = [one for one in dict.fromkeys(cases) if self._key(_plain(one)) not in known]
+        if new:  # else the file is only read
+            known |= self._judged(new)
+        return [known[self._key(_plain(one))] for one in cases]
+
+    def _judged(self, new: Sequence[C]) -> dict[str, V | None]:
+        """New verdicts, each written down behind the last whole line."""
+        found: dict[str, V | None] = {}
+        line = ProgressLine(len(new), "judge")
+        with self.path.open("ab") as file, line:
+            file.truncate(sum(map(len, self._lines())))
+            line.update(0)
+            for start in range(0, len(new), CASES_AT_ONCE):
+                chunk = new[start : start + CASES_AT_ONCE]
+                for one, verdict in zip(chunk, self.judge(chunk), strict=True):
+                    found[self._key(_plain(one))] = verdict
+                    if verdict is not None:
+                        row = {"judge": self.name, "case": _plain(one), **_plain(verdict)}
+                        file.write(json.dumps(row).encode() + b"\n")
+                file.flush()
+                line.update(len(found))
+        return found
+
+    def _key(self, one: Mapping[str, Any]) -> str:
+        return json.dumps([self.name, one], sort_keys=True)
+
+    def _read(self) -> dict[str, V]:
+        known: dict[str, V] = {}
+        for number, line in enumerate(self._lines(), 1):
+            try:
+                row = json.loads(line)
+                if row["judge"] == self.name:
+                    known[self._key(row["case"])] = self.read(row)
+            except (KeyError, TypeError, ValueError) as error:
+                raise UserError(f"{self.path}:{number} is no judgement ({error})") from error
+        return known
+
+    def _lines(self) -> list[bytes]:
+        """Those with their ends. A last line without was cut off with its run; raises UserError
+        where it is something else, which is not ours to cut."""
+        if not self.path.exists():
+            return []
+        lines = self.path.read_bytes().splitlines(keepends=True)
+        if lines and not lines[-1].endswith(b"\n"):
+            cut = lines.pop()
+            if cut[: len(BEGINNING)] != BEGINNING[: len(cut)]:
+                raise UserError(f"{self.path}:{len(lines) + 1} is no judgement: {cut!r:.40}")
+        return lines
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    return asdict(record)

@@ -1,0 +1,187 @@
+"""Asks the questions of benchmarks, judges the answers, and leaves a run directory."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from groundrl.answers.notation import Notation, other_frames
+from groundrl.answers.record import save_images
+from groundrl.evaluation.benchmarks.base import (
+    Benchmark,
+    Figures,
+    QuestionSet,
+    ScoredAttempt,
+    summary,
+)
+from groundrl.evaluation.inference import (
+    PREDICTIONS,
+    Respondent,
+    ask,
+    prediction_line,
+    score_attempt,
+)
+from groundrl.evaluation.judging.alignment import Case, Judgement, alignment
+from groundrl.evaluation.judging.labels import Labels, agreement
+from groundrl.evaluation.judging.ratings import (
+    Rated,
+    RatedAnswer,
+    Rating,
+    rate_answers,
+    save_scores,
+)
+from groundrl.evaluation.judging.verdict_cache import Judge
+from groundrl.evaluation.matching import match_recorded
+from groundrl.evaluation.recorded import RecordedAnswer
+from groundrl.parallel import is_first
+from groundrl.records import NamedImage, Sample
+from groundrl.report.answers import pick_examples, read_answers
+from groundrl.report.benchmark_table import alarms, benchmark_table
+from groundrl.report.run_report import write_report
+from groundrl.report.tables import BOUNDS, to_text
+from groundrl.report.tensorboard import log_hparams
+from groundrl.task_runner import LocalRunner, TaskRunner
+
+MISSING = "missing.txt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedSource:
+    """Answers that were given before."""
+
+    path: Path
+    answers: Sequence[RecordedAnswer]
+
+
+@dataclass(slots=True, kw_only=True)
+class Evaluation:
+    """Everything an evaluation needs, built but not started."""
+
+    benchmarks: Mapping[str, Benchmark]
+    source: Respondent | RecordedSource
+    run_dir: Path
+    judge: Judge[Case, Judgement] | None
+    """Says whether answers follow from their reasoning; None: nobody does."""
+    rater: Judge[RatedAnswer, Rating] | None
+    """Rates the answers to benchmarks that ask for it; None: nobody does."""
+    labels: Labels | None
+    """What people said of the same answers."""
+    runner: TaskRunner = field(default_factory=LocalRunner)
+    """Whose workers ask the questions."""
+    hparams: Mapping[str, object]
+    """The resolved config, for TensorBoard's HParams page."""
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def run(self) -> Figures:
+        """Ask, judge, write; what an earlier, interrupted run was told is not asked again.
+
+        Of several processes the first alone judges and writes; the others have no figures.
+        """
+        start = time.perf_counter()
+        answers, questions = self._answers()
+        self.seconds["answers"] = time.perf_counter() - start
+        if not is_first():
+            return {}
+        people = self._people(answers)
+        answers = rate_answers(self.benchmarks, answers, self.rater)
+        figures = self._figures(answers, questions, people)
+        self.seconds["total"] = time.perf_counter() - start
+        self._write(answers, questions, figures)
+        return figures
+
+    def _answers(self) -> tuple[dict[str, list[ScoredAttempt]], dict[str, QuestionSet]]:
+        if isinstance(self.source, Respondent):
+            return ask(self.source, self.benchmarks, self.run_dir, self.runner)
+        matched, questions = match_recorded(self.source.path, self.source.answers, self.benchmarks)
+        answers = {
+            name: [score_attempt(self.benchmarks[name], one.attempt) for one in found]
+            for name, found in matched.items()
+        }
+        with (self.run_dir / PREDICTIONS).open("w", encoding="utf-8") as file:
+            for name, found in answers.items():
+                for one, recorded in zip(found, matched[name], strict=True):
+                    file.write(prediction_line(one, name, recorded.asking))
+        return answers, questions
+
+    def _notation(self, name: str) -> Notation:
+        """Of the answers to one benchmark."""
+        if isinstance(self.source, Respondent):
+            return self.source.notation
+        return next(one.asking.notation for one in self.source.answers if one.set in (name, ""))
+
+    def _people(self, answers: Mapping[str, list[ScoredAttempt]]) -> dict[str, dict[str, bool]]:
+        """What people said of each set by id; nobody is asked to judge before it is clear."""
+        if self.labels is None:
+            return {}
+        ids = {
+            name: {one.attempt.sample.id for one in found}
+            for name, found in answers.items()
+            if not isinstance(self.benchmarks[name], Rated)
+        }
+        found = self.labels.by_set(ids)
+        used, given = sum(map(len, found.values())), len(self.labels.rows)
+        if used < given:
+            print(f"{given - used} of {given} labels are of no answer in this run: left out")
+        return found
+
+    def _figures(
+        self,
+        answers: Mapping[str, list[ScoredAttempt]],
+        questions: Mapping[str, QuestionSet],
+        people: Mapping[str, Mapping[str, bool]],
+    ) -> Figures:
+        figures: Figures = {}
+        for name, found in answers.items():
+            own = summary(self.benchmarks[name], found)
+            own |= other_frames([one.attempt for one in found], self._notation(name))
+            if self.judge is not None and not isinstance(self.benchmarks[name], Rated):
+                aligned, verdicts = alignment(self.judge, found)
+                own |= aligned
+                if name in people:
+                    own |= agreement(verdicts, people[name], found)
+            if missing := len(questions[name].missing) + questions[name].unanswered:
+                own["missing"] = float(missing)
+            figures |= {f"{name}/{key}": value for key, value in own.items()}
+        return figures
+
+    def _write(
+        self,
+        answers: Mapping[str, list[ScoredAttempt]],
+        questions: Mapping[str, QuestionSet],
+        figures: Figures,
+    ) -> None:
+        missing = [f"{name}\t{one}" for name, q in questions.items() for one in q.missing]
+        if missing:
+            (self.run_dir / MISSING).write_text("\n".join(missing) + "\n")
+            print(f"{len(missing)} questions have no image: {self.run_dir / MISSING}")
+        samples = {
+            (name, one.attempt.sample.id): one.attempt.sample
+            for name, found in answers.items()
+            for one in found
+        }
+        save_scores(self.run_dir / PREDICTIONS, answers)
+        self._keep_images(samples)
+        draft = self.run_dir / "metrics.partial"
+        seconds = {f"time/{name}": value for name, value in self.seconds.items()}
+        draft.write_text(json.dumps(figures | seconds, indent=1))
+        draft.replace(self.run_dir / "metrics.json")
+        plain = {k: v for k, v in figures.items() if not k.endswith(BOUNDS)}
+        with SummaryWriter(str(self.run_dir / "tensorboard")) as writer:
+            for name, value in plain.items():
+                writer.add_scalar(name, value, 0)
+            log_hparams(writer, self.hparams, plain)
+        write_report(self.run_dir)
+        print(to_text(benchmark_table(figures)))
+        for line in alarms(figures):
+            print(line)
+        print(self.run_dir)
+
+    def _keep_images(self, samples: Mapping[tuple[str, str], Sample]) -> None:
+        """Those of the answers that the report shows."""
+        for _, shown in pick_examples(read_answers(self.run_dir, [])):
+            sample = samples[shown.record.set, shown.record.id]
+            if not isinstance(sample.image, NamedImage):
+                save_images(sample, self.run_dir)

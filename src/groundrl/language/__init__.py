@@ -1,0 +1,1 @@
+"""English words: plurals, articles, synonyms; one copy of each."""

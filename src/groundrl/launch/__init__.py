@@ -1,0 +1,1 @@
+"""Composes a config, checks it, builds what it names and runs it."""

@@ -1,0 +1,136 @@
+"""A checked evaluation config -> the objects that it names."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from groundrl.answers.notation import Notation
+from groundrl.boxes import Frame
+from groundrl.errors import UserError
+from groundrl.evaluation.benchmarks.base import Benchmark
+from groundrl.evaluation.compare import Comparison
+from groundrl.evaluation.inference import Respondent
+from groundrl.evaluation.judging.alignment import Case, Judgement, read_judgement
+from groundrl.evaluation.judging.chat_judge import ChatJudge
+from groundrl.evaluation.judging.labels import Labels, read_labels
+from groundrl.evaluation.judging.ratings import RatedAnswer, Rating, rating_of
+from groundrl.evaluation.judging.verdict_cache import Judge, VerdictCache
+from groundrl.evaluation.recorded import read_predictions
+from groundrl.evaluation.run import Evaluation, RecordedSource
+from groundrl.grammar import get_grammar
+from groundrl.launch.make import make, resolved
+from groundrl.launch.resolved import RESOLVED
+from groundrl.launch.training import make_trainer
+from groundrl.rollout.sampler import Sampler
+from groundrl.stages.fit import open_policy
+
+BROUGHT = ("model", "adapter", "grammar")
+"""What ``run=`` brings along, so that it cannot be chosen beside it."""
+
+
+def take_run(cfg: DictConfig) -> None:
+    """Put the model, adapter and grammar of ``cfg.run``, a run directory of train.py, in place."""
+    if cfg.run is None:
+        return
+    folder = Path(cfg.run)
+    file = folder / RESOLVED
+    if not file.is_file() or not (folder / "adapter").is_dir():
+        raise UserError(
+            f"run={folder} is no finished run of train.py: it needs {RESOLVED} and adapter/. "
+            "Type run=<the path that it printed last>, or model.path=<folder>."
+        )
+    typed = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    clash = [line for line in typed if line.lstrip("+~").split("=")[0].split(".")[0] in BROUGHT]
+    if clash:
+        raise UserError(f"run={folder} brings its own {' and '.join(clash)}: drop one of the two")
+    trained = cast(DictConfig, OmegaConf.load(file))
+    with open_dict(cfg):
+        cfg.model, cfg.grammar = trained.model, trained.grammar
+        if OmegaConf.is_interpolation(cfg.sampling, "max_tokens"):  # nothing was typed
+            cfg.sampling.max_tokens = trained.stage.grpo.module.sampler.sampling.max_tokens
+        cfg.model.adapter = cfg.adapter
+        weights = str(folder / "adapter")
+        if (folder / "adapter" / "adapter_config.json").is_file():
+            cfg.adapter.path = weights
+        else:  # adapter=none trains and saves the whole model
+            cfg.model.path = weights
+        cfg.model.adapter = cfg.adapter
+
+
+def build_evaluation(cfg: DictConfig, run_dir: Path) -> Evaluation | Comparison:
+    """The evaluation that ``cfg`` describes, with its output in ``run_dir``."""
+    if cfg.compare is not None:
+        first, second = cfg.compare
+        both = _asked_by(first, second)
+        return Comparison(places=(first, second), run_dir=run_dir, benchmarks=both)
+    benchmarks: dict[str, Benchmark] = {str(k): make(v) for k, v in cfg.benchmark.items()}
+    judge, rater = _judges(cfg)
+    return Evaluation(
+        benchmarks=benchmarks,
+        source=_recording(cfg) if cfg.predictions else _respondent(cfg),
+        runner=make(cfg.runner),
+        run_dir=run_dir,
+        judge=judge,
+        rater=rater,
+        labels=_labels(cfg),
+        hparams=cast(dict[str, object], OmegaConf.to_container(cfg, resolve=True)),
+    )
+
+
+def _asked_by(*places: str) -> dict[str, Benchmark]:
+    """The benchmarks that two runs of evaluate.py say they both asked, by name."""
+    nodes = []
+    for place in places:
+        path = Path(place).expanduser()
+        file = (path if path.is_dir() else path.parent) / RESOLVED
+        run = OmegaConf.load(file) if file.is_file() else OmegaConf.create()
+        nodes.append(cast(DictConfig, run).get("benchmark") or {})
+    a, b = nodes
+    return {
+        str(name): make(node)
+        for name, node in a.items()
+        if name in b and b[name].get("_target_") == node.get("_target_")
+    }
+
+
+def _judges(
+    cfg: DictConfig,
+) -> tuple[Judge[Case, Judgement] | None, Judge[RatedAnswer, Rating] | None]:
+    """Of reasoning, and of answers that are rated; both keep what they say in one file."""
+    if "judge" not in cfg:  # nothing was chosen
+        return None, None
+    judge: Judge[Case, Judgement] = make(cfg.judge)
+    path = Path(cfg.judgements).expanduser()
+    kept = VerdictCache(judge=judge, path=path, read=read_judgement)
+    if not isinstance(judge, ChatJudge):
+        return kept, None
+    return kept, VerdictCache(judge=judge.rater, path=path, read=rating_of)
+
+
+def _labels(cfg: DictConfig) -> Labels | None:
+    if cfg.labels is None:
+        return None
+    if "judge" not in cfg:
+        raise UserError("labels= holds what people said of a judge's cases: type judge=rules, too")
+    return read_labels(Path(cfg.labels).expanduser())
+
+
+def _recording(cfg: DictConfig) -> RecordedSource:
+    path = Path(cfg.predictions).expanduser()
+    return RecordedSource(
+        path=path, answers=read_predictions(path, get_grammar(cfg.records.grammar))
+    )
+
+
+def _respondent(cfg: DictConfig) -> Respondent:
+    sampling: Any = make(cfg.sampling)
+    return Respondent(
+        opened=partial(open_policy, partial(make, resolved(cfg.model)), make_trainer(cfg.trainer)),
+        sampler=Sampler(make(cfg.rollout), sampling, group_size=1, seed=cfg.seed),
+        notation=Notation.of(cfg.grammar, Frame(cfg.model.frame)),
+        prompting=cfg.prompting,
+        num_workers=cfg.data.num_workers,
+    )

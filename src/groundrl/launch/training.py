@@ -1,0 +1,187 @@
+"""A checked config -> the objects that it names."""
+
+import hashlib
+import inspect
+from collections.abc import Iterable, Mapping
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from groundrl.answers.attempt import ABSENCE_KINDS
+from groundrl.config.problems import raise_all
+from groundrl.data.datasets import SampleList, SampleSource
+from groundrl.data.module import GroundingDataModule
+from groundrl.errors import UserError
+from groundrl.evaluation.heldout import HeldOut
+from groundrl.grammar import get_grammar
+from groundrl.launch.make import make
+from groundrl.launch.resolved import config_hash
+from groundrl.policy.embedded import embedded_model_dir
+from groundrl.policy.prompt import Processor, pixel_limits
+from groundrl.pretraining.make_embedded import Pretraining
+from groundrl.records import ImageFile
+from groundrl.rewards.base import RewardTerm
+from groundrl.rollout.base import Sampling
+from groundrl.rollout.sampler import Sampler
+from groundrl.stages.base import Stage
+from groundrl.stages.fit import MakeTrainer, StagePlan
+from groundrl.stages.pipeline import Pipeline, Warmup
+from groundrl.stages.strategy import SUMMED_GRADIENTS
+
+ANSWER_TOKENS = "stage.grpo.module.sampler.sampling.max_tokens"
+"""The token limit of rollouts is that of held-out answers, too."""
+WARMUP_KEYS = (
+    *("model", "adapter", "data", "rollout", "stage.sft", "grammar", "seed", "trainer"),
+    ANSWER_TOKENS,
+)
+"""What an SFT warm-up and the measurements around it depend on, the reward aside."""
+
+
+def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining:
+    """The training run that ``cfg`` describes, with its output in ``run_dir``."""
+    if "pretrain" in cfg.pipeline:
+        return build_pretraining(cfg, run_dir)
+    torch.manual_seed(cfg.seed)  # fresh adapters are random
+    grammar = get_grammar(cfg.grammar)
+    # The data is read before the weights: its mistakes are the commoner and the cheaper ones.
+    data = make(cfg.data, seed=cfg.seed)
+    check_fed(make(cfg.reward.terms), data.train)
+    if "sft" in cfg.pipeline:
+        check_rationales(data.train)
+    policy = make(cfg.model)
+    tell_shrunk((data.train, *data.heldout.values()), policy.processor)
+    reward = make(cfg.reward, grammar=grammar, frame=policy.frame)
+    engine = make(cfg.rollout)  # one: it may hold a second copy of the weights
+    supplied = {"policy": policy, "grammar": grammar, "reward": reward, "engine": engine}
+    greedy = Sampling(max_tokens=OmegaConf.select(cfg, ANSWER_TOKENS), temperature=0.0)
+    return Pipeline(
+        policy=policy,
+        data=data,
+        plans={name: make(cfg.stage[name]) for name in cfg.pipeline},
+        build=partial(build_stage, supplied=supplied),
+        held_out=HeldOut(
+            sets=data.heldout,
+            sampler=Sampler(engine, greedy, group_size=1),
+            reward=reward,
+            num_workers=data.num_workers,
+        ),
+        make_trainer=make_trainer(cfg.trainer),
+        run_dir=run_dir,
+        hparams=cast(dict[str, object], OmegaConf.to_container(cfg, resolve=True)),
+        warmup=warmup(cfg, data),
+    )
+
+
+def make_trainer(node: DictConfig) -> MakeTrainer:
+    """Several devices share the work in our way."""
+    trainer = make(node)
+    return trainer if node.devices == 1 else partial(trainer, strategy=SUMMED_GRADIENTS)
+
+
+def check_fed(terms: Mapping[str, RewardTerm], train: SampleSource) -> None:
+    """Raise UserError for terms that apply to no sample; the world has all that they can need."""
+    if not isinstance(train, SampleList):
+        return
+    found = {
+        "answers": any(sample.answers for sample in train.samples),
+        "groundings": any(s.groundings or s.kind in ABSENCE_KINDS for s in train.samples),
+    }
+    raise_all(
+        [
+            f"reward.terms.{name} needs {need}, but none of the {len(train)} training samples has "
+            f"any: drop the term with ~reward.terms.{name}, or put {need} into the data"
+            for name, term in terms.items()
+            for need in sorted(term.needs)
+            if not found[need]
+        ],
+        "The reward",
+    )
+
+
+def check_rationales(train: SampleSource) -> None:
+    """Raise UserError for samples that the warm-up cannot teach from; the world's all can."""
+    if not isinstance(train, SampleList):
+        return
+    lacking = [sample.id for sample in train.samples if sample.rationale is None]
+    if lacking:
+        raise UserError(
+            f"{len(lacking)} of {len(train)} training samples have no rationale, {lacking[0]!r} "
+            "for example, and the SFT warm-up needs one for every sample: add them, or skip the "
+            "warm-up with pipeline=[grpo]"
+        )
+
+
+def tell_shrunk(sources: Iterable[SampleSource], processor: Processor) -> None:
+    """Say how many images the model sees in fewer pixels than they have, if any."""
+    limit = pixel_limits(processor).get("max_pixels")
+    listed = [source for source in sources if isinstance(source, SampleList)]
+    areas = {
+        image.key: image.width * image.height
+        for source in listed
+        for sample in source.samples
+        for image in sample.images
+    }
+    large = [area for area in areas.values() if limit is not None and area > limit]
+    if large:
+        print(
+            f"{len(large)} of {len(areas)} images have more than model.max_pixels={limit} pixels "
+            f"(up to {max(large)}): the model sees them shrunk to that, in nearly the same shape"
+        )
+
+
+def build_pretraining(cfg: DictConfig, run_dir: Path) -> Pretraining:
+    """The run that makes the embedded model."""
+    return Pretraining(
+        plan=make(cfg.stage.pretrain),
+        grammar=get_grammar(cfg.grammar),
+        template=make(cfg.model.template),
+        make_trainer=make_trainer(cfg.trainer),
+        run_dir=run_dir,
+        seed=cfg.seed,
+    )
+
+
+def build_stage(plan: StagePlan, supplied: dict[str, Any]) -> Stage:
+    """The stage's module, given whichever of ``supplied`` its constructor asks for."""
+    assert isinstance(plan.module, partial)
+    wanted = inspect.signature(plan.module.func).parameters
+    return plan.module(**{name: value for name, value in supplied.items() if name in wanted})
+
+
+def warmup(cfg: DictConfig, data: GroundingDataModule) -> Warmup | None:
+    """Where this run's SFT warm-up is shared; None without a warm-up or a cache."""
+    if cfg.cache_dir is None or cfg.pipeline[0] != "sft":
+        return None
+    stamp = f"{local_weights(cfg.model.path)}-{data_stamp(data)}-{version('groundrl')}"
+    name = f"{config_hash(cfg, WARMUP_KEYS)}-{stamp}"
+    return Warmup(folder=Path(cfg.cache_dir) / "warmup" / name)
+
+
+def local_weights(path: str) -> str:
+    """8 hex digits that change when a file of a local model does; "hub" for a model of the hub."""
+    folder = embedded_model_dir() if path == "embedded" else Path(path)
+    if not folder.is_dir():
+        return "hub"
+    files = sorted((file.name, file.stat()) for file in folder.iterdir() if file.is_file())
+    stamp = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in files]
+    return hashlib.sha256(repr(stamp).encode()).hexdigest()[:8]
+
+
+def data_stamp(data: GroundingDataModule) -> str:
+    """8 hex digits that change when a sample or an image file does; the world is in the config."""
+    digest = hashlib.sha256()
+    images: set[Path] = set()
+    for source in (data.train, *data.heldout.values()):
+        if isinstance(source, SampleList):
+            for sample in source.samples:
+                digest.update(repr(sample).encode())
+                files = (image for image in sample.images if isinstance(image, ImageFile))
+                images.update(image.path for image in files)
+    for path in sorted(images):
+        stat = path.stat()
+        digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}".encode())
+    return digest.hexdigest()[:8]

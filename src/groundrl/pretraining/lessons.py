@@ -1,0 +1,179 @@
+"""Scenes and questions for pretraining the embedded model, ordered by a curriculum."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import lightning as L
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+from groundrl.policy.prompt import Prompt
+from groundrl.records import ImageSource, Sample
+from groundrl.world.graph import Look, Scene, SceneSpec, Subject
+from groundrl.world.questions import questions_about
+from groundrl.world.render import render
+
+POINTING_LESSONS = (
+    "describe",
+    "locate",
+    "locate",
+    "locate",
+    "side",
+    "depth",
+    "multi_color",
+    "relation_which",
+)
+"""Answered by the rationale alone; a kind that stands twice is asked twice as often."""
+WORD_LESSONS = ("color", "color", "category", "side", "depth", "count", "exists")
+"""Answered by words alone. To find an object by its class is learned later than by its colour;
+the question for its colour needs it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedImage:
+    """A scene's image on its way into a prompt."""
+
+    key: str
+    pixels: Image.Image
+
+    @property
+    def width(self) -> int:
+        """Pixels."""
+        return self.pixels.width
+
+    @property
+    def height(self) -> int:
+        """Pixels."""
+        return self.pixels.height
+
+    def load(self) -> Image.Image:
+        """The RGB image."""
+        return self.pixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """One scene and what is asked about it, without options."""
+
+    scene: Scene
+    prompt: Prompt
+    """The image, and what stands before it."""
+    pointing: tuple[Sample, ...]
+    """Questions whose answer points."""
+    words: tuple[Sample, ...]
+    """Questions whose answer is words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curriculum:
+    """How many objects a scene may have: ``objects[k]`` from the share ``shares[k]`` on."""
+
+    shares: tuple[float, ...] = (0.0, 0.08, 0.16, 0.24, 0.32)
+    """Of the language steps done, ascending from 0."""
+    objects: tuple[int, ...] = (1, 2, 3, 4, 5)
+
+    def max_objects(self, done: float) -> int:
+        """The limit when ``done`` (0 to 1) of the language steps are behind us."""
+        return [n for share, n in zip(self.shares, self.objects, strict=True) if done >= share][-1]
+
+
+class LessonStream(Dataset):
+    """Item k is the batch of step k: a function of (seed, k) alone."""
+
+    def __init__(
+        self,
+        encode_image: Callable[[ImageSource], Prompt],
+        seed: int,
+        scenes_per_step: int,
+        pointing_turns: int,
+        word_turns: int,
+        tower_steps: int,
+        language_steps: int,
+        curriculum: Curriculum,
+    ) -> None:
+        self.encode_image = encode_image
+        self.seed = seed
+        self.scenes_per_step = scenes_per_step
+        self.pointing_turns = pointing_turns
+        self.word_turns = word_turns
+        self.tower_steps = tower_steps
+        self.language_steps = language_steps
+        self.curriculum = curriculum
+
+    def __getitem__(self, step: int) -> list[Lesson]:
+        tower = step < self.tower_steps
+        done = (step - self.tower_steps) / max(1, self.language_steps)
+        # The tower learns from full scenes at once; only the language model needs the curriculum.
+        most = max(self.curriculum.objects) if tower else self.curriculum.max_objects(done)
+        first = step * self.scenes_per_step
+        specs = [self.spec(first + i, most) for i in range(self.scenes_per_step)]
+        return [self.lesson(spec, with_questions=not tower) for spec in specs]
+
+    def spec(self, index: int, most: int) -> SceneSpec:
+        """Subjects and looks take turns."""
+        return SceneSpec(
+            seed=self.seed,
+            index=index,
+            subject=tuple(Subject)[index % 2],
+            look=tuple(Look)[index // 2 % 2],
+            min_objects=1 if most < 5 else 2,
+            max_objects=most,
+        )
+
+    def lesson(self, spec: SceneSpec, with_questions: bool) -> Lesson:
+        """Render the scene once and ask about it."""
+        drawn = render(spec)
+        image = RenderedImage(
+            key=f"lesson:{spec.seed}:{spec.index}", pixels=Image.fromarray(drawn.image)
+        )
+
+        def ask(kinds: Sequence[str], count: int) -> tuple[Sample, ...]:
+            samples = questions_about(drawn.scene, kinds, count) if with_questions else []
+            return tuple(replace(sample, options=()) for sample in samples)
+
+        # Relations need two objects.
+        alone = len(drawn.scene.objects) == 1
+        pointing = ("describe", "locate") if alone else POINTING_LESSONS
+        words = ("color", "category", "count", "exists") if alone else WORD_LESSONS
+        return Lesson(
+            scene=drawn.scene,
+            prompt=self.encode_image(image),
+            pointing=ask(pointing, self.pointing_turns),
+            words=ask(words, self.word_turns),
+        )
+
+
+class LessonModule(L.LightningDataModule):
+    """Feeds a LessonStream to the trainer, and after a stop goes on where it was."""
+
+    def __init__(self, stream: LessonStream, num_workers: int = 1) -> None:
+        super().__init__()
+        self.stream = stream
+        self.num_workers = num_workers
+        self.start_step = 0
+
+    def train_dataloader(self) -> DataLoader:
+        """Whole steps in order, from ``start_step`` on, without end: the trainer has a limit."""
+        return DataLoader(
+            self.stream,
+            batch_size=None,
+            sampler=itertools.count(self.start_step),
+            num_workers=self.num_workers,
+        )
+
+    def transfer_batch_to_device(
+        self, batch: list[Lesson], device: torch.device, dataloader_idx: int
+    ) -> list[Lesson]:
+        """Lessons hold no tensors; Lightning would try to copy tensors into the frozen records."""
+        return batch
+
+    def state_dict(self) -> dict[str, int]:
+        """The steps done; batches that were only prefetched do not count."""
+        assert self.trainer is not None
+        return {"start_step": self.trainer.global_step}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on after the steps done."""
+        self.start_step = state_dict["start_step"]

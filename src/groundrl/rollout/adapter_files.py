@@ -1,0 +1,79 @@
+"""Adapters on disk, where engines with weights of their own pick them up."""
+
+import shutil
+import tempfile
+import warnings
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from peft import PeftModel
+
+from groundrl.policy.fingerprint import fingerprint
+from groundrl.policy.policy import Policy
+
+KEPT_VERSIONS = 2
+"""Versions on disk; a request may still be under way with the one before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """An adapter that an engine can load."""
+
+    number: int
+    """From 1 on."""
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """Unique among all versions of all runs that share a server."""
+        return f"{self.folder.parent.name}-{self.number}"
+
+    def outdates(self, name: str) -> bool:
+        """Whether ``name`` is of a version of the same run that nobody needs any more."""
+        run, _, number = name.rpartition("-")
+        return run == self.folder.parent.name and int(number) <= self.number - KEPT_VERSIONS
+
+
+class AdapterPublisher:
+    """Writes the policy's adapter whenever it has changed; it is never merged into the base.
+
+    What it wrote disappears with it.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._root = folder
+        self._fingerprint: int | None = None
+        self._versions: list[Version] = []
+
+    def __call__(self, policy: Policy) -> Version | None:
+        """The version with the policy's weights of this moment; None for the base alone."""
+        if not isinstance(policy.model, PeftModel):
+            return None
+        if not self._versions and getattr(policy.vlm, "is_quantized", False):
+            warnings.warn(
+                "the adapter learns on 4-bit weights, and vLLM samples from those of full "
+                "precision: policy/sampler_gap shows what importance_cap has to correct",
+                stacklevel=2,
+            )
+        now = fingerprint(p for p in policy.model.parameters() if p.requires_grad)
+        if now != self._fingerprint:
+            self._fingerprint = now
+            number = self._versions[-1].number + 1 if self._versions else 1
+            version = Version(number=number, folder=self._folder() / str(number))
+            policy.save(version.folder)
+            self._versions.append(version)
+            for old in self._versions[:-KEPT_VERSIONS]:
+                shutil.rmtree(old.folder, ignore_errors=True)
+            self._versions = self._versions[-KEPT_VERSIONS:]
+        return self._versions[-1]
+
+    def _folder(self) -> Path:
+        if self._versions:
+            return self._versions[-1].folder.parent
+        # Not a temporary directory: its mode would keep servers of other users out.
+        folder = (self._root or Path(tempfile.gettempdir())) / f"adapter-{uuid4().hex}"
+        folder.mkdir(parents=True)
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder

@@ -1,0 +1,70 @@
+"""One record of an answer, whoever wrote it; whatever else stands in a line is named."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from replies import LINE
+
+from groundrl.answers.record import read_record, read_record_file, read_records
+from groundrl.data.problems import Problems
+from groundrl.errors import UserError
+
+
+def test_a_record_is_written_as_it_was_read() -> None:
+    assert json.loads(json.dumps(read_record(LINE).json)) == LINE
+    unknown = LINE | dict.fromkeys(("prompt", "prompting", "seed", "correct", "iou"))
+    assert json.loads(json.dumps(read_record(unknown).json)) == unknown
+
+
+@pytest.mark.parametrize("name", LINE)
+def test_no_field_may_be_missing_or_of_another_type(name: str) -> None:
+    with pytest.raises(ValueError, match=f"it lacks the field '{name}'"):
+        read_record({key: value for key, value in LINE.items() if key != name})
+    with pytest.raises(ValueError, match=rf"{name} must be .*, got \(1, 2\)"):
+        read_record(LINE | {name: (1, 2)})
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"options": "abc"}, "options must be a list of texts, got 'abc'"),
+        ({"options": [1, 2]}, "options must be a list of texts"),
+        ({"answers": [1]}, "answers must be a list of texts"),
+        ({"truncated": "no"}, "truncated must be true or false, got 'no'"),
+        ({"tokens": [True]}, "tokens must be a list of whole numbers"),
+        ({"image_size": ["a", "b"]}, "image_size must be width and height"),
+        ({"image_size": [None, None]}, "image_size must be width and height"),
+        ({"image_size": [-1, 6]}, "image_size must be width and height"),
+        ({"model_size": [float("inf"), 6]}, "model_size must be width and height"),
+        ({"scores": {"correct": float("nan")}}, "scores must be an object of numbers"),
+        ({"boxes_true": [["dog", [0, 0, 1]]]}, "boxes_true must be a list of"),
+        ({"boxes_predicted": [["dog", [9, 0, 1, 1]]]}, "box needs x1 <= x2"),
+        ({"spans_predicted": [[1]]}, "spans_predicted must be a list of"),
+        ({"frame": "unit", "image_size": [0, 0]}, "must tell what unit means"),
+    ],
+)
+def test_a_value_that_means_nothing_is_told(change: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        read_record(LINE | change)
+
+
+def test_half_of_a_character_is_replaced_and_places_stay() -> None:
+    text = "Yes \ud83d [1,2,3,4 d\udc00g]"
+    record = read_record(json.loads(json.dumps(LINE | {"text": text, "question": "\ud83d?"})))
+    assert record.text == "Yes \ufffd [1,2,3,4 d\ufffdg]"
+    assert record.question == "\ufffd?"
+    assert len(record.text) == len(text)
+
+
+def test_every_broken_line_of_a_file_is_named_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.jsonl"
+    lines = [LINE, LINE | {"seed": -1}, LINE | {"grammar": "yaml"}, [1]]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(UserError) as told:
+        read_record_file(path)
+    for number, reason in ((2, "seed must be"), (3, "unknown grammar"), (4, "expected an object")):
+        assert f"predictions.jsonl:{number}: no answer record ({reason}" in str(told.value)
+    problems = Problems("x")
+    assert len(read_records(path, path.read_bytes(), problems)) == 1

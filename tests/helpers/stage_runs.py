@@ -1,0 +1,126 @@
+"""Short runs of the real stages on a tiny policy, for the tests of this folder."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+import lightning as L
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from world_questions import world_samples
+
+from groundrl.advantages import Advantage
+from groundrl.answers.attempt import Attempt
+from groundrl.boxes import Frame
+from groundrl.data.datasets import SampleList
+from groundrl.data.module import GroundingDataModule
+from groundrl.grammar import get_grammar
+from groundrl.launch.quiet import silence_libraries
+from groundrl.losses import PolicyLoss
+from groundrl.policy.policy import Policy
+from groundrl.records import Sample
+from groundrl.rewards.base import RewardSum, RewardTerm
+from groundrl.rollout.base import RolloutEngine, Sampling
+from groundrl.rollout.native import NativeEngine
+from groundrl.rollout.sampler import Sampler
+from groundrl.stages.base import Stage
+from groundrl.stages.fit import StagePlan, fit
+from groundrl.stages.grpo import GRPOModule
+from groundrl.stages.optimization import Optimization
+from groundrl.stages.sft import SFTModule
+
+MakePolicy = Callable[..., Policy]
+
+
+@dataclass(frozen=True)
+class LowTokens:
+    """Share of tokens in the lower half of the vocabulary: something a policy can learn fast."""
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+    weight: float = 1.0
+
+    def __call__(self, attempt: Attempt) -> float:
+        tokens = attempt.completion.tokens
+        return sum(token < 200 for token in tokens) / len(tokens)
+
+
+def sft_module(policy: Policy, lr: float = 3e-3, steps: int = 4, **options: int) -> SFTModule:
+    optimization = Optimization(lr=lr, steps=steps, warmup=2)
+    return SFTModule(policy, get_grammar("obj_bbox"), optimization, **options)
+
+
+def grpo_module(
+    policy: Policy,
+    term: RewardTerm | None = None,
+    lr: float = 3e-3,
+    steps: int = 4,
+    group_size: int = 4,
+    max_tokens: int = 8,
+    loss: PolicyLoss | None = None,
+    engine: RolloutEngine | None = None,
+    **options: int,
+) -> GRPOModule:
+    return GRPOModule(
+        policy=policy,
+        engine=engine or NativeEngine(),
+        sampler=partial(Sampler, sampling=Sampling(max_tokens=max_tokens), group_size=group_size),
+        reward=RewardSum(
+            terms={"toy": term or LowTokens()},
+            grammar=get_grammar("obj_bbox"),
+            frame=Frame.PERMILLE,
+        ),
+        advantage=Advantage(),
+        loss=loss or PolicyLoss(),
+        optimization=Optimization(lr=lr, steps=steps, warmup=2),
+        **options,
+    )
+
+
+def train(
+    module: Stage,
+    run_dir: Path,
+    steps: int = 4,
+    prompts_per_step: int = 3,
+    samples: Sequence[Sample] | None = None,
+    checkpoint_every: int = 2,
+    num_workers: int = 0,
+) -> None:
+    """``steps`` steps as ``train.py`` takes them, from the checkpoint in ``run_dir`` if any."""
+    silence_libraries()
+    data = GroundingDataModule(
+        train=SampleList(tuple(samples or world_samples(8))),
+        prompts_per_step=prompts_per_step,
+        seed=1,
+        num_workers=num_workers,
+        encode=module.policy.encode,
+        prefetches=module.prefetches,
+    )
+    plan = StagePlan(
+        module=type(module),
+        steps=steps,
+        prompts_per_step=prompts_per_step,
+        checkpoint_every=checkpoint_every,
+    )
+    fit("stage", module, data, plan, partial(L.Trainer, accelerator="cpu", devices=1), run_dir)
+
+
+def weights(policy: Policy, learning: bool = True) -> dict[str, torch.Tensor]:
+    """Copies of the weights that learn, or of those that must not."""
+    return {
+        name: parameter.detach().clone()
+        for name, parameter in policy.named_parameters()
+        if parameter.requires_grad == learning
+    }
+
+
+def logged(run_dir: Path) -> dict[str, dict[int, float]]:
+    """Every curve that does not measure time: ``{metric: {step: value}}``."""
+    events = EventAccumulator(str(run_dir / "tensorboard" / "stage"))
+    events.Reload()
+    return {
+        name: {event.step: event.value for event in events.Scalars(name)}
+        for name in events.Tags()["scalars"]
+        if not name.startswith("time/") and name != "tokens/per_second"
+    }

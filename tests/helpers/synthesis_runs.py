@@ -1,0 +1,51 @@
+"""A small run of synthesis, and what it left behind."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from synthesis_views import RULES
+
+from groundrl.detectors.oracle import OracleDetector
+from groundrl.synthesis.annotate import Annotator
+from groundrl.synthesis.images import SceneImages
+from groundrl.synthesis.run import Synthesis
+from groundrl.synthesis.samples import QuestionPlan
+from groundrl.synthesis.teachers.world import WorldTeacher
+from groundrl.task_runner import LocalRunner
+
+
+def synthesis(folder: Path, **changed: object) -> Synthesis:
+    """Two dozen scenes; ``changed`` are fields of the run or of its annotator."""
+    roles = {k: changed.pop(k) for k in list(changed) if k in ("detector", "teacher", "verifier")}
+    annotator = replace(
+        Annotator(detector=OracleDetector(), teacher=WorldTeacher(error_rate=0.3), verifier=RULES),
+        **roles,  # pyright: ignore[reportArgumentType]
+    )
+    run = Synthesis(
+        images=SceneImages(size=24),
+        annotator=lambda: annotator,
+        runner=LocalRunner(),
+        concurrency=4,
+        questions=QuestionPlan(heldout_share=0.2),
+        licence="CC0",
+        cache=folder.parent / "cache" / "s.sqlite",
+        shard_size=50,
+        run_dir=folder,
+    )
+    for name, value in changed.items():
+        setattr(run, name, value)
+    return run
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Of all files but those that tell of time and place."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in ("metrics.json", "resolved.yaml", "report.html")
+    }
+
+
+def figures(folder: Path) -> dict[str, float]:
+    return json.loads((folder / "metrics.json").read_text())

@@ -1,0 +1,79 @@
+"""What a run writes about its config, and how it is compared."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from groundrl.errors import UserError
+from groundrl.launch.resolved import check_resume, config_hash, save_resolved
+
+CONFIG = {"seed": 1, "output_dir": "runs/a", "logger": {"dir": "${output_dir}/tb"}, "lr": "${seed}"}
+
+
+def test_a_saved_config_has_its_interpolations_resolved(tmp_path: Path) -> None:
+    save_resolved(OmegaConf.create(CONFIG), tmp_path / "run" / "resolved.yaml")
+    assert OmegaConf.load(tmp_path / "run" / "resolved.yaml") == {
+        "seed": 1,
+        "output_dir": "runs/a",
+        "logger": {"dir": "runs/a/tb"},
+        "lr": 1,
+    }
+    assert [file.name for file in (tmp_path / "run").iterdir()] == ["resolved.yaml"]
+
+
+def test_a_run_resumes_with_its_own_config_in_another_place(tmp_path: Path) -> None:
+    save_resolved(OmegaConf.create(CONFIG), tmp_path / "resolved.yaml")
+    check_resume(OmegaConf.create({**CONFIG, "output_dir": "b", "resume": "runs/a"}), tmp_path)
+
+
+def test_resuming_with_another_config_lists_every_difference(tmp_path: Path) -> None:
+    save_resolved(OmegaConf.create(CONFIG), tmp_path / "resolved.yaml")
+    with pytest.raises(UserError) as raised:
+        check_resume(OmegaConf.create({**CONFIG, "lr": 0.5, "extra": {"flag": True}}), tmp_path)
+    assert str(raised.value).splitlines()[1:] == [
+        "1. extra.flag was nothing and is now True: drop extra.flag",
+        "2. lr was 1 and is now 0.5: type lr=1",
+    ]
+
+
+def test_a_run_that_was_too_large_resumes_with_less_at_once(tmp_path: Path) -> None:
+    before = {**CONFIG, "rollout": {"tokens_per_batch": 4096}, "concurrency": 64}
+    save_resolved(OmegaConf.create(before), tmp_path / "resolved.yaml")
+    after = {
+        **CONFIG,
+        "rollout": {"tokens_per_batch": 512},
+        "stage": {"sft": {"tokens_per_forward": 1024}},
+    }
+    after["concurrency"] = 8
+    check_resume(OmegaConf.create(after), tmp_path)
+
+
+def test_a_folder_without_a_run_cannot_be_resumed(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"has no resolved\.yaml"):
+        check_resume(OmegaConf.create(CONFIG), tmp_path)
+
+
+values = st.recursive(
+    st.integers() | st.booleans() | st.none() | st.text("abc"),
+    lambda inner: st.dictionaries(st.text("xyz", min_size=1), inner, max_size=3),
+)
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), values, min_size=2))
+def test_a_hash_does_not_depend_on_the_order_of_keys(config: dict[str, Any]) -> None:
+    backwards = OmegaConf.create({key: config[key] for key in reversed(config)})
+    keys = list(config)
+    assert config_hash(OmegaConf.create(config), keys) == config_hash(backwards, keys[::-1])
+
+
+def test_a_hash_sees_the_named_keys_and_no_others() -> None:
+    one = OmegaConf.create({"stage": {"sft": {"lr": 1}}, "reward": "iou"})
+    other = OmegaConf.create({"stage": {"sft": {"lr": 1}}, "reward": "acc"})
+    assert config_hash(one, ["stage.sft"]) == config_hash(other, ["stage.sft"])
+    assert config_hash(one, ["stage", "reward"]) != config_hash(other, ["stage", "reward"])
+    with pytest.raises(KeyError):
+        config_hash(one, ["stage.grpo"])

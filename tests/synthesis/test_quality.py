@@ -1,0 +1,103 @@
+"""What is said of verifiers: it does not depend on how they word their verdicts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from groundrl.detectors.oracle import OracleDetector
+from groundrl.synthesis.annotate import Annotator
+from groundrl.synthesis.annotations import CaptionError, Decision, ErrorKind, Verdict
+from groundrl.synthesis.images import SceneImages
+from groundrl.synthesis.quality import Tally
+from groundrl.synthesis.roles import Verifier, View
+from groundrl.synthesis.teachers.world import WorldTeacher
+
+
+@dataclass
+class Always:
+    """Says the same of everything."""
+
+    decision: Decision
+    flaw: CaptionError | None = None
+    name: str = "always"
+
+    def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
+        return [Verdict(decision=self.decision, reason="so", flaw=self.flaw) for _ in cases]
+
+
+class ByLabel:
+    """Rejects what is said of a crop without its label."""
+
+    name = "by label"
+
+    def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
+        return [
+            Verdict(decision=Decision.KEEP, reason="so")
+            if view.crop is None or view.crop.region.label in text
+            else Verdict(
+                decision=Decision.REJECT,
+                reason="it says nothing of the label",
+                flaw=CaptionError(kind=ErrorKind.OTHER, span=text),
+            )
+            for view, text in cases
+        ]
+
+
+def measured(verifier: Verifier, false_alarm_rate: float = 0.0) -> Tally:
+    tally = Tally()
+    annotator = Annotator(
+        detector=OracleDetector(false_alarm_rate=false_alarm_rate),
+        teacher=WorldTeacher(error_rate=0.5),
+        verifier=verifier,
+    )
+    for image in SceneImages(size=8):
+        outcome = annotator(image, {})
+        assert outcome.annotated is not None
+        tally.add(outcome.annotated)
+    return tally
+
+
+@pytest.mark.parametrize("flaw", [None, CaptionError(kind=ErrorKind.OTHER, span="There")])
+def test_who_rejects_everything_catches_all_errors_and_throws_all_right_captions_away(
+    flaw: CaptionError | None,
+) -> None:
+    tally = measured(Always(Decision.REJECT, flaw))
+    found = tally.figures()
+    recalls = [v for k, v in found.items() if k.startswith("recall/") and k.count("_") == 0]
+    assert len(recalls) >= 3
+    assert set(recalls) == {1.0}
+    assert (found["clean_rejected"], found["clean_flagged"], found["survived"]) == (1.0, 1.0, 0.0)
+    assert tally.counts["clean"] + tally.counts["planted"] == tally.counts["captions"]
+    fault = "none named" if flaw is None else "other"
+    assert tally.counts[f"rejected/{fault}"] == tally.counts["captions"]
+    assert tally.counts["verdicts/verifier/reject"] == tally.counts["captions"]
+
+
+def test_who_keeps_everything_catches_nothing() -> None:
+    found = measured(Always(Decision.KEEP)).figures()
+    assert found["recall/object"] == 0.0
+    assert found["clean_rejected"] == 0.0
+    assert found["survived"] > 0.8  # level 2 contradicts some
+
+
+def test_a_crop_of_something_else_is_no_right_caption_thrown_away() -> None:
+    exact = measured(ByLabel())
+    alarmed = measured(ByLabel(), false_alarm_rate=1.0)
+    rejected = alarmed.counts["rejected/other"]
+    assert rejected > 10
+    assert alarmed.counts["level_2/rejected"] > 10
+    assert alarmed.counts["clean_rejected"] == exact.counts["clean_rejected"] == 0
+    assert alarmed.counts["captions"] - alarmed.counts["clean"] - alarmed.counts["planted"] > 10
+
+
+def test_crops_of_something_else_are_counted_apart() -> None:
+    by_label, careless = (
+        measured(one, false_alarm_rate=1.0) for one in (ByLabel(), Always(Decision.KEEP))
+    )
+    assert by_label.counts["false_regions"] == careless.counts["false_regions"] > 10
+    assert by_label.figures()["false_regions_kept"] == 0.0
+    assert careless.figures()["false_regions_kept"] == 1.0
+    counted = (by_label.counts[name] for name in ("clean", "planted", "false_regions"))
+    assert sum(counted) == by_label.counts["captions"]
+    assert by_label.counts["flagged/other"] > by_label.counts["judged/other"] == 0

@@ -1,0 +1,168 @@
+"""Many images at once: in order, in constant memory, with a server that never stands idle."""
+
+import gc
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import pytest
+from synthesis_views import Boxes, Keeps, Says, drawn
+
+from groundrl.detectors.records import InputImage
+from groundrl.errors import UserError
+from groundrl.micro_batcher import MicroBatcher
+from groundrl.synthesis.annotate import AnnotationResult, Annotator
+from groundrl.synthesis.annotations import Caption
+from groundrl.synthesis.roles import View
+from groundrl.synthesis.workers import AHEAD, Task, annotate_all, with_micro_batching
+
+
+@dataclass
+class Images:
+    """Endless, and it says how many were taken."""
+
+    size: int
+    name: str = "many"
+    taken: int = 0
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[InputImage]:
+        for index in range(self.size):
+            self.taken += 1
+            yield drawn(index)
+
+
+def annotator(teacher: object, verifier: object = None) -> Annotator:
+    return Annotator(
+        detector=Boxes(),
+        teacher=teacher,  # pyright: ignore[reportArgumentType]
+        verifier=verifier or Keeps(),  # pyright: ignore[reportArgumentType]
+    )
+
+
+def tasks(images: Images) -> Iterator[Task]:
+    return ((image, {}) for image in images)
+
+
+def at_work(
+    asked: Annotator, waiting: Iterator[Task], concurrency: int
+) -> Iterator[AnnotationResult]:
+    with ThreadPoolExecutor(concurrency) as pool:
+        yield from annotate_all(asked, waiting, pool, AHEAD * concurrency)
+
+
+def test_outcomes_come_in_order_and_images_are_taken_as_they_are_needed() -> None:
+    images = Images(size=10_000)
+    found = at_work(annotator(Says()), tasks(images), 4)
+    seen = [next(found).image.id for _ in range(50)]
+    assert seen == [str(index) for index in range(50)]
+    assert images.taken <= 50 + 4 * AHEAD
+    found.close()  # pyright: ignore[reportAttributeAccessIssue]
+    taken = images.taken
+    time.sleep(0.05)
+    assert images.taken == taken
+
+
+def test_a_server_is_kept_busy() -> None:
+    pause, threads, count = 0.1, 16, 160
+    teacher = Says(pause=pause)
+    start = time.perf_counter()
+    asked = annotator(teacher, Keeps(pause=pause))
+    found = [*at_work(asked, tasks(Images(size=count)), threads)]
+    seconds = time.perf_counter() - start
+    assert len(found) == count
+    assert teacher.at_once <= threads
+    # One caption and two verdicts after each other; generous, since the machine may be busy.
+    assert seconds < 2 * 3 * pause * count / threads
+
+
+def test_memory_does_not_grow_with_the_number_of_images() -> None:
+    found = at_work(annotator(Says()), tasks(Images(size=500)), 4)
+    held: list[int] = []
+    tracemalloc.start()
+    for number, _ in enumerate(found):
+        if number in (100, 400):
+            gc.collect()
+            held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    # An image with its results takes some 6 kB.
+    assert held[1] - held[0] < 100_000
+
+
+def test_one_slow_image_holds_up_no_thread() -> None:
+    @dataclass
+    class SlowFirst(Says):
+        def __call__(self, views: Sequence[View]) -> list[Caption | None]:
+            self.pause = 0.5 if views[0].image.id == "0" else 0.01
+            return Says.__call__(self, views)
+
+    start = time.perf_counter()
+    list(at_work(annotator(SlowFirst()), tasks(Images(size=8 * AHEAD)), 8))
+    assert time.perf_counter() - start < 1.5
+
+
+@dataclass
+class Model(Says):
+    """Computes in this process."""
+
+    batch_size: int = 8
+    sizes: list[int] = field(default_factory=list)
+    threads: set[int] = field(default_factory=set)
+
+    def __call__(self, views: Sequence[View]) -> list[Caption | None]:
+        self.sizes.append(len(views))
+        self.threads.add(threading.get_ident())
+        return Says.__call__(self, views)
+
+
+def test_a_model_of_this_process_is_asked_in_batches_by_one_thread() -> None:
+    model = Model(pause=0.02)
+    found = [*at_work(with_micro_batching(annotator(model)), tasks(Images(size=40)), 8)]
+    alone = [annotator(Says())(drawn(index), {}) for index in range(40)]
+    assert [one.annotated for one in found] == [one.annotated for one in alone]
+    assert model.at_once == 1
+    assert len(model.threads) == 1
+    assert max(model.sizes) == 8
+    assert sum(model.sizes) / len(model.sizes) > 4
+
+
+def test_what_a_batch_raises_reaches_all_who_wait() -> None:
+    def fails(values: Sequence[int]) -> list[int]:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        MicroBatcher(fails, 4)([1, 2, 3])
+
+
+def test_a_image_whose_teacher_is_away_is_unfinished_and_keeps_what_is_known() -> None:
+    teacher = Says(down={"1"})
+    found = [*at_work(annotator(teacher), tasks(Images(size=3)), 2)]
+    assert [one.annotated is None for one in found] == [False, True, False]
+    assert [key.stage for key in found[1].results] == ["detect"]
+    again = annotator(Says())(drawn(1), found[1].results)
+    assert again.annotated is not None
+    assert "detect" not in {key.stage for key in again.results}
+
+
+def test_a_image_that_was_moved_is_not_looked_at_again() -> None:
+    known = annotator(Says())(drawn(1), {})
+    moved = annotator(Says())(replace(drawn(1), id="elsewhere/1.png"), known.results)
+    assert moved.results == {}
+    assert moved.annotated is not None
+    assert moved.annotated.image.id == "elsewhere/1.png"
+
+
+def test_a_refusal_is_an_outcome() -> None:
+    class Refuses(Says):
+        def __call__(self, views: Sequence[View]) -> list[Caption | None]:
+            raise UserError("the key has expired")
+
+    outcome = annotator(Refuses())(drawn(0), {})
+    assert outcome.annotated is None
+    assert str(outcome.error) == "the key has expired"
