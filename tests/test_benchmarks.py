@@ -61,7 +61,7 @@ def test_a_step_is_put_beside_trl_and_beside_one_with_nothing_shared(tmp_path: P
     assert parity["max_abs_logprob"] <= 2e-6
     assert parity["max_rel_grad"] <= 2e-6
     for figure in ("max_abs_logprob", "max_rel_grad"):
-        assert 0 < parity[f"{figure}_same_features"] < 1e-6
+        assert 0 <= parity[f"{figure}_same_features"] < 1e-6
         assert parity[f"{figure}_float64"] < 1.5 * parity[f"stock_{figure}_float64"]
 
 
