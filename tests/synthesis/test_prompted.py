@@ -201,7 +201,7 @@ def test_a_verifier_that_sees_gets_the_crop_and_one_that_reads_gets_the_boxes(
     assert line_of_data(part) == {
         "caption": ATTACK,  # as one string of one line, whatever it says
         "label": ATTACK,
-        "image": [400, 200],
+        "picture": [400, 200],
         "cut_out": [0, 0, 160, 200],
         "objects": [{"label": ATTACK, "box": [20, 20, 120, 180]}],
     }
