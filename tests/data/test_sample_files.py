@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from groundrl.boxes import Box, Frame
-from groundrl.data.datasets import world
+from groundrl.data.datasets import WorldDataset
 from groundrl.data.schema import read_jsonl, read_parquet, write_jsonl, write_parquet
 from groundrl.errors import UserError
 from groundrl.records import Grounding, ImageFile, Provenance, Sample
@@ -86,7 +86,7 @@ def test_what_is_written_is_read_back(
 def test_images_without_a_file_are_saved_once_beside_it(
     tmp_path: Path, suffix: str, write: Callable[..., None], read: Callable[..., list[Sample]]
 ) -> None:
-    source = world(seed=3, size=2, image_size=64)
+    source = WorldDataset(seed=3, size=2, image_size=64)
     written = [source[0], source[1]]
     write(written, tmp_path / f"s.{suffix}")
     again = read(tmp_path / f"s.{suffix}")
@@ -195,7 +195,7 @@ def test_context_images_keep_their_own_sizes(
         ImageFile(path=image_file(tmp_path / name, width=width), width=width, height=80)
         for name, width in (("a.jpg", 100), ("depth.jpg", 30))
     )
-    scene = replace(world(seed=3, size=1)[0], image=image, groundings=(), rationale=None)
+    scene = replace(WorldDataset(seed=3, size=1)[0], image=image, groundings=(), rationale=None)
     written = [replace(scene, context_images=(depth,)), replace(scene, id="another")]
     write(written, tmp_path / f"s.{suffix}")
     assert read(tmp_path / f"s.{suffix}") == written

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from groundrl.boxes import Box, Frame
-from groundrl.data.detection import overhang
+from groundrl.data.detection import pixels_outside
 from groundrl.records import Grounding, ImageFile, Provenance, Sample, Segments
 
 REQUIRED: Final = ("id", "image", "question", "provenance")
@@ -68,7 +68,7 @@ def from_row(row: Row, images: Sequence[ImageFile]) -> Sample:
     image, *context_images = images
     pointed = [part for part in row.rationale or () if isinstance(part, Grounding)]
     for item in (*row.groundings, *pointed):
-        if overhang(item.box, image) > ROUNDING:
+        if pixels_outside(item.box, image) > ROUNDING:
             raise ValueError(
                 f"box {list(item.box.corners)} of {item.label!r} lies outside the image of "
                 f"{image.width} x {image.height} pixels"
