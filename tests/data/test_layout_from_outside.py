@@ -101,7 +101,9 @@ def test_given_labels_are_recognised_by_a_layout_that_the_config_adds(csv_root: 
         OmegaConf.load(CONF / "detector/given.yaml"),
         {"labels": str(csv_root), "images": str(csv_root), "split": "train"},
     )
-    with pytest.raises(InstantiationException, match=r"is none of these\. Type labels=<path> of a VOC folder"):
+    with pytest.raises(
+        InstantiationException, match=r"is none of these\. Type labels=<path> of a VOC folder"
+    ):
         instantiate(option, _convert_="all")
     option = OmegaConf.merge(option, {"layouts": {"csv": TARGET}})
     check_config(OmegaConf.create({"detector": option}))
