@@ -138,6 +138,19 @@ def test_repeated_and_empty_boxes_are_left_out_and_warned_about(
     assert "a.txt:3: box of 'dog' without area" in caplog.text
 
 
+def test_everything_wrong_with_the_config_is_listed(yolo_root: Path) -> None:
+    (yolo_root / "data.yaml").write_text("train: 3\nnames: [cat, no, ' ']\n")
+    with pytest.raises(UserError) as error:
+        YoloLayout().read(yolo_root, "train")
+    message = str(error.value)
+    assert "data.yaml: names[1]: expected text, got False; names[2]: a class name" in message
+    assert "splits.train: expected a list, got 3" in message
+    assert "needs quotes" in message
+    (yolo_root / "data.yaml").write_text("names: [cat, cat]\n")
+    with pytest.raises(UserError, match="two classes have the same name"):
+        YoloLayout().read(yolo_root, "train")
+
+
 def test_two_images_of_one_label_file_are_an_error(yolo_root: Path, image_file: MakeImage) -> None:
     image_file(yolo_root / "images/train/a.png")
     with pytest.raises(UserError, match="shares its label file"):
