@@ -21,6 +21,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from groundrl.config_node import config_hooks
 from groundrl.errors import is_disk_full
 from groundrl.policy.family import ModelSpec, tower_parameters
 from groundrl.policy.fingerprint import fingerprint
@@ -137,6 +138,7 @@ def try_remove(path: Path) -> bool:
     return True
 
 
+@config_hooks(resource_options=frozenset({"cache_dir"}))
 def vision_store(cache_dir: str | None, max_gb: float = 20.0) -> VisionStore | None:
     """The store of ``cache_dir``; None where nothing is to be kept."""
     return None if cache_dir is None else VisionStore(Path(cache_dir) / "vision", max_gb)
