@@ -39,6 +39,12 @@ def build_synthesis(cfg: DictConfig, run_dir: Path) -> Synthesis:
     )
 
 
+def budgets(cfg: DictConfig, budget: float) -> list[str]:
+    """Options of the models that had this budget."""
+    keys = [f"{role}.chat.spending.budget" for role in ("teacher", "verifier")]
+    return [key for key in keys if OmegaConf.select(cfg, key) == budget]
+
+
 def _annotator(cfg: DictConfig) -> Annotator:
     detector, verifier = make(cfg.detector), make(cfg.verifier) if "verifier" in cfg else None
     if isinstance(verifier, RuleVerifier):

@@ -32,6 +32,8 @@ class RewardTerm(Protocol):
 class RewardSum:
     """``R = sum(weight_k * r_k)`` over the terms that apply, not normalised; 0 when none does."""
 
+    supplied_arguments: ClassVar[frozenset[str]] = frozenset({"grammar", "frame"})
+
     terms: Mapping[str, RewardTerm]
     """By the name under which each is logged."""
     grammar: Grammar

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial, reduce
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from jaxtyping import Float
@@ -13,6 +13,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from groundrl.advantages import Advantage
+from groundrl.config_node import ConfigNode
 from groundrl.losses import Normalizer, PolicyLoss
 from groundrl.parallel import all_gather, mean_metrics, rank, sum_metrics, world_size
 from groundrl.policy.layout import pack_rows, row_length
@@ -40,6 +41,8 @@ from groundrl.stages.scoring import ScoredRollout, Scoring
 
 class GRPOModule(Stage):
     """One training step: rollout -> reward -> advantage -> loss, each computed once."""
+
+    resource_options: ClassVar[frozenset[str]] = frozenset({"tokens_per_forward"})
 
     def __init__(
         self,
@@ -81,6 +84,16 @@ class GRPOModule(Stage):
         self.last: ScoredRollout | None = None
         """What the last step learned from, for images."""
         self.last_advantages = torch.zeros(0, 0)
+
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """Advantages compare the completions of one group."""
+        for path, size in node.named("group_size", node.path):
+            if isinstance(size, int) and size < 2:
+                yield (
+                    f"{path} is {size}, but advantages compare the completions of one group: "
+                    f"type {path}=8, or any number from 2 on"
+                )
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW on what the adapter leaves trainable."""

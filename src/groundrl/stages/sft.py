@@ -1,7 +1,7 @@
 """SFT warm-up: teaches the grammar of grounded reasoning from worked examples."""
 
 from collections.abc import Iterator
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
@@ -21,6 +21,8 @@ from groundrl.stages.optimization import Optimization
 
 class SFTModule(Stage):
     """Next-token cross-entropy on the answer, ``-mean log p(token)``, prompt excluded."""
+
+    resource_options: ClassVar[frozenset[str]] = frozenset({"tokens_per_forward"})
 
     def __init__(
         self,
