@@ -224,7 +224,7 @@ class GRPOModule(Stage):
                 inputs = loss_inputs(batch, scored)
                 output = self.loss(inputs, normalizer)
                 yield output.loss
-                counted = self.loss.counted(scored.mask, inputs.truncated)
+                counted = self.loss.loss_mask(scored.mask, inputs.truncated)
                 entropy = (scored.entropy * counted).sum() / normalizer.tokens.clamp(min=1)
                 for name, value in {**output.metrics, "policy/entropy": entropy}.items():
                     totals[name] = totals.get(name, 0.0) + value.item()
