@@ -21,7 +21,7 @@ LOSS_METRICS = {
     "policy/clip_frac_low": "Share of tokens whose ratio is cut from below.",
     "policy/clip_frac_high": "Share of tokens whose ratio is cut from above.",
     "policy/sampler_gap": "Mean |old - sampler| log-probability per token, nats; 0 where missing.",
-    "policy/sampler_missing_frac": "Share of tokens without a finite log-probability of the sampler.",
+    "policy/sampler_missing_frac": "Share of tokens without a finite sampler log-probability.",
 }
 """Name -> meaning of the metrics of ``PolicyLoss``."""
 
