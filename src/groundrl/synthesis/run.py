@@ -82,7 +82,7 @@ class Synthesis:
                     made = done.written
                     writer.add(made.record, made.samples, made.split)
                 gone = len(self.images.left_out) + len(self.unlabelled)
-                progress.update(self.counts["images"] + gone, more=self._told(start))
+                progress.update(self.counts["images"] + gone, self._told(start))
             if self.spent is not None:
                 rest = len(self.images) - self.counts["images"] - len(self._left_out)
                 self.counts.update(images=rest, unfinished=rest)
