@@ -16,6 +16,7 @@ ORDER = (
         "errors",
         "cache_key",
         "files",
+        "json_rows",
         "fields",
         "metrics",
         "progress",

@@ -8,8 +8,7 @@ kind, context_images (further such paths), provenance (dataset, split, licence).
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +21,7 @@ from groundrl.data.detection import check_images
 from groundrl.data.problems import Problems
 from groundrl.data.rows import Row, from_row
 from groundrl.errors import UserError
+from groundrl.files import replace_file
 from groundrl.records import Grounding, ImageFile, ImageSource, Sample, Segments
 
 _BOX: Final = pa.list_(pa.float64(), 4)
@@ -48,16 +48,16 @@ def write_jsonl(samples: Iterable[Sample], path: str | Path) -> None:
     target = Path(path).expanduser()
     rows = to_rows(samples, target.parent)
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    with _replacing(target) as temporary:
-        temporary.write_bytes(text.encode())
+    with replace_file(target) as partial:
+        partial.write_bytes(text.encode())
 
 
 def write_parquet(samples: Iterable[Sample], path: str | Path) -> None:
     """The same rows in a Parquet file."""
     target = Path(path).expanduser()
     table = pa.Table.from_pylist(to_rows(samples, target.parent), schema=ARROW_SCHEMA)
-    with _replacing(target) as temporary:
-        pq.write_table(table, temporary)
+    with replace_file(target) as partial:
+        pq.write_table(table, partial)
 
 
 def read_jsonl(path: str | Path) -> list[Sample]:
@@ -138,21 +138,9 @@ def _place(image: ImageSource, folder: Path) -> str:
     name = hashlib.blake2b(image.key.encode(), digest_size=10).hexdigest()
     target = folder / "images" / f"{name}.png"
     if not target.exists():  # equal keys, equal pixels; a file there is whole
-        target.parent.mkdir(exist_ok=True)
-        with _replacing(target) as temporary:
-            image.load().save(temporary, format="PNG")
+        with replace_file(target) as partial:
+            image.load().save(partial, format="PNG")
     return f"images/{name}.png"
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """A path to write to; it becomes ``target`` when all went well, and is removed otherwise."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _read(

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from groundrl.config.overlays import leaves
 from groundrl.config.problems import raise_all
 from groundrl.errors import UserError
+from groundrl.files import write_text
 
 RESOLVED = "resolved.yaml"
 PER_RUN = frozenset({"output_dir", "resume", "hydra"})
@@ -28,10 +28,7 @@ PLACES = frozenset(
 
 def save_resolved(cfg: DictConfig, path: Path) -> None:
     """Write ``cfg`` with interpolations resolved; the file is either whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(OmegaConf.to_yaml(cfg, resolve=True))
-    draft.replace(path)
+    write_text(path, OmegaConf.to_yaml(cfg, resolve=True))
 
 
 def config_hash(cfg: DictConfig, keys: Sequence[str]) -> str:

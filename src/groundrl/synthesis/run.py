@@ -1,6 +1,5 @@
 """Images in, verified grounded training data out."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -13,6 +12,7 @@ from typing import Any
 from groundrl.chat.spending import BudgetSpent
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
+from groundrl.files import write_json, write_text
 from groundrl.progress import ProgressLine
 from groundrl.records import Provenance
 from groundrl.report.page import REPORT
@@ -27,7 +27,7 @@ from groundrl.synthesis.roles import ImageCollection
 from groundrl.synthesis.samples import QuestionPlan
 from groundrl.synthesis.store import Store
 from groundrl.synthesis.workers import Task, Worker, WorkerResult
-from groundrl.synthesis.writing import CARD, LEFT_OUT_FILE, Writer, write_text
+from groundrl.synthesis.writing import CARD, LEFT_OUT_FILE, Writer
 from groundrl.task_runner import TaskRunner, split_into_tasks
 
 MAX_SHOWN = 5
@@ -206,7 +206,7 @@ class Synthesis:
         text = data_card(self._source, self.made_by, figures, reasons, version("groundrl"))
         write_text(self.run_dir / CARD, text)
         report = {**figures, "time": {"total": seconds}}
-        write_text(self.run_dir / "metrics.json", json.dumps(report, indent=1))
+        write_json(self.run_dir / "metrics.json", report)
         self._write_report(figures, seconds)
 
     def _write_report(self, figures: Mapping[str, float], seconds: float) -> None:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from groundrl.data.schema import ARROW_SCHEMA, to_row
 from groundrl.errors import UserError
+from groundrl.files import PARTIAL, partial_path
 from groundrl.records import Sample
 
 IMAGES_FILE: Final = "images.jsonl"
@@ -21,8 +22,6 @@ SPLITS: Final = ("train", "heldout")
 CARD: Final = "README.md"
 LEFT_OUT_FILE: Final = "left_out.txt"
 LOCK: Final = ".lock"
-PARTIAL: Final = ".partial"
-"""Ends the name of a file that is still being written."""
 ROWS: Final = 500
 """Samples of a Parquet row group."""
 
@@ -67,7 +66,7 @@ class _Shards:
         if self._writer is None:
             name = f"{self.split}-{len(self.shards):05}.parquet"
             self.shards.append(self.folder / name)
-            self._writer = pq.ParquetWriter(partial(self.shards[-1]), ARROW_SCHEMA)
+            self._writer = pq.ParquetWriter(partial_path(self.shards[-1]), ARROW_SCHEMA)
         self._writer.write_table(pa.Table.from_pylist(self._rows, schema=ARROW_SCHEMA))
         self._rows = []
 
@@ -78,11 +77,6 @@ class _Shards:
             writer, self._writer = self._writer, None
             if writer is not None:
                 writer.close()
-
-
-def partial(path: Path) -> Path:
-    """Where a file is written before it is whole."""
-    return path.with_name(f".{path.name}{PARTIAL}")
 
 
 class Writer:
@@ -101,7 +95,7 @@ class Writer:
             left_behind.unlink()
         self.folder = folder
         self._files = [folder / name for name in (IMAGES_FILE, *(f"{s}.jsonl" for s in SPLITS))]
-        self._images, *lines = [_Lines(partial(path)) for path in self._files]
+        self._images, *lines = [_Lines(partial_path(path)) for path in self._files]
         self._lines: dict[str, _Lines] = dict(zip(SPLITS, lines, strict=True))
         self._shards: dict[str, _Shards] = {
             split: _Shards(folder=folder, split=split, size=shard_size) for split in SPLITS
@@ -125,7 +119,7 @@ class Writer:
             one.close()
         shards = [path for one in self._shards.values() for path in one.shards]
         for path in (*shards, *self._files):
-            partial(path).replace(path)
+            partial_path(path).replace(path)
         for split in SPLITS:
             for path in _shards(self.folder, split):
                 if path not in shards:
@@ -192,10 +186,4 @@ def _lock(folder: Path) -> BinaryIO:
 def _left_behind(folder: Path) -> Iterator[Path]:
     """What a killed run was writing."""
     yield from folder.glob(f".*{PARTIAL}")
-    yield from (folder / "images").glob(".*.tmp")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Whole, or not at all."""
-    partial(path).write_text(text, encoding="utf-8")
-    partial(path).replace(path)
+    yield from (folder / "images").glob(f".*{PARTIAL}")
