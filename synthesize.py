@@ -1,4 +1,4 @@
-"""Make verified, grounded training data of images: ``python synthesize.py images=<folder>``."""
+"""Turns images into verified, grounded training data: ``python synthesize.py images=<folder>``."""
 
 import sys
 from pathlib import Path
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="synthesize")
 def main(cfg: DictConfig) -> None:
-    """Check the whole config, then build, then look and write."""
+    """Check the whole config, then build and run the synthesis."""
     with report_user_errors(cfg):
         run(cfg)
 
@@ -25,21 +25,24 @@ def run(cfg: DictConfig) -> None:
     """Nothing heavy is imported before the config is known to be right."""
     run_dir = prepare_run_dir(cfg, begun="images.jsonl")
     from groundrl.launch.synthesis import build_synthesis
+    from groundrl.synthesis.output.writing import SKIPPED_FILE
 
-    synthesis = build_synthesis(cfg, run_dir)
-    unfinished, spent = synthesis.run(), synthesis.spent
-    if spent is not None:
-        keys = [f"{role}.chat.spending.budget" for role in ("teacher", "verifier")]
-        more = {
-            key: f"<more than {spent.budget}>"
-            for key in keys
-            if OmegaConf.select(cfg, key) == spent.budget
-        }
-        told = f"{unfinished} images are unfinished: the budget is spent, {spent.spent}."
-        exit_with(1, f"{told}\nTo go on, type\n  {resume_command(cfg, more)}")
-    if unfinished:
-        told = f"{unfinished} images are unfinished: somebody could not be reached."
-        exit_with(1, f"{told}\nTo go on, type\n  {resume_command(cfg)}")
+    totals = build_synthesis(cfg, run_dir).run()
+    if totals.skipped:
+        print(f"{len(totals.skipped)} images are skipped: {run_dir / SKIPPED_FILE}")
+    print(run_dir)
+    if totals.unfinished:
+        reason, changed = "a model was unreachable", {}
+        if (spent := totals.budget_spent) is not None:
+            reason = f"the budget is spent, {spent.spent}"
+            keys = [f"{role}.chat.spending.budget" for role in ("teacher", "verifier")]
+            changed = {
+                key: f"<more than {spent.budget}>"
+                for key in keys
+                if OmegaConf.select(cfg, key) == spent.budget
+            }
+        message = f"{totals.unfinished} images are unfinished: {reason}."
+        exit_with(1, f"{message}\nTo go on, type\n  {resume_command(cfg, changed)}")
 
 
 if __name__ == "__main__":
