@@ -66,18 +66,21 @@ def run(script: str, cfg: DictConfig) -> None:
 def _synthesize(cfg: DictConfig, run_dir: Path) -> None:
     """Run the synthesis; exit with status 1 and the command to continue when it is unfinished."""
     from groundrl.launch.synthesis import budgets, build_synthesis
+    from groundrl.synthesis.output.writing import SKIPPED_FILE
 
-    synthesis = build_synthesis(cfg, run_dir)
-    unfinished, spent = synthesis.run(), synthesis.spent
-    if not unfinished and spent is None:
+    totals = build_synthesis(cfg, run_dir).run()
+    if totals.skipped:
+        print(f"{len(totals.skipped)} images are skipped: {run_dir / SKIPPED_FILE}")
+    print(run_dir)
+    if not totals.unfinished:
         return
-    reason, changed = "a language model could not be reached", {}
-    if spent is not None:
+    reason, changed = "a model was unreachable", {}
+    if (spent := totals.budget_spent) is not None:
         reason = f"the budget is spent, {spent.spent}"
         changed = dict.fromkeys(budgets(cfg, spent.budget), f"<more than {spent.budget}>")
     exit_with(
         1,
-        f"{unfinished} images are unfinished: {reason}.\n"
+        f"{totals.unfinished} images are unfinished: {reason}.\n"
         f"To go on, type\n  {resume_command(cfg, changed)}",
     )
 

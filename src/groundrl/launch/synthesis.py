@@ -9,9 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from groundrl.launch.make import make, resolved
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.images import FolderImages
-from groundrl.synthesis.roles import ImageCollection
+from groundrl.synthesis.roles import ImageCollection, UsesVocabulary
 from groundrl.synthesis.run import Synthesis
-from groundrl.synthesis.verifiers.rules import RuleVerifier
 from groundrl.world.source import LICENCE
 
 RESULTS = "synthesis.sqlite"
@@ -47,8 +46,8 @@ def budgets(cfg: DictConfig, budget: float) -> list[str]:
 
 def _annotator(cfg: DictConfig) -> Annotator:
     detector, verifier = make(cfg.detector), make(cfg.verifier) if "verifier" in cfg else None
-    if isinstance(verifier, RuleVerifier):
-        verifier = verifier.with_labels(detector.vocabulary)
+    if isinstance(verifier, UsesVocabulary):
+        verifier = verifier.with_vocabulary(detector.vocabulary)
     return Annotator(
         detector=detector,
         teacher=make(cfg.teacher),
