@@ -205,20 +205,3 @@ def test_unknown_kinds_and_boxes_without_questions_are_user_errors() -> None:
         ask_all(detection_set(annotated()), seed=0, kinds=["color"])
     with pytest.raises(UserError, match="answer no question of kind count"):
         ask_all(detection_set(annotated()), seed=0, kinds=["count"])
-
-
-@pytest.mark.parametrize(
-    ("name", "many", "one"),
-    [
-        ("dog", "dogs", "a dog"),
-        ("oven", "ovens", "an oven"),
-        ("wine glass", "wine glasses", "a wine glass"),
-        ("person", "people", "a person"),
-        ("toothbrush", "toothbrushes", "a toothbrush"),
-        ("butterfly", "butterflies", "a butterfly"),
-        ("toy", "toys", "a toy"),
-        ("skis", "skis", "skis"),
-    ],
-)
-def test_class_names_become_english(name: str, many: str, one: str) -> None:
-    assert (plural(name), with_article(name)) == (many, one)

@@ -20,12 +20,12 @@ from groundrl.data.claims import (
     Present,
     Where,
 )
+from groundrl.language.colors import COLOR_WORDS
 from groundrl.language.words import fold_case
 from groundrl.records import Grounding, Sample
 from groundrl.relations import Relation
 from groundrl.synthesis.merge import Merged, Thing
 from groundrl.synthesis.placing import borne_out
-from groundrl.synthesis.reading import COLOR_WORDS
 
 
 def follows(sample: Sample, claim: Claim, merged: Merged) -> bool:

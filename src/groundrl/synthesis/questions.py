@@ -10,11 +10,12 @@ from groundrl.data.claims import Colored, Described, Further, Where
 from groundrl.data.detection import AnnotatedImage
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
+from groundrl.language.colors import COLOR_WORDS
 from groundrl.language.words import verb_be
 from groundrl.records import Grounding, Provenance, Sample
 from groundrl.relations import CONVERSE, Relation
 from groundrl.synthesis.merge import Merged, Thing
-from groundrl.synthesis.reading import COLOR_WORDS, split_label
+from groundrl.synthesis.reading import split_label
 
 MAX_OPTIONS: Final = 4
 

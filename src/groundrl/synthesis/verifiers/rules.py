@@ -9,6 +9,7 @@ from PIL import Image
 from groundrl.boxes import intersection, iou
 from groundrl.cache_key import cache_key
 from groundrl.detectors.records import Region
+from groundrl.language.numbers import NUMBERS
 from groundrl.language.synonyms import is_among, is_same, may_mean, words_for
 from groundrl.language.words import plural, verb_be
 from groundrl.relations import CONVERSE
@@ -16,7 +17,6 @@ from groundrl.synthesis.annotations import CaptionError, Decision, ErrorKind, Ve
 from groundrl.synthesis.colors import visible_colors
 from groundrl.synthesis.placing import borne_out
 from groundrl.synthesis.reading import (
-    NUMBERS,
     Mention,
     Reading,
     StatedRelation,
