@@ -12,10 +12,10 @@ from groundrl.detectors.records import Region
 from groundrl.language.numbers import NUMBERS
 from groundrl.language.synonyms import is_among, is_same, may_mean, words_for
 from groundrl.language.words import plural, verb_be
+from groundrl.questions.box_relations import agrees
 from groundrl.relations import CONVERSE
 from groundrl.synthesis.annotations import CaptionError, Decision, ErrorKind, Verdict
 from groundrl.synthesis.colors import visible_colors
-from groundrl.synthesis.placing import borne_out
 from groundrl.synthesis.reading import (
     Mention,
     Reading,
@@ -218,7 +218,7 @@ def _relation(said: StatedRelation, reading: Reading, evidence: _Evidence) -> Ve
     image, things = view.image.source, [region.box for region in view.regions]
     pairs = [(a, b) for a in evidence.of(said.subject) for b in evidence.of(said.object) if a != b]
     told = [
-        borne_out(said.relation, a.box, b.box, things, image.width, image.height) for a, b in pairs
+        agrees(said.relation, a.box, b.box, things, image.width, image.height) for a, b in pairs
     ]
     sure = any(a.sure and b.sure for a, b in pairs)
     if not sure or any(answer is not False for answer in told):
