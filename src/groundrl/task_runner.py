@@ -15,7 +15,7 @@ from groundrl.errors import UserError
 T = TypeVar("T")
 R = TypeVar("R")
 
-StartWorker = Callable[[], AbstractContextManager[Callable[[T], Iterable[R]]]]
+WorkerFactory = Callable[[], AbstractContextManager[Callable[[T], Iterable[R]]]]
 """Prepares a worker, with a model on its device for example; its value does a task at a time."""
 LOCAL = "local"
 MAX_TRIES = 4
@@ -34,7 +34,7 @@ class TaskRunner(Protocol):
         ...
 
     def started(
-        self, start: StartWorker[T, R], at_once: int = 1
+        self, start: WorkerFactory[T, R], at_once: int = 1
     ) -> AbstractContextManager[Callable[[Iterable[T]], Iterator[R]]]:
         """Workers, as long as it is open. Its value has the results of all tasks, in their order;
         tasks are taken as there is work for, and called again it asks the same workers.
@@ -62,7 +62,7 @@ class LocalRunner:
 
     @contextmanager
     def started(
-        self, start: StartWorker[T, R], at_once: int = 1
+        self, start: WorkerFactory[T, R], at_once: int = 1
     ) -> Iterator[Callable[[Iterable[T]], Iterator[R]]]:
         """See ``TaskRunner``."""
         with start() as work, ExitStack() as begun:
@@ -99,7 +99,7 @@ class RayRunner:
 
     @contextmanager
     def started(
-        self, start: StartWorker[T, R], at_once: int = 1
+        self, start: WorkerFactory[T, R], at_once: int = 1
     ) -> Iterator[Callable[[Iterable[T]], Iterator[R]]]:
         """See ``TaskRunner``. Raises the UserError of a worker."""
         import ray
@@ -180,7 +180,7 @@ def _in_order(idle: list[Any], tasks: Iterable[Any]) -> Iterator[list[Any]]:
 
 
 class _Worker:
-    def __init__(self, start: StartWorker[Any, Any]) -> None:
+    def __init__(self, start: WorkerFactory[Any, Any]) -> None:
         self._start = start
         self._starting = threading.Lock()
         self._open = ExitStack()  # as long as the process lives

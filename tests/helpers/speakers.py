@@ -23,7 +23,7 @@ class Speaker(BaseHTTPRequestHandler):
     root: ClassVar[str] = "/elsewhere/tiny"
     tokens: ClassVar[list[int]]
     """Of the first prompt."""
-    stand_in: ClassVar[int]
+    placeholder: ClassVar[int]
     raw_logprobs: ClassVar[bool] = False
     asked: ClassVar[list[dict[str, Any]]]
     adapters: ClassVar[list[str]]
@@ -66,7 +66,7 @@ class Speaker(BaseHTTPRequestHandler):
         if body["model"] not in ("base", *self.adapters):
             self.answer(404, {"error": f"The model {body['model']} does not exist."})
         elif "n" not in body:
-            assert body["logit_bias"] == {str(self.stand_in): 100}
+            assert body["logit_bias"] == {str(self.placeholder): 100}
             content = [{"logprob": -11.0 if self.raw_logprobs else 0.0}]
             self.answer(200, {"choices": [{"logprobs": {"content": content}}]})
         elif cls.refusal is not None:

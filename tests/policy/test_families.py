@@ -57,7 +57,7 @@ def test_shared_logprobs_are_those_of_the_models_own_forward_pass(family: str) -
         flat = [(prompt, b.tokens) for prompt, g in zip(prompts, groups, strict=True) for b in g]
         for row, (prompt, tokens) in enumerate(flat):
             logits = policy.vlm(**own_inputs(policy, prompt, tokens)).logits[0]
-            logits[:, policy.spec.stand_ins] = -torch.inf
+            logits[:, policy.spec.placeholders] = -torch.inf
             table = logits[-len(tokens) - 1 : -1].log_softmax(-1)
             expected = table.gather(-1, torch.tensor(tokens)[:, None])[:, 0]
             torch.testing.assert_close(
@@ -77,17 +77,19 @@ def test_sharing_changes_neither_logprobs_nor_gradients(family: str) -> None:
         gradients = {n: p.grad for n, p in policy.named_parameters() if p.grad is not None}
         assert gradients
         assert not any(
-            is_tower(n.removeprefix("model.base_model.model."), policy.spec) for n in gradients
+            is_tower(n.removeprefix("model.base_model.model."), policy.spec.language_model)
+            for n in gradients
         )
         found.append((result.logprobs.detach(), gradients))
     torch.testing.assert_close(found[0], found[1], atol=2e-4, rtol=1e-3)
 
 
-def test_a_running_state_means_the_plain_path(capsys: pytest.CaptureFixture[str]) -> None:
+def test_recurrent_layers_mean_one_row_per_completion(caplog: pytest.LogCaptureFixture) -> None:
     assert not make_policy("qwen3_5").prefix_sharing
-    assert "qwen3_5 has layers with a running state" in capsys.readouterr().out
+    assert "qwen3_5 has recurrent layers" in caplog.text
+    caplog.clear()
     assert make_policy("qwen3_vl").prefix_sharing
-    assert not capsys.readouterr().out
+    assert not caplog.text
 
 
 def test_an_answer_ends_as_the_chat_template_ends_it() -> None:
@@ -126,7 +128,7 @@ def test_greedy_tokens_are_those_of_generate(family: str) -> None:
             **own_inputs(policy, prompt),
             do_sample=False,
             max_new_tokens=30,
-            suppress_tokens=list(policy.spec.stand_ins),
+            suppress_tokens=list(policy.spec.placeholders),
             eos_token_id=policy.eos_token,
         )[0, len(prompt.prefix.tokens) :]
         assert list(group.completions[0].tokens) == expected.tolist()

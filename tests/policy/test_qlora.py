@@ -159,7 +159,7 @@ def test_grpo_over_four_bits_moves_the_adapter_and_never_the_base(
 def test_vllm_engines_say_that_their_base_is_finer(checkpoint: Path) -> None:
     publish = AdapterPublisher()
     policy = load(checkpoint, "qlora")
-    with pytest.warns(UserWarning, match="learns on 4-bit weights"):
+    with pytest.warns(UserWarning, match="trained on 4-bit weights"):
         version = publish(policy)
     assert publish(policy) == version  # once is enough
     AdapterPublisher()(load(checkpoint, "lora"))

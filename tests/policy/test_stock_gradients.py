@@ -9,7 +9,7 @@ from world_questions import world_samples
 
 from groundrl.boxes import Frame
 from groundrl.policy.adapter import Adapter
-from groundrl.policy.attention import GROUPED
+from groundrl.policy.attention import ATTENTION_NAME
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
 from groundrl.prompts import PromptTemplate
@@ -44,11 +44,11 @@ def test_sharing_gives_the_gradient_of_stock_transformers(family: str) -> None:
     rows = [(prompt, t) for prompt, group in zip(prompts, groups, strict=True) for t in group]
     for (prompt, tokens), weight in zip(rows, weights, strict=True):
         logits = stock.vlm(**own_inputs(stock, prompt, tokens)).logits[0, -len(tokens) - 1 : -1]
-        hidden = torch.zeros_like(logits[0]).index_fill(0, torch.tensor(stock.spec.stand_ins), 1)
+        hidden = torch.zeros_like(logits[0]).index_fill(0, torch.tensor(stock.spec.placeholders), 1)
         table = logits.masked_fill(hidden.bool(), -torch.inf).log_softmax(-1)
         chosen = table.gather(-1, torch.tensor(tokens)[:, None])[:, 0]
         (chosen * weight[: len(tokens)]).sum().backward()
-    assert stock.vlm.config.get_text_config()._attn_implementation != GROUPED
+    assert stock.vlm.config.get_text_config()._attn_implementation != ATTENTION_NAME
     found, expected = gradient(ours), gradient(stock)
     assert len(found) == len(expected) > 1000
     assert expected.abs().max() > 1e-3

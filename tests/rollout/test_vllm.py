@@ -136,7 +136,7 @@ def check_engine(engine: RolloutEngine, policy: Policy) -> None:
             *before, last = completion.tokens
             assert policy.eos_token not in before
             assert completion.truncated == (last != policy.eos_token)
-            assert not set(completion.tokens) & set(policy.spec.stand_ins)
+            assert not set(completion.tokens) & set(policy.spec.placeholders)
 
 
 def test_vllm_in_process_speaks_for_the_policy(engine: VLLMEngine, policy: Policy) -> None:

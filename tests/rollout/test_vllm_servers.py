@@ -11,7 +11,7 @@ from world_questions import with_context, world_samples
 
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
-from groundrl.rollout import vllm_client as server
+from groundrl.rollout import vllm_client
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.sampler import Rollout, Sampler
 from groundrl.rollout.vllm_server import VLLMServers
@@ -21,7 +21,7 @@ MakePolicy = Callable[..., Policy]
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "PAUSE", 0.0)
+    monkeypatch.setattr(vllm_client, "FIRST_PAUSE", 0.0)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def make_policy(make_policy: MakePolicy, monkeypatch: pytest.MonkeyPatch) -> Mak
         policy.vlm.name_or_path = "/models/tiny"
         first = policy.encode(world_samples(1)[0]).prefix.tokens.tolist()
         monkeypatch.setattr(Speaker, "tokens", first, raising=False)
-        monkeypatch.setattr(Speaker, "stand_in", policy.spec.image_token, raising=False)
+        monkeypatch.setattr(Speaker, "placeholder", policy.spec.image_token, raising=False)
         return policy
 
     return make

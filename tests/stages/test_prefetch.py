@@ -16,7 +16,7 @@ from world_questions import world_samples
 
 from groundrl.losses import PolicyLoss
 from groundrl.policy.policy import Policy
-from groundrl.rollout.base import SampledTokens
+from groundrl.rollout.base import RolloutEngine, SampledTokens
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Rollout
 from groundrl.rollout.vllm_server import VLLMServers
@@ -29,16 +29,15 @@ WAIT = 20.0
 
 
 @dataclass
-class Eager:
-    """The native engine, which draws all groups when it is asked for them."""
+class Eager(RolloutEngine):
+    """The native engine, which samples all groups when ``generate`` is called."""
 
-    max_model_len: None = None
     prefetch: int = 1
     happened: list[str] = field(default_factory=list)
 
-    def generate(self, policy: Any, prompts: Any, features: Any, draws: Any, *rest: Any) -> Any:
-        self.happened.append(f"draw {draws.step}")
-        found = list(NativeEngine().generate(policy, prompts, features, draws, *rest))
+    def generate(self, policy: Any, prompts: Any, features: Any, seeds: Any, *rest: Any) -> Any:
+        self.happened.append(f"draw {seeds.step}")
+        found = list(NativeEngine().generate(policy, prompts, features, seeds, *rest))
 
         def groups() -> Generator[tuple[int, list[SampledTokens]]]:
             yield from found
@@ -115,7 +114,7 @@ def asking(policy: Policy, url: str, folder: Path, concurrency: int = 2) -> GRPO
 def prompts_of(policy: Policy) -> dict[str, Any]:
     """What a speaker has to know of a policy that is asked about one scene only."""
     tokens = policy.encode(world_samples(1)[0]).prefix.tokens.tolist()
-    return {"tokens": tokens, "stand_in": policy.spec.image_token}
+    return {"tokens": tokens, "placeholder": policy.spec.image_token}
 
 
 def test_servers_draw_while_the_policy_learns(make_policy: MakePolicy, tmp_path: Path) -> None:

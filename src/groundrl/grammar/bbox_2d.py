@@ -6,7 +6,7 @@ from itertools import groupby
 
 from groundrl.boxes import Frame
 from groundrl.grammar.base import format_coordinate, read_box
-from groundrl.grammar.tagged import Scan, Span, TaggedGrammar, check_apart
+from groundrl.grammar.tagged import FoundBoxes, Span, TaggedGrammar, check_separable
 from groundrl.records import Grounding, Segments
 
 # Possessive quantifiers never give back, and both keys need a quote that ends any string before
@@ -33,7 +33,7 @@ class Bbox2d(TaggedGrammar):
 
     def weave(self, segments: Segments) -> str:
         """Text with the boxes written in, neighbours in one list."""
-        check_apart(segments)
+        check_separable(segments)
         parts: list[str] = []
         for is_text, run in groupby(segments, key=lambda part: isinstance(part, str)):
             if is_text:
@@ -43,7 +43,7 @@ class Bbox2d(TaggedGrammar):
                 parts.append(f"[{', '.join(items)}]")
         return "".join(parts)
 
-    def scan(self, text: str, frame: Frame) -> Scan:
+    def scan(self, text: str, frame: Frame) -> FoundBoxes:
         """All JSON objects of a box and a label; list brackets and commas belong to the boxes."""
         items = list(_ITEM.finditer(text))
         failures: list[str] = []
@@ -56,7 +56,7 @@ class Bbox2d(TaggedGrammar):
                 failures.append(grounding)
             else:
                 spans.append(Span(start=item.start(), end=item.end(), grounding=grounding))
-        return Scan(spans=_with_lists(text, spans), failures=tuple(dict.fromkeys(failures)))
+        return FoundBoxes(spans=_with_lists(text, spans), failures=tuple(dict.fromkeys(failures)))
 
 
 def _write(grounding: Grounding) -> str:

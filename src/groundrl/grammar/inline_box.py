@@ -4,7 +4,7 @@ import re
 
 from groundrl.boxes import Frame
 from groundrl.grammar.base import format_coordinate, looks_numeric, read_box
-from groundrl.grammar.tagged import Scan, Span, TaggedGrammar, check_apart
+from groundrl.grammar.tagged import FoundBoxes, Span, TaggedGrammar, check_separable
 from groundrl.records import Grounding, Segments
 
 # The body stops at any bracket, so that a run of "[" costs one step each. The closing bracket is
@@ -23,10 +23,10 @@ class InlineBox(TaggedGrammar):
 
     def weave(self, segments: Segments) -> str:
         """Text with the boxes written in."""
-        check_apart(segments)
+        check_separable(segments)
         return "".join(part if isinstance(part, str) else _write(part) for part in segments)
 
-    def scan(self, text: str, frame: Frame) -> Scan:
+    def scan(self, text: str, frame: Frame) -> FoundBoxes:
         """All brackets that start with a number and a comma."""
         spans: list[Span] = []
         failures: list[str] = []
@@ -39,7 +39,7 @@ class InlineBox(TaggedGrammar):
                 failures.append(grounding)
             else:
                 spans.append(Span(start=brackets.start(), end=brackets.end(), grounding=grounding))
-        return Scan(spans=tuple(spans), failures=tuple(dict.fromkeys(failures)))
+        return FoundBoxes(spans=tuple(spans), failures=tuple(dict.fromkeys(failures)))
 
 
 def _write(grounding: Grounding) -> str:

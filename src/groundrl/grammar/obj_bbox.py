@@ -4,7 +4,7 @@ import re
 
 from groundrl.boxes import Frame
 from groundrl.grammar.base import format_coordinate, read_box
-from groundrl.grammar.tagged import Scan, Span, TaggedGrammar, check_apart
+from groundrl.grammar.tagged import FoundBoxes, Span, TaggedGrammar, check_separable
 from groundrl.records import Grounding, Segments
 
 _TAG = re.compile(r"</?(?:obj|bbox)>")
@@ -23,10 +23,10 @@ class ObjBbox(TaggedGrammar):
 
     def weave(self, segments: Segments) -> str:
         """Text with the boxes written in."""
-        check_apart(segments)
+        check_separable(segments)
         return "".join(part if isinstance(part, str) else _write(part) for part in segments)
 
-    def scan(self, text: str, frame: Frame) -> Scan:
+    def scan(self, text: str, frame: Frame) -> FoundBoxes:
         """All pairs of an ``<obj>`` and the ``<bbox>`` right behind it."""
         tags = list(_TAG.finditer(text))
         spans: list[Span] = []
@@ -45,7 +45,7 @@ class ObjBbox(TaggedGrammar):
             else:
                 failures.append(_BROKEN_AFTER[length])
             index += max(1, length)
-        return Scan(spans=tuple(spans), failures=tuple(dict.fromkeys(failures)))
+        return FoundBoxes(spans=tuple(spans), failures=tuple(dict.fromkeys(failures)))
 
 
 def _write(grounding: Grounding) -> str:

@@ -23,7 +23,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scan:
+class FoundBoxes:
     """The boxes found in a piece of text, in reading order and apart, and the damaged ones."""
 
     spans: tuple[Span, ...]
@@ -50,7 +50,7 @@ class TaggedGrammar(ABC):
         """Text with the boxes written in."""
 
     @abstractmethod
-    def scan(self, text: str, frame: Frame) -> Scan:
+    def scan(self, text: str, frame: Frame) -> FoundBoxes:
         """All boxes of a text. Must not raise and must take linear time."""
 
     def render(self, response: Response) -> str:
@@ -141,7 +141,7 @@ def _tag_failures(text: str, tags: list[re.Match[str]]) -> list[str]:
     return failures
 
 
-def check_apart(segments: Segments) -> None:
+def check_separable(segments: Segments) -> None:
     """Raise ValueError for neighbouring or empty strings, which no text can tell apart."""
     if "" in segments:
         raise ValueError("empty string among the segments")

@@ -82,9 +82,10 @@ class PretrainModule(Stage):
         kinds: dict[str, dict[bool, list[nn.Parameter]]] = {
             kind: {True: [], False: []} for kind in ("matrix", "other")
         }
-        spec = self.policy.spec
+        language = self.policy.spec.language_model
         for name, parameter in self.named_parameters():
-            tower = name.startswith("head.") or is_tower(name.removeprefix("policy.model."), spec)
+            inside = name.removeprefix("policy.model.")
+            tower = name.startswith("head.") or is_tower(inside, language)
             # Rows of a table and of the dense head are independent of each other.
             matrix = parameter.ndim == 2 and "embed" not in name and not name.startswith("head.")
             kinds["matrix" if matrix else "other"][tower].append(parameter)

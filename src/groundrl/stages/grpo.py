@@ -20,7 +20,7 @@ from groundrl.policy.policy import Policy, TokenLogprobs
 from groundrl.policy.prompt import Example
 from groundrl.rewards.base import RewardSum
 from groundrl.rollout.base import RolloutEngine
-from groundrl.rollout.memory import batch_option, explain_full_memory, pixel_option
+from groundrl.rollout.memory import explain_full_memory, pixel_option
 from groundrl.rollout.sampler import PendingRollout, Rollout, Sampler
 from groundrl.stages.base import Stage
 from groundrl.stages.batches import (
@@ -136,7 +136,7 @@ class GRPOModule(Stage):
         """Groups that are scored as they come."""
         with Scoring(self.reward) as scoring:
             with self.timed("rollout"), explain_full_memory(self.rollout_memory()):
-                rollout = begin(step=self.rollouts_done).rollout(scoring.take)
+                rollout = begin(step=self.rollouts_done).collect(scoring.take)
             with self.timed("reward"):
                 scored = ScoredRollout(rollout=rollout, scores=scoring.scores())
         self.tokens += scored.tokens
@@ -150,7 +150,7 @@ class GRPOModule(Stage):
             equal = [i for i, is_equal in enumerate(drawn.equal) if is_equal]
             if not equal:
                 break
-            begin = partial(self.sampler.again, self.policy, first.rollout, equal, round=round)
+            begin = partial(self.sampler.resample, self.policy, first.rollout, equal, round=round)
             drawn = drawn.with_groups(equal, self.roll(begin))
         return drawn
 
@@ -234,7 +234,7 @@ class GRPOModule(Stage):
 
     def rollout_memory(self) -> dict[str, object]:
         """Options on which the memory of a rollout depends, with their values."""
-        return batch_option(self.sampler.engine) | self.lengths()
+        return {**self.sampler.engine.memory_options(), **self.lengths()}
 
     def update_memory(self) -> dict[str, object]:
         """Options on which the memory of an update depends, with their values."""

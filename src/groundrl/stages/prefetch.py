@@ -17,7 +17,7 @@ class RolloutPrefetch:
 
     def begin(self, policy: Policy, examples: list[Example], step: int) -> None:
         """Draw for a later step under the weights of this moment."""
-        self._drawing = self.sampler.begin(policy, examples, step)
+        self._drawing = self.sampler.start(policy, examples, step)
 
     def take(self, policy: Policy, examples: list[Example], step: int) -> PendingRollout:
         """The step's rollout: as it was begun, from the checkpoint, or else begun now."""
@@ -25,7 +25,7 @@ class RolloutPrefetch:
         self._drawing = self._kept = None
         if kept is not None:
             kept = kept[rank() * len(examples) :][: len(examples)]
-        return drawing or self.sampler.begin(policy, examples, step, known=kept)
+        return drawing or self.sampler.start(policy, examples, step, known=kept)
 
     def state(self) -> list[list[SampledTokens]] | None:
         """The groups of all processes, waited for: the weights that draw them are gone after a
@@ -41,5 +41,5 @@ class RolloutPrefetch:
     def close(self) -> None:
         """Let go of what is under way."""
         if self._drawing is not None:
-            self._drawing.coming.close()
+            self._drawing.groups.close()
             self._drawing = None
