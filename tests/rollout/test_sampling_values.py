@@ -34,8 +34,8 @@ def test_a_value_that_means_nothing_is_refused(name: str, value: Any, usual: Any
 def test_all_are_told_in_one_message_before_anything_is_built() -> None:
     config = {"stage": {"sampling": NODE | {"top_k": -1, "min_p": 2.0, "max_tokens": "${tokens}"}}}
     assert problems(config | {"tokens": 8}) == [
-        "tokens cannot be sampled with top_k=-1 (expected 0 or more), min_p=2.0 (expected from 0 to "
-        "1): type for example stage.sampling.top_k=0 stage.sampling.min_p=0.0"
+        "tokens cannot be sampled with top_k=-1 (expected 0 or more), min_p=2.0 (expected from 0 "
+        "to 1): type for example stage.sampling.top_k=0 stage.sampling.min_p=0.0"
     ]
 
 

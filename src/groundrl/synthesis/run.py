@@ -136,7 +136,7 @@ class Synthesis:
             concurrency=self.concurrency,
         )
         # Two at once: a worker has images left while it finishes the last ones of a task.
-        with self.runner.started(worker, at_once=2) as work:
+        with self.runner.start_workers(worker, concurrency=2) as work:
             # What is there twice comes last: all that was found out is known by then.
             for images in (self.images, twins):
                 for done in work(split_into_tasks(tasks(images), self.runner)):
