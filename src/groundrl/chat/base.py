@@ -24,7 +24,7 @@ class ImageAttachment:
 
     @cached_property
     def data_url(self) -> str:
-        """The image as JPEG without chroma subsampling; encoding takes a hundredth of PNG's time."""
+        """The image as JPEG without chroma subsampling, encoded in a hundredth of PNG's time."""
         buffer = BytesIO()
         self.image.convert("RGB").save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
         return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -84,9 +84,8 @@ class Spending:
             self.prompt_tokens += reply.prompt_tokens
             self.completion_tokens += reply.completion_tokens
             if self._path is not None:
-                self._path.parent.mkdir(
-                    parents=True, exist_ok=True
-                )  # on a worker's machine it may be missing
+                # On the machine of a worker the folder may be missing.
+                self._path.parent.mkdir(parents=True, exist_ok=True)
                 row = {"prompt": reply.prompt_tokens, "completion": reply.completion_tokens}
                 with self._path.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")

@@ -20,9 +20,13 @@ ATTENTION_LAYERS = {"full_attention", "sliding_attention"}
 class ModelFamily:
     """Facts about a class of models that cannot be read off the model itself.
 
-    A family is a claim: with these facts, shared prompts give the log-probabilities of the class's
-    own forward pass. The defaults are those of most classes. For a class that has no file in
-    ``policy/families``, give the model's config a ``family`` (see CONTRIBUTING).
+    With the right facts, shared prompts give the log-probabilities of the class's own forward pass;
+    compare them before you add a family. The defaults are those of most classes. A class without a
+    module in ``policy/families`` gets its family in the config of the model::
+
+        family:
+          _target_: groundrl.policy.family.ModelFamily  # or a function that returns one
+          features_in_one_tensor: true
     """
 
     images_see_themselves: bool = False

@@ -101,7 +101,7 @@ class VisionStore:
             if not (is_disk_full(error) or error.errno in PERMISSION_ERRORS):
                 raise
             warnings.warn(
-                f"vision features are not kept in {self.folder}: {error.strerror}", stacklevel=2
+                f"vision features are not stored in {self.folder}: {error.strerror}", stacklevel=2
             )
         if self._writes % WRITES_PER_CLEANUP == 0:
             self._make_room()

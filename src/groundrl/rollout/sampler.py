@@ -17,7 +17,7 @@ from groundrl.rollout.randomness import RolloutSeeds
 
 @dataclass(slots=True, kw_only=True)
 class FeatureLoader:
-    """Image features of prompts: each is computed when it is first asked for, and kept."""
+    """Image features of prompts, each computed at its first use."""
 
     policy: Policy
     prompts: list[Prompt]

@@ -66,8 +66,8 @@ class VLLMClient:
         self.alive = True
         self.failure = ""
         """The last error."""
-        # Each request opens a connection: a server may close one that is kept alive at any time,
-        # and requests take seconds.
+        # A new connection for each request: servers may close idle connections at any time, and
+        # requests take seconds.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         self._http = httpx.Client(timeout=timeout, limits=limits, follow_redirects=True)
         self._lock = threading.Lock()
