@@ -24,8 +24,9 @@ from groundrl.data.datasets import SampleList
 from groundrl.data.module import GroundingDataModule
 from groundrl.grammar import get_grammar
 from groundrl.losses import Normalizer, PolicyLoss
-from groundrl.policy.policy import Policy, TokenLogprobs
+from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
+from groundrl.policy.scoring import TokenLogprobs
 from groundrl.records import Sample
 from groundrl.report.run_report import read_curves
 from groundrl.rewards.base import RewardSum

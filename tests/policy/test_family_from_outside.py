@@ -42,7 +42,7 @@ adapter:
   _target_: groundrl.policy.adapter.Adapter
   kind: frozen
 vision_store:
-  _target_: groundrl.policy.vision.vision_store
+  _target_: groundrl.policy.vision_store.open_vision_store
   cache_dir: ???
 """
 

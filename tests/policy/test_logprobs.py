@@ -102,7 +102,7 @@ def test_a_head_in_chunks_changes_neither_logprobs_nor_gradients(
     policies = [make_policy("lora"), make_policy("lora")]
     whole = gradients_of(policies[0], [[7, 3, 11], [6]])
     vocabulary = policies[1].vlm.config.text_config.vocab_size
-    monkeypatch.setattr("groundrl.policy.policy.MAX_LOGITS", 5 * vocabulary)
+    monkeypatch.setattr("groundrl.policy.scoring.MAX_LOGITS", 5 * vocabulary)
     seen: list[int] = []
     policies[1].vlm.lm_head.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
     chunks = gradients_of(policies[1], [[7, 3, 11], [6]])

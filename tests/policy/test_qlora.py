@@ -15,7 +15,8 @@ from groundrl.policy.adapter import Adapter
 from groundrl.policy.embedded import build_model, build_processor
 from groundrl.policy.layout import Branch
 from groundrl.policy.load import load_policy
-from groundrl.policy.policy import Policy, TokenLogprobs
+from groundrl.policy.policy import Policy
+from groundrl.policy.scoring import TokenLogprobs
 from groundrl.prompts import PromptTemplate
 from groundrl.rollout.adapter_files import AdapterPublisher
 from groundrl.rollout.base import Sampling

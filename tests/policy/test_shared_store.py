@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from groundrl.policy.vision import VisionFeatures, VisionStore
+from groundrl.policy.vision_store import VisionFeatures, VisionStore
 
 FEATURES = VisionFeatures(tokens=torch.ones(2, 3), deepstack=())
 NOBODY = 65534

@@ -19,9 +19,10 @@ from groundrl.errors import UserError
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
 from groundrl.rollout.base import Sampling
-from groundrl.rollout.native import NativeEngine, batch_prompts, filter_logprobs, sample_tokens
+from groundrl.rollout.native import NativeEngine, batch_prompts
 from groundrl.rollout.randomness import uniforms
 from groundrl.rollout.sampler import Sampler
+from groundrl.rollout.token_sampling import filter_logprobs, sample_tokens
 
 MakePolicy = Callable[..., Policy]
 

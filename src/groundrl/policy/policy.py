@@ -4,13 +4,12 @@ import copy
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal, cast
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
 from peft.utils import load_peft_weights
 from torch import Tensor, nn
@@ -25,29 +24,18 @@ from groundrl.policy.fingerprint import fingerprint
 from groundrl.policy.flex import flex_prefix_attention
 from groundrl.policy.layout import Branch, Layout, lay_out
 from groundrl.policy.prompt import Processor, Prompt, PromptEncoder
+from groundrl.policy.scoring import TokenLogprobs, score_tokens
 from groundrl.policy.tower import speed_up_tower
-from groundrl.policy.vision import VisionFeatures, VisionStore, VisionTower
+from groundrl.policy.vision import VisionTower
+from groundrl.policy.vision_store import VisionFeatures, VisionStore
 from groundrl.prompts import PromptTemplate
 
 logger = logging.getLogger(__name__)
 
 Attention = Literal["sdpa", "flex_attention", "flash_attention_2"]
-MAX_LOGITS = 2**26
-"""Logits computed at a time: 256 MiB in float32, 440 tokens with a vocabulary of 150,000."""
 IMPOSSIBLE_LOGIT = -1e9
 """Logit of a token that is never part of an answer; finite, so that ``p * log p`` is 0 in
 entropies, not NaN."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenLogprobs:
-    """Log-probabilities of B given completions, padded to T tokens."""
-
-    logprobs: Float[Tensor, "B T"]
-    entropy: Float[Tensor, "B T"]
-    """Entropy in nats of the distribution of each token; without gradient."""
-    mask: Bool[Tensor, "B T"]
-    """True on scored tokens."""
 
 
 class Policy(nn.Module):
@@ -152,7 +140,8 @@ class Policy(nn.Module):
             images_see_themselves=self.spec.images_see_themselves,
         )
         hidden = self._hidden(layout, features or self.features(prompts))
-        return self._score(hidden, layout, temperature)
+        vocabulary = self.vlm.config.get_text_config().vocab_size
+        return score_tokens(hidden, layout, self.logits, vocabulary, temperature)
 
     def _hidden(self, layout: Layout, features: list[VisionFeatures]) -> Float[Tensor, "R L width"]:
         with self._checkpointed_layers():
@@ -201,41 +190,6 @@ class Policy(nn.Module):
         finally:
             for layer in layers:  # with checkpointing, a rollout would lose its KV cache
                 layer.gradient_checkpointing = False
-
-    def _score(
-        self, hidden: Float[Tensor, "R L width"], layout: Layout, temperature: float
-    ) -> TokenLogprobs:
-        scored = layout.scored.to(self.device)
-        states = hidden.flatten(0, 1)[layout.source.to(self.device)[scored]]
-        targets = layout.targets.to(self.device)[scored]
-        size = max(1, MAX_LOGITS // self.vlm.config.get_text_config().vocab_size)
-        chunks = zip(states.split(size), targets.split(size), strict=True)
-        if len(states) <= size:
-            parts = [self._token_logprobs(states, targets, temperature)]
-        else:  # the logits of all chunks would not fit: the backward pass computes them again
-            parts = [
-                checkpoint(self._token_logprobs, *chunk, temperature, use_reentrant=False)
-                for chunk in chunks
-            ]
-        logprobs, entropy = (torch.cat(part) for part in zip(*parts, strict=True))
-        zeros = torch.zeros(scored.shape, device=self.device)
-        return TokenLogprobs(
-            logprobs=zeros.masked_scatter(scored, logprobs),
-            entropy=zeros.masked_scatter(scored, entropy),
-            mask=scored,
-        )
-
-    def _token_logprobs(
-        self,
-        states: Float[Tensor, "tokens width"],
-        targets: Int[Tensor, "tokens"],
-        temperature: float,
-    ) -> tuple[Float[Tensor, "tokens"], Float[Tensor, "tokens"]]:
-        """Log-probabilities of ``targets``, and entropies without gradient."""
-        table = torch.log_softmax(self.logits(states) / temperature, dim=-1)
-        logprobs = table.gather(-1, targets[:, None])[:, 0]
-        table = table.detach()
-        return logprobs, -(table.exp() * table).sum(-1)
 
     def fix_reference(self) -> None:
         """Make the current policy the reference.

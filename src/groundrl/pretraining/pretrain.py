@@ -24,7 +24,7 @@ from groundrl.policy.family import is_tower
 from groundrl.policy.layout import Branch, pack_rows, row_length
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
-from groundrl.policy.vision import VisionFeatures
+from groundrl.policy.vision_store import VisionFeatures
 from groundrl.pretraining.dense_lesson import CLASS_NAMES, COLOR_NAMES, DenseHead, dense_targets
 from groundrl.pretraining.lessons import Curriculum, Lesson
 from groundrl.prompts import to_frame

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
-from groundrl.policy.vision import VisionFeatures
+from groundrl.policy.vision_store import VisionFeatures
 from groundrl.rollout.randomness import RolloutSeeds
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 
@@ -53,12 +53,3 @@ def _digest(*parts: object, size: int) -> int:
     """A hash of ``parts`` with ``size`` bytes."""
     name = "/".join(map(str, parts)).encode()
     return int.from_bytes(hashlib.blake2b(name, digest_size=size).digest(), "little")
-
-
-def sample_inverse_cdf(
-    logprobs: Float[Tensor, "B V"], uniform: Float[Tensor, "B"]
-) -> Int[Tensor, "B"]:
-    """The first token whose cumulative probability exceeds ``uniform`` (inverse transform)."""
-    cumulative = logprobs.double().exp().cumsum(-1)
-    threshold = uniform[:, None] * cumulative[:, -1:]
-    return torch.searchsorted(cumulative, threshold, right=True)[:, 0]

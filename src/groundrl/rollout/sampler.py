@@ -8,7 +8,7 @@ import torch
 
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example, Prompt
-from groundrl.policy.vision import VisionFeatures
+from groundrl.policy.vision_store import VisionFeatures
 from groundrl.records import Completion, RolloutGroup, Sample
 from groundrl.rollout.base import RolloutEngine, SampledTokens, Sampling
 from groundrl.rollout.lengths import check_length

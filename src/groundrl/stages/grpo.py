@@ -16,8 +16,9 @@ from groundrl.advantages import Advantage
 from groundrl.losses import Normalizer, PolicyLoss
 from groundrl.parallel import all_gather, mean_metrics, rank, sum_metrics, world_size
 from groundrl.policy.layout import pack_rows, row_length
-from groundrl.policy.policy import Policy, TokenLogprobs
+from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example
+from groundrl.policy.scoring import TokenLogprobs
 from groundrl.rewards.base import RewardSum
 from groundrl.rollout.base import RolloutEngine
 from groundrl.rollout.memory import explain_full_memory, pixel_option
