@@ -10,7 +10,6 @@ each run.
 """
 
 import argparse
-import json
 import random
 import resource
 import tempfile
@@ -18,6 +17,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import history
 
 from groundrl.boxes import Box, Frame
 from groundrl.detectors.records import InputImage, Region
@@ -137,7 +138,7 @@ def program(measured: Callable[[int, int, float, Path], Figures], images: int) -
     parser.add_argument("--images", type=int, nargs="+", default=[images])
     parser.add_argument("--concurrency", type=int, default=64)
     parser.add_argument("--latency", type=float, default=1.0, help="seconds of every answer")
-    parser.add_argument("--out", type=Path, help="a JSON file for the same figures")
+    history.add_options(parser)
     arguments = parser.parse_args()
     found = []
     for count in (1, *arguments.images):  # the first imports what is imported on use
@@ -145,13 +146,12 @@ def program(measured: Callable[[int, int, float, Path], Figures], images: int) -
             latency = 0.01 if count == 1 else arguments.latency
             found.append(measured(count, arguments.concurrency, latency, Path(folder)))
     found = found[1:]
-    if arguments.out is not None:
-        arguments.out.write_text(json.dumps(found, indent=1))
     columns = tuple(key.replace("_", " ") for key in found[0])
     rows = tuple(
         tuple(f"{value:,.3f}".rstrip("0").rstrip(".") for value in one.values()) for one in found
     )
     print(to_text(Table(columns=columns, rows=rows)))
+    history.keep(arguments, dict(zip(map(str, arguments.images), found, strict=True)))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ error that were thrown away, or changed. ``survived``: share of errors that are 
 """
 
 import argparse
-import json
-from pathlib import Path
+
+import history
 
 from groundrl.detectors.oracle import OracleDetector
 from groundrl.report.tables import Table, to_text
@@ -63,15 +63,14 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=250, help="of each subject and look")
     parser.add_argument("--miss-rate", type=float, default=0.0)
     parser.add_argument("--false-alarm-rate", type=float, default=0.0)
-    parser.add_argument("--out", type=Path, help="a JSON file for the same figures")
+    history.add_options(parser)
     arguments = parser.parse_args()
     detector = OracleDetector(
         miss_rate=arguments.miss_rate, false_alarm_rate=arguments.false_alarm_rate
     )
     found = {rate: measured(rate, arguments.scenes, detector) for rate in RATES}
-    if arguments.out is not None:
-        arguments.out.write_text(json.dumps({str(k): v for k, v in found.items()}, indent=1))
     print(to_text(table(found)))
+    history.keep(arguments, {str(rate): row for rate, row in found.items()})
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def test_more_than_twenty_problems_are_counted(yolo_root: Path) -> None:
         read_yolo(yolo_root, "train")
 
 
-def test_a_label_without_a_image_is_warned_about(
+def test_a_label_without_an_image_is_warned_about(
     yolo_root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (yolo_root / "labels/train/gone.txt").write_text("0 0.5 0.5 0.1 0.1\n")
@@ -192,7 +192,7 @@ def test_coco_boxes_are_corner_and_size_and_crowds_are_noted(coco_root: Path) ->
     assert read.names == ("dog", "person")
 
 
-def test_boxes_drawn_on_a_image_before_it_was_turned_are_refused(coco_root: Path) -> None:
+def test_boxes_drawn_on_an_image_before_it_was_turned_are_refused(coco_root: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (100, 80)).save(coco_root / "train2017/a.jpg", exif=exif)

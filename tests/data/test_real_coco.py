@@ -37,7 +37,7 @@ def test_every_question_is_answered_by_the_label_files_themselves() -> None:
         if sample.kind == "count":
             (label,) = {item.label for item in sample.groundings}
             assert sample.answers == (str(labels[label]),)
-        elif "in the image" in sample.question and sample.kind == "multi":
+        elif "in the picture" in sample.question and sample.kind == "multi":
             assert set(sample.answers) == set(sample.options) & set(labels)
         elif sample.kind in ("relation", "multi"):
             assert all(labels[option] == 1 for option in sample.options)

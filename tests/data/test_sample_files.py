@@ -131,7 +131,7 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("suffix", "write", "read"), FORMATS)
-def test_a_image_whose_name_is_no_utf8_is_copied(
+def test_an_image_whose_name_is_no_utf8_is_copied(
     tmp_path: Path, suffix: str, write: Callable[..., None], read: Callable[..., list[Sample]]
 ) -> None:
     path = tmp_path / os.fsdecode(b"caf\xe9.png")
@@ -148,7 +148,7 @@ def test_a_image_whose_name_is_no_utf8_is_copied(
     assert back.image.path.parent == (tmp_path / "images").resolve()
 
 
-def test_a_image_that_is_stored_turned_is_read_upright(tmp_path: Path) -> None:
+def test_an_image_that_is_stored_turned_is_read_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (64, 100)).save(tmp_path / "a.jpg", exif=exif)

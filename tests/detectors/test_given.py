@@ -174,7 +174,7 @@ def test_real_photographs_bring_their_boxes() -> None:
     assert len(given.vocabulary) == 80
     by_name = {Path(p.id).stem: regions for p, regions in zip(images, found, strict=True)}
     for image in truth.images:
-        regions: tuple[Region, ...] = by_name[image.source.path.stem]
+        regions: tuple[Region, ...] = by_name[image.image.path.stem]
         assert [r.label for r in regions] == [item.label for item in image.groundings]
         assert all(
             iou(r.box, item.box) > 0.999 for r, item in zip(regions, image.groundings, strict=True)

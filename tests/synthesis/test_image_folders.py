@@ -45,7 +45,7 @@ def test_equal_bytes_have_equal_digests_wherever_they_lie(tmp_path: Path) -> Non
     assert first.digest == second.digest != third.digest
 
 
-def test_everything_that_can_be_shown_is_a_image_of_the_size_it_is_shown_with(
+def test_everything_that_can_be_shown_is_an_image_of_the_size_it_is_shown_with(
     tmp_path: Path,
 ) -> None:
     for mode, name in (("CMYK", "a.jpg"), ("P", "b.gif"), ("RGBA", "c.png"), ("L", "d.tiff")):

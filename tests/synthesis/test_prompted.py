@@ -39,10 +39,10 @@ def pixels(*corners: int | float) -> Box:
 @pytest.fixture
 def views(tmp_path: Path) -> list[View]:
     """An image whose left half is red, and its crop of that half."""
-    pixels = Image.new("RGB", (400, 200), (0, 0, 255))
-    pixels.paste((255, 0, 0), (0, 0, 200, 200))
+    drawn = Image.new("RGB", (400, 200), (0, 0, 255))
+    drawn.paste((255, 0, 0), (0, 0, 200, 200))
     path = tmp_path / "one.png"
-    pixels.save(path)
+    drawn.save(path)
     image = InputImage(id="one", source=ImageFile(path=path, width=400, height=200), digest="d")
     cup = Region(label=ATTACK, box=pixels(20, 20, 120, 180), score=0.5)
     box = Region(label="box", box=pixels(250, 20.4, 350, 180), score=0.9)
@@ -201,7 +201,7 @@ def test_a_verifier_that_sees_gets_the_crop_and_one_that_reads_gets_the_boxes(
     assert line_of_data(part) == {
         "caption": ATTACK,  # as one string of one line, whatever it says
         "label": ATTACK,
-        "image": [400, 200],
+        "picture": [400, 200],
         "cut_out": [0, 0, 160, 200],
         "objects": [{"label": ATTACK, "box": [20, 20, 120, 180]}],
     }

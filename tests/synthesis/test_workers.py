@@ -140,7 +140,7 @@ def test_what_a_batch_raises_reaches_all_who_wait() -> None:
         MicroBatcher(fails, 4)([1, 2, 3])
 
 
-def test_a_image_whose_teacher_is_away_is_unfinished_and_keeps_what_is_known() -> None:
+def test_an_image_whose_teacher_is_away_is_unfinished_and_keeps_what_is_known() -> None:
     teacher = Says(down={"1"})
     found = [*at_work(annotator(teacher), tasks(Images(size=3)), 2)]
     assert [one.annotated is None for one in found] == [False, True, False]
@@ -150,7 +150,7 @@ def test_a_image_whose_teacher_is_away_is_unfinished_and_keeps_what_is_known() -
     assert "detect" not in {key.stage for key in again.results}
 
 
-def test_a_image_that_was_moved_is_not_looked_at_again() -> None:
+def test_an_image_that_was_moved_is_not_looked_at_again() -> None:
     known = annotator(Says())(drawn(1), {})
     moved = annotator(Says())(replace(drawn(1), id="elsewhere/1.png"), known.results)
     assert moved.results == {}

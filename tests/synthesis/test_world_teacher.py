@@ -37,7 +37,7 @@ def captions(teacher: WorldTeacher, shown: list[View]) -> list[Caption]:
 
 def wrong_statements(caption: Caption, shown: View) -> set[ErrorKind]:
     """Judged by the scene itself, statement by statement."""
-    world = scene(shown.source)
+    world = scene(shown.image)
     things = list(world.objects)
     text = caption.text
     nouns = {thing.category for thing in things} | {"lamp", "cup", "ball", "book", "bottle"}

@@ -164,7 +164,7 @@ def test_a_crowd_of_regions_is_drawn_in_part_and_counted(tmp_path: Path) -> None
     assert "<del><mark>dog</mark></del>" in text
 
 
-def test_a_image_without_regions_questions_or_file_has_a_card(tmp_path: Path) -> None:
+def test_an_image_without_regions_questions_or_file_has_a_card(tmp_path: Path) -> None:
     bare = shown(tmp_path, "bare", checked("A wall.", KEEP))
     (tmp_path / "cup.png").unlink()
     text = written(tmp_path, bare).read_text()
