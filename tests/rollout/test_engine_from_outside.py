@@ -44,11 +44,11 @@ class FixedEngine(RolloutEngine):
                 index,
                 [
                     SampledTokens(
-                        tokens=(*range(40 + i, 40 + i + self.length), policy.eos_token),
+                        tokens=(*range(first, first + self.length), policy.eos_token),
                         logprobs=(-6.0,) * (self.length + 1),
                         truncated=False,
                     )
-                    for i in range(seeds.group_size)
+                    for first in range(40, 40 + 100 * seeds.group_size, 100)
                 ],
             )
 
@@ -67,7 +67,7 @@ def test_a_grpo_step_learns_from_its_completions(make_policy: MakePolicy, tmp_pa
     assert module.last is not None
     groups = module.last.rollout.groups
     assert [len(c.tokens) for group in groups for c in group.completions] == [6] * 8
-    assert groups[0].completions[1].text == module.policy.decode(range(41, 46))
+    assert groups[0].completions[1].text == module.policy.decode(range(140, 145))
     after = weights(module.policy)
     assert any(not torch.equal(before[name], after[name]) for name in before)
 
