@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 class StubServer(BaseHTTPRequestHandler):
     """Answers every chat request with the same two tokens."""
 
-    hold: ClassVar[Callable[[], object]] = staticmethod(lambda: None)
+    hold: ClassVar[Any] = staticmethod(lambda: None)
     """Called before a chat request is answered."""
     failing: ClassVar[int] = 0
     """Number of chat requests that still fail."""
@@ -91,7 +91,7 @@ class StubServer(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def log_message(self, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
 

@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from families import FAMILIES, build
 from own_inputs import own_inputs
 from peft import PeftModel
 from stage_runs import grpo_module, train
+from transformers import Gemma3Processor
 from world_questions import with_context, world_samples
 
 from groundrl.boxes import Frame
@@ -27,7 +29,7 @@ from groundrl.rollout.sampler import Sampler
 every_family = pytest.mark.parametrize("family", FAMILIES)
 
 
-def make_policy(family: str, kind: str | None = "lora", prefix_sharing: bool = True) -> Policy:
+def make_policy(family: str, kind: Any = "lora", prefix_sharing: bool = True) -> Policy:
     vlm, processor = build(family)
     return Policy(
         model=vlm if kind is None else Adapter(kind=kind, rank=4, alpha=8).apply(vlm),
@@ -94,6 +96,8 @@ def test_recurrent_layers_mean_one_row_per_completion(caplog: pytest.LogCaptureF
 
 def test_an_answer_ends_as_the_chat_template_ends_it() -> None:
     vlm, processor = build("gemma3")
+    assert isinstance(processor, Gemma3Processor)
+    assert isinstance(processor.chat_template, str)
     processor.chat_template = processor.chat_template.replace("<end>", "<end_of_image>")
     policy = Policy(model=vlm, processor=processor, template=PromptTemplate(), frame=Frame.PERMILLE)
     end = processor.tokenizer.convert_tokens_to_ids("<end_of_image>")
@@ -124,7 +128,8 @@ def test_greedy_tokens_are_those_of_generate(family: str) -> None:
     sampler = Sampler(NativeEngine(), Sampling(max_tokens=30, temperature=0.0), group_size=1)
     rollout = sampler(policy, policy.encode.examples(with_context(world_samples(4))), step=0)
     for group, prompt in zip(rollout.groups, rollout.prompts, strict=True):
-        expected = policy.vlm.generate(
+        vlm: Any = policy.vlm
+        expected = vlm.generate(
             **own_inputs(policy, prompt),
             do_sample=False,
             max_new_tokens=30,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from family_parts import WIDTH, chat_template, text_config, tokenizer
+from family_parts import WIDTH, chat_template, text_config, token_id, tokenizer
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from own_inputs import own_inputs
@@ -63,7 +63,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
                 "image_size": 56,
                 "patch_size": 14,
             },
-            image_token_index=words.convert_tokens_to_ids("<image>"),
+            image_token_index=token_id(words, "<image>"),
             vision_feature_layers=[-1, -2],
         )
     )

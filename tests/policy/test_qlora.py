@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from bitsandbytes.nn import Linear4bit
+from bitsandbytes.nn.modules import Linear4bit
 from families import build
 from stage_runs import grpo_module, train, weights
 from transformers import PreTrainedTokenizerFast

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,8 @@ def test_greedy_tokens_equal_generate(make_policy: MakePolicy) -> None:
     sampler = Sampler(NativeEngine(), Sampling(max_tokens=24, temperature=0.0), group_size=1)
     rollout = sampler(policy, examples, step=0)
     for group, prompt in zip(rollout.groups, rollout.prompts, strict=True):
-        expected = policy.vlm.generate(
+        vlm: Any = policy.vlm
+        expected = vlm.generate(
             **own_inputs(policy, prompt),
             do_sample=False,
             max_new_tokens=24,

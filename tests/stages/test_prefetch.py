@@ -35,9 +35,9 @@ class Eager(RolloutEngine):
     prefetch: int = 1
     happened: list[str] = field(default_factory=list)
 
-    def generate(self, policy: Any, prompts: Any, features: Any, seeds: Any, *rest: Any) -> Any:
+    def generate(self, policy: Any, prompts: Any, features: Any, seeds: Any, sampling: Any) -> Any:
         self.happened.append(f"draw {seeds.step}")
-        found = list(NativeEngine().generate(policy, prompts, features, seeds, *rest))
+        found = list(NativeEngine().generate(policy, prompts, features, seeds, sampling))
 
         def groups() -> Generator[tuple[int, list[SampledTokens]]]:
             yield from found
