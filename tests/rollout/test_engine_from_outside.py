@@ -65,7 +65,7 @@ def test_a_grpo_step_learns_from_its_completions(make_policy: MakePolicy, tmp_pa
     before = weights(module.policy)
     train(module, tmp_path, steps=1, prompts_per_step=2)
     assert module.last is not None
-    groups = module.last.rollout.groups
+    groups = module.last[0].rollout.groups
     assert [len(c.tokens) for group in groups for c in group.completions] == [6] * 8
     assert groups[0].completions[1].text == module.policy.decode(range(140, 145))
     after = weights(module.policy)

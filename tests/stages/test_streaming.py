@@ -22,8 +22,11 @@ PAUSE = 0.2
 class Backwards(RolloutEngine):
     """The native engine's groups, last one first."""
 
-    def generate(self, *arguments: Any) -> Generator[tuple[int, list[SampledTokens]]]:
-        yield from sorted(NativeEngine().generate(*arguments), key=lambda found: -found[0])
+    def generate(
+        self, policy: Any, prompts: Any, features: Any, seeds: Any, sampling: Any
+    ) -> Generator[tuple[int, list[SampledTokens]]]:
+        groups = NativeEngine().generate(policy, prompts, features, seeds, sampling)
+        yield from sorted(groups, key=lambda found: -found[0])
 
 
 @dataclass
@@ -34,7 +37,7 @@ class Steady(RolloutEngine):
     closed: bool = False
 
     def generate(
-        self, policy: Any, prompts: list[Any], *_: Any
+        self, policy: Any, prompts: Any, features: Any, seeds: Any, sampling: Any
     ) -> Generator[tuple[int, list[SampledTokens]]]:
         try:
             for index in range(len(prompts)):
@@ -83,8 +86,9 @@ def test_scoring_hides_behind_the_rollout(make_policy: MakePolicy, tmp_path: Pat
     module = grpo_module(make_policy(), Slow(), engine=Steady())
     train(module, tmp_path, steps=1, prompts_per_step=6)
     # One after the other it would be 12 x PAUSE; only the last group's score is waited for.
-    assert module.seconds["rollout"] + module.seconds["reward"] < 10 * PAUSE
-    assert PAUSE / 2 < module.seconds["reward"] < 3 * PAUSE
+    seconds = module.times.seconds
+    assert seconds["rollout"] + seconds["reward"] < 10 * PAUSE
+    assert PAUSE / 2 < seconds["reward"] < 3 * PAUSE
 
 
 def test_a_reward_that_fails_ends_the_rollout(make_policy: MakePolicy, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Compares two evaluations, prints the table, and leaves it in a run directory."""
 
 import html
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from groundrl.evaluation.comparison import (
     read_predictions_of,
     unpaired,
 )
+from groundrl.files import write_json, write_text
 from groundrl.report.page import chips, page, section
 from groundrl.report.svg import Dot, dot_whisker
 from groundrl.report.tables import Table, number, to_html, to_text
@@ -50,7 +50,7 @@ class Comparison:
             figures |= one.change.figures(f"{one.name}_change")
             figures |= {f"{one.name}_n": float(one.change.n)}
             figures |= {} if one.p is None else {f"{one.name}_p": one.p}
-        (self.run_dir / "metrics.json").write_text(json.dumps(figures, indent=1))
+        write_json(self.run_dir / "metrics.json", figures)
         shown = table(found)
         dots = [
             Dot(name=one.name, value=one.change.mean, low=one.change.low, high=one.change.high)
@@ -65,7 +65,7 @@ class Comparison:
             + f'<div class="wide">{to_html(shown)}</div><p class="soft">{LEGEND}</p>'
             f'<div class="charts">{plot}</div>',
         )
-        (self.run_dir / "report.html").write_text(page("Two runs", body), encoding="utf-8")
+        write_text(self.run_dir / "report.html", page("Two runs", body))
         print(to_text(shown))
         for line in passed_over:
             print(line)

@@ -8,7 +8,6 @@ import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import torch
 from jaxtyping import Float
@@ -16,7 +15,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from groundrl.config_node import config_hooks
 from groundrl.errors import is_disk_full
+from groundrl.files import PARTIAL, remove_if_allowed, replace_file
 from groundrl.policy.prompt import PromptImage
 
 WRITES_PER_CLEANUP = 100
@@ -79,15 +80,8 @@ class VisionStore:
         tensors = (features.tokens, *features.deepstack)
         content = save({str(i): tensor.cpu().contiguous() for i, tensor in enumerate(tensors)})
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Not mkstemp: its file mode would exclude other users.
-            partial = path.with_suffix(f".{uuid4().hex}.partial")
-            try:
+            with replace_file(path) as partial:
                 partial.write_bytes(content)
-                partial.replace(path)
-            except OSError:
-                try_remove(partial)
-                raise
         except OSError as error:
             if not (is_disk_full(error) or error.errno in PERMISSION_ERRORS):
                 raise
@@ -105,29 +99,21 @@ class VisionStore:
                 stat = path.stat()
             except (FileNotFoundError, PermissionError):  # removed by another process; not ours
                 continue
-            if path.suffix != ".partial":
+            if path.suffix != PARTIAL:
                 files.append((stat, path))
             elif time.time() - stat.st_mtime > ABANDONED_SECONDS:
-                try_remove(path)
+                remove_if_allowed(path)
         size = sum(stat.st_size for stat, _ in files)
         if size <= self.max_bytes:
             return
         for stat, path in sorted(files, key=lambda file: file[0].st_mtime):
-            if try_remove(path):
+            if remove_if_allowed(path):
                 size -= stat.st_size
             if size <= SHARE_AFTER_CLEANUP * self.max_bytes:
                 return
 
 
-def try_remove(path: Path) -> bool:
-    """Remove the file; False where this user may not."""
-    try:
-        path.unlink(missing_ok=True)
-    except PermissionError:
-        return False
-    return True
-
-
+@config_hooks(resource_options=frozenset({"cache_dir"}))
 def open_vision_store(cache_dir: str | None, max_gb: float = 20.0) -> VisionStore | None:
     """The store in ``cache_dir``; None for no cache directory."""
     return None if cache_dir is None else VisionStore(Path(cache_dir) / "vision", max_gb)

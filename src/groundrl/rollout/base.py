@@ -1,10 +1,11 @@
 """The interface of rollout engines."""
 
 import math
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Protocol, runtime_checkable
 
+from groundrl.config_node import ConfigNode
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
@@ -38,6 +39,14 @@ class Sampling:
             defaults = {field.name: field.default for field in fields(self)}
             typed = " ".join(f"sampling.{name}={defaults[name]}" for name in wrong)
             raise UserError(f"tokens cannot be sampled with {found}: type for example {typed}")
+
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """What the constructor refuses."""
+        try:
+            cls(**node.options)
+        except UserError as error:
+            yield str(error).replace("sampling.", f"{node.path}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,16 @@
 """The native engine: each prompt is prefilled once, then its G completions decode together."""
 
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from shutil import which
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from groundrl.config_node import ConfigNode
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision_store import VisionFeatures
@@ -28,6 +32,8 @@ go through 13 batch sizes at most."""
 class NativeEngine(RolloutEngine):
     """Samples with the policy's own weights, in the policy's own process."""
 
+    resource_options: ClassVar[frozenset[str]] = frozenset({"tokens_per_batch"})
+
     def __init__(self, tokens_per_batch: int = 65536, compile: bool = False) -> None:
         """``tokens_per_batch``: size of the KV cache in tokens, of the prompts that are decoded
         together and of their completions, padding included; it bounds memory and changes no
@@ -42,6 +48,16 @@ class NativeEngine(RolloutEngine):
     def memory_options(self) -> Mapping[str, object]:
         """The size of the KV cache."""
         return {"rollout.tokens_per_batch": self.tokens_per_batch}
+
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """``torch.compile`` writes C++ code, which needs a compiler."""
+        compilers = filter(None, (os.environ.get("CXX"), "g++", "clang++"))
+        if node.options.get("compile") is True and not any(map(which, compilers)):
+            yield (
+                f"{node.path}.compile=true needs a C++ compiler, and there is no g++ or clang++ "
+                f"here: install one, or type {node.path}.compile=false"
+            )
 
     @torch.no_grad()
     def generate(

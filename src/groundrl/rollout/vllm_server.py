@@ -2,18 +2,23 @@
 
 import base64
 import queue
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from PIL import Image
 
+from groundrl.config_node import ConfigNode
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt, pixel_limits
-from groundrl.rollout.adapter_files import AdapterPublisher
+from groundrl.rollout.adapter_files import (
+    AdapterPublisher,
+    served_adapter_problems,
+    uncorrected_losses,
+)
 from groundrl.rollout.base import LoadFeatures, RolloutEngine, SampledTokens, Sampling
 from groundrl.rollout.randomness import RolloutSeeds
 from groundrl.rollout.vllm import sampled_tokens, sampling_options
@@ -32,6 +37,8 @@ class VLLMServers(RolloutEngine):
     After an error a server's health is checked for a while; then it is left out with a warning.
     Its prompts go to the others. Servers refuse prompts that are too long for them.
     """
+
+    resource_options: ClassVar[frozenset[str]] = frozenset({"concurrency", "retries", "timeout"})
 
     def __init__(
         self,
@@ -56,6 +63,17 @@ class VLLMServers(RolloutEngine):
         self.retries = retries
         self.prefetch: int = prefetch
         self._publish = AdapterPublisher(Path(adapter_folder))
+
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """Importance weights are needed where an older policy has sampled."""
+        yield from served_adapter_problems(node)
+        if node.options.get("prefetch"):
+            for cap in uncorrected_losses(node):
+                yield (
+                    f"{node.path}.prefetch=1 learns from what an older policy sampled, and nothing "
+                    f"corrects for that: type {cap}=2.0, or {node.path}.prefetch=0"
+                )
 
     def generate(
         self,
