@@ -26,7 +26,9 @@ def run(cfg: DictConfig) -> None:
     run_dir = prepare_run_dir(cfg, begun="checkpoints")
     from groundrl.launch.training import build_training
 
-    build_training(cfg, run_dir).run()
+    text = build_training(cfg, run_dir).run()
+    if text:
+        print(text)
 
 
 if __name__ == "__main__":
