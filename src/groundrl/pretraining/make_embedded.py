@@ -2,6 +2,7 @@
 
 import copy
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,8 @@ from groundrl.world.captions import caption
 from groundrl.world.graph import SceneSpec, Subject
 from groundrl.world.questions import KINDS, questions_about
 from groundrl.world.render import build_scene
+
+logger = logging.getLogger(__name__)
 
 CORPUS_SEED = 99
 CORPUS_SCENES = 400
@@ -69,9 +72,9 @@ class Pretraining:
         (self.run_dir / "metrics.json").write_text(json.dumps(metrics, indent=1))
         write_report(self.run_dir)
         for name, value in metrics["pretrain"].items():
-            print(f"{name:<28}{value:.3f}")
-        print(f"use it with model.path={folder}")
-        print(self.run_dir)
+            logger.info(f"{name:<28}{value:.3f}")
+        logger.info(f"use it with model.path={folder}")
+        logger.info(self.run_dir)
         return metrics
 
     def fresh_policy(self) -> Policy:

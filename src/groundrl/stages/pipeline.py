@@ -1,6 +1,7 @@
 """Runs the stages one after the other, measures between them, and leaves a run directory."""
 
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -21,6 +22,8 @@ from groundrl.report.tensorboard import log_hparams
 from groundrl.stages.base import Stage
 from groundrl.stages.fit import MakeTrainer, StagePlan, fit, on_trainer_device
 from groundrl.stages.fixed_weights import BASE
+
+logger = logging.getLogger(__name__)
 
 PROGRESS = "checkpoints/metrics.json"
 """What is measured so far; ``metrics.json`` itself exists only when the run is complete."""
@@ -111,7 +114,7 @@ class Pipeline:
 
     def _prepare(self) -> None:
         if not self.held_out.sets:
-            print("no held-out set, so the answers are not measured: see data.heldout_*")
+            logger.info("no held-out set, so the answers are not measured: see data.heldout_*")
         first = next(iter(self.plans))
         if self.warmup is not None and "start" not in self.metrics and self.warmup.exists():
             self.warmup.fetch(self.run_dir)
@@ -128,8 +131,8 @@ class Pipeline:
         with SummaryWriter(str(self.run_dir / "tensorboard")) as writer:
             log_hparams(writer, self.hparams, self.metrics[list(self.plans)[-1]])
         write_report(self.run_dir)
-        print(before_after_table(self.metrics, ("start", *self.plans)))
-        print(self.run_dir)
+        logger.info(before_after_table(self.metrics, ("start", *self.plans)))
+        logger.info(self.run_dir)
 
     def _train(self, name: str, plan: StagePlan) -> None:
         start = time.perf_counter()
