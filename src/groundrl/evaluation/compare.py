@@ -1,6 +1,7 @@
 """Compares two evaluations, prints the table, and leaves it in a run directory."""
 
 import html
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from groundrl.files import write_json, write_text
 from groundrl.report.page import chips, page, section
 from groundrl.report.svg import Dot, dot_whisker
 from groundrl.report.tables import Table, number, to_html, to_text
+
+logger = logging.getLogger(__name__)
 
 LEGEND = (
     "change is the second run minus the first; its 95 % interval is a paired bootstrap over "
@@ -66,10 +69,10 @@ class Comparison:
             f'<div class="charts">{plot}</div>',
         )
         write_text(self.run_dir / "report.html", page("Two runs", body))
-        print(to_text(shown))
+        logger.info(to_text(shown))
         for line in passed_over:
-            print(line)
-        print(self.run_dir)
+            logger.info(line)
+        logger.info(self.run_dir)
         return found
 
 
