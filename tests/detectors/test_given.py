@@ -84,7 +84,7 @@ def test_boxes_of_each_format_are_found_by_the_image(
     if make is yolo:  # without a label file it has no objects
         assert given([stranger]) == [()]
     else:
-        with pytest.raises(UnlabelledImageError, match=r"labels=.* says nothing of it"):
+        with pytest.raises(UnlabelledImageError, match=r"labels=.* does not list it"):
             given([stranger])
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
 from groundrl.chat.base import ImageAttachment
-from groundrl.detectors.base import DependsOnName, Detector, UnlabelledImageError
+from groundrl.detectors.base import DependsOnPath, Detector, UnlabelledImageError
 from groundrl.detectors.records import InputImage, Region
 from groundrl.errors import UserError
 from groundrl.images import UnreadableImageError
@@ -171,7 +171,7 @@ class Annotator:
         (found,) = memory.ask(
             "detect",
             detector.name,
-            [detector.known_as(image) if isinstance(detector, DependsOnName) else None],
+            [detector.image_key(image) if isinstance(detector, DependsOnPath) else None],
             lambda _: detector([image]),
             lambda regions: [region_row(region) for region in regions],
             lambda rows: tuple(read_region(row) for row in rows),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from groundrl.cache_key import cache_key
-from groundrl.detectors.base import KnowsLicences
+from groundrl.detectors.base import HasLicences
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
 from groundrl.records import Grounding, Provenance, Sample
@@ -61,7 +61,7 @@ def make_samples(
     image, merged = annotated.image, merge(annotated)
     split = questions.split(image)
     detector = annotator.detector
-    own = detector.licence_of(image) if isinstance(detector, KnowsLicences) else None
+    own = detector.find_licence(image) if isinstance(detector, HasLicences) else None
     licence = source.licence if own is None else own
     provenance = Provenance(dataset=source.dataset, split=split, licence=licence)
     # Named in a caption that was kept, it may well be there.

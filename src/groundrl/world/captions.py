@@ -1,4 +1,4 @@
-"""Captions that are exact: each object once, every statement borne out by the scene."""
+"""Exact captions: each object is named once, and every statement holds in the scene."""
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def caption(scene: Scene, rng: np.random.Generator) -> Segments:
     left = [scene.objects[int(i)] for i in rng.permutation(len(scene.objects))]
     parts: list[str | SceneObject] = []
     opening = PLACE[scene.spec.subject]
-    while len(left) > 1 and (used := _related(scene, left, rng)):
+    while len(left) > 1 and (used := _draw_relations(scene, left, rng)):
         things, relations = used
         sentence: list[str | SceneObject] = [*_a(things[0]), f" is {relations[0]} ", *_a(things[1])]
         if len(things) == 3:
@@ -36,16 +36,16 @@ def caption(scene: Scene, rng: np.random.Generator) -> Segments:
         # "On the table, a cup is on a box" would say that the cup is on both.
         starts = opening if Relation.ON not in relations else ""
         opening = "" if starts else opening
-        parts += _placed(starts, [*sentence, ". "])
+        parts += _open_sentence(starts, [*sentence, ". "])
         left = [thing for thing in left if thing not in things]
     if left:
         also = "there is also " if parts else "there is "
-        parts += _placed(opening, [also, *listing(left, None), ". "])
+        parts += _open_sentence(opening, [also, *listing(left, None), ". "])
     *body, last = capitalized(weave(*parts))
     return (*body, str(last).rstrip())
 
 
-def _placed(opening: str, sentence: list[str | SceneObject]) -> list[str | SceneObject]:
+def _open_sentence(opening: str, sentence: list[str | SceneObject]) -> list[str | SceneObject]:
     if opening:
         return [opening, *sentence]
     first = str(sentence[0])
@@ -56,7 +56,7 @@ def _a(thing: SceneObject) -> list[str | SceneObject]:
     return [with_article(label(thing)).split()[0] + " ", thing]
 
 
-def _related(
+def _draw_relations(
     scene: Scene, left: list[SceneObject], rng: np.random.Generator
 ) -> tuple[list[SceneObject], list[Relation]] | None:
     """Two objects and a relation between them, or three and two relations of the first."""
