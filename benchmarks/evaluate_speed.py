@@ -20,7 +20,7 @@ from groundrl.boxes import Frame
 from groundrl.data.datasets import SampleList
 from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
 from groundrl.evaluation.heldout import answers_to
-from groundrl.launch.quiet import silence_libraries
+from groundrl.launch.logs import silence_libraries
 from groundrl.policy.adapter import Adapter
 from groundrl.policy.embedded import embedded_model_dir
 from groundrl.policy.load import load_policy

@@ -30,16 +30,14 @@ GROUPS = {
 """Every folder of conf/ that holds options, with what it chooses."""
 
 
-def first_comment(text: str) -> str:
-    """The comment at the top of a config file, on one line."""
-    lines = []
-    for line in text.splitlines():
-        if line.startswith("# @package"):
-            continue
-        if not line.startswith("#"):
-            break
-        lines.append(line.removeprefix("#").strip())
-    return " ".join(lines)
+def split_comment(text: str) -> tuple[str, str]:
+    """The comment at the top of a config file, on one line, and the file without it."""
+    lines = text.splitlines()
+    package = [lines.pop(0)] if lines and lines[0].startswith("# @package") else []
+    comment = []
+    while lines and lines[0].startswith("#"):
+        comment.append(lines.pop(0).removeprefix("#").strip())
+    return " ".join(comment), "\n".join([*package, *lines]).strip()
 
 
 def section(title: str, files: list[Path]) -> str:
@@ -48,8 +46,9 @@ def section(title: str, files: list[Path]) -> str:
     for file in files:
         text = file.read_text(encoding="utf-8")
         parts.append(f"### `{file.relative_to(CONF).with_suffix('')}`\n")
-        parts.append(f"{first_comment(text)}\n")
-        parts.append(f"```yaml\n{text.rstrip()}\n```\n")
+        comment, body = split_comment(text)
+        parts.append(f"{comment}\n")
+        parts.append(f"```yaml\n{body}\n```\n")
     return "\n".join(parts)
 
 

@@ -15,6 +15,7 @@ ORDER = (
     {
         "errors",
         "cache_key",
+        "config_node",
         "files",
         "json_rows",
         "fields",

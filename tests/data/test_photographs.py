@@ -60,7 +60,8 @@ def test_the_worked_answer_about_a_photograph_earns_the_full_box_reward(
             sizes=sizes,
             completions=(Completion(text=text, tokens=(1,), logprobs=(0.0,), truncated=False),),
         )
-        parsed = reward.attempt(group, group.completions[0]).predicted_boxes
+        ((read,),) = reward([group])
+        parsed = read.attempt.predicted_boxes
         # Whole numbers cost up to half a unit of the frame per side.
         unit = sample.image.width / (1000 if frame is Frame.PERMILLE else sizes.model_width)
         for box, truth in zip(parsed, sample.groundings, strict=True):

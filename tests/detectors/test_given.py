@@ -19,8 +19,8 @@ from groundrl.detectors.records import Region
 from groundrl.errors import UserError
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.images import FolderImages
+from groundrl.synthesis.output.writing import SPLITS
 from groundrl.synthesis.teachers.world import WorldTeacher
-from groundrl.synthesis.writing import SPLITS
 
 LAYOUTS = {"voc": VocLayout(), "coco": CocoLayout(), "yolo": YoloLayout()}
 SHARED = Path(__file__).parents[3] / "shared/data/coco"
@@ -138,7 +138,7 @@ def test_licences_of_images_stand_in_their_samples_and_in_the_card(tmp_path: Pat
         detector=GivenDetector(LAYOUTS, str(labels), str(images)),
         images=FolderImages(images),
     )
-    assert run.run() == 0
+    assert run.run().unfinished == 0
     lines = (run.run_dir / "images.jsonl").read_text().splitlines()
     found = {row["id"]: row["licence"] for row in map(json.loads, lines)}
     assert found == {"a.jpg": "CC BY 2.0", "b.jpg": "no | rights", "c.jpg": "CC0"}

@@ -4,6 +4,7 @@ import json
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from groundrl.chat.base import OPTION, Reply
 from groundrl.errors import UserError
@@ -42,6 +43,8 @@ class BudgetSpent(UserError):
 
 class Spending:
     """Counts tokens; threads may share it."""
+
+    resource_options: ClassVar[frozenset[str]] = frozenset({"budget"})
 
     def __init__(self, price: Price, budget: float | None = None, path: str | None = None) -> None:
         """``budget``: in the price's currency; None: no limit. ``path``: JSON lines of the tokens

@@ -20,6 +20,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from groundrl.config_node import config_hooks
 from groundrl.errors import is_disk_full
 from groundrl.files import PARTIAL, remove_if_allowed, replace_file
 from groundrl.policy.family import ModelSpec, tower_parameters
@@ -121,6 +122,7 @@ class VisionStore:
                 return
 
 
+@config_hooks(resource_options=frozenset({"cache_dir"}))
 def vision_store(cache_dir: str | None, max_gb: float = 20.0) -> VisionStore | None:
     """The store of ``cache_dir``; None where nothing is to be kept."""
     return None if cache_dir is None else VisionStore(Path(cache_dir) / "vision", max_gb)

@@ -12,8 +12,8 @@ import torch
 from groundrl.boxes import Frame, ImageSizes
 from groundrl.files import write_json
 from groundrl.grammar.base import Grammar
-from groundrl.policy.embedded import build_model, build_processor, build_tokenizer
 from groundrl.policy.policy import Policy
+from groundrl.pretraining.architecture import build_model, build_processor, build_tokenizer
 from groundrl.pretraining.lessons import LessonModule, LessonStream
 from groundrl.pretraining.naming import naming_report
 from groundrl.pretraining.pretrain import PretrainModule

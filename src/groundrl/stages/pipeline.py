@@ -21,7 +21,7 @@ from groundrl.report.tables import before_after_table
 from groundrl.report.tensorboard import log_hparams
 from groundrl.stages.base import Stage
 from groundrl.stages.fit import MakeTrainer, StagePlan, fit, on_trainer_device
-from groundrl.stages.fixed_weights import BASE
+from groundrl.stages.frozen_weights import BASE
 
 PROGRESS = "checkpoints/metrics.json"
 """What is measured so far; ``metrics.json`` itself exists only when the run is complete."""
