@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from groundrl.chat.base import ImageAttachment
-from groundrl.detectors.base import DependsOnName, Detector, UnlabelledImageError
+from groundrl.detectors.base import DependsOnPath, Detector, UnlabelledImageError
 from groundrl.detectors.records import InputImage, Region
 from groundrl.errors import UserError
 from groundrl.images import UnreadableImageError
@@ -161,7 +161,7 @@ class Annotator:
         (regions,) = results.get_or_compute(
             Stage.DETECT,
             detector.name,
-            [detector.known_as(image) if isinstance(detector, DependsOnName) else None],
+            [detector.image_key(image) if isinstance(detector, DependsOnPath) else None],
             lambda _: detector([image]),
         )
         return regions

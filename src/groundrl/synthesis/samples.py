@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from groundrl.cache_key import cache_key
-from groundrl.detectors.base import KnowsLicences
+from groundrl.detectors.base import HasLicences
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
 from groundrl.questions.draft import check_kinds, make_sample
@@ -66,7 +66,7 @@ def make_samples(
     image, merged = annotated.image, merge(annotated)
     split = questions.choose_split(image)
     detector = annotator.detector
-    labelled = detector.licence_of(image) if isinstance(detector, KnowsLicences) else None
+    labelled = detector.find_licence(image) if isinstance(detector, HasLicences) else None
     licence = source.licence if labelled is None else labelled
     provenance = Provenance(dataset=source.dataset, split=split, licence=licence)
     # A class that a kept caption mentions may be there, although the detector did not find it.

@@ -1,4 +1,4 @@
-"""Captions that are exact: each object once, every statement true of the scene."""
+"""Exact captions: each object is named once, and every statement holds in the scene."""
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def caption(scene: Scene, rng: np.random.Generator) -> Segments:
     left = [scene.objects[int(i)] for i in rng.permutation(len(scene.objects))]
     parts: list[str | Grounding] = []
     opening = PLACE[scene.spec.subject]
-    while len(left) > 1 and (used := _related(scene, left, rng)):
+    while len(left) > 1 and (used := _draw_relations(scene, left, rng)):
         things, relations = used
         sentence: list[str | Grounding] = [*_a(things[0]), f" is {relations[0]} ", *_a(things[1])]
         if len(things) == 3:
@@ -37,16 +37,18 @@ def caption(scene: Scene, rng: np.random.Generator) -> Segments:
         # "On the table, a cup is on a box" would say that the cup is on both.
         starts = opening if Relation.ON not in relations else ""
         opening = "" if starts else opening
-        parts += _opened(starts, [*sentence, ". "])
+        parts += _open_sentence(starts, [*sentence, ". "])
         left = [thing for thing in left if thing not in things]
     if left:
         also = "there is also " if parts else "there is "
-        parts += _opened(opening, [also, *listing([thing.grounding for thing in left], "a"), ". "])
+        parts += _open_sentence(
+            opening, [also, *listing([thing.grounding for thing in left], "a"), ". "]
+        )
     *body, last = capitalized(weave(*parts))
     return (*body, str(last).rstrip())
 
 
-def _opened(opening: str, sentence: list[str | Grounding]) -> list[str | Grounding]:
+def _open_sentence(opening: str, sentence: list[str | Grounding]) -> list[str | Grounding]:
     """The sentence behind its opening words; without them it begins with a capital letter."""
     if opening:
         return [opening, *sentence]
@@ -58,7 +60,7 @@ def _a(thing: SceneObject) -> list[str | Grounding]:
     return [article(thing.label), thing.grounding]
 
 
-def _related(
+def _draw_relations(
     scene: Scene, left: list[SceneObject], rng: np.random.Generator
 ) -> tuple[list[SceneObject], list[Relation]] | None:
     """Two objects and a relation between them, or three and two relations of the first."""
