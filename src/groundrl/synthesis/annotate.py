@@ -29,7 +29,7 @@ from groundrl.synthesis.codec import (
     region_row,
     verdict_row,
 )
-from groundrl.synthesis.consistency import conflict
+from groundrl.synthesis.consistency import find_conflict
 from groundrl.synthesis.crops import Cropping, crops_of, split_doubts
 from groundrl.synthesis.retries import is_readable, unreadable_verdict
 from groundrl.synthesis.roles import Teacher, Verifier, View
@@ -259,7 +259,7 @@ class Annotator:
         if self.verifier is None:
             return checked
         while checked.text is not None:
-            verdict = conflict(checked.text, (*view.regions, *view.doubts), branches)
+            verdict = find_conflict(checked.text, (*view.regions, *view.doubts), branches)
             if verdict is None:
                 break
             checked = self._after(checked, verdict)

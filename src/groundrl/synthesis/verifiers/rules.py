@@ -228,7 +228,7 @@ def _relation(said: StatedRelation, reading: Reading, evidence: _Evidence) -> Ve
     )
     turned = CONVERSE.get(said.relation)
     if len(pairs) == 1 and turned is not None:
-        text = reading.replaced((said.start, said.end), turned)
+        text = reading.replace((said.start, said.end), turned)
         return _repair(flaw, f"the boxes say {turned}", text)
     text = reading.without_sentence(said.subject.sentence)
     return _repair(flaw, "the boxes say otherwise", text)
