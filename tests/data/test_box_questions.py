@@ -1,7 +1,8 @@
 """Questions from boxes: one reading each, checked against the boxes themselves."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,11 @@ from groundrl.errors import UserError
 from groundrl.language.words import plural, with_article
 from groundrl.questions.boxes import BOX_KINDS
 from groundrl.questions.counts import count_in_digits
+from groundrl.questions.draft import Draft
+from groundrl.questions.draws import Draws
+from groundrl.questions.known import KnownImage, KnownObject
 from groundrl.questions.pointing import locate_by_boxes
+from groundrl.questions.proof import is_proven
 from groundrl.questions.things import presence_in_picture
 from groundrl.records import Grounding, ImageFile, Sample
 
@@ -204,3 +209,27 @@ def test_a_class_name_that_is_plural_already_is_asked_about_in_the_plural(ground
         "Where are the leftmost Platelets?",
         "Where are the rightmost Platelets?",
     }
+
+
+@dataclass(frozen=True)
+class Brightest:
+    """A claim that the package does not know."""
+
+    question: str = "Which is the brightest?"
+
+    def is_proven(self, sample: Sample, pointed: Sequence[KnownObject], image: KnownImage) -> bool:
+        return [one.noun for one in pointed] == [*sample.answers]
+
+
+def test_a_kind_of_question_is_added_from_outside(
+    grounding: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask_for_brightest(image: KnownImage, draws: Draws) -> Draft | None:
+        one = draws.choice(image.objects)
+        return Draft(claim=Brightest(), rationale=(image.phrase(one),), answers=(one.noun,))
+
+    monkeypatch.setitem(BOX_KINDS, "brightest", ask_for_brightest)
+    image = annotated(grounding("cat", 0, 0, 50, 50))
+    (sample,) = ask_all(detection_set(image), seed=0, kinds=["brightest"])
+    assert (sample.kind, sample.question) == ("brightest", "Which is the brightest?")
+    assert is_proven(sample, Brightest(), known_annotations(image, NAMES))

@@ -15,7 +15,7 @@ from groundrl.records import Grounding, Provenance, Segments
 from groundrl.relations import Relation
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.annotations import Caption, CaptionedImage, Crop, ErrorKind, VerifiedCaption
-from groundrl.synthesis.consistency import conflict
+from groundrl.synthesis.consistency import find_conflict
 from groundrl.synthesis.merge import merge
 from groundrl.synthesis.merged_questions import ASKERS, known_merged
 from groundrl.synthesis.samples import QuestionPlan, make_samples
@@ -85,17 +85,17 @@ def test_an_object_whose_caption_was_rejected_is_left_out_and_its_class_is_not_c
 def test_level_1_does_not_say_what_level_2_denied() -> None:
     regions = (CUP, BOX)
     branches = (branch(CUP, None), branch(BOX, "This is a green box."))
-    found = conflict("There is a green box. A cup is left of a box.", regions, branches)
+    found = find_conflict("There is a green box. A cup is left of a box.", regions, branches)
     assert found is not None
     assert found.repaired == "There is a green box."
     assert found.flaw is not None
     assert found.flaw.kind is ErrorKind.OBJECT
-    recolored = conflict("There is a red box.", regions, branches)
+    recolored = find_conflict("There is a red box.", regions, branches)
     assert recolored is not None
     assert recolored.flaw is not None
     assert recolored.flaw.kind is ErrorKind.ATTRIBUTE
     assert recolored.repaired is None
-    assert conflict("There is a green box and no cup.", regions, branches) is None
+    assert find_conflict("There is a green box and no cup.", regions, branches) is None
 
 
 @settings(deadline=None, max_examples=30)

@@ -1,6 +1,7 @@
 """Images of which only boxes with classes are known, and the kinds of question they answer."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from groundrl.questions.box_relations import MIN_AREA, agrees, is_beside
@@ -8,7 +9,7 @@ from groundrl.questions.counts import count_in_digits
 from groundrl.questions.draft import Asker, Draft
 from groundrl.questions.draws import Draws
 from groundrl.questions.known import KnownImage, KnownObject
-from groundrl.questions.places import SIDES, further_side, multi_side_of_unique
+from groundrl.questions.places import SIDES, further, multi_side_of_unique
 from groundrl.questions.pointing import locate_by_boxes
 from groundrl.questions.things import multi_present, presence_in_picture
 from groundrl.relations import CONVERSE, Relation
@@ -71,8 +72,8 @@ def multi(image: KnownImage, draws: Draws) -> Draft | None:
 BOX_KINDS: Final[dict[str, Asker]] = {
     "exists": presence_in_picture,
     "count": count_in_digits,
-    "relation": further_side,
+    "relation": partial(further, relations=SIDES),
     "locate": locate_by_boxes,
     "multi": multi,
 }
-"""Kinds of question that boxes answer; a module adds a kind of its own by an entry."""
+"""Kinds of question that boxes answer. A module adds a kind of its own as one more entry."""

@@ -20,9 +20,13 @@ SIDES: Final = (Relation.LEFT_OF, Relation.RIGHT_OF, Relation.ABOVE, Relation.BE
 DEPTHS: Final = (Relation.BEHIND, Relation.IN_FRONT_OF)
 
 
-def either(image: KnownImage, draws: Draws, relations: tuple[Relation, Relation]) -> Draft | None:
-    """ "Is the cup left or right of the lamp?" One of two converse relations; the right one is
-    drawn first."""
+def either(
+    image: KnownImage, draws: Draws, *, relations: tuple[Relation, Relation]
+) -> Draft | None:
+    """ "Is the cup left or right of the lamp?", "Is the cup in front of or behind the lamp?"
+
+    One of two converse relations; the right one is drawn first.
+    """
     relation = draws.choice(relations)
     named = [(o, name) for o in image.objects if (name := short_reference(o, image)) is not None]
     pairs = [
@@ -43,18 +47,9 @@ def either(image: KnownImage, draws: Draws, relations: tuple[Relation, Relation]
     )
 
 
-def side(image: KnownImage, draws: Draws) -> Draft | None:
-    """ "Is the cup left or right of the lamp?" """
-    return either(image, draws, (Relation.LEFT_OF, Relation.RIGHT_OF))
-
-
-def depth(image: KnownImage, draws: Draws) -> Draft | None:
-    """ "Is the cup in front of or behind the lamp?" """
-    return either(image, draws, (Relation.IN_FRONT_OF, Relation.BEHIND))
-
-
-def further(image: KnownImage, draws: Draws, relations: Sequence[Relation]) -> Draft | None:
-    """ "Which is further left, the dog or the cat?" Of two objects of unique classes."""
+def further(image: KnownImage, draws: Draws, *, relations: Sequence[Relation]) -> Draft | None:
+    """ "Which is further left, the dog or the cat?", "Which is nearer, the dog or the cat?" Of two
+    objects of unique classes."""
     unique = image.unique
     pairs = [
         (relation, a, b)
@@ -73,16 +68,6 @@ def further(image: KnownImage, draws: Draws, relations: Sequence[Relation]) -> D
         options=(first, second),
         answers=(a.noun,),
     )
-
-
-def further_side(image: KnownImage, draws: Draws) -> Draft | None:
-    """ "Which is further left, the dog or the cat?" """
-    return further(image, draws, SIDES)
-
-
-def further_depth(image: KnownImage, draws: Draws) -> Draft | None:
-    """ "Which is nearer, the dog or the cat?" """
-    return further(image, draws, DEPTHS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

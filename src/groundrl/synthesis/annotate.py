@@ -18,7 +18,7 @@ from groundrl.synthesis.annotations import (
     VerifiedCaption,
 )
 from groundrl.synthesis.codec import Result, Stage, digest_json, encode_box, encode_crop
-from groundrl.synthesis.consistency import conflict
+from groundrl.synthesis.consistency import find_conflict
 from groundrl.synthesis.crops import Cropping, make_crops, split_doubts
 from groundrl.synthesis.retries import is_parsed, reject_unparsed
 from groundrl.synthesis.roles import ImageView, Teacher, Verifier
@@ -261,7 +261,7 @@ class Annotator:
         if self.verifier is None:
             return verified
         while verified.text is not None:
-            verdict = conflict(verified.text, (*view.regions, *view.doubts), crop_captions)
+            verdict = find_conflict(verified.text, (*view.regions, *view.doubts), crop_captions)
             if verdict is None:
                 break
             verified = self._apply_verdict(verified, verdict)

@@ -72,7 +72,7 @@ def merge(annotated: CaptionedImage) -> MergedImage:
     return MergedImage(
         caption=caption,
         objects=objects,
-        relations=_relations(readings, objects),
+        relations=_find_relations(readings, objects),
         uncertain=frozenset(
             split_label(region.label)[1]
             for region in (*annotated.regions, *annotated.doubts)
@@ -81,7 +81,7 @@ def merge(annotated: CaptionedImage) -> MergedImage:
     )
 
 
-def referent(mention: Mention, objects: Sequence[MergedObject]) -> int | None:
+def find_referent(mention: Mention, objects: Sequence[MergedObject]) -> int | None:
     """Index of the one object that a mention can mean; None where it may mean several or none."""
     if not mention.is_single:
         return None
@@ -99,7 +99,7 @@ def _link(reading: Reading, objects: Sequence[MergedObject]) -> tuple[Segments, 
     done: set[int] = set()
     at = 0
     for mention in reading.mentions:
-        index = referent(mention, objects)
+        index = find_referent(mention, objects)
         if index is None or index in done or mention.number is not None:
             continue
         done.add(index)
@@ -118,13 +118,13 @@ def _without_last_blank(caption: Segments) -> Segments:
     return (*before, last.rstrip() if isinstance(last, str) else last)
 
 
-def _relations(
+def _find_relations(
     readings: Sequence[Reading], objects: Sequence[MergedObject]
 ) -> tuple[tuple[int, Relation, int], ...]:
     found: dict[tuple[int, Relation, int], None] = {}
     for reading in readings:
         for stated in reading.relations:
-            i, j = referent(stated.subject, objects), referent(stated.object, objects)
+            i, j = find_referent(stated.subject, objects), find_referent(stated.object, objects)
             if i is not None and j is not None and i != j:
                 found[i, stated.relation, j] = None
     return tuple(found)

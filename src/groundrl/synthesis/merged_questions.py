@@ -10,7 +10,7 @@ from groundrl.language.colors import COLOR_WORDS
 from groundrl.questions.boxes import BOX_KINDS, known_from_boxes
 from groundrl.questions.draft import Asker
 from groundrl.questions.known import KnownImage, KnownObject
-from groundrl.questions.places import DEPTHS, further_depth
+from groundrl.questions.places import DEPTHS, further
 from groundrl.questions.pointing import describe, locate_by_color
 from groundrl.questions.things import color
 from groundrl.relations import CONVERSE, Relation
@@ -22,9 +22,9 @@ ASKERS: Final[dict[str, Asker]] = {
     "describe": partial(describe, questions=("Describe the picture.", "What is in the picture?")),
     "color": color,
     "refer": locate_by_color,
-    "depth": further_depth,
+    "depth": partial(further, relations=DEPTHS),
 }
-"""A module adds a kind of its own by an entry."""
+"""A module adds a kind of its own as one more entry."""
 KINDS: Final = tuple(ASKERS)
 """All kinds of question."""
 

@@ -18,6 +18,7 @@ from groundrl.questions.draft import Asker, check_kinds, make_sample
 from groundrl.questions.draws import NumpyDraws
 from groundrl.questions.known import KnownImage
 from groundrl.records import Sample
+from groundrl.relations import Relation
 from groundrl.world.graph import Scene, SceneSpec
 from groundrl.world.known import known_scene
 from groundrl.world.render import build_scene
@@ -30,8 +31,8 @@ ASKERS: Final[dict[str, Asker]] = {
     "locate": pointing.locate,
     "color": partial(things.color, relational=True),
     "category": things.category,
-    "side": places.side,
-    "depth": places.depth,
+    "side": partial(places.either, relations=(Relation.LEFT_OF, Relation.RIGHT_OF)),
+    "depth": partial(places.either, relations=(Relation.IN_FRONT_OF, Relation.BEHIND)),
     "relation_which": places.relation_which,
     "multi_color": things.multi_color,
     "multi_side": places.multi_side,
@@ -39,7 +40,7 @@ ASKERS: Final[dict[str, Asker]] = {
     "exists": things.presence_of_color,
     "presence": things.presence,
 }
-"""A module adds a kind of its own by an entry."""
+"""A module adds a kind of its own as one more entry."""
 KINDS: tuple[str, ...] = tuple(ASKERS)
 """All kinds of question."""
 POINTING_KINDS: tuple[str, ...] = ("describe", "locate")

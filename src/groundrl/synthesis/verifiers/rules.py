@@ -182,7 +182,7 @@ def _check_relation(stated: StatedRelation, reading: Reading, evidence: Evidence
     )
     converse = CONVERSE.get(stated.relation)
     if len(pairs) == 1 and converse is not None:
-        text = reading.replaced((stated.start, stated.end), converse)
+        text = reading.replace((stated.start, stated.end), converse)
         return _repair(flaw, f"the boxes say {converse}", text)
     text = reading.without_sentence(stated.subject.sentence)
     return _repair(flaw, "the boxes say otherwise", text)
