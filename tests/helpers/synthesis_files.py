@@ -17,7 +17,7 @@ from groundrl.synthesis.annotations import (
     ErrorKind,
     Verdict,
 )
-from groundrl.synthesis.report.showcase import ShownImage
+from groundrl.synthesis.report.selection import ImageResult
 
 KEEP = Verdict(decision=Decision.KEEP, reason="nothing speaks against it")
 
@@ -63,7 +63,7 @@ def shown(
     whole: CheckedCaption,
     *branches: CheckedCaption,
     more: tuple[Region, ...] = (),
-) -> ShownImage:
+) -> ImageResult:
     """An image with its captions and one question about each region that has a caption."""
     path = folder / "cup.png"
     if not path.exists():
@@ -87,4 +87,4 @@ def shown(
         whole=whole,
         branches=branches,
     )
-    return ShownImage(annotated=annotated, samples=samples, split="train")
+    return ImageResult(annotated=annotated, samples=samples, split="train")

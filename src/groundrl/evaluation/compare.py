@@ -1,6 +1,5 @@
 """Compares two evaluations, prints the table, and leaves it in a run directory."""
 
-import html
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,9 +13,9 @@ from groundrl.evaluation.comparison import (
     read_predictions_of,
     unpaired,
 )
-from groundrl.report.page import chips, page, section
+from groundrl.report.page import REPORT, load_templates
 from groundrl.report.svg import Dot, dot_whisker
-from groundrl.report.tables import Table, number, to_html, to_text
+from groundrl.report.tables import Table, number, to_text
 
 LEGEND = (
     "change is the second run minus the first; its 95 % interval is a paired bootstrap over "
@@ -57,15 +56,16 @@ class Comparison:
             for one in found
             if one.name.rpartition("/")[2] in QUOTED
         ]
-        plot = dot_whisker("change, second minus first", dots) if dots else ""
-        told = "".join(f"<p>{html.escape(line)}</p>" for line in passed_over)
-        body = f"<h1>Two runs</h1>{chips([f'first {path_a}', f'second {path_b}'])}" + section(
-            "Differences",
-            (f'<div class="told">{told}</div>' if told else "")
-            + f'<div class="wide">{to_html(shown)}</div><p class="soft">{LEGEND}</p>'
-            f'<div class="charts">{plot}</div>',
+        page = load_templates("groundrl.evaluation").get_template("comparison.html.jinja")
+        html = page.render(
+            title="Two runs",
+            facts=[f"first {path_a}", f"second {path_b}"],
+            problems=passed_over,
+            table=shown,
+            legend=LEGEND,
+            plots=[dot_whisker("change, second minus first", dots)] if dots else [],
         )
-        (self.run_dir / "report.html").write_text(page("Two runs", body), encoding="utf-8")
+        (self.run_dir / REPORT).write_text(html, encoding="utf-8")
         print(to_text(shown))
         for line in passed_over:
             print(line)

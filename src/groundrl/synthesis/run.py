@@ -22,7 +22,7 @@ from groundrl.synthesis.annotations import Decision
 from groundrl.synthesis.card import data_card
 from groundrl.synthesis.quality import Tally
 from groundrl.synthesis.report.page import synthesis_page
-from groundrl.synthesis.report.showcase import Showcase, ShownImage
+from groundrl.synthesis.report.selection import ImageResult, ImageSelection
 from groundrl.synthesis.roles import ImageCollection
 from groundrl.synthesis.samples import QuestionPlan
 from groundrl.synthesis.store import Store
@@ -62,7 +62,7 @@ class Synthesis:
     """Somebody's budget, which ended the run before its last image."""
     made_by: Mapping[str, Any] = field(default_factory=dict)
     """Names of whoever made what; empty as long as nothing is made."""
-    showcase: Showcase = field(default_factory=Showcase)
+    selection: ImageSelection = field(default_factory=ImageSelection)
 
     def run(self) -> int:
         """Write the run directory; returns how many images are unfinished, since somebody could
@@ -162,7 +162,7 @@ class Synthesis:
             return
         self.made_by = made.record["made_by"]
         self.tally.add(annotated)
-        self.showcase.add(ShownImage(annotated=annotated, samples=made.samples, split=made.split))
+        self.selection.add(ImageResult(annotated=annotated, samples=made.samples, split=made.split))
         self.counts.update(f"samples/{made.split}/{s.kind}" for s in made.samples)
         self.counts.update(f"dropped/{kind}" for kind in made.dropped)
         self.counts.update([f"images/{made.split}", f"licences/{made.record['licence']}"])
@@ -201,7 +201,7 @@ class Synthesis:
             **{f"verification/{k}": v for k, v in self.tally.figures().items()},
             "cost": self.tally.cost,
         }
-        told = self.showcase.most_frequent(MAX_REASONS, Decision.REJECT)
+        told = self.selection.most_frequent(MAX_REASONS, Decision.REJECT)
         reasons = [(what, why, count) for (_, what, why), count in told]
         text = data_card(self._source, self.made_by, figures, reasons, version("groundrl"))
         write_text(self.run_dir / CARD, text)
@@ -222,7 +222,7 @@ class Synthesis:
             facts,
             self.made_by,
             figures,
-            self.showcase,
+            self.selection,
             config.read_text() if config.is_file() else "",
         )
         write_text(self.run_dir / REPORT, text)
