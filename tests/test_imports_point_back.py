@@ -15,7 +15,9 @@ ORDER = (
     {
         "errors",
         "cache_key",
+        "config_node",
         "files",
+        "json_rows",
         "fields",
         "metrics",
         "progress",

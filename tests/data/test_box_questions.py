@@ -104,7 +104,7 @@ def check_locate(words: str, pointed: tuple[Grounding, ...], image: AnnotatedIma
 
 
 def check_side_or_presence(sample: Sample, words: str, image: AnnotatedImage) -> None:
-    if words == "Which of these are in the image":
+    if words == "Which of these are in the picture":
         assert not image.uncounted & set(sample.options)
         assert set(sample.answers) == {name for name in sample.options if of(image, name)}
         assert 0 < len(sample.answers) < len(sample.options) <= 4
@@ -195,7 +195,7 @@ def test_extremes_need_a_clear_lead(grounding: Make) -> None:
     assert extremes([small, big], seen) == {"leftmost": small, "rightmost": big, "largest": big}
 
 
-def test_a_image_without_boxes_is_only_asked_what_is_not_there() -> None:
+def test_an_image_without_boxes_is_only_asked_what_is_not_there() -> None:
     (sample,) = ask_all(detection_set(annotated()), seed=0)
     assert (sample.kind, sample.answers, sample.groundings) == ("exists", ("no",), ())
 

@@ -14,7 +14,7 @@ from groundrl.errors import UserError
 from groundrl.records import Grounding, Provenance, Segments
 from groundrl.relations import Relation
 from groundrl.synthesis.annotate import Annotator
-from groundrl.synthesis.annotations import AnnotatedInput, Caption, CheckedCaption, Crop, ErrorKind
+from groundrl.synthesis.annotations import Caption, CaptionedImage, Crop, ErrorKind, VerifiedCaption
 from groundrl.synthesis.consistency import conflict
 from groundrl.synthesis.merge import merge
 from groundrl.synthesis.questions import boxes_of, draft
@@ -28,17 +28,19 @@ BOX = region("box", 60, 80, 90, 120)
 SOURCE = Provenance(dataset="mine", split="all", licence="CC0")
 
 
-def branch(one: Region, text: str | None) -> CheckedCaption:
+def branch(one: Region, text: str | None) -> VerifiedCaption:
     crop = Crop(region=one, box=one.box)
-    return CheckedCaption(crop=crop, caption=Caption(text=text or "?"), verdicts=(), text=text)
+    return VerifiedCaption(crop=crop, caption=Caption(text=text or "?"), verdicts=(), text=text)
 
 
-def annotated(whole: str | None, *branches: CheckedCaption) -> AnnotatedInput:
-    return AnnotatedInput(
+def annotated(whole: str | None, *branches: VerifiedCaption) -> CaptionedImage:
+    return CaptionedImage(
         image=IMAGE,
         regions=tuple(b.crop.region for b in branches if b.crop is not None),
-        whole=CheckedCaption(crop=None, caption=Caption(text="?"), verdicts=(), text=whole),
-        branches=branches,
+        image_caption=VerifiedCaption(
+            crop=None, caption=Caption(text="?"), verdicts=(), text=whole
+        ),
+        crop_captions=branches,
     )
 
 
@@ -109,7 +111,7 @@ def test_every_sample_of_a_scene_points_at_its_objects_and_follows(index: int, r
     assert outcome.annotated is not None
     made = make_samples(outcome.annotated, annotator, QuestionPlan(), SOURCE)
     true = {one.box for one in true_regions(image)}
-    assert not made.dropped or rate == 1.0
+    assert not made.dropped_kinds or rate == 1.0
     for sample in made.samples:
         assert {item.box for item in sample.groundings} <= true
         assert set(sample.answers) <= set(sample.options)
@@ -138,10 +140,10 @@ def test_captions_that_contradict_each_other_are_not_asked_about() -> None:
 
 def test_images_are_held_out_by_their_pixels() -> None:
     questions = QuestionPlan(heldout_share=0.2)
-    splits = [questions.split(drawn(index)) for index in range(1000)]
+    splits = [questions.choose_split(drawn(index)) for index in range(1000)]
     assert 150 < splits.count("heldout") < 250
     twin = replace(drawn(3), id="copy/of/3")
-    assert questions.split(twin) == questions.split(drawn(3))
+    assert questions.choose_split(twin) == questions.choose_split(drawn(3))
 
 
 def test_unknown_questions_are_told() -> None:

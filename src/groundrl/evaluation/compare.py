@@ -1,6 +1,5 @@
 """Compares two evaluations, prints the table, and leaves it in a run directory."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from groundrl.evaluation.comparison import (
     read_predictions_of,
     unpaired,
 )
+from groundrl.files import write_json, write_text
 from groundrl.report.page import REPORT, load_templates
 from groundrl.report.svg import Dot, dot_whisker
 from groundrl.report.tables import Table, number, to_text
@@ -49,7 +49,7 @@ class Comparison:
             figures |= one.change.figures(f"{one.name}_change")
             figures |= {f"{one.name}_n": float(one.change.n)}
             figures |= {} if one.p is None else {f"{one.name}_p": one.p}
-        (self.run_dir / "metrics.json").write_text(json.dumps(figures, indent=1))
+        write_json(self.run_dir / "metrics.json", figures)
         shown = table(found)
         dots = [
             Dot(name=one.name, value=one.change.mean, low=one.change.low, high=one.change.high)
@@ -65,7 +65,7 @@ class Comparison:
             legend=LEGEND,
             plots=[dot_whisker("change, second minus first", dots)] if dots else [],
         )
-        (self.run_dir / REPORT).write_text(html, encoding="utf-8")
+        write_text(self.run_dir / REPORT, html)
         print(to_text(shown))
         for line in passed_over:
             print(line)

@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 )
 
 from groundrl.errors import UserError
+from groundrl.files import write_text
 from groundrl.report.answer_cards import answer_gallery
 from groundrl.report.benchmark_table import results
 from groundrl.report.page import REPORT, TEMPLATES
@@ -86,7 +87,7 @@ def write_report(run_dir: Path) -> Path:
         config=config,
     )
     file = run_dir / REPORT
-    file.write_text(html, encoding="utf-8")
+    write_text(file, html)
     return file
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from groundrl.errors import UserError
+from groundrl.files import write_text
 from groundrl.intervals import Interval, t_interval
 from groundrl.report.page import TEMPLATES
 from groundrl.report.run_report import read_metrics
@@ -196,8 +197,8 @@ def write_sweep(
         failed=failed,
     )
     paths = root / "table.md", root / "table.html"
-    paths[0].write_text(markdown, encoding="utf-8")
-    paths[1].write_text(html, encoding="utf-8")
+    write_text(paths[0], markdown)
+    write_text(paths[1], html)
     return paths
 
 

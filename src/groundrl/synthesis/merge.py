@@ -7,7 +7,7 @@ from groundrl.detectors.records import Region
 from groundrl.language.words import verb_be, with_article
 from groundrl.records import Grounding, Segments
 from groundrl.relations import Relation
-from groundrl.synthesis.annotations import AnnotatedInput
+from groundrl.synthesis.annotations import CaptionedImage
 from groundrl.synthesis.consistency import color_of
 from groundrl.synthesis.reading import Mention, Reading, parse_caption, split_label
 
@@ -46,7 +46,7 @@ class Merged:
     """Nouns of which there may be more than ``things`` holds."""
 
 
-def merge(annotated: AnnotatedInput) -> Merged:
+def merge(annotated: CaptionedImage) -> Merged:
     """Level 1 with its objects linked to boxes, then level 2 of those that it does not name."""
     things = tuple(
         Thing(
@@ -55,11 +55,11 @@ def merge(annotated: AnnotatedInput) -> Merged:
             region=branch.crop.region,
             caption=branch.text,
         )
-        for branch in annotated.branches
+        for branch in annotated.crop_captions
         if branch.crop is not None and branch.text is not None
     )
     nouns = {split_label(region.label)[1] for region in annotated.regions}
-    whole = annotated.whole.text
+    whole = annotated.image_caption.text
     readings = [parse_caption(text, nouns) for text in ([] if whole is None else [whole])]
     caption, linked = _linked(readings[0], things) if readings else ((), set())
     rest = [thing for index, thing in enumerate(things) if index not in linked]

@@ -11,7 +11,7 @@ from synthesis_files import KEEP, checked, region, reject, repair, shown
 from groundrl.report.image_view import MAX_BOXES
 from groundrl.report.page import MAX_CHARACTERS
 from groundrl.synthesis.annotations import CaptionError, ErrorKind
-from groundrl.synthesis.quality import Tally
+from groundrl.synthesis.quality import CaptionStatistics
 from groundrl.synthesis.report.cards import MAX_CROPS
 from groundrl.synthesis.report.page import synthesis_page
 from groundrl.synthesis.report.selection import (
@@ -32,11 +32,13 @@ def select(*images: ImageResult, size: int = 200) -> ImageSelection:
 
 def write_page(folder: Path, *images: ImageResult, size: int = 200) -> Path:
     """The page of those images."""
-    tally = Tally()
+    statistics = CaptionStatistics()
     for one in images:
-        tally.add(one.annotated)
-    figures = {name: float(value) for name, value in tally.counts.items()}
-    figures |= {f"verification/{name}": value for name, value in tally.figures().items()}
+        statistics.add(one.annotated)
+    figures = {name: float(value) for name, value in statistics.counts.items()}
+    figures |= {
+        f"verification/{name}": value for name, value in statistics.compute_quality().items()
+    }
     figures |= {"images": float(len(images)), "samples/train/locate": 3.0}
     made_by = {"regions": "given", "verdicts": None}
     selection = select(*images, size=size)

@@ -9,10 +9,10 @@ from typing import Literal
 from groundrl.report.page import MAX_CHARACTERS
 from groundrl.synthesis.annotations import (
     CaptionError,
-    CheckedCaption,
     Decision,
     FinalDecision,
     Verdict,
+    VerifiedCaption,
 )
 
 WORDS = re.compile(r"\S+\s*|\s+")
@@ -60,7 +60,7 @@ class CaptionStep:
     """Whether a repaired text was verified again and kept."""
 
 
-def caption_steps(checked: CheckedCaption) -> list[CaptionStep]:
+def caption_steps(checked: VerifiedCaption) -> list[CaptionStep]:
     """One step per verdict; one without a verdict where the caption was not verified."""
     text = checked.caption.text
     if not checked.verdicts:

@@ -20,9 +20,9 @@ from groundrl.report.image_view import (
     view_image,
 )
 from groundrl.report.page import load_templates
-from groundrl.synthesis.annotations import CheckedCaption, FinalDecision
+from groundrl.synthesis.annotations import FinalDecision, VerifiedCaption
 from groundrl.synthesis.merge import merge
-from groundrl.synthesis.quality import planted_error
+from groundrl.synthesis.quality import compare_with_planted
 from groundrl.synthesis.report.captions import DECISION_CLASSES, CaptionStep, caption_steps
 from groundrl.synthesis.report.selection import ImageResult
 
@@ -106,7 +106,7 @@ def image_card(result: ImageResult, measured: bool) -> Markup:
         region.box.corners: number
         for number, region in reversed([*enumerate(annotated.regions, start=1)])
     }
-    crops = _pick_crops(annotated.branches)
+    crops = _pick_crops(annotated.crop_captions)
     view = _view_regions(result, image)
     html = TEMPLATES.get_template("image_card.html.jinja").render(
         image=view,
@@ -115,9 +115,9 @@ def image_card(result: ImageResult, measured: bool) -> Markup:
         caption_keys=CAPTION_KEYS,
         captions=[
             _view_caption(annotated.image, checked, image, numbers, measured)
-            for checked in (annotated.whole, *crops)
+            for checked in (annotated.image_caption, *crops)
         ],
-        crops_left=len(annotated.branches) - len(crops),
+        crops_left=len(annotated.crop_captions) - len(crops),
         merged=_link_phrases(merge(annotated).caption, numbers),
         questions=[_view_question(sample, numbers) for sample in result.samples],
     )
@@ -140,7 +140,9 @@ def _view_regions(result: ImageResult, image: Image.Image | None) -> ImageView:
     come first where not all can be shown."""
     annotated, source = result.annotated, result.annotated.image.source
     size = source.width, source.height
-    decisions = {b.crop.region: b.ending for b in annotated.branches if b.crop is not None}
+    decisions = {
+        b.crop.region: b.final_decision for b in annotated.crop_captions if b.crop is not None
+    }
     numbered = sorted(
         enumerate(annotated.regions, start=1), key=lambda one: one[1] not in decisions
     )
@@ -166,24 +168,26 @@ def _name_region(region: Region) -> str:
     return region.label + ("" if region.score == 1 else f" {region.score:.2f}")
 
 
-def _pick_crops(captions: Sequence[CheckedCaption]) -> list[CheckedCaption]:
+def _pick_crops(captions: Sequence[VerifiedCaption]) -> list[VerifiedCaption]:
     """At most ``MAX_CROPS`` in their order; those that were kept are left out first."""
-    order = sorted(range(len(captions)), key=lambda i: captions[i].ending is FinalDecision.KEPT)
+    order = sorted(
+        range(len(captions)), key=lambda i: captions[i].final_decision is FinalDecision.KEPT
+    )
     return [captions[i] for i in sorted(order[:MAX_CROPS])]
 
 
 def _view_caption(
     source: InputImage,
-    checked: CheckedCaption,
+    checked: VerifiedCaption,
     image: Image.Image | None,
     numbers: Numbers,
     measured: bool,
 ) -> CaptionView:
-    planted = planted_error(source, checked) if measured else ""
+    planted = compare_with_planted(source, checked) if measured else ""
     crop = checked.crop
     return CaptionView(
         filters={
-            "verdict": checked.ending,
+            "verdict": checked.final_decision,
             "error": "\n".join(error.kind for error in checked.flaws),
             "level": WHOLE if crop is None else CROP,
             "planted": planted,
@@ -191,8 +195,8 @@ def _view_caption(
         number=None if crop is None else numbers[crop.region.box.corners],
         name=WHOLE if crop is None else _name_region(crop.region),
         crop=None if crop is None or image is None else _cut_out(image, crop.box.corners),
-        decision=checked.ending,
-        decision_class=DECISION_CLASSES[checked.ending],
+        decision=checked.final_decision,
+        decision_class=DECISION_CLASSES[checked.final_decision],
         planted=planted,
         planted_errors=", ".join(f"{e.kind} “{e.span}”" for e in checked.caption.planted),
         steps=caption_steps(checked),

@@ -10,8 +10,7 @@ from markupsafe import Markup
 
 from groundrl.report.svg import Dot, dot_whisker
 from groundrl.report.tables import Table, number
-from groundrl.synthesis.annotations import ErrorKind, FinalDecision
-from groundrl.synthesis.quality import PLANTABLE
+from groundrl.synthesis.annotations import PLANTABLE_KINDS, ErrorKind, FinalDecision
 from groundrl.synthesis.report.cards import CROP, TEMPLATES, WHOLE, image_card
 from groundrl.synthesis.report.selection import WORST_FIRST, ImageResult, ImageSelection
 
@@ -40,7 +39,7 @@ def synthesis_page(
     measured = _count(figures, "planted") > 0
     cards = _draw_cards(selection, measured)
     shown = selection.images[: len(cards)]
-    decisions = {caption.ending for image in shown for caption in image.captions}
+    decisions = {caption.final_decision for image in shown for caption in image.captions}
     reasons = _tabulate_reasons(selection)
     return TEMPLATES.get_template("synthesis.html.jinja").render(
         title=title,
@@ -88,9 +87,10 @@ def _tabulate_counts(figures: Figures) -> Table:
     }
     rows = [(name, f"{count:,}", f"{count / max(images, 1):.2f}") for name, count in counts.items()]
     if unfinished:
-        rows.append(("images unfinished: a model was not reached", f"{unfinished:,}", ""))
-    if "left_out" in figures:
-        rows.append(("files left out: no usable images", f"{_count(figures, 'left_out'):,}", ""))
+        rows.append(("images unfinished: a model was unreachable", f"{unfinished:,}", ""))
+    if "skipped" in figures:
+        skipped = _count(figures, "skipped")
+        rows.append(("images skipped: not usable, or no labels", f"{skipped:,}", ""))
     return _make_table("stage by stage", ("stage", "count", "per image"), rows)
 
 
@@ -156,7 +156,7 @@ def _plot_quality(figures: Figures) -> list[Markup]:
     """How many of the planted errors the verification finds."""
 
     def dots(name: str) -> list[Dot]:
-        heads = {str(kind): f"verification/{name}/{kind}" for kind in PLANTABLE}
+        heads = {str(kind): f"verification/{name}/{kind}" for kind in PLANTABLE_KINDS}
         return [_dot(figures, kind, head) for kind, head in heads.items() if head in figures]
 
     plots = [
@@ -202,7 +202,7 @@ def _draw_cards(selection: ImageSelection, measured: bool) -> list[Markup]:
 def _list_choices(images: Sequence[ImageResult], measured: bool) -> dict[str, list[str]]:
     """What the cards can be filtered by, and the values that occur."""
     captions = [caption for image in images for caption in image.captions]
-    decisions = {caption.ending for caption in captions}
+    decisions = {caption.final_decision for caption in captions}
     errors = {error.kind for caption in captions for error in caption.flaws}
     return {
         "verdict": [str(decision) for decision in WORST_FIRST if decision in decisions],

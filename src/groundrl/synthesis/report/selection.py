@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from groundrl.records import Sample
-from groundrl.synthesis.annotations import AnnotatedInput, CheckedCaption, Decision, FinalDecision
-from groundrl.synthesis.quality import planted_error
+from groundrl.synthesis.annotations import CaptionedImage, Decision, FinalDecision, VerifiedCaption
+from groundrl.synthesis.quality import compare_with_planted
 
 MAX_IMAGES: Final = 200
 MAX_REASONS: Final = 2000
@@ -20,23 +20,23 @@ WORST_FIRST: Final = (FinalDecision.REJECTED, FinalDecision.REPAIRED, FinalDecis
 class ImageResult:
     """An image and what was made of it; its pixels are loaded when it is drawn."""
 
-    annotated: AnnotatedInput
+    annotated: CaptionedImage
     samples: tuple[Sample, ...]
     split: str
 
     @property
-    def captions(self) -> tuple[CheckedCaption, ...]:
+    def captions(self) -> tuple[VerifiedCaption, ...]:
         """Level 1, then level 2."""
-        return (self.annotated.whole, *self.annotated.branches)
+        return (self.annotated.image_caption, *self.annotated.crop_captions)
 
     @property
     def group(self) -> tuple[int, str, str]:
         """The worst final decision (place in ``WORST_FIRST``), the first error of a caption with
         that decision, and "missed" or "false alarm" where the verifier was wrong."""
-        decisions = [WORST_FIRST.index(caption.ending) for caption in self.captions]
+        decisions = [WORST_FIRST.index(caption.final_decision) for caption in self.captions]
         worst = min(decisions)
         errors = self.captions[decisions.index(worst)].flaws
-        comparisons = {planted_error(self.annotated.image, one) for one in self.captions}
+        comparisons = {compare_with_planted(self.annotated.image, one) for one in self.captions}
         mistake = next((one for one in ("missed", "false alarm") if one in comparisons), "")
         return worst, errors[0].kind if errors else "", mistake
 
@@ -66,12 +66,12 @@ class ImageSelection:
             largest = max(self._groups, key=lambda group: (len(self._groups[group]), group))
             self._groups[largest].pop()
 
-    def _count_reasons(self, caption: CheckedCaption) -> None:
+    def _count_reasons(self, caption: VerifiedCaption) -> None:
         for verdict in caption.verdicts:
             if verdict.decision is not Decision.KEEP:
                 rejected = caption.text is None and verdict is caption.verdicts[-1]
                 decision = Decision.REJECT if rejected else verdict.decision
-                key = (str(decision), verdict.fault, verdict.reason)
+                key = (str(decision), verdict.rejection_kind, verdict.reason)
                 has_place = key in self.reasons or len(self.reasons) < MAX_REASONS
                 self.reasons[key if has_place else (*key[:2], OTHER_REASONS)] += 1
 

@@ -1,4 +1,4 @@
-"""``python benchmarks/readme_results.py RUN_OR_SWEEP ...``: the results table of README.md.
+"""``python benchmarks/results_table.py RUN_OR_SWEEP ...``: the tables of docs/results.md.
 
 Each folder is a run (``metrics.json``) or a multirun; its table replaces what stands between
 ``<!-- results -->`` and ``<!-- /results -->``. ``--out FILE.json`` writes the same figures.
@@ -14,7 +14,7 @@ from groundrl.report.run_report import read_metrics
 from groundrl.report.sweep import change_table, find_runs, sweep_table
 from groundrl.report.tables import before_after, to_markdown
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 START, END = "<!-- results -->", "<!-- /results -->"
 
 
@@ -44,28 +44,28 @@ def figures(folder: Path) -> dict[str, dict[str, float]]:
 
 
 def filled(text: str, results: str) -> str:
-    """The README's text with ``results`` between the markers. Raises UserError without them."""
+    """The page's text with ``results`` between the markers. Raises UserError without them."""
     head, start, rest = text.partition(START)
     _, end, tail = rest.partition(END)
     if not (start and end):
-        raise UserError(f"README.md has no {START} … {END}: put both on lines of their own.")
+        raise UserError(f"The page has no {START} … {END}: put both on lines of their own.")
     return f"{head}{START}\n{results.strip()}\n{END}{tail}"
 
 
 def main() -> None:
-    """Write the tables into the README, and their figures to ``--out``."""
+    """Write the tables into the page, and their figures to ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, metavar="RUN_OR_SWEEP")
-    parser.add_argument("--readme", type=Path, default=README, help="the file to fill")
+    parser.add_argument("--page", type=Path, default=PAGE, help="the file to fill")
     parser.add_argument("--out", type=Path, help="JSON file for the same figures")
     args = parser.parse_args()
     try:
         results = "\n\n".join(block(folder).strip() for folder in args.folders)
-        text = filled(args.readme.read_text(encoding="utf-8"), results)
+        text = filled(args.page.read_text(encoding="utf-8"), results)
         written = {str(folder): figures(folder) for folder in args.folders}
     except UserError as error:
         sys.exit(str(error))
-    args.readme.write_text(text, encoding="utf-8")
+    args.page.write_text(text, encoding="utf-8")
     if args.out:
         args.out.write_text(json.dumps(written, indent=2) + "\n")
     print(results)

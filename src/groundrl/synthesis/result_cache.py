@@ -1,68 +1,75 @@
-"""What was found out about images, kept by content in one SQLite file."""
+"""Cache of results by image content, in one SQLite file."""
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 from groundrl.errors import UserError
-from groundrl.synthesis.annotate import Key, Results
+from groundrl.synthesis.annotate import ResultKey, Results
+from groundrl.synthesis.codec import Stage, decode_result, encode_result
 
-APPLICATION: Final = 0x67726C31
-"""Tells our files from others'."""
-WAIT: Final = 120.0
-"""Seconds for which another run may hold the file."""
+APPLICATION_ID: Final = 0x67726C31
+"""SQLite's ``application_id`` of our files."""
+LOCK_TIMEOUT: Final = 120.0
+"""Seconds to wait while another run writes to the file."""
 
 
-class Store:
-    """Results by image, stage, name and inputs; the first one of each stays.
+class ResultCache:
+    """Results by image, stage, component name and inputs; a stored result is never replaced.
 
-    Several processes may share a file. One that is killed loses what it had not kept yet, never
-    more (write-ahead log). Raises UserError for a foreign or damaged file and for a full disk.
+    Several processes may share a file. A killed process loses only what it had not saved yet
+    (write-ahead log). Every method raises UserError for a foreign or damaged file and for a full
+    disk.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with self._telling():
-            self._connection = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
-            self._open()
+        with self._explain_errors():
+            self._connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT, isolation_level=None)
+            self._create_table()
 
-    def _open(self) -> None:
+    def _create_table(self) -> None:
         run = self._connection.execute
-        (mine,), (tables,) = (
-            run("PRAGMA application_id").fetchone(),
-            run("SELECT count(*) FROM sqlite_master").fetchone(),
-        )
-        if mine != APPLICATION and (mine or tables):
+        (application_id,) = run("PRAGMA application_id").fetchone()
+        (tables,) = run("SELECT count(*) FROM sqlite_master").fetchone()
+        if application_id != APPLICATION_ID and (application_id or tables):
             raise UserError(
                 f"{self.path} is a database of something else: move it away, or type "
                 "cache_dir=<another folder>"
             )
         run("PRAGMA journal_mode=WAL")
         run("PRAGMA synchronous=NORMAL")
-        run(f"PRAGMA application_id={APPLICATION}")
+        run(f"PRAGMA application_id={APPLICATION_ID}")
         run(
             "CREATE TABLE IF NOT EXISTS results (picture TEXT, stage TEXT, name TEXT, inputs TEXT, "
             "value TEXT, PRIMARY KEY (picture, stage, name, inputs)) WITHOUT ROWID"
         )
 
-    def known(self, image: str) -> Results:
-        """Everything that was kept about an image, by its digest."""
+    def load(self, digest: str) -> Results:
+        """All results of the image with this digest."""
         query = "SELECT stage, name, inputs, value FROM results WHERE picture = ?"
-        with self._telling():
-            rows = self._connection.execute(query, [image]).fetchall()
-        return {Key(*key): json.loads(value) for *key, value in rows}
+        with self._explain_errors():
+            rows = self._connection.execute(query, [digest]).fetchall()
+        try:
+            return {
+                ResultKey(Stage(stage), name, inputs): decode_result(Stage(stage), value)
+                for stage, name, inputs, value in rows
+            }
+        except ValueError as error:
+            raise UserError(
+                f"{self.path} holds a result that cannot be read: delete it, or type "
+                f"cache_dir=<another folder>\n{error}"
+            ) from error
 
-    def keep(self, image: str, results: Results) -> None:
-        """All of them, or none."""
-        rows = [(image, *key, json.dumps(value)) for key, value in results.items()]
+    def save(self, digest: str, results: Results) -> None:
+        """Add the results of an image: all of them, or none where it fails."""
+        rows = [(digest, *key, encode_result(result)) for key, result in results.items()]
         if not rows:
             return
-        with self._telling():
+        with self._explain_errors():
             run = self._connection.execute
             run("BEGIN IMMEDIATE")
             try:
@@ -76,8 +83,8 @@ class Store:
                 raise
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """What SQLite says, as something that a user can mend."""
+    def _explain_errors(self) -> Iterator[None]:
+        """Turns errors that the user can fix into UserError."""
         try:
             yield
         except sqlite3.Error as error:
@@ -99,16 +106,5 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Nothing is lost without it."""
+        """Close the file; saved results are safe without it, too."""
         self._connection.close()
-
-    def __enter__(self) -> "Store":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

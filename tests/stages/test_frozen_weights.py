@@ -14,7 +14,7 @@ from groundrl.grammar import get_grammar
 from groundrl.losses import PolicyLoss
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example
-from groundrl.stages.fixed_weights import BASE
+from groundrl.stages.frozen_weights import BASE
 from groundrl.stages.optimization import Optimization
 from groundrl.stages.pipeline import Warmup
 from groundrl.stages.sft import SFTModule

@@ -11,8 +11,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
 from groundrl.errors import UserError
+from groundrl.launch.main import report_user_errors
 from groundrl.launch.resolvers import register_resolvers
-from groundrl.launch.script import report_user_errors
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,20 +1,23 @@
 """Where a YOLO data set keeps its class names, images and label files."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Final
 
 import yaml
+from pydantic import AfterValidator
 
 from groundrl.data.detection import images_in
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
+from groundrl.json_rows import Text, validate
 
 CONFIG_FILES: Final = tuple(
     f"{stem}.{suffix}" for stem in ("data", "config", "dataset") for suffix in ("yaml", "yml")
 )
 NAME_FILE: Final = "classes.txt"
+SPLITS: Final = ("train", "val", "test")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,70 +37,87 @@ class _Folder:
     real: Path
 
 
+def _check_name(name: str) -> str:
+    if not name.strip():
+        raise ValueError("a class name must not be blank")
+    return name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Config:
+    """What data.yaml holds."""
+
+    names: dict[int, Annotated[Text, AfterValidator(_check_name)]] | None = None
+    """By class id."""
+    path: Text = "."
+    """Folder that the paths of ``splits`` start from, itself from the data set's folder."""
+    splits: dict[Text, tuple[Text, ...]] = field(default_factory=dict)
+    """Folders of images, or text files that list images."""
+
+
 def find_entries(
     root: Path, split: str | None, problems: Problems
 ) -> tuple[dict[int, str], list[Entry]]:
     """Class names by id, and the images of the split with their label files. Raises UserError."""
     config_file = next((root / f for f in CONFIG_FILES if (root / f).is_file()), None)
-    config = _load_config(config_file) if config_file else {}
-    names = _class_names(config, config_file, root)
-    return names, list(_entries(_sources(config, root, split), problems))
+    config = _read_config(config_file, split) if config_file else _Config()
+    names = _read_names(root) if config.names is None else config.names
+    if len(set(names.values())) < len(names):
+        raise UserError(f"{config_file or root / NAME_FILE}: two classes have the same name.")
+    return dict(sorted(names.items())), list(_entries(_sources(config, root, split), problems))
 
 
-def _load_config(path: Path) -> dict[str, Any]:
+def _read_config(path: Path, split: str | None) -> _Config:
+    """Raises UserError with all problems."""
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid YAML: {error}") from error
-    if not isinstance(config, dict):
+    if not isinstance(value, dict):
         raise UserError(f"{path}: expected keys such as 'train', 'val' and 'names'.")
-    return config
+    names = value.get("names")
+    splits = {key: value[key] for key in (*SPLITS, split) if value.get(key)}
+    shaped = {
+        "names": dict(enumerate(names)) if isinstance(names, list) else names,
+        "path": value.get("path") or ".",
+        "splits": {key: [one] if isinstance(one, str) else one for key, one in splits.items()},
+    }
+    try:
+        return validate(_Config, shaped)
+    except ValueError as error:
+        raise UserError(
+            f"{path}: {error}. Write it so: names: [cat, dog], train: images/train. Text that YAML "
+            "reads as a number, a date or true and false needs quotes: names: ['no', '7']."
+        ) from error
 
 
-def _class_names(config: dict[str, Any], config_file: Path | None, root: Path) -> dict[int, str]:
-    """Class id -> name, from the config (a list or a mapping) or from classes.txt."""
-    names = config.get("names")
-    source = config_file
-    if names is None and (root / NAME_FILE).is_file():
-        source = root / NAME_FILE
-        names = source.read_text(encoding="utf-8").split("\n")
-        names = [name.strip() for name in names if name.strip()]
-    if names is None:
+def _read_names(root: Path) -> dict[int, str]:
+    """Class names from classes.txt, one a line."""
+    path = root / NAME_FILE
+    if not path.is_file():
         raise UserError(
             f"{root}: no class names found. Write {root / CONFIG_FILES[0]} with a line such as "
             "'names: [cat, dog]'."
         )
-    if not isinstance(names, dict | list):
-        raise UserError(f"{source}: 'names' must be a list or a mapping, got {names!r}.")
-    pairs = names.items() if isinstance(names, dict) else enumerate(names)
-    try:
-        table = {int(key): name for key, name in pairs}
-    except ValueError as error:
-        raise UserError(f"{source}: the keys of 'names' must be whole numbers ({error})") from error
-    if wrong := [name for name in table.values() if not isinstance(name, str) or not name.strip()]:
-        raise UserError(f"{source}: class names must be text, put {wrong[0]!r} into quotes.")
-    if len(set(table.values())) < len(table):
-        raise UserError(f"{source}: two classes have the same name.")
-    return dict(sorted(table.items()))
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").split("\n"))
+    return dict(enumerate(line for line in lines if line))
 
 
-def _sources(config: dict[str, Any], root: Path, split: str | None) -> list[_Folder]:
+def _sources(config: _Config, root: Path, split: str | None) -> list[_Folder]:
     """Where the split's images are: folders, or text files that list images."""
     if split is None:
-        written = ["images"]
-    elif config.get(split):
-        entry = config[split]
-        written = [str(item) for item in (entry if isinstance(entry, list) else [entry])]
+        written = ("images",)
+    elif split in config.splits:
+        written = config.splits[split]
     else:
-        written = [next((f for f in (f"images/{split}", f"{split}/images") if _at(root, f)), "")]
-    bases = [root / str(config.get("path") or "."), root]
+        written = (next((f for f in (f"images/{split}", f"{split}/images") if _at(root, f)), ""),)
+    bases = [root / config.path, root]
     found = [next(filter(None, (_at(base, item) for base in bases)), None) for item in written]
     missing = [item for item, place in zip(written, found, strict=True) if place is None]
     if missing:
-        known = sorted(key for key in ("train", "val", "test") if config.get(key))
         raise UserError(
             f"{root}: no images for split {split!r} ({missing[0] or f'images/{split}'} does not "
-            f"exist). Splits in its config: {', '.join(known) or 'none'}."
+            f"exist). Splits in its config: {', '.join(sorted(config.splits)) or 'none'}."
         )
     return [place for place in found if place is not None]
 
@@ -161,8 +181,8 @@ def _folder_entries(source: _Folder, several: bool, problems: Problems) -> list[
         inside = image.relative_to(source.real).with_suffix("")
         label = labels / inside.parent / f"{inside.name}.txt"
         entries.append(Entry(id=prefix + inside.as_posix(), image=image, label=label))
-    # Published subsets carry labels of images they left out. Nothing is trained on wrongly, so
-    # the run goes on, but not silently: the same sight may be half a download.
+    # Published subsets carry labels of images they left out: no reason to stop. But half a download
+    # looks the same, so it is logged.
     known = {entry.label for entry in entries}
     for label in sorted(labels.rglob("*.txt")):
         if label not in known and label.name != NAME_FILE:
