@@ -39,9 +39,9 @@ from groundrl.evaluation.recorded import RecordedAnswer
 from groundrl.files import write_json, write_text
 from groundrl.parallel import is_first
 from groundrl.records import NamedImage, Sample
-from groundrl.report.answers import pick_examples, read_answers
 from groundrl.report.benchmark_table import alarms, benchmark_table
 from groundrl.report.run_report import write_report
+from groundrl.report.stage_answers import pick_examples, read_answers
 from groundrl.report.tables import BOUNDS, to_text
 from groundrl.report.tensorboard import log_hparams
 from groundrl.task_runner import LocalRunner, TaskRunner

@@ -1,6 +1,4 @@
-"""Tables as text, Markdown and HTML."""
-
-from html.parser import HTMLParser
+"""Tables as text and Markdown."""
 
 import pytest
 from hypothesis import given
@@ -14,7 +12,6 @@ from groundrl.report.tables import (
     is_headline,
     metric_names,
     number,
-    to_html,
     to_markdown,
     to_text,
 )
@@ -82,24 +79,6 @@ def test_markdown_escapes_bars() -> None:
     assert to_markdown(SMALL) == (
         "**T**\n\n| name | x |\n|---|---:|\n| a\\|b | 1.5 |\n| <c> | -12 |\n"
     )
-
-
-class Cells(HTMLParser):
-    """The texts of a table, in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def handle_data(self, data: str) -> None:
-        self.found.append(data)
-
-
-def test_html_escapes_cells() -> None:
-    parser = Cells()
-    parser.feed(to_html(SMALL))
-    assert parser.found == ["T", "name", "x", "a|b", "1.5", "<c>", "-12"]
-    assert "<c>" not in to_html(SMALL)
 
 
 def test_a_short_row_is_refused() -> None:
