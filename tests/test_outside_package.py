@@ -140,6 +140,7 @@ def test_runs_of_a_multirun_use_the_package(tmp_path: Path) -> None:
     tiny = ["debug=tiny", "data.heldout_size=2", "cache_dir=null", "pipeline=[grpo]"]
     done = run("train", "-m", "rollout=fixed,native", *tiny, "seed=0", f"output_dir={sweep}")
     assert done.returncode == 0, done.stderr
-    for folder in sweep.glob("*/metrics.json"):
+    files = [*sweep.glob("*/seed=0/metrics.json")]
+    for folder in files:
         assert "tabletop/reward" in json.loads(folder.read_text())["grpo"]
-    assert len(list(sweep.rglob("metrics.json"))) == 2
+    assert len(files) == 2
