@@ -26,7 +26,7 @@ from groundrl.records import ImageFile
 from groundrl.report.tables import Table, to_text
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.annotations import Caption, Decision, Verdict
-from groundrl.synthesis.roles import View
+from groundrl.synthesis.roles import ImageView
 from groundrl.synthesis.run import Synthesis
 from groundrl.synthesis.samples import QuestionPlan
 from groundrl.task_runner import LocalRunner
@@ -47,7 +47,7 @@ class Stubs:
     latency: float
     name: str = "stub"
     vocabulary: tuple[str, ...] = NOUNS
-    left_out: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.images
@@ -69,7 +69,7 @@ class Stubs:
             found.append(Region(label=noun, box=box, score=rng.random()))
         return tuple(found)
 
-    def describe(self, views: Sequence[View]) -> list[Caption | None]:
+    def describe(self, views: Sequence[ImageView]) -> list[Caption | None]:
         """Of a crop its label, of the whole a list."""
         time.sleep(self.latency)
         return [
@@ -81,7 +81,7 @@ class Stubs:
             for view in views
         ]
 
-    def judge(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
+    def judge(self, cases: Sequence[tuple[ImageView, str]]) -> list[Verdict | None]:
         """All fine."""
         time.sleep(self.latency)
         return [Verdict(decision=Decision.KEEP, reason="fine") for _ in cases]

@@ -14,8 +14,9 @@ import history
 from groundrl.detectors.oracle import OracleDetector
 from groundrl.report.tables import Table, to_text
 from groundrl.synthesis.annotate import Annotator
+from groundrl.synthesis.annotations import PLANTABLE_KINDS
 from groundrl.synthesis.images import SceneImages
-from groundrl.synthesis.quality import PLANTABLE, Tally
+from groundrl.synthesis.quality import CaptionStatistics
 from groundrl.synthesis.teachers.world import WorldTeacher
 from groundrl.synthesis.verifiers.rules import RuleVerifier
 
@@ -27,19 +28,19 @@ def measured(rate: float, scenes: int, detector: OracleDetector) -> dict[str, fl
     teacher = WorldTeacher(error_rate=rate)
     verifier = RuleVerifier(vocabulary=detector.vocabulary)
     annotator = Annotator(detector=detector, teacher=teacher, verifier=verifier)
-    tally = Tally()
+    tally = CaptionStatistics()
     for subject in ("tabletop", "street"):
         for look in ("plain", "photo"):
             for image in SceneImages(size=scenes, seed=11, subject=subject, look=look):
                 outcome = annotator(image, {})
                 assert outcome.annotated is not None
                 tally.add(outcome.annotated)
-    return tally.figures()
+    return tally.compute_quality()
 
 
 def table(found: dict[float, dict[str, float]]) -> Table:
     """One row for each share of errors, 95 % intervals in brackets."""
-    names = [f"{what}/{kind}" for kind in PLANTABLE for what in ("recall", "precision")]
+    names = [f"{what}/{kind}" for kind in PLANTABLE_KINDS for what in ("recall", "precision")]
     names += ["clean_rejected", "clean_flagged", "survived"]
     rows = [
         (

@@ -5,6 +5,7 @@
 over completions i and their tokens t; see ``PolicyLoss`` for each symbol.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from groundrl.config_node import ConfigNode
 from groundrl.errors import UserError
 
 LOSS_METRICS = {
@@ -125,6 +127,21 @@ class PolicyLoss:
             raise UserError(
                 f"clip_low={self.clip_low}, clip_high={self.clip_high}: expected 0 <= clip_low < 1 "
                 "and clip_high >= 0, such as clip_low=0.2 clip_high=0.28"
+            )
+
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """The importance ratio divides by a distribution that is cut nowhere."""
+        if not node.options.get("importance_cap"):
+            return
+        cap = f"{node.path}.importance_cap"
+        cuts = [(p, "1.0") for p, share in node.named("top_p") if share not in (None, 1)]
+        cuts += [(p, "0") for p, count in node.named("top_k") if count]
+        cuts += [(p, "0.0") for p, share in node.named("min_p") if share]
+        for cut, off in cuts:
+            yield (
+                f"{cut} cuts the sampling distribution, which biases the ratio that {cap} "
+                f"corrects: type {cut}={off}, or {cap}=null"
             )
 
     def normalizer(

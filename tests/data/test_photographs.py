@@ -8,6 +8,7 @@ import torch
 
 from groundrl.boxes import Frame, convert
 from groundrl.data.datasets import detections
+from groundrl.data.yolo import YoloLayout
 from groundrl.grammar import get_grammar
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 def samples() -> list[Sample]:
     """Questions about photographs of different shapes."""
     chosen = {}
-    for sample in detections("yolo", SHARED, "val").samples:
+    for sample in detections(YoloLayout(), SHARED, "val").samples:
         if sample.groundings and sample.rationale:
             chosen.setdefault((sample.image.width, sample.image.height), sample)
     return list(chosen.values())[:6]

@@ -2,20 +2,18 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 import torch
 from families import build
 from stage_runs import grpo_module, logged, train, weights
+from vllm_processes import Running, kill, wait_for
 from world_questions import with_context, world_samples
 
 from groundrl.chat.base import ImageAttachment, Request
@@ -34,9 +32,9 @@ from groundrl.rollout.sampler import Rollout, Sampler
 from groundrl.rollout.vllm import VLLMEngine
 from groundrl.rollout.vllm_server import VLLMServers
 from groundrl.synthesis.annotate import Annotator
-from groundrl.synthesis.crops import Cropping, crops_of
+from groundrl.synthesis.crops import Cropping, make_crops
 from groundrl.synthesis.images import SceneImages
-from groundrl.synthesis.roles import View
+from groundrl.synthesis.roles import ImageView
 from groundrl.synthesis.run import Synthesis
 from groundrl.synthesis.samples import QuestionPlan
 from groundrl.synthesis.teachers.prompted import SCHEMA, PromptedTeacher
@@ -136,7 +134,7 @@ def check_engine(engine: RolloutEngine, policy: Policy) -> None:
             *before, last = completion.tokens
             assert policy.eos_token not in before
             assert completion.truncated == (last != policy.eos_token)
-            assert not set(completion.tokens) & set(policy.spec.stand_ins)
+            assert not set(completion.tokens) & set(policy.spec.placeholders)
 
 
 def test_vllm_in_process_speaks_for_the_policy(engine: VLLMEngine, policy: Policy) -> None:
@@ -177,12 +175,6 @@ def test_vllm_speaks_for_adapters_of_other_families(family: str, tmp_path: Path)
     check_engine(VLLMEngine(max_model_len=512, enforce_eager=True), policy)
 
 
-@dataclass
-class Running:
-    process: subprocess.Popen[bytes]
-    url: str
-
-
 @pytest.fixture(scope="module")
 def servers(
     checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
@@ -214,23 +206,6 @@ def servers(
             kill(server)
 
 
-def kill(server: Running) -> None:
-    if server.process.poll() is None:
-        os.killpg(server.process.pid, signal.SIGKILL)
-        server.process.wait()
-
-
-def wait_for(server: Running, log: Path, seconds: float = 240) -> None:
-    for _ in range(int(seconds)):
-        assert server.process.poll() is None, log.read_text()[-3000:]
-        try:
-            with urlopen(f"{server.url}/health", timeout=2):
-                return
-        except OSError:
-            time.sleep(1)
-    raise AssertionError(log.read_text()[-3000:])
-
-
 def test_servers_describe_images_and_judge_captions(
     servers: tuple[Running, Running], checkpoint: Path
 ) -> None:
@@ -246,8 +221,8 @@ def test_servers_describe_images_and_judge_captions(
     assert seen.prompt_tokens > unseen.prompt_tokens + 10
     assert seen.text.startswith('{"caption"')
     (regions,) = OracleDetector()([image])
-    crop = crops_of(regions, image.source, Cropping())[0]
-    views = [View(image=image, crop=one, regions=regions) for one in (None, crop)]
+    crop = make_crops(regions, image.source, Cropping())[0]
+    views = [ImageView(image=image, crop=one, regions=regions) for one in (None, crop)]
     captions = PromptedTeacher(chat=chat)(views)
     verdicts = PromptedVerifier(chat=chat)([(view, "There is a cup.") for view in views])
     assert all(one is not None and one.tokens > 100 for one in (*captions, *verdicts))
@@ -275,7 +250,7 @@ def test_servers_make_data_out_of_images(
         shard_size=10,
         run_dir=tmp_path / "run",
     )
-    assert run.run() == 0
+    assert run.run().unfinished == 0
     lines = (tmp_path / "run" / "images.jsonl").read_text().splitlines()
     captions = [c for x in map(json.loads, lines) for c in (x["level_1"], *x["level_2"])]
     assert len(captions) == 2 * 2

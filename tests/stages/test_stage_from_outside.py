@@ -9,6 +9,7 @@ from typing import ClassVar
 import lightning as L
 import pytest
 import torch
+from groundrl.launch.quiet import silence_libraries
 from PIL import Image
 from stage_runs import MakePolicy, logged, train, weights
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -19,7 +20,6 @@ from groundrl.data.datasets import SampleList
 from groundrl.data.module import GroundingDataModule
 from groundrl.evaluation.heldout import HeldOut
 from groundrl.grammar import get_grammar
-from groundrl.launch.quiet import silence_libraries
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example

@@ -40,6 +40,8 @@ class RewardedAttempt:
 class RewardSum:
     """``R = sum(weight_k * r_k)`` over the terms that apply, not normalised; 0 when none does."""
 
+    supplied_arguments: ClassVar[frozenset[str]] = frozenset({"grammar", "frame"})
+
     terms: Mapping[str, RewardTerm]
     """By the name under which each is logged."""
     grammar: Grammar

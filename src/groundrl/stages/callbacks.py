@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -15,6 +15,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from groundrl.errors import UserError, is_disk_full
+from groundrl.files import replace_file
 from groundrl.parallel import is_first
 from groundrl.progress import ProgressLine
 from groundrl.report.tensorboard import log_image
@@ -75,14 +76,14 @@ class Checkpoints(L.Callback):
 
     def save(self, trainer: L.Trainer) -> None:
         """Replace ``last.ckpt`` in one move; raises UserError when the disk is full."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(".partial")
+        # Only the first process writes; the others take part in collecting the weights.
+        writing = (
+            replace_file(self.path, only_writer=True) if is_first() else nullcontext(self.path)
+        )
         try:
-            trainer.save_checkpoint(partial, weights_only=False)
-            if is_first():
-                os.replace(partial, self.path)
+            with writing as partial:
+                trainer.save_checkpoint(partial, weights_only=False)
         except OSError as error:
-            partial.unlink(missing_ok=True)
             if not is_disk_full(error):
                 raise
             before = (

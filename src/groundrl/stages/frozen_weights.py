@@ -1,7 +1,6 @@
 """Checks that no frozen weight changes: the base with its vision tower, and the reference."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import lightning as L
 
 from groundrl.errors import UserError
+from groundrl.files import write_json
 from groundrl.parallel import is_first
 from groundrl.stages.base import Stage
 
@@ -51,10 +51,7 @@ class FrozenWeightsCheck(L.Callback):
                 "if its warm-up came from there)"
             )
         if not before and is_first():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            partial = self.path.with_suffix(".partial")
-            partial.write_text(json.dumps({"base": self._at_start["base"]}))
-            os.replace(partial, self.path)
+            write_json(self.path, {"base": self._at_start["base"]})
 
     def on_save_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]

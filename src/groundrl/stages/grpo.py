@@ -1,6 +1,6 @@
 """GRPO: sample groups, score them, and raise what was better than its group (arXiv 2402.03300)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import ClassVar, cast
 
@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from groundrl.advantages import Advantage
+from groundrl.config_node import ConfigNode
 from groundrl.losses import PolicyLoss
 from groundrl.parallel import all_gather, mean_metrics, rank
 from groundrl.policy.policy import Policy
@@ -18,7 +19,7 @@ from groundrl.policy.prompt import Example
 from groundrl.report.rollouts import rollout_sheet
 from groundrl.rewards.base import RewardSum
 from groundrl.rollout.base import RolloutEngine
-from groundrl.rollout.memory import batch_option, explain_full_memory, pixel_option
+from groundrl.rollout.memory import explain_full_memory, pixel_option
 from groundrl.rollout.sampler import PendingRollout, Sampler
 from groundrl.stages.batches import learning_groups
 from groundrl.stages.optimization import Optimization
@@ -38,6 +39,7 @@ from groundrl.stages.step_metrics import (
 class GRPOModule(PolicyGradientStage):
     """One training step: rollout -> reward -> advantage -> loss, each computed once."""
 
+    resource_options: ClassVar[frozenset[str]] = frozenset({"tokens_per_forward"})
     metrics: ClassVar[Mapping[str, str]] = {
         **PolicyGradientStage.metrics,
         **ROLLOUT_METRICS,
@@ -87,6 +89,16 @@ class GRPOModule(PolicyGradientStage):
         self.last: tuple[ScoredRollout, Float[Tensor, "P G"]] | None = None
         """Rollout and advantages of the last step."""
 
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """Advantages compare the completions of one group."""
+        for path, size in node.named("group_size", node.path):
+            if isinstance(size, int) and size < 2:
+                yield (
+                    f"{path} is {size}, but advantages compare the completions of one group: "
+                    f"type {path}=8, or any number from 2 on"
+                )
+
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Randomness depends on the step, so the step is part of the state."""
         super().on_save_checkpoint(checkpoint)
@@ -129,7 +141,7 @@ class GRPOModule(PolicyGradientStage):
         """The rollout that ``start(step=...)`` starts; its groups are scored as they complete."""
         with GroupScorer(self.reward) as scorer:
             with self.times.measure("rollout"), explain_full_memory(self.rollout_memory()):
-                rollout = start(step=self.rollouts_done).rollout(scorer.submit)
+                rollout = start(step=self.rollouts_done).collect(scorer.submit)
             with self.times.measure("reward"):
                 scored = ScoredRollout(rollout=rollout, attempts=scorer.results())
         self.times.tokens += scored.tokens
@@ -143,7 +155,7 @@ class GRPOModule(PolicyGradientStage):
             equal = [index for index, same in enumerate(scored.zero_variance) if same]
             if not equal:
                 break
-            start = partial(self.sampler.again, self.policy, first.rollout, equal, round=round)
+            start = partial(self.sampler.resample, self.policy, first.rollout, equal, round=round)
             scored = scored.replace_groups(equal, self.score_rollout(start))
         return scored
 
@@ -188,7 +200,7 @@ class GRPOModule(PolicyGradientStage):
 
     def rollout_memory(self) -> dict[str, object]:
         """Options on which the memory of a rollout depends, with their values."""
-        return batch_option(self.sampler.engine) | self.row_length_options()
+        return {**self.sampler.engine.memory_options(), **self.row_length_options()}
 
     def update_memory(self) -> dict[str, object]:
         """Options on which the memory of an update depends, with their values."""

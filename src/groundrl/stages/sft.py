@@ -22,6 +22,7 @@ from groundrl.stages.optimization import Optimization
 class SFTModule(Stage):
     """Next-token cross-entropy on the answer, ``-mean log p(token)``, prompt excluded."""
 
+    resource_options: ClassVar[frozenset[str]] = frozenset({"tokens_per_forward"})
     metrics: ClassVar[Mapping[str, str]] = {
         **Stage.metrics,
         "sft/loss": "Mean cross-entropy per target token, nats.",

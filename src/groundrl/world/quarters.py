@@ -17,7 +17,7 @@ AUGMENTED = (
     "The image has four quarters: top left the scene, top right how far it is, bottom left "
     "where the first object is, bottom right where the second one is."
 )
-"""Said before a question about such an image."""
+"""Stands before a question about such an image."""
 
 
 def four_quarters(rgb: "Image", depth: "Image", boxes: tuple[Box, Box], side: int) -> "Image":
@@ -40,19 +40,13 @@ def four_quarters(rgb: "Image", depth: "Image", boxes: tuple[Box, Box], side: in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuarteredScene:
-    """A scene with its depth and two boxes, drawn when it is loaded."""
+class FourQuarters:
+    """Base of square images that are put together by ``four_quarters`` when they are loaded."""
 
-    spec: SceneSpec
     boxes: tuple[Box, Box]
-    """Of the scene, PIXEL frame."""
+    """PIXEL frame of the image in the first quarter."""
     side: int
-
-    @property
-    def key(self) -> str:
-        """The scene's key and the boxes."""
-        boxes = "/".join(str(box.corners) for box in self.boxes)
-        return f"quarters:{self.side}:{SceneImage(spec=self.spec).key}:{boxes}"
+    """Pixels."""
 
     @property
     def width(self) -> int:
@@ -63,6 +57,19 @@ class QuarteredScene:
     def height(self) -> int:
         """Pixels."""
         return self.side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarteredScene(FourQuarters):
+    """A scene with its depth and two boxes."""
+
+    spec: SceneSpec
+
+    @property
+    def key(self) -> str:
+        """The scene's key and the boxes."""
+        boxes = "/".join(str(box.corners) for box in self.boxes)
+        return f"quarters:{self.side}:{SceneImage(spec=self.spec).key}:{boxes}"
 
     def load(self) -> "Image":
         """Decoded RGB pixels; near is bright, by the inverse of the distance."""

@@ -23,7 +23,7 @@ from groundrl.evaluation.benchmarks.files import (
 from groundrl.evaluation.benchmarks.statements import WORDS, Statements, statement
 from groundrl.fields import Fields
 from groundrl.records import Grounding, ImageFile, NamedImage, Provenance, Sample
-from groundrl.world.quarters import AUGMENTED, four_quarters
+from groundrl.world.quarters import AUGMENTED, FourQuarters, four_quarters
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -34,28 +34,17 @@ PLACE = "https://github.com/princeton-vl/Rel3D#download-datasets-and-pre-trained
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuarteredFiles:
-    """An image with its depth and two boxes, put together when it is loaded."""
+class QuarteredFiles(FourQuarters):
+    """An image file with its depth and two boxes."""
 
     rgb: ImageFile
     depth: ImageFile
-    boxes: tuple[Box, Box]
     side: int = SIDE
 
     @property
     def key(self) -> str:
         """The files and the boxes."""
         return f"quarters:{self.side}:{self.rgb.key}:{[box.corners for box in self.boxes]}"
-
-    @property
-    def width(self) -> int:
-        """Pixels."""
-        return self.side
-
-    @property
-    def height(self) -> int:
-        """Pixels."""
-        return self.side
 
     def load(self) -> "Image":
         """Decoded RGB pixels; depth is stretched to 8 bits."""
