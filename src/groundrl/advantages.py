@@ -12,7 +12,7 @@ Kind = Literal["group_std", "group_mean", "batch_std", "leave_one_out"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advantage:
-    """What a reward ``r`` is compared with, for P prompts of G completions each.
+    """How rewards ``r`` become advantages, for P prompts of G completions each.
 
     group_std:     ``(r - mean_G) / (std_G + eps)``, GRPO (arXiv 2402.03300, section 4.1.2)
     group_mean:    ``r - mean_G``, Dr. GRPO (arXiv 2503.20783, section 3.2)
@@ -48,5 +48,5 @@ class Advantage:
 
 
 def zero_variance(rewards: Float[Tensor, "P G"]) -> Bool[Tensor, "P"]:
-    """Groups whose rewards are all equal: nothing can be learned from them."""
+    """True for groups whose rewards are all equal: their advantages are 0."""
     return torch.eq(rewards, rewards[:, :1]).all(dim=1)

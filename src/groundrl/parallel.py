@@ -1,4 +1,4 @@
-"""Several processes, one per device, that share the work of a run."""
+"""The processes of a run, one per device, and how they exchange values."""
 
 import os
 from typing import TypeVar
@@ -12,7 +12,7 @@ def rank() -> int:
     """Number of this process, from 0."""
     if distributed.is_initialized():
         return distributed.get_rank()
-    # Known from the launcher before the processes are connected.
+    # Before the processes are connected, the launcher has set it in the environment.
     return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")))
 
 
@@ -22,18 +22,18 @@ def world_size() -> int:
 
 
 def is_first() -> bool:
-    """Whether this process writes files and talks."""
+    """Whether this is the process that writes files and prints."""
     return rank() == 0
 
 
 def share_of(indices: range, number: int, count: int) -> list[int]:
-    """The part of process ``number`` of ``count``; parts follow each other."""
+    """The contiguous part of ``indices`` for process ``number`` of ``count``."""
     start, stop = (len(indices) * bound // count for bound in (number, number + 1))
     return [*indices[start:stop]]
 
 
 def all_gather(value: T) -> list[T]:
-    """What each process has, in the order of their ranks."""
+    """The ``value`` of every process, by rank."""
     if not distributed.is_initialized():
         return [value]
     values: list[T] = [value] * world_size()
@@ -42,12 +42,12 @@ def all_gather(value: T) -> list[T]:
 
 
 def sum_metrics(shares: list[dict[str, float]]) -> dict[str, float]:
-    """Per name; a process that had nothing to learn has no names."""
+    """Sum per name; a process without a value for a name adds nothing."""
     names = {name: None for share in shares for name in share}
     return {name: sum(share.get(name, 0.0) for share in shares) for name in names}
 
 
 def mean_metrics(shares: list[dict[str, float]]) -> dict[str, float]:
-    """Per name, over the processes that have it."""
+    """Mean per name, over the processes that have a value for it."""
     counts = sum_metrics([dict.fromkeys(share, 1.0) for share in shares])
     return {name: total / counts[name] for name, total in sum_metrics(shares).items()}

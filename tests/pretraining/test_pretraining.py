@@ -130,12 +130,12 @@ def test_pointing_and_words_have_a_mean_each(
         for lesson in lessons:
             for sample in (*lesson.pointing, *lesson.words):
                 points = sample in lesson.pointing
-                tag, text = (
-                    ("think", module.pointing(sample, lesson.prompt))
+                text = (
+                    module.pointing_text(sample, lesson.prompt)
                     if points
-                    else ("answer", sample.answers[0])
+                    else f"<answer>{sample.answers[0]}</answer>"
                 )
-                branch = module.branch(sample, f"<{tag}>{text}</{tag}>")
+                branch = module.make_branch(sample, text)
                 alone = policy.logprobs([lesson.prompt], [[branch]])
                 surprise[points] += (-alone.logprobs[alone.mask]).tolist()
     expected = [sum(surprise[pointing]) / len(surprise[pointing]) for pointing in (True, False)]
@@ -149,7 +149,7 @@ def test_words_start_where_the_tower_looks_for_what_they_name(
     module = PretrainModule(policy=policy, grammar=get_grammar("obj_bbox"), steps=10, tower_steps=2)
     table = policy.vlm.get_input_embeddings().weight.detach()
     before = table.clone()
-    module.start_words_where_the_tower_looks()
+    module.init_word_embeddings()
     tokenizer = policy.processor.tokenizer
     weight = module.head.linear.weight.detach()
     moved = set()

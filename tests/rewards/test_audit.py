@@ -6,9 +6,17 @@ from groundrl.boxes import Frame
 from groundrl.errors import UserError
 from groundrl.grammar import GRAMMARS, Grammar
 from groundrl.rewards.acc import Acc
-from groundrl.rewards.audit import Finding, audit, compose_reward, main, measures, shipped, table
+from groundrl.rewards.audit import (
+    Finding,
+    audit,
+    compose_reward,
+    main,
+    measured_aspects,
+    shipped_options,
+    table,
+)
 from groundrl.rewards.base import RewardSum, RewardTerm
-from groundrl.rewards.cheats import SAMPLES, bank
+from groundrl.rewards.cheats import SAMPLES, make_bank
 from groundrl.rewards.iou import Iou
 from groundrl.rewards.iou_best import IouBest
 from groundrl.rewards.iou_mean_over_predictions import IouMeanOverPredictions
@@ -24,15 +32,15 @@ def paying(findings: list[Finding]) -> set[str]:
     return {finding.entry.name for finding in findings if finding.pays}
 
 
-@pytest.mark.parametrize("option", shipped())
+@pytest.mark.parametrize("option", shipped_options())
 @pytest.mark.parametrize("grammar", GRAMMARS.values(), ids=GRAMMARS.keys())
 def test_no_cheat_pays_under_a_shipped_reward(option: str, grammar: Grammar) -> None:
     findings = audit(compose_reward([f"reward={option}"], grammar))
     assert paying(findings) == set()
-    assert any(finding.counts for finding in findings)
+    assert any(finding.is_cheat for finding in findings)
 
 
-@pytest.mark.parametrize("option", shipped())
+@pytest.mark.parametrize("option", shipped_options())
 def test_an_option_is_named_after_its_terms(option: str) -> None:
     reward = compose_reward([f"reward={option}"], GRAMMAR)
     assert list(reward.terms) == option.split("+")
@@ -77,13 +85,13 @@ def test_best_iou_pays_for_spam() -> None:
 
 def test_a_punished_right_answer_makes_silence_pay() -> None:
     reward = summed(iou=Iou(), acc=Acc(weight=-1.0))
-    assert measures(reward) == {"groundings"}
+    assert measured_aspects(reward) == {"groundings"}
     assert "nothing" in paying(audit(reward))
 
 
 def test_a_cheat_counts_only_in_what_the_reward_measures() -> None:
     findings = audit(summed(acc=Acc()))
-    counted = {finding.entry.name for finding in findings if finding.counts}
+    counted = {finding.entry.name for finding in findings if finding.is_cheat}
     assert "wrong option" in counted
     assert "whole image" not in counted
     assert "gold" not in counted
@@ -93,14 +101,14 @@ def test_a_cheat_counts_only_in_what_the_reward_measures() -> None:
 def test_the_bank_is_what_it_says(grammar: Grammar) -> None:
     reward = RewardSum(terms={}, grammar=grammar, frame=Frame.PIXEL)
     texts = set()
-    for entry in bank(grammar):
+    for entry in make_bank(grammar):
         parsed = reward.grammar.parse(entry.text, Frame.PIXEL)
         broken = "format" in entry.worse_in and entry.name not in (
             "answer without looking",  # well-formed, but it points at nothing
         )
         assert parsed.well_formed is not broken, entry.name
         texts.add((entry.sample.id, entry.text))
-    assert len(texts) == len(bank(grammar))
+    assert len(texts) == len(make_bank(grammar))
     assert {sample_id for sample_id, _ in texts} == {sample.id for sample in SAMPLES}
 
 

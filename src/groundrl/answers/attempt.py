@@ -1,4 +1,4 @@
-"""A completion as an attempt at its question: parsed once, its boxes in pixels of the image."""
+"""A completion as an attempt at its question: parsed, with its boxes in pixels of the image."""
 
 from dataclasses import dataclass, replace
 
@@ -7,13 +7,13 @@ from groundrl.grammar.base import Grammar, Parsed
 from groundrl.records import Completion, Grounding, RolloutGroup, Sample
 
 ABSENCE_KINDS = frozenset({"exists", "presence"})
-"""Kinds of question where a sample without groundings says: there is nothing to point at. For any
-other kind it says: the boxes are not known."""
+"""Kinds of question for which a sample without groundings means that there is nothing to point at.
+For any other kind it means that the true boxes are unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One completion as its judges see it."""
+    """One completion, as reward terms and metrics read it."""
 
     sample: Sample
     sizes: ImageSizes
@@ -28,8 +28,8 @@ class Attempt:
 
     @property
     def true_boxes(self) -> list[Box] | None:
-        """The boxes of a good answer, PIXEL frame: none where nothing is there to point at, None
-        where nobody knows."""
+        """The boxes of a good answer, PIXEL frame: empty where there is nothing to point at, None
+        where they are unknown."""
         if not self.sample.groundings and self.sample.kind not in ABSENCE_KINDS:
             return None
         return [grounding.box for grounding in self.sample.groundings]
@@ -38,7 +38,7 @@ class Attempt:
 def read_attempt(
     group: RolloutGroup, completion: Completion, grammar: Grammar, frame: Frame
 ) -> Attempt:
-    """The completion parsed, its boxes converted to PIXEL with the group's sizes."""
+    """Parse a completion and convert its boxes to the PIXEL frame with the group's image sizes."""
     parsed = grammar.parse(completion.text, frame)
 
     def to_pixel(grounding: Grounding) -> Grounding:

@@ -1,12 +1,10 @@
-"""The one reader of answers: option words and option letters."""
+"""Reads which options an answer chooses, by their words or their letters."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 
 from groundrl.prompts import LETTERS
 from groundrl.records import Sample
-
-"""Option letters; an option beyond the 26th has none."""
 
 _SEPARATOR = re.compile(r"[,;\n]|\band\b", re.IGNORECASE)
 _MARKED = re.compile(r"\(?([A-Z])[).:]")
@@ -18,10 +16,10 @@ def normalise(text: str) -> str:
 
 
 def read_answer(text: str | None, options: Sequence[str]) -> frozenset[str] | None:
-    """The options that a text chooses, as their words; None when it says anything else as well.
+    """The options that a text chooses, as their words; None when it contains anything else.
 
     Words are separated by commas, semicolons, line breaks or "and", and compared by letters and
-    digits only (options that this makes equal or empty, such as "1" and "-1", by their full text).
+    digits only (options that would then be equal or empty, such as "1" and "-1", by full text).
     Letters are "A", "(b)", "C.", "A, C", "A C", capitals in alphabetical order without anything
     between ("AC"), or stand before their words ("A. red"). Words win over letters; but where
     options are single letters themselves, "C" is the third option rather than the word "c". Every
@@ -60,7 +58,7 @@ def _full_text(text: str) -> str:
 
 
 def _loosest_key(options: Sequence[str]) -> Callable[[str], str]:
-    """What to compare by so that different options stay different and none becomes empty."""
+    """The loosest comparison key that keeps different options different and none empty."""
     plain = {normalise(option) for option in options}
     if "" in plain or len(plain) < len(set(options)):
         return lambda text: _full_text(text.casefold())
@@ -68,7 +66,10 @@ def _loosest_key(options: Sequence[str]) -> Callable[[str], str]:
 
 
 def _read_words(text: str, options: Sequence[str], key: Callable[[str], str]) -> list[str] | None:
-    """Options that the text lists, longest first at each place: options may hold separators."""
+    """Options that the text lists, None if it lists anything else.
+
+    At each position the longest option is tried first, because options may contain separators.
+    """
     by_key = {key(option): option for option in options}
     cuts = [(0, 0), *(cut.span() for cut in _SEPARATOR.finditer(text)), (len(text), len(text))]
     starts = [end for _, end in cuts[:-1]]
@@ -119,6 +120,6 @@ def _read_letters(text: str, options: Sequence[str]) -> list[str] | None:
 
 
 def _by_letter(letter: str, options: Sequence[str]) -> list[str]:
-    """The option that a letter stands for, or none."""
+    """A list of the option that a letter stands for; empty without one."""
     index = LETTERS.find(letter)
     return list(options[index : index + 1]) if index >= 0 else []

@@ -28,9 +28,9 @@ class GroundedAnswer:
     """None when the question asks for boxes only."""
     predicted: tuple[Box, ...]
     true: tuple[Box, ...]
-    """Empty when the truth names no boxes: the question then says nothing about IoU."""
+    """Empty when the sample has no true boxes: the question then does not count in the IoU."""
     sizes: ImageSizes
-    """A width of 0: nobody knows the image's size, so nothing is said about its frame."""
+    """A width of 0 means that the image's size is unknown; its boxes do not count in off_frame."""
     boxes_read: bool
     """Every box that the answer begins could be read, whatever stands around it."""
     format_ok: bool
@@ -43,7 +43,7 @@ class GroundedAnswer:
 
 
 def grounded_answer(attempt: Attempt, correct: bool | None) -> GroundedAnswer:
-    """What the metrics need to know about an answer."""
+    """The record of an answer for the metrics."""
     sample = attempt.sample
     return GroundedAnswer(
         correct=correct,

@@ -1,1 +1,1 @@
-"""Makes the embedded model."""
+"""Trains the embedded model from scratch: lessons, stage, report."""

@@ -1,4 +1,4 @@
-"""The tower's lesson: every image token says what is centred in its cell."""
+"""The lesson of the vision tower: each image token predicts the object centred in its cell."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ CORNER_WEIGHT = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenseTargets:
-    """What each image token of a batch should say about the object centred in its cell."""
+    """The targets of the image tokens in whose cell an object is centred."""
 
     cell: Int[Tensor, "objects"]
     """Index of the image token, counted over all images."""
@@ -37,13 +37,13 @@ class DenseTargets:
 def dense_targets(
     scenes: list[Scene], prompts: list[Prompt], device: torch.device, merge: int = 2
 ) -> DenseTargets:
-    """The nearest object whose visible box is centred in a cell owns it."""
+    """Targets for each cell with a centre; of several objects the nearest one is the target."""
     rows: dict[int, tuple[int, int, tuple[float, float], tuple[float, ...]]] = {}
     offset = 0
     for scene, prompt in zip(scenes, prompts, strict=True):
         _, *patches = prompt.images[0].pixels["image_grid_thw"][0].tolist()
         height, width = (count // merge for count in patches)
-        for thing in scene.objects:  # near to far: the first one in a cell is the nearest
+        for thing in scene.objects:  # near to far
             box = convert(thing.box, Frame.UNIT, prompt.sizes)
             x, y = box.center
             row, column = int(y * height), int(x * width)
@@ -62,11 +62,11 @@ def dense_targets(
 
 
 class DenseHead(nn.Module):
-    """One linear layer on image tokens: objectness, class, colour, centre of the cell, and the
-    box's corners as seen from there.
+    """One linear layer on image tokens: objectness, class, colour, the centre of the cell, and the
+    corners of the box relative to that centre.
 
-    Counted from the image's edge instead, corners are learned more slowly: after 300 steps they
-    are 4.4 % of the side off instead of 3.4 %.
+    Corners relative to the image's edge are learned more slowly: after 300 steps they are off by
+    4.4 % of the side instead of 3.4 %.
     """
 
     def __init__(self, width: int) -> None:
@@ -77,11 +77,11 @@ class DenseHead(nn.Module):
     def forward(
         self, tokens: Float[Tensor, "tokens width"], targets: DenseTargets
     ) -> dict[str, Tensor]:
-        """Loss and how well each part is read: shares right, mean corner error (UNIT)."""
+        """Loss, shares of right classes and colours, mean corner error (UNIT frame)."""
         objectness, *parts = self.linear(tokens).float().split(self.sizes, dim=-1)
         there = torch.zeros_like(objectness[:, 0]).index_fill(0, targets.cell, 1.0)
         category, color, center, corners = (part[targets.cell] for part in parts)
-        # Both are wanted: the language model writes coordinates counted from the image's edge.
+        # Both are learned: the language model writes coordinates relative to the image's edge.
         offsets = targets.box - targets.center.repeat(1, 2)
         loss = (
             F.binary_cross_entropy_with_logits(objectness[:, 0], there)

@@ -1,4 +1,4 @@
-"""Scenes and questions for pretraining the embedded model, ordered by a curriculum."""
+"""Scenes and questions for pretraining the embedded model, in the order of a curriculum."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -25,15 +25,15 @@ POINTING_LESSONS = (
     "multi_color",
     "relation_which",
 )
-"""Answered by the rationale alone; a kind that stands twice is asked twice as often."""
+"""Kinds answered by the rationale alone; a kind listed twice is asked twice as often."""
 WORD_LESSONS = ("color", "color", "category", "side", "depth", "count", "exists")
-"""Answered by words alone. To find an object by its class is learned later than by its colour;
-the question for its colour needs it."""
+"""Kinds answered by words alone. "color" is listed twice: it needs finding an object by its class,
+which is learned later than finding it by its colour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedImage:
-    """A scene's image on its way into a prompt."""
+    """A rendered image of a scene; an ``ImageSource``."""
 
     key: str
     pixels: Image.Image
@@ -55,27 +55,27 @@ class RenderedImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """One scene and what is asked about it, without options."""
+    """One scene and the questions about it, without options."""
 
     scene: Scene
     prompt: Prompt
-    """The image, and what stands before it."""
+    """The part of the prompt up to the end of the image."""
     pointing: tuple[Sample, ...]
-    """Questions whose answer points."""
+    """Questions whose answer has boxes."""
     words: tuple[Sample, ...]
-    """Questions whose answer is words."""
+    """Questions whose answer has words only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curriculum:
-    """How many objects a scene may have: ``objects[k]`` from the share ``shares[k]`` on."""
+    """The largest number of objects in a scene: ``objects[k]`` from the share ``shares[k]`` on."""
 
     shares: tuple[float, ...] = (0.0, 0.08, 0.16, 0.24, 0.32)
-    """Of the language steps done, ascending from 0."""
+    """Shares of the language steps, ascending from 0."""
     objects: tuple[int, ...] = (1, 2, 3, 4, 5)
 
     def max_objects(self, done: float) -> int:
-        """The limit when ``done`` (0 to 1) of the language steps are behind us."""
+        """The limit after the share ``done`` (0 to 1) of the language steps."""
         return [n for share, n in zip(self.shares, self.objects, strict=True) if done >= share][-1]
 
 
@@ -105,14 +105,14 @@ class LessonStream(Dataset):
     def __getitem__(self, step: int) -> list[Lesson]:
         tower = step < self.tower_steps
         done = (step - self.tower_steps) / max(1, self.language_steps)
-        # The tower learns from full scenes at once; only the language model needs the curriculum.
+        # Only the language model needs the curriculum; the tower learns from full scenes at once.
         most = max(self.curriculum.objects) if tower else self.curriculum.max_objects(done)
         first = step * self.scenes_per_step
-        specs = [self.spec(first + i, most) for i in range(self.scenes_per_step)]
-        return [self.lesson(spec, with_questions=not tower) for spec in specs]
+        specs = [self.scene_spec(first + i, most) for i in range(self.scenes_per_step)]
+        return [self.make_lesson(spec, with_questions=not tower) for spec in specs]
 
-    def spec(self, index: int, most: int) -> SceneSpec:
-        """Subjects and looks take turns."""
+    def scene_spec(self, index: int, most: int) -> SceneSpec:
+        """The scene number ``index``; subjects and looks alternate."""
         return SceneSpec(
             seed=self.seed,
             index=index,
@@ -122,31 +122,31 @@ class LessonStream(Dataset):
             max_objects=most,
         )
 
-    def lesson(self, spec: SceneSpec, with_questions: bool) -> Lesson:
-        """Render the scene once and ask about it."""
-        drawn = render(spec)
+    def make_lesson(self, spec: SceneSpec, with_questions: bool) -> Lesson:
+        """Render the scene once and write questions about it."""
+        rendered = render(spec)
         image = RenderedImage(
-            key=f"lesson:{spec.seed}:{spec.index}", pixels=Image.fromarray(drawn.image)
+            key=f"lesson:{spec.seed}:{spec.index}", pixels=Image.fromarray(rendered.image)
         )
 
-        def ask(kinds: Sequence[str], count: int) -> tuple[Sample, ...]:
-            samples = questions_about(drawn.scene, kinds, count) if with_questions else []
+        def write_questions(kinds: Sequence[str], count: int) -> tuple[Sample, ...]:
+            samples = questions_about(rendered.scene, kinds, count) if with_questions else []
             return tuple(replace(sample, options=()) for sample in samples)
 
-        # Relations need two objects.
-        alone = len(drawn.scene.objects) == 1
-        pointing = ("describe", "locate") if alone else POINTING_LESSONS
-        words = ("color", "category", "count", "exists") if alone else WORD_LESSONS
+        # The other kinds need two objects.
+        single = len(rendered.scene.objects) == 1
+        pointing = ("describe", "locate") if single else POINTING_LESSONS
+        words = ("color", "category", "count", "exists") if single else WORD_LESSONS
         return Lesson(
-            scene=drawn.scene,
+            scene=rendered.scene,
             prompt=self.encode_image(image),
-            pointing=ask(pointing, self.pointing_turns),
-            words=ask(words, self.word_turns),
+            pointing=write_questions(pointing, self.pointing_turns),
+            words=write_questions(words, self.word_turns),
         )
 
 
-class LessonModule(L.LightningDataModule):
-    """Feeds a LessonStream to the trainer, and after a stop goes on where it was."""
+class LessonDataModule(L.LightningDataModule):
+    """Gives a LessonStream to the trainer; a resumed run continues at its step."""
 
     def __init__(self, stream: LessonStream, num_workers: int = 1) -> None:
         super().__init__()
@@ -155,7 +155,7 @@ class LessonModule(L.LightningDataModule):
         self.start_step = 0
 
     def train_dataloader(self) -> DataLoader:
-        """Whole steps in order, from ``start_step`` on, without end: the trainer has a limit."""
+        """Batches of whole steps from ``start_step`` on, without end: the trainer stops."""
         return DataLoader(
             self.stream,
             batch_size=None,
@@ -166,14 +166,14 @@ class LessonModule(L.LightningDataModule):
     def transfer_batch_to_device(
         self, batch: list[Lesson], device: torch.device, dataloader_idx: int
     ) -> list[Lesson]:
-        """Lessons hold no tensors; Lightning would try to copy tensors into the frozen records."""
+        """Left on the CPU; Lightning would try to write tensors into the frozen records."""
         return batch
 
     def state_dict(self) -> dict[str, int]:
-        """The steps done; batches that were only prefetched do not count."""
+        """The number of finished steps; batches that were only prefetched do not count."""
         assert self.trainer is not None
         return {"start_step": self.trainer.global_step}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Go on after the steps done."""
+        """Continue after the finished steps."""
         self.start_step = state_dict["start_step"]

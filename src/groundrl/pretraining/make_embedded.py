@@ -1,4 +1,4 @@
-"""Makes the embedded model from nothing: tokenizer, weights, a report on what it can name."""
+"""Makes the embedded model from scratch: tokenizer, weights, and a report on what it can name."""
 
 import copy
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from groundrl.files import write_json
 from groundrl.grammar.base import Grammar
 from groundrl.policy.policy import Policy
 from groundrl.pretraining.architecture import build_model, build_processor, build_tokenizer
-from groundrl.pretraining.lessons import LessonModule, LessonStream
+from groundrl.pretraining.lessons import LessonDataModule, LessonStream
 from groundrl.pretraining.naming import naming_report
 from groundrl.pretraining.pretrain import PretrainModule
 from groundrl.prompts import PromptTemplate, to_frame
@@ -61,9 +61,9 @@ class Pretraining:
             language_steps=module.language_steps,
             curriculum=module.curriculum,
         )
-        # bfloat16 halves the time on processors that have it and changes no figure of the report.
+        # bfloat16 halves the time on CPUs that support it, and changes no figure of the report.
         make_trainer = partial(self.make_trainer, precision="bf16-mixed")
-        fit("pretrain", module, LessonModule(stream), self.plan, make_trainer, self.run_dir)
+        fit("pretrain", module, LessonDataModule(stream), self.plan, make_trainer, self.run_dir)
         folder = self.run_dir / "model"
         copy.deepcopy(policy.vlm).bfloat16().save_pretrained(folder)
         policy.processor.save_pretrained(folder)
@@ -87,7 +87,7 @@ class Pretraining:
 
 
 def corpus(grammar: Grammar, template: PromptTemplate) -> Iterator[str]:
-    """What the embedded model reads and writes: prompts, worked answers, captions."""
+    """Texts that the embedded model reads or writes: prompts, worked answers, captions."""
     for index in range(CORPUS_SCENES):
         spec = SceneSpec(
             seed=CORPUS_SEED, index=index, subject=tuple(Subject)[index % len(Subject)]

@@ -1,4 +1,4 @@
-"""How well the embedded model names and locates what it sees, on scenes it was not trained on."""
+"""How well the embedded model names and locates objects, in scenes that it was not trained on."""
 
 import itertools
 from collections.abc import Iterator
@@ -40,14 +40,14 @@ def naming_report(policy: Policy, grammar: Grammar, scenes: int = 100) -> dict[s
 
 def _questions(subject: Subject, look: Look, kind: str, count: int) -> Iterator[Sample]:
     """The first ``count`` scenes that have such a question."""
-    asked = 0
+    found = 0
     for index in itertools.count():
         scene = build_scene(SceneSpec(seed=HELD_OUT_SEED, index=index, subject=subject, look=look))
         sample = ask(scene, kind, np.random.default_rng(index))
         if sample is not None:
             yield replace(sample, options=())
-            asked += 1
-        if asked == count:
+            found += 1
+        if found == count:
             return
 
 
@@ -56,7 +56,8 @@ def _score(group: RolloutGroup, grammar: Grammar, frame: Frame) -> float:
     sample, parsed = group.sample, grammar.parse(group.completions[0].text, frame)
     if sample.kind != "locate":
         return float(parsed.answer in sample.answers)
-    found = parsed.groundings
-    if not found:
+    if not parsed.groundings:
         return 0.0
-    return iou(convert(found[0].box, Frame.PIXEL, group.sizes), sample.groundings[0].box)
+    return iou(
+        convert(parsed.groundings[0].box, Frame.PIXEL, group.sizes), sample.groundings[0].box
+    )

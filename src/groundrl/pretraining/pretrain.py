@@ -1,12 +1,13 @@
-"""Makes the embedded model: a dense lesson for the tower, then a curriculum for the language model.
+"""The pretraining stage: a dense lesson for the tower, then a curriculum for the language model.
 
-1. Tower (``tower_steps``): a linear head on every image token says where its cell lies, whether an
-   object's centre is in it, and which class, colour and box that object has.
-2. Language (the other steps): naming, locating and relating, from one object per scene upwards;
-   starting with many objects stays on a plateau. The dense lesson goes on with a smaller weight.
+1. Tower (``tower_steps``): a linear head on every image token predicts where its cell lies, whether
+   an object's centre is in it, and the class, colour and box of that object.
+2. Language (the other steps): naming, locating and relating objects, from one object per scene
+   upwards; training that starts with many objects stays on a plateau. The dense lesson continues
+   with a smaller weight.
 
-Questions about one scene share rows: ``[image | question answer | question answer | ...]``, one of
-answers that point and one of answers in words, which are much shorter.
+Questions about one scene share a row: ``[image | question answer | question answer | ...]``.
+Answers with boxes and answers in words have separate rows, because the latter are much shorter.
 """
 
 import math
@@ -67,8 +68,8 @@ class PretrainModule(Stage):
         warmup: float = 0.05,
     ) -> None:
         """The second phase asks ``pointing_turns`` and ``word_turns`` questions about a scene.
-        AdamW's learning rate is ``adamw_share`` of Muon's, and in the second phase the tower's is
-        ``tower_share`` of the language model's: at full rate it unlearns its first lesson."""
+        AdamW's learning rate is ``adamw_share`` of Muon's. In the second phase the tower's is
+        ``tower_share`` of the language model's: at the full rate it forgets its first lesson."""
         super().__init__(policy)
         self.automatic_optimization = False
         self.grammar = grammar
@@ -98,7 +99,7 @@ class PretrainModule(Stage):
         for name, parameter in self.named_parameters():
             inside = name.removeprefix("policy.model.")
             tower = name.startswith("head.") or is_tower(inside, language)
-            # Rows of a table and of the dense head are independent of each other.
+            # Muon suits no table whose rows are independent: embeddings and the dense head.
             matrix = parameter.ndim == 2 and "embed" not in name and not name.startswith("head.")
             kinds["matrix" if matrix else "other"][tower].append(parameter)
 
@@ -122,7 +123,7 @@ class PretrainModule(Stage):
     def training_step(self, lessons: list[Lesson], batch_index: int) -> None:
         """The dense lesson, and in the second phase the language lesson too."""
         if self.global_step == self.tower_steps:
-            self.start_words_where_the_tower_looks()
+            self.init_word_embeddings()
         lr = self.learning_rate(self.global_step)
         prompts = [lesson.prompt for lesson in lessons]
         features = self.policy.features(prompts)
@@ -141,10 +142,11 @@ class PretrainModule(Stage):
         self.log_step(metrics, self.global_step)
 
     @torch.no_grad()
-    def start_words_where_the_tower_looks(self) -> None:
-        """The embedding of "cup" becomes the direction in which the dense head reads cups.
+    def init_word_embeddings(self) -> None:
+        """Set the embedding of each class and colour word to the dense head's weights for it.
 
-        Embeddings are tied: to look for a word and to say what is seen both begin as a comparison.
+        Input and output embeddings are tied, so finding the object that a word names and naming an
+        object that is seen both start as a comparison of a word with image tokens.
         """
         table = cast(nn.Embedding, self.policy.vlm.get_input_embeddings()).weight
         size = table.norm(dim=-1).mean()
@@ -174,22 +176,22 @@ class PretrainModule(Stage):
     def language_losses(
         self, lessons: list[Lesson], features: list[VisionFeatures]
     ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-        """Mean cross-entropy of what points and of what says words.
+        """Mean cross-entropy of the answers with boxes, and of the answers in words.
 
-        Two means: in a common one the words, a tenth of the tokens, would hardly count. Reasoning
-        and answer are taught apart, each in its tags: joining them is left to the SFT warm-up,
-        which could not teach a frozen vocabulary tokens that it has never used.
+        Two means, because in a common one the words, a tenth of the tokens, would hardly count.
+        Reasoning and answer are taught separately, each in its tags; the SFT warm-up joins them. It
+        could not teach the tags themselves, because its vocabulary is frozen.
         """
         pointing = [
             [
-                self.branch(sample, f"<think>{self.pointing(sample, lesson.prompt)}</think>")
+                self.make_branch(sample, self.pointing_text(sample, lesson.prompt))
                 for sample in lesson.pointing
             ]
             for lesson in lessons
         ]
         words = [
             [
-                self.branch(sample, f"<answer>{', '.join(sample.answers)}</answer>")
+                self.make_branch(sample, f"<answer>{', '.join(sample.answers)}</answer>")
                 for sample in lesson.words
             ]
             for lesson in lessons
@@ -218,15 +220,14 @@ class PretrainModule(Stage):
             count += int(scored.mask.sum())
         return total / count
 
-    def pointing(self, sample: Sample, prompt: Prompt) -> str:
-        """The sample's rationale, with boxes as the policy writes them."""
+    def pointing_text(self, sample: Sample, prompt: Prompt) -> str:
+        """The sample's rationale in its tags, with boxes in the frame of the policy."""
         assert sample.rationale is not None
-        return self.grammar.render_segments(
-            to_frame(sample.rationale, prompt.sizes, self.policy.frame)
-        )
+        segments = to_frame(sample.rationale, prompt.sizes, self.policy.frame)
+        return f"<think>{self.grammar.render_segments(segments)}</think>"
 
-    def branch(self, sample: Sample, text: str) -> Branch:
-        """One question and its answer."""
+    def make_branch(self, sample: Sample, text: str) -> Branch:
+        """The tokens of one question and its answer; only the answer is learned."""
         question = self.policy.encode.after_images(sample)
         answer = self.policy.encode.answer_tokens(text)
         return Branch(tokens=[*question, *answer], context=len(question))

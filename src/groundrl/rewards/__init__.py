@@ -1,1 +1,1 @@
-"""What a completion is worth: one term per file, summed by ``base.RewardSum``."""
+"""Rewards of completions: one term per file, summed by ``base.RewardSum``."""

@@ -17,7 +17,7 @@ from groundrl.errors import UserError
 from groundrl.grammar import Grammar, get_grammar
 from groundrl.records import Completion, RolloutGroup
 from groundrl.rewards.base import RewardSum
-from groundrl.rewards.cheats import FORMAT, SAMPLES, SIZE, Entry, bank
+from groundrl.rewards.cheats import FORMAT, SAMPLES, SIZE, BankEntry, make_bank
 from groundrl.rewards.format import Format
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -25,26 +25,26 @@ CONF = Path(__file__).parents[3] / "conf"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What one completion of the bank earned."""
+    """The reward of one completion of the bank."""
 
-    entry: Entry
+    entry: BankEntry
     total: float
     bar: float
     """The lowest total of an honest completion about the same question."""
-    counts: bool
-    """Whether it is a cheat in something that the reward claims to measure."""
+    is_cheat: bool
+    """Whether it is worse than an honest one in something that the reward claims to measure."""
 
     @property
     def pays(self) -> bool:
-        """Whether the cheat is worth it: it earns at least the bar, up to rounding."""
-        return self.counts and self.total >= self.bar - 1e-9
+        """Whether it is a cheat that earns at least the bar, up to rounding."""
+        return self.is_cheat and self.total >= self.bar - 1e-9
 
 
 def audit(reward: RewardSum) -> list[Finding]:
-    """Score the bank in the reward's grammar. Token counts are the texts' words."""
+    """Score the bank in the reward's grammar. Words of the texts count as tokens."""
     in_pixels = replace(reward, frame=Frame.PIXEL)
-    measured = measures(reward)
-    entries = bank(reward.grammar)
+    measured = measured_aspects(reward)
+    entries = make_bank(reward.grammar)
     totals = [_total(in_pixels, entry) for entry in entries]
     bars = {
         sample.id: min(
@@ -59,21 +59,22 @@ def audit(reward: RewardSum) -> list[Finding]:
             entry=entry,
             total=total,
             bar=bars[entry.sample.id],
-            counts=bool(entry.worse_in & measured),
+            is_cheat=bool(entry.worse_in & measured),
         )
         for entry, total in zip(entries, totals, strict=True)
     ]
 
 
-def measures(reward: RewardSum) -> frozenset[str]:
-    """What the terms with a positive weight claim to measure: answers, groundings, format."""
+def measured_aspects(reward: RewardSum) -> frozenset[str]:
+    """What the terms with a positive weight measure: "answers", "groundings", "format"."""
     terms = [term for term in reward.terms.values() if term.weight > 0]
     needs = frozenset[str]().union(*(term.needs for term in terms))
     return needs | ({FORMAT} if any(isinstance(term, Format) for term in terms) else set())
 
 
 def table(findings: Sequence[Finding]) -> str:
-    """One row per completion, one column per question; ``(0.00)`` does not count, ``!`` pays."""
+    """One row per completion, one column per question: ``(0.00)`` is no cheat under this reward,
+    ``0.00!`` is a cheat that pays."""
     rows: dict[str, dict[str, Finding]] = {}
     for finding in findings:
         rows.setdefault(finding.entry.name, {})[finding.entry.sample.id] = finding
@@ -94,8 +95,10 @@ def compose_reward(overrides: Sequence[str], grammar: Grammar) -> RewardSum:
 
     for line in overrides:
         key, _, option = line.partition("=")
-        if key == "reward" and option not in shipped():
-            raise UserError(f"there is no {line}; choose reward= from {', '.join(shipped())}")
+        if key == "reward" and option not in shipped_options():
+            raise UserError(
+                f"there is no {line}; choose reward= from {', '.join(shipped_options())}"
+            )
     # Without a primary config there is no reward yet, so the option is added, not replaced.
     lines = [f"+{line}" if line.startswith("reward=") else line for line in overrides]
     try:
@@ -109,7 +112,7 @@ def compose_reward(overrides: Sequence[str], grammar: Grammar) -> RewardSum:
     return instantiate(cfg.reward, grammar=grammar, frame=Frame.PIXEL)
 
 
-def shipped() -> list[str]:
+def shipped_options() -> list[str]:
     """Names of the reward options in ``conf/reward``. Raises UserError outside a checkout."""
     names = sorted(path.stem for path in (CONF / "reward").glob("*.yaml"))
     if not names:
@@ -125,7 +128,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         grammar = get_grammar(grammars[-1] if grammars else "obj_bbox")
         chosen = any(line.startswith("reward=") for line in overrides)
-        for option in [None] if chosen else shipped():
+        for option in [None] if chosen else shipped_options():
             lines = overrides if option is None else [f"reward={option}", *overrides]
             findings = audit(compose_reward(lines, grammar))
             print(f"{' '.join(lines)}\n{table(findings)}\n")
@@ -137,7 +140,7 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if paying else 0
 
 
-def _total(reward: RewardSum, entry: Entry) -> float:
+def _total(reward: RewardSum, entry: BankEntry) -> float:
     words = len(entry.text.split())
     completion = Completion(
         text=entry.text, tokens=(0,) * words, logprobs=(0.0,) * words, truncated=False
@@ -155,7 +158,7 @@ def _cell(finding: Finding | None) -> str:
     if finding is None:
         return ""
     value = f"{finding.total:.2f}"
-    if not finding.counts and finding.entry.worse_in:
+    if not finding.is_cheat and finding.entry.worse_in:
         return f"({value})"
     return f"{value}{'!' if finding.pays else ' '}"
 

@@ -13,11 +13,11 @@ SIZE = 160
 """Width and height of the imaginary image, pixels."""
 
 ANSWERS, BOXES, FORMAT = "answers", "groundings", "format"
-"""What a cheat can be worse in; the first two are called as in ``RewardTerm.needs``."""
+"""Aspects in which a cheat is worse; the first two have the names of ``RewardTerm.needs``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class BankEntry:
     """One completion of the bank."""
 
     name: str
@@ -25,27 +25,29 @@ class Entry:
     text: str
     """Boxes in the PIXEL frame."""
     worse_in: frozenset[str] = frozenset()
-    """Out of ``ANSWERS``, ``BOXES``, ``FORMAT``; empty for an honest completion."""
+    """Any of ``ANSWERS``, ``BOXES``, ``FORMAT``; empty for an honest completion."""
 
 
-def bank(grammar: Grammar) -> list[Entry]:
-    """All completions in the grammar's words, honest ones first, about three questions.
+def make_bank(grammar: Grammar) -> list[BankEntry]:
+    """All completions, written in ``grammar``, honest ones first, about three questions.
 
     ``two`` asks about two objects, ``one`` about one, ``none`` about something absent.
     """
-    makers = (_honest, _box_cheats, _answer_cheats, _empty_cheats)
+    makers = (_honest_entries, _box_cheats, _answer_cheats, _empty_cheats)
     return [entry for make in makers for sample in SAMPLES for entry in make(grammar, sample)]
 
 
-def _thing(label: str, x1: float, y1: float, x2: float, y2: float) -> Grounding:
+def _grounding(label: str, x1: float, y1: float, x2: float, y2: float) -> Grounding:
     return Grounding(label=label, box=Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=Frame.PIXEL))
 
 
-CUP = _thing("cup", 12.0, 40.0, 72.0, 100.0)
-VASE = _thing("vase", 84.0, 30.0, 144.0, 110.0)
-WHOLE = _thing("scene", 0.0, 0.0, float(SIZE), float(SIZE))
+CUP = _grounding("cup", 12.0, 40.0, 72.0, 100.0)
+VASE = _grounding("vase", 84.0, 30.0, 144.0, 110.0)
+WHOLE = _grounding("scene", 0.0, 0.0, float(SIZE), float(SIZE))
 GRID = tuple(
-    _thing(f"cell {row} {column}", 20.0 * column, 20.0 * row, 20.0 * column + 20, 20.0 * row + 20)
+    _grounding(
+        f"cell {row} {column}", 20.0 * column, 20.0 * row, 20.0 * column + 20, 20.0 * row + 20
+    )
     for row in range(8)
     for column in range(8)
 )
@@ -84,29 +86,29 @@ def _write(grammar: Grammar, sample: Sample, reasoning: Segments | None = None) 
     return grammar.render(Response(reasoning=seen, answer=", ".join(sample.answers)))
 
 
-def _honest(grammar: Grammar, sample: Sample) -> Iterator[Entry]:
+def _honest_entries(grammar: Grammar, sample: Sample) -> Iterator[BankEntry]:
     gold = _write(grammar, sample)
-    yield Entry(name="gold", sample=sample, text=gold)
+    yield BankEntry(name="gold", sample=sample, text=gold)
     if len(sample.answers) > 1:
         turned = f"<answer>{', '.join(reversed(sample.answers))}<"
         text = re.sub("<answer>.*<", turned, gold)
-        yield Entry(name="answers in another order", sample=sample, text=text)
+        yield BankEntry(name="answers in another order", sample=sample, text=text)
     if sample.groundings:
         off = tuple(
-            part if isinstance(part, str) else _off(part) for part in sample.rationale or ()
+            part if isinstance(part, str) else _shift(part) for part in sample.rationale or ()
         )
-        yield Entry(name="boxes slightly off", sample=sample, text=_write(grammar, sample, off))
+        yield BankEntry(name="boxes slightly off", sample=sample, text=_write(grammar, sample, off))
 
 
-def _off(grounding: Grounding) -> Grounding:
+def _shift(grounding: Grounding) -> Grounding:
     """Shifted by 5 % of its width, which leaves an IoU of 0.90."""
     step = 0.05 * (grounding.box.x2 - grounding.box.x1)
     box = replace(grounding.box, x1=grounding.box.x1 + step, x2=grounding.box.x2 + step)
     return replace(grounding, box=box)
 
 
-def _box_cheats(grammar: Grammar, sample: Sample) -> Iterator[Entry]:
-    """The right answer beside boxes that are not."""
+def _box_cheats(grammar: Grammar, sample: Sample) -> Iterator[BankEntry]:
+    """The right answer with wrong boxes."""
     true = sample.groundings
     pointing: dict[str, Segments] = {
         "whole image": tuple(replace(WHOLE, label=thing.label) for thing in true) or (WHOLE,),
@@ -116,13 +118,13 @@ def _box_cheats(grammar: Grammar, sample: Sample) -> Iterator[Entry]:
         pointing["whole image besides"] = (*true, WHOLE)
         pointing["box spam"] = (*true, *GRID)
         pointing["every box twice"] = (*true, *true)
-        pointing["off the image"] = tuple(_far(thing) for thing in true)
+        pointing["off the image"] = tuple(_move_off_image(thing) for thing in true)
     if len(true) > 1:
         pointing["one easy box"] = true[-1:]
         pointing["one box under all names"] = tuple(replace(g, box=true[0].box) for g in true)
     for name, segments in pointing.items():
         text = _write(grammar, sample, segments)
-        yield Entry(name=name, sample=sample, text=text, worse_in=frozenset({BOXES}))
+        yield BankEntry(name=name, sample=sample, text=text, worse_in=frozenset({BOXES}))
     if not true:
         return
     gold = _write(grammar, sample)
@@ -135,16 +137,16 @@ def _box_cheats(grammar: Grammar, sample: Sample) -> Iterator[Entry]:
         "endless boxes": re.sub(corners, r"0\g<2>0\g<4>1e400\g<6>1e400", gold),
         "boxes without labels": unlabelled,
     }.items():
-        yield Entry(name=name, sample=sample, text=text, worse_in=frozenset({BOXES, FORMAT}))
+        yield BankEntry(name=name, sample=sample, text=text, worse_in=frozenset({BOXES, FORMAT}))
 
 
-def _far(grounding: Grounding) -> Grounding:
+def _move_off_image(grounding: Grounding) -> Grounding:
     box = grounding.box
     return replace(grounding, box=replace(box, x1=box.x1 + 9 * SIZE, x2=box.x2 + 9 * SIZE))
 
 
-def _answer_cheats(grammar: Grammar, sample: Sample) -> Iterator[Entry]:
-    """The right boxes beside an answer that is not."""
+def _answer_cheats(grammar: Grammar, sample: Sample) -> Iterator[BankEntry]:
+    """The right boxes with a wrong answer."""
     gold, right = _write(grammar, sample), ", ".join(sample.answers)
     options = ", ".join(sample.options)
     wrong = next(option for option in sample.options if option not in sample.answers)
@@ -161,7 +163,7 @@ def _answer_cheats(grammar: Grammar, sample: Sample) -> Iterator[Entry]:
         answers["part of the answer"] = sample.answers[0]
     for name, answer in answers.items():
         text = gold.replace(f"<answer>{right}<", f"<answer>{answer}<")
-        yield Entry(name=name, sample=sample, text=text, worse_in=frozenset({ANSWERS}))
+        yield BankEntry(name=name, sample=sample, text=text, worse_in=frozenset({ANSWERS}))
     for name, text in {
         "empty answer": gold.replace(f"<answer>{right}<", "<answer> <"),
         "wrong answer, then the right one": gold.replace(
@@ -169,11 +171,11 @@ def _answer_cheats(grammar: Grammar, sample: Sample) -> Iterator[Entry]:
         ),
         "answer without its tag": gold.replace("<answer>", "").replace("</answer>", ""),
     }.items():
-        yield Entry(name=name, sample=sample, text=text, worse_in=frozenset({ANSWERS, FORMAT}))
+        yield BankEntry(name=name, sample=sample, text=text, worse_in=frozenset({ANSWERS, FORMAT}))
 
 
-def _empty_cheats(grammar: Grammar, sample: Sample) -> Iterator[Entry]:
-    """Neither an answer nor a box; where nothing is there, pointing at nothing is no cheat."""
+def _empty_cheats(grammar: Grammar, sample: Sample) -> Iterator[BankEntry]:
+    """No answer and no box; where there is nothing to point at, a missing box is no cheat."""
     worse_in = {ANSWERS, FORMAT} | ({BOXES} if sample.groundings else set())
     for name, text in {
         "nothing": "",
@@ -182,4 +184,4 @@ def _empty_cheats(grammar: Grammar, sample: Sample) -> Iterator[Entry]:
         "huge text": "I look and look. " * 10_000,
         "endless tags": "<think><obj>[" * 10_000,
     }.items():
-        yield Entry(name=name, sample=sample, text=text, worse_in=frozenset(worse_in))
+        yield BankEntry(name=name, sample=sample, text=text, worse_in=frozenset(worse_in))

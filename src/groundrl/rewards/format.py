@@ -1,4 +1,4 @@
-"""Does the answer keep to the grammar?"""
+"""Does the answer follow the required format?"""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Somebody else's reward function as a term."""
+"""A reward function with TRL's signature as a term."""
 
 import importlib
 import inspect
@@ -21,7 +21,7 @@ class Function:
     ``answers``, ``kind``, ``labels`` and ``boxes`` (true ones, pixels ``[x1, y1, x2, y2]``); a
     function without ``**columns`` gets those that it names. Any finite range; None: not applicable.
     Raises UserError when ``path`` leads to no function or the result is not such a list.
-    Games it: whatever games the function; audit it.
+    Source: the function's own. Games it: depends on the function; audit it.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()

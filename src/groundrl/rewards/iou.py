@@ -11,8 +11,8 @@ from groundrl.boxes import matched_iou
 class Iou:
     """``sum of one-to-one matched IoU / max(n_predicted, n_true)``, in [0, 1].
 
-    Extra and missing boxes both cost; labels are not compared. Where there is nothing to point at
-    (an "exists" question about something absent): 1 without boxes, else 0. None where the true
+    Extra and missing boxes both lower it; labels are not compared. Where there is nothing to point
+    at (an "exists" question about something absent): 1 without boxes, else 0. None where the true
     boxes are unknown. Source: ours, against the collapse to one easy box that the mean over
     predictions rewards, and against the box spam that recall alone rewards.
     Games it: pointing at the right objects without thinking about them.

@@ -1,4 +1,4 @@
-"""Ablation: the published box reward that never asks for what is missing."""
+"""Ablation: the published box reward that ignores missing boxes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

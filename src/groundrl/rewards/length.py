@@ -13,7 +13,7 @@ class Length:
 
     Range [-1, 0]. Source: soft overlong punishment of DAPO (arXiv 2503.14476). Raises UserError
     for a negative budget or a ramp without length.
-    Games it: silence, unless another term asks for something.
+    Games it: empty answers, unless another term rewards content.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()

@@ -1,4 +1,4 @@
-"""A penalty on saying the same thing again."""
+"""A penalty on repeated words."""
 
 from dataclasses import dataclass
 from typing import ClassVar

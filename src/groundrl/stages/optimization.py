@@ -32,7 +32,7 @@ class Optimization:
         )
 
     def set_lr(self, optimizer: torch.optim.Optimizer, step: int) -> float:
-        """Put the learning rate of ``step`` into ``optimizer`` and return it."""
+        """Set the learning rate of ``step`` in ``optimizer`` and return it."""
         lr = self.lr * self.factor(step)
         for group in optimizer.param_groups:
             group["lr"] = lr

@@ -1,4 +1,4 @@
-"""How several processes train one policy: each takes its share of a step, and gradients add up.
+"""Trains one policy with several processes: each takes a share of a step, and gradients add up.
 
 Losses are divided by the counts of the whole step, so the sum of the gradients, not their mean, is
 the gradient that a single process would have.
@@ -17,10 +17,10 @@ SUMMED_GRADIENTS = "summed_gradients"
 
 
 class SummedGradients(DDPStrategy):
-    """One process per device, connected between backward passes only.
+    """One process per device; gradients are exchanged between backward passes only.
 
-    DistributedDataParallel's wrapper reduces within each of them, but a process whose groups all
-    have equal rewards has none to make.
+    DistributedDataParallel's own wrapper exchanges them during each backward pass, but a process
+    whose groups all have equal rewards makes no backward pass.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -28,7 +28,7 @@ class SummedGradients(DDPStrategy):
         super().__init__(timeout=timedelta(days=1), **options)
 
     def configure_ddp(self) -> None:
-        """Start all processes from the weights of the first."""
+        """Copy the weights of the first process to all others."""
         assert self.model is not None
         for parameter in trainable(self.model):
             distributed.broadcast(parameter.data, src=0)
@@ -45,7 +45,7 @@ def sum_gradients(module: nn.Module) -> None:
 
 
 def trainable(module: nn.Module) -> Iterable[nn.Parameter]:
-    """What learns."""
+    """The trainable parameters."""
     return (parameter for parameter in module.parameters() if parameter.requires_grad)
 
 
