@@ -143,7 +143,7 @@ def test_licences_of_images_stand_in_their_samples_and_in_the_card(tmp_path: Pat
     assert of_samples
     assert of_samples == {name: found[name] for name in of_samples}
     card = (run.run_dir / "README.md").read_text()
-    assert "CC BY 2.0 or CC0 or no \\| rights." in card
+    assert "CC BY 2.0 or CC0 or no | rights." in card
     assert "| CC BY 2.0 | 1 |\n| CC0 | 1 |\n| no \\| rights | 1 |\n" in card
 
 

@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from synthesis_views import drawn, region
+from synthesis_views import region, scene_image
 
 from groundrl.data.box_questions import Draft, placed
 from groundrl.data.claims import (
@@ -25,7 +25,7 @@ from groundrl.synthesis.follows import follows
 from groundrl.synthesis.merge import Merged, Thing
 from groundrl.synthesis.questions import KINDS, boxes_of, draft, sample_of
 
-IMAGE = drawn(0)
+IMAGE = scene_image(0)
 SOURCE = Provenance(dataset="mine", split="all", licence="CC0")
 
 
@@ -67,7 +67,7 @@ def test_existence_is_proven_by_all_boxes_of_the_class() -> None:
     assert not proven(Exists(noun="dog"), "I see ", at("lamp", LAMP), ".", answers="yes")
     assert not proven(Exists(noun="dog"), "I see ", at("dog", LAMP), ".", answers="yes")
     assert not proven(Exists(noun="cup"), "I see ", at("cup", RED), ".", answers="yes")
-    # Boxes of balls were thrown away; there may be some.
+    # Boxes of balls were dropped; there may be some.
     assert not proven(Exists(noun="ball"), "I look for a ball and find none.", answers="no")
 
 
