@@ -20,7 +20,7 @@ from groundrl.boxes import Frame
 from groundrl.data.datasets import SampleList
 from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
 from groundrl.evaluation.heldout import answers_to
-from groundrl.launch.quiet import silence_libraries
+from groundrl.launch.logs import silence_libraries
 from groundrl.policy.adapter import Adapter
 from groundrl.policy.embedded import embedded_model_dir
 from groundrl.policy.load import load_policy
@@ -100,7 +100,7 @@ def generated(
             max_new_tokens=max_tokens,
             eos_token_id=end,
             pad_token_id=policy.pad_token,
-            suppress_tokens=list(policy.spec.stand_ins),
+            suppress_tokens=list(policy.spec.placeholders),
         )
         for row in rows[:, inputs["input_ids"].shape[1] :].tolist():
             yield tuple(row[: row.index(end) + 1] if end in row else row)

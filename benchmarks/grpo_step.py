@@ -57,7 +57,7 @@ def child(request: dict) -> None:
     """Print the figures of one run as JSON."""
     from contenders import RUNS
 
-    from groundrl.launch.quiet import silence_libraries
+    from groundrl.launch.logs import silence_libraries
 
     silence_libraries()
     warnings.filterwarnings("ignore")

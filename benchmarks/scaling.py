@@ -17,7 +17,7 @@ from policies import policy_for
 from random_models import FAMILIES, SIZES
 from work import Work
 
-from groundrl.launch.quiet import silence_libraries
+from groundrl.launch.logs import silence_libraries
 from groundrl.policy.layout import Branch
 from groundrl.report.tables import Table, number, to_text
 from groundrl.rollout.base import Sampling

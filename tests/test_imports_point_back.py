@@ -15,6 +15,7 @@ ORDER = (
     {
         "errors",
         "cache_key",
+        "config_node",
         "files",
         "json_rows",
         "fields",
@@ -57,6 +58,7 @@ ROOMS_OF = {
     "lightning": ("stages/", "pretraining/", "data/"),
     "transformers": ("chat/", "policy/", "rollout/", "pretraining/", "detectors/"),
     "peft": ("policy/", "rollout/", "pretraining/"),
+    "jinja2": ("report/",),
     "vllm": ("chat/", "policy/", "rollout/"),
     "hydra": ("config/", "launch/", "rewards/audit.py"),
     "omegaconf": ("config/", "launch/", "rewards/audit.py"),

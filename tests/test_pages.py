@@ -15,8 +15,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from groundrl.config.check import check_config
-from groundrl.data.rows import Row
+from groundrl.data.rows import SampleRow
 from groundrl.errors import UserError
+from groundrl.json_rows import validate
 from groundrl.launch.resolvers import register_resolvers
 from groundrl.rewards import audit
 from groundrl.rewards.function import Function
@@ -141,10 +142,10 @@ def test_every_benchmark_stands_on_its_page() -> None:
 
 def test_the_sample_of_own_data_is_a_row_of_our_schema() -> None:
     (block,) = blocks("json", PAGES["docs/own_data.md"])
-    row = Row.parse(json.loads(block))
+    row = validate(SampleRow, json.loads(block))
     assert row.answers == ("cat",)
     assert row.rationale is not None
-    assert row.rationale[1] == row.groundings[0]
+    assert row.rationale[1].piece() == row.groundings[0].grounding()
 
 
 def test_the_reward_function_of_the_pages_can_be_plugged_in(

@@ -1,4 +1,4 @@
-"""Pages, parsed and in a real browser."""
+"""HTML pages, parsed and in a real browser."""
 
 import shutil
 import subprocess
@@ -43,6 +43,13 @@ def read(file: Path) -> Page:
     page.close()
     assert page.open == []
     return page
+
+
+def add_script(file: Path, code: str) -> None:
+    """Append JavaScript to the script of a page."""
+    text = file.read_text(encoding="utf-8")
+    assert text.count("</script>") == 1
+    file.write_text(text.replace("</script>", f"{code}</script>"), encoding="utf-8")
 
 
 def browse(*options: str) -> str:

@@ -17,7 +17,7 @@ from groundrl.synthesis.annotations import (
     Verdict,
     VerifiedCaption,
 )
-from groundrl.synthesis.report.showcase import ShownImage
+from groundrl.synthesis.report.selection import ImageResult
 
 KEEP = Verdict(decision=Decision.KEEP, reason="nothing speaks against it")
 
@@ -63,7 +63,7 @@ def shown(
     whole: VerifiedCaption,
     *branches: VerifiedCaption,
     more: tuple[Region, ...] = (),
-) -> ShownImage:
+) -> ImageResult:
     """An image with its captions and one question about each region that has a caption."""
     path = folder / "cup.png"
     if not path.exists():
@@ -87,4 +87,4 @@ def shown(
         image_caption=whole,
         crop_captions=branches,
     )
-    return ShownImage(annotated=annotated, samples=samples, split="train")
+    return ImageResult(annotated=annotated, samples=samples, split="train")

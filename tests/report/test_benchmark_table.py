@@ -55,10 +55,10 @@ def test_what_makes_figures_doubtful_is_told() -> None:
     assert alarms({"a/acc": 1.0, "a/unparsed": 0.1}) == []
 
 
-def test_the_page_tells_plots_and_explains(tmp_path: Path) -> None:
+def test_the_page_warns_plots_and_explains(tmp_path: Path) -> None:
     shown = results(METRICS)
-    assert '<div class="told"><p>pope_random: 75%' in shown
-    assert shown.count('class="dots"') == 2  # shares of both, kinds of one
+    assert '<div class="warnings"><p>pope_random: 75%' in shown
+    assert shown.count('<figure class="dots') == 2  # shares of both, kinds of one
     assert "Share of answers that say nothing of what was asked for." in shown
     (tmp_path / "metrics.json").write_text(json.dumps(METRICS | {"time/total": 3.0}))
     assert read_metrics(tmp_path) == ({"result": METRICS}, {"total": 3.0})
@@ -68,3 +68,11 @@ def test_the_page_tells_plots_and_explains(tmp_path: Path) -> None:
 def test_an_interval_need_not_be_symmetric() -> None:
     assert interval({"acc": 0, "acc_low": 0, "acc_high": 0.018}, "acc") == "0.000 [0.000, 0.018]"
     assert interval({}, "acc") == ""
+
+
+def test_names_of_benchmarks_and_kinds_are_escaped() -> None:
+    evil = "<script>x()<"
+    metrics = {f"{evil}/acc": 0.5, f"{evil}/{evil}/acc": 1.0, f"{evil}/unparsed": 0.9}
+    shown = results(metrics)
+    assert "<script" not in shown
+    assert "&lt;script&gt;x()&lt;: 90% of the answers" in shown

@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from browsing import CHROMIUM, browse, read
+import yaml
+from browsing import CHROMIUM, add_script, browse, read
 from PIL import Image
 from report_files import METRICS
 from torch.utils.tensorboard.writer import SummaryWriter
@@ -57,6 +58,20 @@ def test_a_report_is_made_of_what_is_there(
     part.mkdir()
     (run_dir / kept).rename(part / kept)
     assert read(write_report(part)).headings == ["part", *headings]
+
+
+def test_what_a_config_or_an_event_file_names_is_escaped(tmp_path: Path) -> None:
+    evil = "<script>x()</script>"
+    config = {"note": evil, "model": {"path": evil}, "reward": {"terms": {evil: {}}}}
+    (tmp_path / "resolved.yaml").write_text(yaml.safe_dump(config))
+    metrics = {f"{evil}/acc": 0.5, f"{evil}/acc_low": 0.25, f"{evil}/color/acc": 1.0}
+    (tmp_path / "metrics.json").write_text(json.dumps({evil: metrics, "grpo": metrics}))
+    with SummaryWriter(str(tmp_path / "events")) as writer:
+        for step in range(3):
+            writer.add_scalar(f"{evil}/loss", 1.0, step)
+    file = write_report(tmp_path)
+    assert read(file).counts["script"] == 1
+    assert file.read_text().count("&lt;script&gt;x()") >= 10
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
@@ -134,29 +149,30 @@ def test_a_browser_shows_the_page_in_both_colour_schemes(run_dir: Path, tmp_path
 
 PROBE = """{
 const card = document.querySelector(".card:not([hidden])");
-const lit = () => [...card.querySelectorAll(".lit")].map(one => one.dataset.box).join() || "none";
-const phrase = card.querySelector(".text .phrase"), box = card.querySelector(".box.said");
-const told = [lit()];
-// A window that is not in front tells nobody of the focus.
-const say = (one, what) => one.dispatchEvent(new FocusEvent(what, {bubbles: true}));
-phrase.focus(); say(phrase, "focusin"); told.push(lit());
-phrase.blur(); say(phrase, "focusout"); told.push(lit());
-box.dispatchEvent(new PointerEvent("pointerover", {bubbles: true})); told.push(lit());
-card.dispatchEvent(new PointerEvent("pointerleave")); told.push(lit());
-const right = card.querySelector(".phrase.true");
-right.focus(); say(right, "focusin"); told.push(lit());
+const highlighted = () => [...card.querySelectorAll(".highlighted")]
+  .map(one => one.dataset.box).join() || "none";
+const phrase = card.querySelector(".text .phrase"), box = card.querySelector(".box.magenta");
+const results = [highlighted()];
+// A window in the background sends no events of the focus.
+const send = (one, what) => one.dispatchEvent(new FocusEvent(what, {bubbles: true}));
+phrase.focus(); send(phrase, "focusin"); results.push(highlighted());
+phrase.blur(); send(phrase, "focusout"); results.push(highlighted());
+box.dispatchEvent(new PointerEvent("pointerover", {bubbles: true})); results.push(highlighted());
+card.dispatchEvent(new PointerEvent("pointerleave")); results.push(highlighted());
+const right = card.querySelector(".phrase.green");
+right.focus(); send(right, "focusin"); results.push(highlighted());
 const words = document.querySelector("input[type=search]");
 words.value = "no such words"; words.oninput();
-told.push(document.querySelector("#count").textContent);
-document.title = told.join(" ");
+results.push(document.querySelector("#count").textContent);
+document.title = results.join(" ");
 }"""
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs the program chromium")
-def test_a_phrase_and_its_box_light_up_together(run_dir: Path, tmp_path: Path) -> None:
+def test_a_phrase_and_its_box_are_highlighted_together(run_dir: Path, tmp_path: Path) -> None:
     page = write_report(run_dir)
-    page.write_text(page.read_text().replace("</script></body>", f"{PROBE}</script></body>"))
+    add_script(page, PROBE)
     shown = browse(f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri())
-    both = "said0,said0"
+    both = "predicted0,predicted0"
     expected = f"none {both} none {both} none true0,true0 0 of 12 answers"
     assert f"<title>{expected}</title>" in shown

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundrl.report.svg import (
-    MOST_POINTS,
+    MAX_POINTS,
     Dot,
     dot_whisker,
+    downsample,
+    format_tick,
     line_chart,
-    short,
+    place_ticks,
     smooth,
-    thin,
-    ticks,
 )
 
 
@@ -24,7 +24,7 @@ from groundrl.report.svg import (
     [(0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]), (0, 120, [0, 50, 100]), (3, 3, [3])],
 )
 def test_ticks_are_round_numbers(low: float, high: float, expected: list[float]) -> None:
-    assert ticks(float(low), float(high)) == pytest.approx(expected)
+    assert place_ticks(float(low), float(high)) == pytest.approx(expected)
 
 
 @given(
@@ -32,7 +32,7 @@ def test_ticks_are_round_numbers(low: float, high: float, expected: list[float])
     st.floats(1e-6, 1e6, allow_subnormal=False),
 )
 def test_ticks_are_few_and_inside(low: float, span: float) -> None:
-    found = ticks(low, low + span)
+    found = place_ticks(low, low + span)
     assert len(found) <= 6
     assert all(low - 1e-6 * span <= tick <= low + span * (1 + 1e-6) for tick in found)
 
@@ -42,13 +42,13 @@ def test_ticks_are_few_and_inside(low: float, span: float) -> None:
     [(0.0, "0"), (0.05, "0.05"), (12000.0, "12k"), (1e-5, "1e-05"), (2.5e-7, "2.5e-07")],
 )
 def test_axis_ends_are_short(value: float, text: str) -> None:
-    assert short(value) == text
+    assert format_tick(value) == text
 
 
-def test_long_curves_are_thinned_to_means() -> None:
-    points = [(float(step), float(step % 2)) for step in range(10 * MOST_POINTS)]
-    few = thin(points)
-    assert len(few) == MOST_POINTS
+def test_long_curves_are_downsampled_to_means() -> None:
+    points = [(float(step), float(step % 2)) for step in range(10 * MAX_POINTS)]
+    few = downsample(points)
+    assert len(few) == MAX_POINTS
     assert few[-1][0] == points[-1][0]
     assert {y for _, y in few} == {0.5}
 
@@ -99,3 +99,21 @@ def test_nothing_to_draw_is_an_error() -> None:
         line_chart("x", [])
     with pytest.raises(ValueError, match="no dots"):
         dot_whisker("x", [])
+
+
+def test_an_axis_of_values_that_are_not_negative_starts_at_zero_or_above() -> None:
+    zero = dot_whisker("x", [Dot(name="a", value=0.0, low=0.0, high=0.0)])
+    assert ">-" not in zero
+    assert ">-" in dot_whisker("x", [Dot(name="a", value=-0.5, low=-1.0, high=0.5)])
+
+
+def test_plots_with_long_names_are_wide() -> None:
+    assert 'class="dots"' in dot_whisker("x", [Dot(name="acc", value=1.0, low=1.0, high=1.0)])
+    wide = dot_whisker("x", [Dot(name="a" * 30, value=1.0, low=1.0, high=1.0)])
+    assert 'class="dots long-names"' in wide
+
+
+def test_names_in_plots_are_escaped() -> None:
+    evil = "<script>x()</script>"
+    assert "<script" not in dot_whisker(evil, [Dot(name=evil, value=1.0, low=0.0, high=2.0)])
+    assert "<script" not in line_chart(evil, [(0.0, 1.0), (1.0, 2.0)])

@@ -12,34 +12,32 @@ from stage_runs import LowTokens, MakePolicy, grpo_module, logged, train, weight
 from world_questions import world_samples
 
 from groundrl.answers.attempt import Attempt
-from groundrl.rollout.base import SampledTokens
+from groundrl.rollout.base import RolloutEngine, SampledTokens
 from groundrl.rollout.native import NativeEngine
 
 PAUSE = 0.2
 
 
 @dataclass
-class Backwards:
+class Backwards(RolloutEngine):
     """The native engine's groups, last one first."""
 
-    max_model_len: None = None
-    prefetch: int = 0
-
-    def generate(self, *arguments: Any) -> Generator[tuple[int, list[SampledTokens]]]:
-        yield from sorted(NativeEngine().generate(*arguments), key=lambda found: -found[0])
+    def generate(
+        self, policy: Any, prompts: Any, features: Any, seeds: Any, sampling: Any
+    ) -> Generator[tuple[int, list[SampledTokens]]]:
+        groups = NativeEngine().generate(policy, prompts, features, seeds, sampling)
+        yield from sorted(groups, key=lambda found: -found[0])
 
 
 @dataclass
-class Steady:
-    """One group every PAUSE, without a look at anything."""
+class Steady(RolloutEngine):
+    """One group every PAUSE, whatever the prompts and weights."""
 
-    max_model_len: None = None
-    prefetch: int = 0
     given: list[int] = field(default_factory=list)
     closed: bool = False
 
     def generate(
-        self, policy: Any, prompts: list[Any], *_: Any
+        self, policy: Any, prompts: Any, features: Any, seeds: Any, sampling: Any
     ) -> Generator[tuple[int, list[SampledTokens]]]:
         try:
             for index in range(len(prompts)):
@@ -88,8 +86,9 @@ def test_scoring_hides_behind_the_rollout(make_policy: MakePolicy, tmp_path: Pat
     module = grpo_module(make_policy(), Slow(), engine=Steady())
     train(module, tmp_path, steps=1, prompts_per_step=6)
     # One after the other it would be 12 x PAUSE; only the last group's score is waited for.
-    assert module.seconds["rollout"] + module.seconds["reward"] < 10 * PAUSE
-    assert PAUSE / 2 < module.seconds["reward"] < 3 * PAUSE
+    seconds = module.times.seconds
+    assert seconds["rollout"] + seconds["reward"] < 10 * PAUSE
+    assert PAUSE / 2 < seconds["reward"] < 3 * PAUSE
 
 
 def test_a_reward_that_fails_ends_the_rollout(make_policy: MakePolicy, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Compares two evaluations, prints the table, and leaves it in a run directory."""
 
-import html
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,11 @@ from groundrl.evaluation.comparison import (
     unpaired,
 )
 from groundrl.files import write_json, write_text
-from groundrl.report.page import chips, page, section
+from groundrl.report.page import REPORT, load_templates
 from groundrl.report.svg import Dot, dot_whisker
-from groundrl.report.tables import Table, number, to_html, to_text
+from groundrl.report.tables import Table, number, to_text
+
+logger = logging.getLogger(__name__)
 
 LEGEND = (
     "change is the second run minus the first; its 95 % interval is a paired bootstrap over "
@@ -57,19 +59,20 @@ class Comparison:
             for one in found
             if one.name.rpartition("/")[2] in QUOTED
         ]
-        plot = dot_whisker("change, second minus first", dots) if dots else ""
-        told = "".join(f"<p>{html.escape(line)}</p>" for line in passed_over)
-        body = f"<h1>Two runs</h1>{chips([f'first {path_a}', f'second {path_b}'])}" + section(
-            "Differences",
-            (f'<div class="told">{told}</div>' if told else "")
-            + f'<div class="wide">{to_html(shown)}</div><p class="soft">{LEGEND}</p>'
-            f'<div class="charts">{plot}</div>',
+        page = load_templates("groundrl.evaluation").get_template("comparison.html.jinja")
+        html = page.render(
+            title="Two runs",
+            facts=[f"first {path_a}", f"second {path_b}"],
+            problems=passed_over,
+            table=shown,
+            legend=LEGEND,
+            plots=[dot_whisker("change, second minus first", dots)] if dots else [],
         )
-        write_text(self.run_dir / "report.html", page("Two runs", body))
-        print(to_text(shown))
+        write_text(self.run_dir / REPORT, html)
+        logger.info(to_text(shown))
         for line in passed_over:
-            print(line)
-        print(self.run_dir)
+            logger.info(line)
+        logger.info(self.run_dir)
         return found
 
 

@@ -1,4 +1,4 @@
-"""A checked synthesis config -> the objects that it names."""
+"""Builds a synthesis from a checked config."""
 
 import warnings
 from functools import partial
@@ -36,6 +36,12 @@ def build_synthesis(cfg: DictConfig, run_dir: Path) -> Synthesis:
         shard_size=cfg.shard_size,
         run_dir=run_dir,
     )
+
+
+def budgets(cfg: DictConfig, budget: float) -> list[str]:
+    """Options of the models that had this budget."""
+    keys = [f"{role}.chat.spending.budget" for role in ("teacher", "verifier")]
+    return [key for key in keys if OmegaConf.select(cfg, key) == budget]
 
 
 def _annotator(cfg: DictConfig) -> Annotator:

@@ -10,7 +10,8 @@ answers that point and one of answers in words, which are much shorter.
 """
 
 import math
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
 
 import torch
 from jaxtyping import Float
@@ -24,7 +25,7 @@ from groundrl.policy.family import is_tower
 from groundrl.policy.layout import Branch, pack_rows, row_length
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
-from groundrl.policy.vision import VisionFeatures
+from groundrl.policy.vision_store import VisionFeatures
 from groundrl.pretraining.dense_lesson import CLASS_NAMES, COLOR_NAMES, DenseHead, dense_targets
 from groundrl.pretraining.lessons import Curriculum, Lesson
 from groundrl.prompts import to_frame
@@ -36,6 +37,17 @@ TOKENS_PER_FORWARD = 4096
 
 class PretrainModule(Stage):
     """Trains every weight of the embedded model from scratch."""
+
+    metrics: ClassVar[Mapping[str, str]] = {
+        **Stage.metrics,
+        "pretrain/loss": "Loss of the dense lesson: objectness, class, colour and box.",
+        "pretrain/class": "Share of objects whose class the tower reads right.",
+        "pretrain/color": "Share of objects whose colour the tower reads right.",
+        "pretrain/corner_error": "Mean distance of box corners, as a share of the image's side.",
+        "pretrain/pointing_loss": "Mean cross-entropy per token of answers that point, nats.",
+        "pretrain/words_loss": "Mean cross-entropy per token of answers in words, nats.",
+    }
+    shown: ClassVar[Mapping[str, str]] = {"pretrain/loss": "loss {:.3f}"}
 
     def __init__(
         self,
@@ -82,9 +94,10 @@ class PretrainModule(Stage):
         kinds: dict[str, dict[bool, list[nn.Parameter]]] = {
             kind: {True: [], False: []} for kind in ("matrix", "other")
         }
-        spec = self.policy.spec
+        language = self.policy.spec.language_model
         for name, parameter in self.named_parameters():
-            tower = name.startswith("head.") or is_tower(name.removeprefix("policy.model."), spec)
+            inside = name.removeprefix("policy.model.")
+            tower = name.startswith("head.") or is_tower(inside, language)
             # Rows of a table and of the dense head are independent of each other.
             matrix = parameter.ndim == 2 and "embed" not in name and not name.startswith("head.")
             kinds["matrix" if matrix else "other"][tower].append(parameter)

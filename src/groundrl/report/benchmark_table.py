@@ -1,11 +1,13 @@
-"""Figures of an evaluation: one row per benchmark, all of them below, and what should be told."""
+"""Figures of an evaluation: one row per benchmark, all of them below, and warnings."""
 
-import html
 from collections.abc import Mapping
 
+from markupsafe import Markup
+
 from groundrl.metrics import ALARMS, BENCHMARKS, EVALUATION
+from groundrl.report.page import TEMPLATES
 from groundrl.report.svg import Dot, dot_whisker
-from groundrl.report.tables import BOUNDS, Metrics, Table, number, to_html
+from groundrl.report.tables import BOUNDS, Metrics, Table, number
 
 MAIN = (
     *("exam_score", "perception", "cognition", "rating", "score", "acc", "f1", "acc_50"),
@@ -93,32 +95,29 @@ def alarms(metrics: Metrics) -> list[str]:
     return told
 
 
-def results(metrics: Metrics) -> str:
-    """Alarms, the table, a plot of what benchmarks are quoted by, then every figure."""
-    lines = "".join(f"<p>{html.escape(line)}</p>" for line in alarms(metrics))
-    told = f'<div class="told">{lines}</div>' if lines else ""
-    note = (
-        '<p class="soft">95 % intervals in brackets; n: questions asked; iou: recall-aware; boxes '
-        "of true: per answer, of true ones per question; unreadable: share of answers that say "
-        "nothing of what was asked for.</p>"
+def results(metrics: Metrics) -> Markup:
+    """Warnings, the table, a plot of what benchmarks are quoted by, then every figure, as HTML."""
+    html = TEMPLATES.get_template("benchmarks.html.jinja").render(
+        alarms=alarms(metrics),
+        table=benchmark_table(metrics),
+        plots=_plots(metrics),
+        benchmarks=[_details(name, own) for name, own in by_benchmark(metrics).items()],
     )
-    table = f'<div class="wide">{to_html(benchmark_table(metrics))}</div>'
-    details = "".join(_details(name, own) for name, own in by_benchmark(metrics).items())
-    return f'{told}{table}{note}<div class="charts">{_plots(metrics)}</div>{details}'
+    return Markup(html)
 
 
-def _plots(metrics: Metrics) -> str:
+def _plots(metrics: Metrics) -> list[Markup]:
     """Shares on one axis; sums such as MME's on another."""
     shares, sums = [], []
     for name, own in by_benchmark(metrics).items():
         for key in main_figures(own):
             dot = _dot(f"{name} {key}", own, key)
             (shares if max(dot.high, dot.value) <= 1 else sums).append(dot)
-    return "".join(
+    return [
         dot_whisker(title, dots)
         for title, dots in (("shares, 95 % intervals", shares), ("sums and ratings", sums))
         if dots
-    )
+    ]
 
 
 def _dot(shown: str, own: Metrics, name: str) -> Dot:
@@ -127,7 +126,7 @@ def _dot(shown: str, own: Metrics, name: str) -> Dot:
     return Dot(name=shown, value=value, low=low, high=high)
 
 
-def _details(name: str, own: Mapping[str, float]) -> str:
+def _details(name: str, own: Mapping[str, float]) -> dict[str, object]:
     """Every figure of a benchmark with its meaning; accuracies of kinds as a plot."""
     meanings = EVALUATION | BENCHMARKS
     names = [key for key in own if not key.endswith(BOUNDS)]
@@ -137,10 +136,9 @@ def _details(name: str, own: Mapping[str, float]) -> str:
         for key in names
         if key not in kinds
     )
-    table = to_html(Table(columns=("figure", "value", "meaning"), rows=rows))
     dots = [_dot(key.removesuffix("/acc"), own, key) for key in kinds]
-    plot = dot_whisker("acc by kind of question", dots) if dots else ""
-    return (
-        f"<details><summary>{html.escape(name)}: all figures</summary>"
-        f'<div class="wide">{table}</div>{plot}</details>'
-    )
+    return {
+        "name": name,
+        "table": Table(columns=("figure", "value", "meaning"), rows=rows),
+        "plot": dot_whisker("acc by kind of question", dots) if dots else None,
+    }

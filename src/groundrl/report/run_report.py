@@ -1,12 +1,13 @@
-"""``report.html``: one page that tells how a run went, made of the run's own files."""
+"""``report.html``: one page about a run, made of the run's own files."""
 
-import html
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from markupsafe import Markup
 from tensorboard.backend.event_processing.event_accumulator import (
     SCALARS,
     EventAccumulator,
@@ -14,10 +15,10 @@ from tensorboard.backend.event_processing.event_accumulator import (
 
 from groundrl.errors import UserError
 from groundrl.files import write_text
-from groundrl.report.answers import StageAnswer, read_answers
+from groundrl.report.answer_cards import answer_gallery
 from groundrl.report.benchmark_table import results
-from groundrl.report.gallery import gallery
-from groundrl.report.page import REPORT, chips, page, section
+from groundrl.report.page import REPORT, TEMPLATES
+from groundrl.report.stage_answers import read_answers
 from groundrl.report.svg import Dot, dot_whisker, line_chart
 from groundrl.report.tables import (
     BOUNDS,
@@ -27,17 +28,36 @@ from groundrl.report.tables import (
     duration,
     is_headline,
     metric_names,
-    to_html,
 )
 
 NOT_CURVES = ("epoch", "hp_metric", "hparam/")
 COLLAPSED = frozenset({"time"})
-PLACES = frozenset({"output_dir", "cache_dir", "judgements", "resume"})
-"""Of files; nothing that a reader of the page compares runs by."""
-LONGEST_CHIP = 60
+"""Groups of curves that are shown on request."""
+FILE_OPTIONS = frozenset({"output_dir", "cache_dir", "judgements", "resume"})
+"""Options that name files; a reader of the page does not compare runs by them."""
+MAX_CHIP = 60
+"""Characters of a config value that is shown as a chip."""
 
 Curves = dict[str, dict[str, list[tuple[float, float]]]]
 """Folder of the events -> tag -> (step, value)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageComparison:
+    """Held-out metrics of several stages, side by side."""
+
+    table: Table
+    other_metrics: Table
+    plots: Sequence[Markup]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurveGroup:
+    """Charts whose tags begin with the same word."""
+
+    name: str
+    is_open: bool
+    charts: Sequence[Markup]
 
 
 def write_report(run_dir: Path) -> Path:
@@ -49,41 +69,30 @@ def write_report(run_dir: Path) -> Path:
     stages, seconds = read_metrics(run_dir)
     curves = read_curves(run_dir)
     answers = read_answers(run_dir, list(stages))
-    config = _text(run_dir / "resolved.yaml")
+    config = _read_text(run_dir / "resolved.yaml")
     if not (stages or curves or answers or config):
         raise UserError(
             f"nothing to report in {run_dir}: expected metrics.json, resolved.yaml, TensorBoard "
             "events or heldout_<stage>.jsonl. Give the path that a script printed last."
         )
-    title, facts = _title(run_dir, config)
+    title, facts = _title_and_facts(run_dir, config)
     facts += [f"{name.replace('_', ' ')} {duration(value)}" for name, value in seconds.items()]
-    body = f"<h1>{html.escape(title)}</h1>{chips(facts)}" + _sections(
-        run_dir, stages, curves, answers, config
+    html = TEMPLATES.get_template("run.html.jinja").render(
+        title=title,
+        facts=facts,
+        results=results(next(iter(stages.values()))) if len(stages) == 1 else None,
+        comparison=_compare_stages(stages) if len(stages) > 1 else None,
+        answers=answer_gallery(run_dir, answers),
+        curves=_group_curves(curves),
+        config=config,
     )
     file = run_dir / REPORT
-    write_text(file, page(title, body))
+    write_text(file, html)
     return file
 
 
-def _sections(
-    run_dir: Path,
-    stages: Mapping[str, Metrics],
-    curves: Curves,
-    answers: list[list[StageAnswer]],
-    config: str,
-) -> str:
-    source = f'<div class="wide"><pre>{html.escape(config)}</pre></div>' if config else ""
-    return "".join(
-        [
-            section("Before and after" if len(stages) > 1 else "Results", _results(stages)),
-            section("Answers on held-out questions", gallery(run_dir, answers)),
-            section("Curves", _curves(curves)),
-            section("Config", source and f"<details><summary>show</summary>{source}</details>"),
-        ]
-    )
-
-
-def _text(file: Path) -> str:
+def _read_text(file: Path) -> str:
+    """Empty where the file is absent."""
     return file.read_text() if file.is_file() else ""
 
 
@@ -92,7 +101,7 @@ def read_metrics(run_dir: Path) -> tuple[dict[str, dict[str, float]], dict[str, 
 
     The flat metrics of an evaluation count as one stage, "result"; its seconds are ``time/<name>``.
     """
-    text = _text(run_dir / "metrics.json")
+    text = _read_text(run_dir / "metrics.json")
     content: dict[str, Any] = json.loads(text) if text else {}
     seconds = content.pop("time", {})
     flat = {name: value for name, value in content.items() if not isinstance(value, dict)}
@@ -118,7 +127,7 @@ def read_curves(run_dir: Path) -> Curves:
         tags = [tag for tag in events.Tags()[SCALARS] if not tag.startswith(NOT_CURVES)]
         # A resumed run repeats the steps after its checkpoint.
         found = {tag: {e.step: e.value for e in events.Scalars(tag)} for tag in tags}
-        # A figure that was measured once stands in a table.
+        # A value that was measured once is no curve; it is in a table.
         found = {tag: points for tag, points in found.items() if len(points) > 1}
         if found:
             name = folder.relative_to(run_dir).as_posix().removeprefix("tensorboard/")
@@ -130,11 +139,11 @@ def read_curves(run_dir: Path) -> Curves:
 
 
 def _first_event(folder: Path) -> str:
-    """Event files carry the second of their making in their names."""
+    """Event files bear the second in which they were created in their names."""
     return min(file.name for file in folder.glob("events.out.tfevents.*"))
 
 
-def _title(run_dir: Path, config: str) -> tuple[str, list[str]]:
+def _title_and_facts(run_dir: Path, config: str) -> tuple[str, list[str]]:
     """Reward and model, or the folder's name; and the config's short top-level values."""
     tree = yaml.safe_load(config) if config else None
     values = tree if isinstance(tree, dict) else {}
@@ -150,65 +159,53 @@ def _title(run_dir: Path, config: str) -> tuple[str, list[str]]:
     for key, value in values.items():
         listed = isinstance(value, list) and all(isinstance(v, plain) for v in value)
         fact = f"{key} {', '.join(map(str, value))}" if listed else f"{key} {value}"
-        shown = key not in PLACES and len(fact) <= LONGEST_CHIP
+        shown = key not in FILE_OPTIONS and len(fact) <= MAX_CHIP
         if shown and (listed or isinstance(value, plain)):
             facts.append(fact)
     return ", ".join(title) or run_dir.resolve().name, facts
 
 
-def _results(stages: Mapping[str, Metrics]) -> str:
-    """The table with its intervals, then one plot per metric when there are stages to compare."""
-    if not stages:
-        return ""
-    if len(stages) == 1:
-        return results(next(iter(stages.values())))
-    table = _table(before_after(stages, list(stages)))
-    note = '<p class="soft">± is half of the 95 % interval; n is the number of questions.</p>'
-    rest = before_after(stages, list(stages), lambda name: not is_headline(name))
-    more = f"<details><summary>all other metrics</summary>{_table(rest)}</details>"
-    more = more if rest.rows else ""
-    plots = "".join(
-        dot_whisker(
-            name,
-            [
-                Dot(
-                    name=stage,
-                    value=result[name],
-                    low=result.get(f"{name}_low", result[name]),
-                    high=result.get(f"{name}_high", result[name]),
-                )
-                for stage, result in stages.items()
-                if name in result
-            ],
-        )
-        for name in filter(is_headline, metric_names(list(stages.values())))
-        if any(f"{name}{BOUNDS[0]}" in result for result in stages.values())
+def _compare_stages(stages: Mapping[str, Metrics]) -> StageComparison:
+    """Tables, and one plot per headline metric that has an interval."""
+    names = list(stages)
+    plotted = [
+        name
+        for name in metric_names(list(stages.values()))
+        if is_headline(name) and any(f"{name}{BOUNDS[0]}" in found for found in stages.values())
+    ]
+    return StageComparison(
+        table=before_after(stages, names),
+        other_metrics=before_after(stages, names, lambda name: not is_headline(name)),
+        plots=[_plot_stages(name, stages) for name in plotted],
     )
-    return f'{table}{note}<div class="charts">{plots}</div>{more}'
 
 
-def _table(table: Table) -> str:
-    return f'<div class="wide">{to_html(table)}</div>'
+def _plot_stages(name: str, stages: Mapping[str, Metrics]) -> Markup:
+    dots = [
+        Dot(
+            name=stage,
+            value=found[name],
+            low=found.get(f"{name}_low", found[name]),
+            high=found.get(f"{name}_high", found[name]),
+        )
+        for stage, found in stages.items()
+        if name in found
+    ]
+    return dot_whisker(name, dots)
 
 
-def _curves(curves: Curves) -> str:
-    """Charts under the first part of their names, per folder where there are several."""
-    parts = []
+def _group_curves(curves: Curves) -> list[CurveGroup]:
+    """Charts by the first part of their names; the folder's name is added where there are
+    several. Rewards come first, collapsed groups last."""
+    result = []
     for folder, series in curves.items():
-        groups: dict[str, list[str]] = {}
+        groups: dict[str, list[Markup]] = {}
         for tag, points in series.items():
             group = tag.split("/")[0] if "/" in tag else "training"
             groups.setdefault(group, []).append(line_chart(tag, points))
-        for group in sorted(groups, key=_place):
+        for group in sorted(groups, key=lambda g: (g in COLLAPSED, g != "reward", g)):
             name = f"{folder} · {group}" if len(curves) > 1 else group
-            state = "" if group in COLLAPSED else " open"
-            charts = f'<div class="charts">{"".join(groups[group])}</div>'
-            parts.append(
-                f"<details{state}><summary>{html.escape(name)}</summary>{charts}</details>"
+            result.append(
+                CurveGroup(name=name, is_open=group not in COLLAPSED, charts=groups[group])
             )
-    return "".join(parts)
-
-
-def _place(group: str) -> tuple[bool, bool, str]:
-    """Rewards first, what is collapsed last."""
-    return group in COLLAPSED, group != "reward", group
+    return result

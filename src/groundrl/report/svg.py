@@ -1,4 +1,8 @@
-"""Curves and dot-and-whisker plots as inline SVG; colours come from the page's CSS."""
+"""Curves and dot-and-whisker plots as inline SVG; colours come from the page's CSS.
+
+Ours, not a library's: a page must work offline and in both colour schemes, and stay small; plots of
+matplotlib or plotly bring their own colours or megabytes of script.
+"""
 
 import html
 import math
@@ -6,41 +10,45 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from markupsafe import Markup
+
 from groundrl.report.tables import number
 
 WIDTH, HEIGHT = 360, 170
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 10, 22
-MOST_POINTS = 300
+MAX_POINTS = 300
 SMOOTH_FROM = 20
 """Fewer points are drawn as they are."""
 ROW = 26
 GLYPH = 7.2
 """Mean width of a letter at 12 pixels."""
+LONG_NAMES = 140
+"""Pixels; a plot whose names are longer is as wide as two."""
 
 
-def ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """At most ``most + 1`` multiples of 1, 2 or 5 times a power of ten within [low, high]."""
+def place_ticks(low: float, high: float, count: int = 5) -> list[float]:
+    """At most ``count + 1`` multiples of 1, 2 or 5 times a power of ten within [low, high]."""
     if not high > low:
         return [low]
-    rough = (high - low) / most
+    rough = (high - low) / count
     power = 10 ** math.floor(math.log10(rough))
     step = next(power * k for k in (1, 2, 5, 10) if power * k >= rough * (1 - 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [float(k * step) for k in range(first, last + 1)]
 
 
-def short(value: float) -> str:
+def format_tick(value: float) -> str:
     """For the ends of axes: 0.05, 1.2k, 3e-05."""
     if value and (abs(value) < 1e-3 or abs(value) >= 1e6):
         return f"{value:.0e}" if float(f"{value:.0e}") == value else f"{value:.2g}"
     return f"{value / 1000:g}k" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
-def thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """At most ``MOST_POINTS``: the mean of each run of neighbours, at the run's last step."""
-    if len(points) <= MOST_POINTS:
+def downsample(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """At most ``MAX_POINTS``: the mean of each run of neighbours, at the run's last step."""
+    if len(points) <= MAX_POINTS:
         return list(points)
-    bounds = [round(len(points) * k / MOST_POINTS) for k in range(MOST_POINTS + 1)]
+    bounds = [round(len(points) * k / MAX_POINTS) for k in range(MAX_POINTS + 1)]
     runs = [points[a:b] for a, b in pairwise(bounds)]
     return [(run[-1][0], sum(y for _, y in run) / len(run)) for run in runs]
 
@@ -86,57 +94,61 @@ class Axes:
         finite = [y for _, y in points if math.isfinite(y)] or [0.0]
         low, high = min(finite), max(finite)
         air = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
-        # Most metrics cannot be negative; air must not suggest that they were.
-        floor = 0.0 if low >= 0 and low - air < 0 else low - air
+        # Most metrics cannot be negative; the axis must not suggest that they were.
+        floor = max(low - air, 0.0) if low >= 0 else low - air
         return cls(x_low, x_high if x_high > x_low else x_low + 1, floor, high + air)
 
 
-def _path(points: Sequence[tuple[float, float]], axes: Axes) -> str:
+def _path_data(points: Sequence[tuple[float, float]], axes: Axes) -> str:
     """Moves where a value is not finite, so that the line has a gap there."""
-    steps, pen = [], "M"
+    commands, command = [], "M"
     for x, y in points:
         if math.isfinite(y):
-            steps.append(f"{pen}{axes.x(x):.1f} {axes.y(y):.1f}")
-        pen = "L" if math.isfinite(y) else "M"
-    return "".join(steps)
+            commands.append(f"{command}{axes.x(x):.1f} {axes.y(y):.1f}")
+        command = "L" if math.isfinite(y) else "M"
+    return "".join(commands)
 
 
-def line_chart(title: str, series: Sequence[tuple[float, float]]) -> str:
+def line_chart(title: str, series: Sequence[tuple[float, float]]) -> Markup:
     """A ``<figure>`` of (step, value) pairs, ordered by step: faint as logged, strong smoothed.
 
     Raises ValueError without points.
     """
     if not series:
         raise ValueError(f"no points to draw for {title!r}")
-    points = thin(series)
+    points = downsample(series)
     axes = Axes.around(points)
     values = [y for _, y in points]
     curve = smooth(values) if len(values) >= SMOOTH_FROM else values
     trend = [(x, y) for (x, _), y in zip(points, curve, strict=True)]
-    raw = f'<path class="raw" d="{_path(points, axes)}"/>' if curve is not values else ""
+    raw = f'<path class="raw" d="{_path_data(points, axes)}"/>' if curve is not values else ""
     last = next((p for p in reversed(trend) if math.isfinite(p[1])), None)
-    shown = short(last[1]) if last else "not finite"
+    shown = format_tick(last[1]) if last else "not finite"
     dot = f'<circle r="3" cx="{axes.x(last[0]):.1f}" cy="{axes.y(last[1]):.1f}"/>' if last else ""
     data = ";".join(f"{x:g},{y:.4g}" for x, y in points)
-    return (
-        f'<figure class="curve" data-points="{data}"><figcaption><b>{html.escape(title)}</b>'
+    plot = f"{LEFT} {WIDTH - RIGHT} {HEIGHT - BOTTOM}"
+    return Markup(
+        f'<figure class="curve" data-points="{data}" data-plot="{plot}">'
+        f"<figcaption><b>{html.escape(title)}</b>"
         f'<output data-last="{shown}">{shown}</output></figcaption>'
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(title)}">'
         f"{_grid(axes)}{raw}"
-        f'<path class="trend" d="{_path(trend, axes)}"/>{dot}<path class="cursor"/></svg></figure>'
+        f'<path class="trend" d="{_path_data(trend, axes)}"/>{dot}'
+        '<path class="cursor"/></svg></figure>'
     )
 
 
 def _grid(axes: Axes) -> str:
     lines = []
-    for value in ticks(axes.y_low, axes.y_high, 4):
+    for value in place_ticks(axes.y_low, axes.y_high, 4):
         y = axes.y(value)
         lines.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
-        lines.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" class="end">{short(value)}</text>')
-    for value in ticks(axes.x_low, axes.x_high):
         lines.append(
-            f'<text x="{axes.x(value):.1f}" y="{HEIGHT - 5}" class="middle">{short(value)}</text>'
+            f'<text x="{LEFT - 6}" y="{y + 4:.1f}" class="end">{format_tick(value)}</text>'
         )
+    for value in place_ticks(axes.x_low, axes.x_high):
+        x, shown = axes.x(value), format_tick(value)
+        lines.append(f'<text x="{x:.1f}" y="{HEIGHT - 5}" class="middle">{shown}</text>')
     return "".join(lines)
 
 
@@ -153,7 +165,7 @@ class Dot:
     """Drawn as a hollow diamond."""
 
 
-def dot_whisker(title: str, dots: Sequence[Dot]) -> str:
+def dot_whisker(title: str, dots: Sequence[Dot]) -> Markup:
     """A ``<figure>`` with one row per dot on a common axis. Raises ValueError without dots."""
     if not dots:
         raise ValueError(f"no dots to draw for {title!r}")
@@ -161,6 +173,9 @@ def dot_whisker(title: str, dots: Sequence[Dot]) -> str:
     ends = [x for x in ends if math.isfinite(x)] or [0.0]
     air = (max(ends) - min(ends)) * 0.08 or abs(max(ends)) * 0.1 or 1.0
     low, high = min(ends) - air, max(ends) + air
+    if min(ends) >= 0:
+        # Most metrics cannot be negative; the axis must not suggest that they were.
+        low = max(low, 0.0)
     left = 12 + GLYPH * max(len(dot.name) for dot in dots)
     width, height = left + 320, ROW * len(dots) + BOTTOM
 
@@ -169,8 +184,8 @@ def dot_whisker(title: str, dots: Sequence[Dot]) -> str:
 
     marks = [
         f'<path class="grid" d="M{x(tick):.1f} 0V{height - BOTTOM}"/>'
-        f'<text class="middle" x="{x(tick):.1f}" y="{height - 6}">{short(tick)}</text>'
-        for tick in ticks(low, high)
+        f'<text class="middle" x="{x(tick):.1f}" y="{height - 6}">{format_tick(tick)}</text>'
+        for tick in place_ticks(low, high)
     ]
     marks += [
         _dot(dot, ROW * row + ROW / 2, left, width, x(dot.value), x(dot.low), x(dot.high))
@@ -182,8 +197,9 @@ def dot_whisker(title: str, dots: Sequence[Dot]) -> str:
         for row, dot in enumerate(dots)
         if dot.published is not None
     ]
-    return (
-        f'<figure class="dots"><figcaption><b>{html.escape(title)}</b></figcaption>'
+    names = " long-names" if left > LONG_NAMES else ""
+    return Markup(
+        f'<figure class="dots{names}"><figcaption><b>{html.escape(title)}</b></figcaption>'
         f'<svg viewBox="0 0 {width:.0f} {height}" role="img" aria-label="{html.escape(title)}">'
         f"{''.join(marks)}</svg></figure>"
     )

@@ -1,6 +1,5 @@
 """The table of a sweep: one row per setting, means over seeds, published numbers beside them."""
 
-import html
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -8,13 +7,15 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from markupsafe import Markup
+
 from groundrl.errors import UserError
 from groundrl.files import write_text
 from groundrl.intervals import Interval, t_interval
-from groundrl.report.page import page, section
+from groundrl.report.page import TEMPLATES
 from groundrl.report.run_report import read_metrics
 from groundrl.report.svg import Dot, dot_whisker
-from groundrl.report.tables import Table, is_headline, metric_names, number, to_html, to_markdown
+from groundrl.report.tables import Table, is_headline, metric_names, number, to_markdown
 
 RUN_FILES = frozenset({"metrics.json", "error.txt", "resolved.yaml"})
 """A folder that holds one of these is a run."""
@@ -22,7 +23,7 @@ SEED = re.compile(r"(^|,)seed=[^,]*")
 SOURCE = "source"
 
 Published = Mapping[str, Mapping[str, int | float | str]]
-"""Row name -> {metric: value}, in our units; the key "source" says where the values stand."""
+"""Row name -> {metric: value}, in our units; the key "source" names the publication."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,38 +104,45 @@ def intervals(runs: Sequence[Run], published: Published) -> dict[str, dict[str, 
 def sweep_table(root: Path, published: Published | None = None) -> Table:
     """One row per setting: seeds, ``mean ± half`` of each metric, published values, failures.
 
-    Rows that only ``published`` has stand at the end. Raises UserError without runs.
+    Rows that only ``published`` has come last. Raises UserError without runs.
     """
-    runs, known = find_runs(root), published or {}
-    found = intervals(runs, known)
+    runs, published = find_runs(root), published or {}
+    found = intervals(runs, published)
     metrics = list(dict.fromkeys(metric for row in found.values() for metric in row))
-    theirs = list(dict.fromkeys(key for row in known.values() for key in row if key != SOURCE))
+    published_metrics = list(
+        dict.fromkeys(key for row in published.values() for key in row if key != SOURCE)
+    )
     failed = any(run.metrics is None for run in runs)
     heads = ["setting", "seeds"]
-    for metric in [*metrics, *(t for t in theirs if t not in metrics)]:
-        heads += [metric] * (metric in metrics) + [f"{metric} (published)"] * (metric in theirs)
-    heads += [SOURCE] * bool(known) + ["failed"] * failed
+    for metric in dict.fromkeys([*metrics, *published_metrics]):
+        if metric in metrics:
+            heads.append(metric)
+        if metric in published_metrics:
+            heads.append(f"{metric} (published)")
+    heads += [SOURCE] * bool(published) + ["failed"] * failed
     rows = []
-    for name in [*found, *(name for name in known if name not in found)]:
-        mine = [run for run in runs if run.name == name]
-        cells = {"setting": name, "seeds": str(sum(run.metrics is not None for run in mine))}
-        cells |= {metric: _spread(value) for metric, value in found.get(name, {}).items()}
-        for key, value in known.get(name, {}).items():
+    for name in dict.fromkeys([*found, *published]):
+        own = [run for run in runs if run.name == name]
+        cells = {"setting": name, "seeds": str(sum(run.metrics is not None for run in own))}
+        cells |= {metric: _format_interval(value) for metric, value in found.get(name, {}).items()}
+        for key, value in published.get(name, {}).items():
             shown = value if isinstance(value, str) else number(value)
             cells[key if key == SOURCE else f"{key} (published)"] = shown
-        cells["failed"] = str(sum(run.metrics is None for run in mine) or "")
+        cells["failed"] = str(sum(run.metrics is None for run in own) or "")
         rows.append(tuple(cells.get(head, "") for head in heads))
     return Table(columns=tuple(heads), rows=tuple(rows))
 
 
 def change_table(runs: Sequence[Run]) -> Table:
-    """What the last stage changed: the mean over seeds of each seed's own difference. What never
-    changes is left out."""
+    """Last stage minus the one before: the mean over seeds of each seed's own difference. Metrics
+    that did not change are left out."""
     rows: dict[str, dict[str, str]] = {}
     for name, group in groupby(runs, key=lambda run: run.name):
         changes = [run.change for run in group if run.change]
         rows[name] = {
-            metric: _spread(t_interval([change[metric] for change in changes if metric in change]))
+            metric: _format_interval(
+                t_interval([change[metric] for change in changes if metric in change])
+            )
             for metric in metric_names(changes)
             if is_headline(metric) and any(change.get(metric) for change in changes)
         }
@@ -150,8 +158,8 @@ def change_table(runs: Sequence[Run]) -> Table:
     )
 
 
-def _spread(interval: Interval) -> str:
-    """Without the interval where there is one seed only."""
+def _format_interval(interval: Interval) -> str:
+    """``0.600 ± 0.248``; without the half width where there is one seed only."""
     if interval.n < 2:
         return number(interval.mean)
     return f"{number(interval.mean)} ± {number((interval.high - interval.low) / 2)}"
@@ -171,30 +179,32 @@ def write_sweep(
     root: Path, published: Published | None = None, title: str = "Sweep"
 ) -> tuple[Path, Path]:
     """Write ``table.md`` and ``table.html`` into ``root`` and return their paths."""
-    table, failed = sweep_table(root, published), failures(runs := find_runs(root))
-    change = change_table(runs)
+    runs = find_runs(root)
+    table, change, failed = sweep_table(root, published), change_table(runs), failures(runs)
     note = "± is half of the 95 % t-interval over seeds."
     markdown = f"# {title}\n\n{to_markdown(table)}\n{note}\n"
     if change.rows:
         markdown += f"\n{to_markdown(change)}"
     if failed.rows:
         markdown += f"\n## Not finished\n\n{to_markdown(failed)}"
-    plots = _plots(intervals(runs, published or {}), published or {})
-    body = f'<h1>{html.escape(title)}</h1><div class="wide">{to_html(table)}</div>'
-    body += f'<p class="soft">{note}{" Diamonds are published values." * bool(published)}</p>'
-    if change.rows:
-        body += f'<div class="wide">{to_html(change)}</div>'
-    body += section("Metrics", plots and f'<div class="charts">{plots}</div>')
-    body += section(
-        "Not finished", f'<div class="wide">{to_html(failed)}</div>' if failed.rows else ""
+    html = TEMPLATES.get_template("sweep.html.jinja").render(
+        title=title,
+        table=table,
+        note=note,
+        published=published,
+        change=change,
+        plots=_plot_metrics(intervals(runs, published or {}), published or {}),
+        failed=failed,
     )
     paths = root / "table.md", root / "table.html"
     write_text(paths[0], markdown)
-    write_text(paths[1], page(title, body))
+    write_text(paths[1], html)
     return paths
 
 
-def _plots(found: Mapping[str, Mapping[str, Interval]], published: Published) -> str:
+def _plot_metrics(
+    found: Mapping[str, Mapping[str, Interval]], published: Published
+) -> list[Markup]:
     """One dot-and-whisker plot per metric, the published values as diamonds."""
     plots = []
     for metric in dict.fromkeys(metric for row in found.values() for metric in row):
@@ -212,4 +222,4 @@ def _plots(found: Mapping[str, Mapping[str, Interval]], published: Published) ->
                     )
                 )
         plots.append(dot_whisker(metric, dots))
-    return "".join(plots)
+    return plots

@@ -1,6 +1,9 @@
-"""Tables as records, and how they are written: aligned text, Markdown, HTML."""
+"""Tables as records, written as aligned text and Markdown; pages show them by a template.
 
-import html
+Ours, not a library's: one record gives all three forms with the same alignment, and a cell with
+line breaks fits a terminal.
+"""
+
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,22 +70,6 @@ def to_markdown(table: Table) -> str:
     rule = "|" + "|".join("---:" if right else "---" for right in table.numeric) + "|"
     head = [f"**{table.title}**", ""] if table.title else []
     return "\n".join([*head, line(table.columns), rule, *map(line, table.rows)]) + "\n"
-
-
-def to_html(table: Table) -> str:
-    """A ``<table>`` of escaped cells; the numeric ones have the class ``number``."""
-    kinds = [' class="number"' if right else "" for right in table.numeric]
-
-    def line(cells: Sequence[str], tag: str) -> str:
-        return "".join(
-            f"<{tag}{kind}>{html.escape(cell)}</{tag}>"
-            for cell, kind in zip(cells, kinds, strict=True)
-        )
-
-    caption = f"<caption>{html.escape(table.title)}</caption>" if table.title else ""
-    body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in table.rows)
-    head = f"<thead><tr>{line(table.columns, 'th')}</tr></thead>"
-    return f"<table>{caption}{head}<tbody>{body}</tbody></table>"
 
 
 def number(value: int | float) -> str:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from groundrl.data.datasets import WorldDataset, world
+from groundrl.data.datasets import WorldDataset
 from groundrl.data.detection import IMAGE_SUFFIXES
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
 from groundrl.files import printable
 from groundrl.images import UnreadableImageError, checked_size
 from groundrl.records import ImageFile
+from groundrl.world.graph import Look, Subject
 from groundrl.world.source import SceneImage
 
 SUFFIXES: Final = IMAGE_SUFFIXES | {".gif"}
@@ -162,8 +163,8 @@ class SceneImages:
     size: int
     """Number of scenes."""
     seed: int = 0
-    subject: str = "tabletop"
-    look: str = "plain"
+    subject: str = Subject.TABLETOP
+    look: str = Look.PLAIN
     min_objects: int = 3
     max_objects: int = 5
     image_size: int = 160
@@ -183,7 +184,7 @@ class SceneImages:
 
     def make_dataset(self) -> WorldDataset:
         """The data set that generates the scenes."""
-        return world(
+        return WorldDataset(
             seed=self.seed,
             size=self.size,
             subject=self.subject,

@@ -1,6 +1,6 @@
 """MMHal-Bench (arXiv 2309.14525): open questions of eight types, rated for what they invent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from groundrl.answers.attempt import Attempt
+from groundrl.config_node import ConfigNode
 from groundrl.evaluation.benchmarks.base import (
     Figures,
     Form,
@@ -54,6 +55,16 @@ class MMHal(PublishedBenchmark):
     form: ClassVar[Form] = Form.TEXT
 
     sizes: ClassVar[Mapping[str, int]] = {"": 96}
+
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """Only a judge that has a ``rater`` can rate the answers."""
+        if not hasattr(node.targets.get("judge"), "rater"):
+            yield (
+                f"the answers to {node.path.rpartition('.')[2]} are rated by a language model, and "
+                "none is chosen: type judge=openai judge.chat.model=<name>, or judge=vllm_server "
+                "judge.chat.model=<name>"
+            )
 
     def questions(self, images: bool = True) -> QuestionSet:
         """See ``PublishedBenchmark``."""

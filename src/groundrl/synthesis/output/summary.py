@@ -26,7 +26,7 @@ def write_summary(run_dir: Path, source: Provenance, totals: RunTotals, seconds:
         lines = "".join(f"{name}\t{reason}\n" for name, reason in sorted(totals.skipped.items()))
         write_text(run_dir / SKIPPED_FILE, lines)
     figures = totals.compute_figures()
-    frequent = totals.showcase.most_frequent(MAX_REASONS, Decision.REJECT)
+    frequent = totals.selection.most_frequent(MAX_REASONS, Decision.REJECT)
     reasons = [(kind, reason, count) for (_, kind, reason), count in frequent]
     card = write_card(source, totals.components, figures, reasons, version("groundrl"))
     write_text(run_dir / CARD, card)
@@ -51,6 +51,6 @@ def _render_report(
         [f"licence of the images: {licences}", duration(seconds), *totals.list_rates(seconds)],
         totals.components,
         figures,
-        totals.showcase,
+        totals.selection,
         config.read_text() if config.is_file() else "",
     )

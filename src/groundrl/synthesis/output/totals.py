@@ -7,7 +7,7 @@ from typing import Any
 
 from groundrl.chat.spending import BudgetSpent
 from groundrl.synthesis.quality import CaptionStatistics
-from groundrl.synthesis.report.showcase import Showcase, ShownImage
+from groundrl.synthesis.report.selection import ImageResult, ImageSelection
 from groundrl.synthesis.workers import WorkerResult
 
 
@@ -23,7 +23,8 @@ class RunTotals:
     """Raised by a model whose budget ended the run before its last image."""
     components: Mapping[str, Any] = field(default_factory=dict)
     """Part of the data -> name of the component that made it; empty before the first image."""
-    showcase: Showcase = field(default_factory=Showcase)
+    selection: ImageSelection = field(default_factory=ImageSelection)
+    """Images that the report shows."""
 
     @property
     def unfinished(self) -> int:
@@ -43,7 +44,7 @@ class RunTotals:
             return
         self.components = made.record["made_by"]
         self.captions.add(annotated)
-        self.showcase.add(ShownImage(annotated=annotated, samples=made.samples, split=made.split))
+        self.selection.add(ImageResult(annotated=annotated, samples=made.samples, split=made.split))
         self.counts.update(f"samples/{made.split}/{sample.kind}" for sample in made.samples)
         self.counts.update(f"dropped/{kind}" for kind in made.dropped_kinds)
         self.counts.update([f"images/{made.split}", f"licences/{made.record['licence']}"])

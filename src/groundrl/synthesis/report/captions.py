@@ -1,11 +1,12 @@
-"""A caption with everything that was said of it: what is wrong struck out, the repair beside it."""
+"""A caption with its verdicts: wrong words are struck through, the repair stands beside them."""
 
-import html
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import Literal
 
-from groundrl.report.parts import MOST_CHARACTERS, cut
+from groundrl.report.page import MAX_CHARACTERS
 from groundrl.synthesis.annotations import (
     CaptionError,
     Decision,
@@ -15,120 +16,160 @@ from groundrl.synthesis.annotations import (
 )
 
 WORDS = re.compile(r"\S+\s*|\s+")
-CHIPS = {Decision.KEEP: "right", Decision.REPAIR: "mended", Decision.REJECT: "wrong"}
-ENDING_CHIPS = {
+DECISION_CLASSES = {
+    Decision.KEEP: "right",
+    Decision.REPAIR: "repaired",
+    Decision.REJECT: "wrong",
     FinalDecision.KEPT: "right",
-    FinalDecision.REPAIRED: "mended",
+    FinalDecision.REPAIRED: "repaired",
     FinalDecision.REJECTED: "wrong",
 }
+"""CSS classes."""
+
+Span = tuple[int, int]
+"""First character and the one after the last."""
 
 
-def history(checked: VerifiedCaption) -> str:
-    """One line per verdict that changed something, each on the text that the one before left; of
-    the last one only its reason, where it had nothing to say against the text."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextPiece:
+    """A piece of a caption as one verdict changes it."""
+
+    text: str
+    change: Literal["", "added", "removed"] = ""
+    is_error: bool = False
+    """Inside the words that the verdict names as wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionStep:
+    """One verdict, on the text that the verdict before it left."""
+
+    pieces: Sequence[TextPiece] = ()
+    """The text; empty where it is the one of the step before."""
+    characters_left: int = 0
+    """Of the text, beyond ``MAX_CHARACTERS``."""
+    reason: str | None = None
+    """None where there is no verdict."""
+    decision: str = ""
+    decision_class: str = ""
+    error: str = ""
+    """Its kind."""
+    missing_span: str = ""
+    """Words that the verdict names as wrong and that the text does not contain."""
+    is_repeated: bool = False
+    """Whether a repaired text was verified again and kept."""
+
+
+def caption_steps(checked: VerifiedCaption) -> list[CaptionStep]:
+    """One step per verdict; one without a verdict where the caption was not verified."""
+    text = checked.caption.text
     if not checked.verdicts:
-        return f'<p class="said">{html.escape(cut(checked.caption.text))}</p>'
-    lines, text = [], checked.caption.text
-    for round_, verdict in enumerate(checked.verdicts):
-        if verdict.decision is not Decision.KEEP or round_ == 0:
-            lines.append(f'<p class="said">{_mark(text, verdict)}</p>')
-        lines.append(f'<p class="why">{_verdict_text(verdict, text, round_)}</p>')
+        pieces, left = [TextPiece(text=text[:MAX_CHARACTERS])], _count_left(text)
+        return [CaptionStep(pieces=pieces, characters_left=left)]
+    steps = []
+    for index, verdict in enumerate(checked.verdicts):
+        steps.append(_view_verdict(text, verdict, is_first=index == 0))
         text = verdict.repaired if verdict.repaired is not None else text
     if checked.text is None and checked.verdicts[-1].decision is Decision.REPAIR:
-        lines.append('<p class="why">given up: repaired too often</p>')
-    return "".join(lines)
+        steps.append(CaptionStep(reason="given up: repaired too often"))
+    return steps
 
 
-def chip(text: str, kind: str = "") -> str:
-    """A short fact."""
-    return f'<span class="chip {kind}">{html.escape(text)}</span>'
-
-
-def _verdict_text(verdict: Verdict, text: str, round_: int) -> str:
-    flaw, note = verdict.flaw, ""
-    chips = [chip(verdict.decision, CHIPS[verdict.decision])]
-    if verdict.decision is Decision.KEEP:
-        return (
-            f"{f'verified again: {chips[0]} ' if round_ else ''}{html.escape(cut(verdict.reason))}"
+def _view_verdict(text: str, verdict: Verdict, is_first: bool) -> CaptionStep:
+    """A verdict on ``text``, which is repeated only where it is new or changes."""
+    decision_class = DECISION_CLASSES[verdict.decision]
+    if verdict.decision is Decision.KEEP and not is_first:
+        return CaptionStep(
+            reason=verdict.reason,
+            decision=verdict.decision,
+            decision_class=decision_class,
+            is_repeated=True,
         )
-    if flaw is not None:
-        chips.append(chip(flaw.kind))
-        if flaw.span and _place(text, flaw) is None:
-            note = f" (its words “{cut(flaw.span)}” are not in the text)"
-    return f"{' '.join(chips)} {html.escape(cut(verdict.reason) + note)}"
+    pieces, left = mark_changes(text, verdict), _count_left(text)
+    if verdict.decision is Decision.KEEP:
+        return CaptionStep(pieces=pieces, characters_left=left, reason=verdict.reason)
+    error = verdict.flaw
+    return CaptionStep(
+        pieces=pieces,
+        characters_left=left,
+        reason=verdict.reason,
+        decision=verdict.decision,
+        decision_class=decision_class,
+        error=error.kind if error is not None else "",
+        missing_span=error.span if error is not None and _find_error(text, error) is None else "",
+    )
 
 
-def _place(text: str, flaw: CaptionError) -> tuple[int, int] | None:
-    """Where a span stands in its caption."""
-    found = re.search(re.escape(flaw.span), text, re.IGNORECASE) if flaw.span else None
+def _count_left(text: str) -> int:
+    return max(0, len(text) - MAX_CHARACTERS)
+
+
+def _find_error(text: str, error: CaptionError) -> Span | None:
+    """Where a caption contains the words of an error; None where it does not, or none are named."""
+    found = re.search(re.escape(error.span), text, re.IGNORECASE) if error.span else None
     return None if found is None else found.span()
 
 
-def _mark(text: str, verdict: Verdict) -> str:
-    """The text with the wrong span and what a repair takes out struck through, and what it puts in
-    beside it; of what is rejected the span alone, or everything where none is named."""
+def mark_changes(text: str, verdict: Verdict) -> list[TextPiece]:
+    """The first ``MAX_CHARACTERS`` of the text, in pieces.
+
+    A repair removes the wrong span and all words that it does not use, and adds its own; a
+    rejection removes the wrong span, or the whole text where none is named.
+    """
+    shown = text[:MAX_CHARACTERS]
     if verdict.decision is Decision.KEEP:
-        return html.escape(cut(text))
-    flaw = None if verdict.flaw is None else _place(text, verdict.flaw)
+        return [TextPiece(text=shown)]
+    error = None if verdict.flaw is None else _find_error(text, verdict.flaw)
     if verdict.decision is Decision.REJECT:
-        gone = [flaw or (0, len(text))]
-        return _struck_html(text, gone, {}, flaw)
-    after = (verdict.repaired or "")[:MOST_CHARACTERS]
-    gone, added = _changes(text[:MOST_CHARACTERS], after, flaw or (0, 0))
-    return _struck_html(text, gone, added, flaw)
+        return _split_text(shown, [error or (0, len(text))], {}, error)
+    repaired = (verdict.repaired or "")[:MAX_CHARACTERS]
+    removed, added = _compare_words(shown, repaired, error or (0, 0))
+    return _split_text(shown, removed, added, error)
 
 
-def _changes(
-    before: str, after: str, flaw: tuple[int, int]
-) -> tuple[list[tuple[int, int]], dict[int, str]]:
-    """Spans of ``before`` that are gone, and what stands at which place of it instead. The flaw
-    goes as a whole, although the repair may use some of its words."""
+def _compare_words(before: str, after: str, error: Span) -> tuple[list[Span], dict[int, str]]:
+    """Spans of ``before`` that are removed, and the text that is added at each place of it. The
+    error is removed as a whole, although the repair may use some of its words."""
     old, new = WORDS.findall(before), WORDS.findall(after)
     starts = [0]
     for word in old:
         starts.append(starts[-1] + len(word))
-    gone: list[tuple[int, int]] = []
+    removed: list[Span] = []
     added: dict[int, str] = {}
-    # The blank after a word is no change of it.
+    # A difference in the blanks after a word is no change.
     plain = [word.rstrip() for word in old]
-    keyed = [
-        (word, start < flaw[1] and start + len(word) > flaw[0])
+    # Words of the error get another key, so that no word of the repair equals them.
+    old_keys = [
+        (word, start < error[1] and start + len(word) > error[0])
         for word, start in zip(plain, starts, strict=False)
     ]
-    there = [(word.rstrip(), False) for word in new]
-    for what, a, b, c, d in SequenceMatcher(None, keyed, there, autojunk=False).get_opcodes():
-        if what != "equal":
+    new_keys = [(word.rstrip(), False) for word in new]
+    matcher = SequenceMatcher(None, old_keys, new_keys, autojunk=False)
+    for operation, a, b, c, d in matcher.get_opcodes():
+        if operation != "equal":
             if b > a:
-                gone.append((starts[a], starts[b - 1] + len(plain[b - 1])))
+                removed.append((starts[a], starts[b - 1] + len(plain[b - 1])))
             if d > c:
-                added[gone[-1][1] if b > a else starts[a]] = "".join(new[c:d]).rstrip()
-    return gone, added
+                added[removed[-1][1] if b > a else starts[a]] = "".join(new[c:d]).rstrip()
+    return removed, added
 
 
-def _struck_html(
-    text: str, gone: list[tuple[int, int]], added: dict[int, str], flaw: tuple[int, int] | None
-) -> str:
-    """HTML; what is gone is struck through, the flaw in it stands out."""
-    edges = {0, len(text), *(edge for span in gone for edge in span), *added, *(flaw or ())}
-    shown = sorted(min(edge, MOST_CHARACTERS) for edge in edges)
-    parts = list(_pieces(text, sorted({*shown}), gone, added, flaw))
-    left = len(text) - shown[-1]
-    return "".join(parts) + (f'<span class="tag"> … and {left:,} more</span>' if left else "")
-
-
-def _pieces(
-    text: str,
-    edges: list[int],
-    gone: list[tuple[int, int]],
-    added: dict[int, str],
-    flaw: tuple[int, int] | None,
-) -> Iterator[str]:
-    for start, end in zip(edges, [*edges[1:], edges[-1]], strict=True):
+def _split_text(
+    text: str, removed: list[Span], added: dict[int, str], error: Span | None
+) -> list[TextPiece]:
+    edges = {0, len(text), *(edge for span in removed for edge in span), *added, *(error or ())}
+    ordered = sorted({min(edge, len(text)) for edge in edges})
+    pieces = []
+    for start, end in zip(ordered, [*ordered[1:], ordered[-1]], strict=True):
         if start in added:
-            yield f" <ins>{html.escape(added[start])}</ins> "
-        piece = html.escape(text[start:end])
-        if flaw is not None and flaw[0] <= start < flaw[1]:
-            piece = f"<mark>{piece}</mark>"
-        if piece and any(a <= start < b for a, b in gone):
-            piece = f"<del>{piece}</del>"
-        yield piece
+            pieces.append(TextPiece(text=added[start], change="added"))
+        if end > start:
+            is_removed = any(a <= start < b for a, b in removed)
+            pieces.append(
+                TextPiece(
+                    text=text[start:end],
+                    change="removed" if is_removed else "",
+                    is_error=error is not None and error[0] <= start < error[1],
+                )
+            )
+    return pieces

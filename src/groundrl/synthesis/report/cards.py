@@ -1,202 +1,227 @@
 """An image of a synthesis as a card: regions, captions of both levels, verdicts, questions."""
 
-import html
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from markupsafe import Markup
 from PIL import Image
 
 from groundrl.detectors.records import InputImage, Region
 from groundrl.images import UnreadableImageError
-from groundrl.records import Grounding, Sample, Segments
-from groundrl.report.parts import MOST_BOXES, box_layer, cut, facets, image_frame, inline_jpeg
+from groundrl.records import Sample, Segments
+from groundrl.report.image_view import (
+    MAX_BOXES,
+    BoxView,
+    ImageView,
+    Size,
+    inline_jpeg,
+    view_box,
+    view_image,
+)
+from groundrl.report.page import load_templates
 from groundrl.synthesis.annotations import FinalDecision, VerifiedCaption
 from groundrl.synthesis.merge import merge
 from groundrl.synthesis.quality import compare_with_planted
-from groundrl.synthesis.report.captions import ENDING_CHIPS, chip, history
-from groundrl.synthesis.report.showcase import ShownImage
+from groundrl.synthesis.report.captions import DECISION_CLASSES, CaptionStep, caption_steps
+from groundrl.synthesis.report.selection import ImageResult
 
 IMAGE_SIDE, CROP_SIDE = 440, 110
 """Pixels of the longer side."""
-MOST_CROPS: Final = 12
+MAX_CROPS: Final = 12
 CROWDED: Final = 12
-"""With more boxes their numbers show one at a time."""
+"""An image with more boxes shows the number of the highlighted one only."""
 CAPTION_KEYS: Final = ("verdict", "error", "level", "planted")
 """What captions can be filtered by; questions by their kind."""
 WHOLE, CROP = "whole image", "crop"
 
+TEMPLATES = load_templates("groundrl.synthesis.report")
+
 Corners = tuple[float, float, float, float]
+Numbers = Mapping[Corners, int]
+"""Number of each region, counted from 1, by the corners of its box."""
 
 
-def image_card(shown: ShownImage, measured: bool) -> str:
-    """``measured``: errors were planted, so that it is known which captions are wrong."""
-    annotated = shown.annotated
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionView:
+    """A caption and its verdicts."""
+
+    filters: Mapping[str, str]
+    """What the caption can be filtered by; several values are lines."""
+    number: int | None
+    """Of its region; None for the caption of the whole image."""
+    name: str
+    crop: Markup | None
+    """``data:`` address."""
+    decision: str
+    decision_class: str
+    planted: str
+    """"caught", "missed", "false alarm", or empty."""
+    planted_errors: str
+    steps: Sequence[CaptionStep]
+
+    @property
+    def box(self) -> str | None:
+        """Key of the box that is highlighted together with the caption."""
+        return None if self.number is None else f"r{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedPhrase:
+    """A phrase that points at the box of a region."""
+
+    number: int
+    label: str
+
+    @property
+    def box(self) -> str:
+        """Key of the box."""
+        return f"r{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionView:
+    """A question with its rationale."""
+
+    kind: str
+    text: str
+    options: Sequence[str]
+    answers: Sequence[str]
+    """The right ones."""
+    rationale: Sequence[str | LinkedPhrase]
+
+
+def image_card(result: ImageResult, measured: bool) -> Markup:
+    """The card as HTML.
+
+    ``measured``: the teacher planted errors, so that it is known which captions are wrong.
+    """
+    annotated = result.annotated
     try:
         image = annotated.image.source.load()
     except UnreadableImageError:
         image = None
-    places = {region.box.corners: i for i, region in reversed([*enumerate(annotated.regions)])}
-    body = (
-        _captions(shown, image, places, measured)
-        + _linked_caption(merge(annotated).caption, places)
-        + _questions(shown.samples, places)
+    # Of regions with the same box the first one counts.
+    numbers = {
+        region.box.corners: number
+        for number, region in reversed([*enumerate(annotated.regions, start=1)])
+    }
+    crops = _pick_crops(annotated.crop_captions)
+    view = _view_regions(result, image)
+    html = TEMPLATES.get_template("image_card.html.jinja").render(
+        image=view,
+        is_crowded=len(view.boxes) > CROWDED,
+        facts=_list_facts(result),
+        caption_keys=CAPTION_KEYS,
+        captions=[
+            _view_caption(annotated.image, checked, image, numbers, measured)
+            for checked in (annotated.image_caption, *crops)
+        ],
+        crops_left=len(annotated.crop_captions) - len(crops),
+        merged=_link_phrases(merge(annotated).caption, numbers),
+        questions=[_view_question(sample, numbers) for sample in result.samples],
     )
-    return (
-        f'<article class="card sheet"><div class="look">{_image_with_boxes(shown, image)}'
-        f'{_about(shown)}</div><div class="about">{body}</div></article>'
-    )
+    return Markup(html)
 
 
-def _about(shown: ShownImage) -> str:
-    annotated, image = shown.annotated, shown.annotated.image.source
-    regions = len(annotated.regions)
-    texts = [
-        annotated.image.id,
-        shown.split,
+def _list_facts(result: ImageResult) -> list[str]:
+    image, regions = result.annotated.image.source, len(result.annotated.regions)
+    facts = [
+        result.annotated.image.id,
+        result.split,
         f"{image.width} x {image.height}",
         "1 region" if regions == 1 else f"{regions} regions",
     ]
-    if regions > MOST_BOXES:
-        texts.append(f"{MOST_BOXES} of them drawn")
-    return f'<p class="chips">{"".join(map(chip, texts))}</p>'
+    return facts + ([f"{MAX_BOXES} of them drawn"] if regions > MAX_BOXES else [])
 
 
-def _image_with_boxes(shown: ShownImage, image: Image.Image | None) -> str:
-    """The regions in the colours of what became of their crops."""
-    annotated, source = shown.annotated, shown.annotated.image.source
+def _view_regions(result: ImageResult, image: Image.Image | None) -> ImageView:
+    """The regions in the colours of the final decisions on their captions; those with a caption
+    come first where not all can be shown."""
+    annotated, source = result.annotated, result.annotated.image.source
     size = source.width, source.height
-    endings = {
+    decisions = {
         b.crop.region: b.final_decision for b in annotated.crop_captions if b.crop is not None
     }
-    order = sorted(range(len(annotated.regions)), key=lambda i: annotated.regions[i] not in endings)
+    numbered = sorted(
+        enumerate(annotated.regions, start=1), key=lambda one: one[1] not in decisions
+    )
     boxes = [
-        _box(i, annotated.regions[i], endings.get(annotated.regions[i]), size)
-        for i in order[:MOST_BOXES]
+        _view_region(number, region, decisions.get(region), size)
+        for number, region in numbered[:MAX_BOXES]
     ]
-    inside = '<span class="absent">the image is not here</span>'
-    if image is not None:
-        address = inline_jpeg(image, IMAGE_SIDE)
-        inside = f'<img width="{size[0]}" height="{size[1]}" alt="" src="{address}">'
-    drawn = image_frame(inside, boxes, size)
-    return f'<div class="crowded">{drawn}</div>' if len(boxes) > CROWDED else drawn
+    return view_image(None if image is None else inline_jpeg(image, IMAGE_SIDE), size, boxes)
 
 
-def _box(
-    index: int, region: Region, ending: FinalDecision | None, size: tuple[int, int]
-) -> tuple[float, str]:
-    kind = "said" if ending is FinalDecision.REJECTED else "unseen" if ending is None else "true"
-    told = "not looked at" if ending is None else ending
-    name = f"{index + 1}: {_region(region)}, {told}"
-    return box_layer(kind, f"r{index}", name, region.box, size, index + 1)
+def _view_region(
+    number: int, region: Region, decision: FinalDecision | None, size: Size
+) -> BoxView:
+    if decision is None:
+        kind = "dotted"
+    else:
+        kind = "magenta" if decision is FinalDecision.REJECTED else "green"
+    name = f"{number}: {_name_region(region)}, {decision or 'no caption'}"
+    return view_box(region.box, size, kind=kind, key=f"r{number}", name=name, number=number)
 
 
-def _region(region: Region) -> str:
+def _name_region(region: Region) -> str:
     return region.label + ("" if region.score == 1 else f" {region.score:.2f}")
 
 
-def _captions(
-    shown: ShownImage, image: Image.Image | None, places: Mapping[Corners, int], measured: bool
-) -> str:
-    whole, *branches = shown.captions
-    # Those with something to see come first where not all can be shown.
+def _pick_crops(captions: Sequence[VerifiedCaption]) -> list[VerifiedCaption]:
+    """At most ``MAX_CROPS`` in their order; those that were kept are left out first."""
     order = sorted(
-        range(len(branches)), key=lambda i: branches[i].final_decision is FinalDecision.KEPT
+        range(len(captions)), key=lambda i: captions[i].final_decision is FinalDecision.KEPT
     )
-    kept = [branches[i] for i in sorted(order[:MOST_CROPS])]
-    of = shown.annotated.image
-    entries = _entry(of, whole, None, None, measured) + "".join(
-        _entry(of, branch, image, places, measured) for branch in kept
-    )
-    left = len(branches) - len(kept)
-    more = f'<p class="soft">and {left} more crops</p>' if left else ""
-    return (
-        f'<div class="entries captions" data-keys="{" ".join(CAPTION_KEYS)}">{entries}</div>{more}'
-    )
+    return [captions[i] for i in sorted(order[:MAX_CROPS])]
 
 
-def _entry(
-    of: InputImage,
+def _view_caption(
+    source: InputImage,
     checked: VerifiedCaption,
     image: Image.Image | None,
-    places: Mapping[Corners, int] | None,
+    numbers: Numbers,
     measured: bool,
-) -> str:
-    """A caption; pointing at it lights the box of its crop."""
-    planted = compare_with_planted(of, checked) if measured else ""
-    values = {
-        "verdict": str(checked.final_decision),
-        "error": [str(flaw.kind) for flaw in checked.flaws],
-        "level": WHOLE if checked.crop is None else CROP,
-        "planted": planted,
-    }
-    head, thumb, tied = f"<b>{WHOLE}</b>", "", ""
-    if checked.crop is not None and places is not None:
-        index = places[checked.crop.region.box.corners]
-        head = f"<b>{index + 1}</b> {html.escape(_region(checked.crop.region))}"
-        tied = f' tabindex="0" data-box="r{index}"'
-        thumb = _thumb(checked, image)
-    ending = chip(checked.final_decision, ENDING_CHIPS[checked.final_decision])
-    return (
-        f'<div class="entry caption" {facets(values)}{tied}>{thumb}<div>'
-        f'<p class="what">{head} {ending}</p>{_planted_errors(checked, planted)}{history(checked)}'
-        "</div></div>"
+) -> CaptionView:
+    planted = compare_with_planted(source, checked) if measured else ""
+    crop = checked.crop
+    return CaptionView(
+        filters={
+            "verdict": checked.final_decision,
+            "error": "\n".join(error.kind for error in checked.flaws),
+            "level": WHOLE if crop is None else CROP,
+            "planted": planted,
+        },
+        number=None if crop is None else numbers[crop.region.box.corners],
+        name=WHOLE if crop is None else _name_region(crop.region),
+        crop=None if crop is None or image is None else _cut_out(image, crop.box.corners),
+        decision=checked.final_decision,
+        decision_class=DECISION_CLASSES[checked.final_decision],
+        planted=planted,
+        planted_errors=", ".join(f"{e.kind} “{e.span}”" for e in checked.caption.planted),
+        steps=caption_steps(checked),
     )
 
 
-def _thumb(checked: VerifiedCaption, image: Image.Image | None) -> str:
-    if image is None or checked.crop is None:
-        return ""
-    box = checked.crop.box.corners
-    part = image.crop((round(box[0]), round(box[1]), round(box[2]), round(box[3])))
-    return f'<img alt="crop" src="{inline_jpeg(part, CROP_SIDE)}">'
+def _cut_out(image: Image.Image, corners: Corners) -> Markup:
+    left, top, right, bottom = map(round, corners)
+    return inline_jpeg(image.crop((left, top, right, bottom)), CROP_SIDE)
 
 
-def _planted_errors(checked: VerifiedCaption, planted: str) -> str:
-    """Which errors the teacher put in, and whether they were found."""
-    if not planted:
-        return ""
-    told = ", ".join(f"{flaw.kind} “{flaw.span}”" for flaw in checked.caption.planted)
-    what = chip(planted, "right" if planted == "caught" else "wrong")
-    return f'<p class="why">planted: {html.escape(told or "nothing")} {what}</p>'
+def _link_phrases(segments: Segments, numbers: Numbers) -> list[str | LinkedPhrase]:
+    return [
+        part
+        if isinstance(part, str)
+        else LinkedPhrase(number=numbers[part.box.corners], label=part.label)
+        for part in segments
+    ]
 
 
-def _linked_caption(caption: Segments, places: Mapping[Corners, int]) -> str:
-    """What is left of both levels, pointing."""
-    inside = _segments(caption, places) or '<span class="tag">nothing is left to say</span>'
-    return f'<h3>merged caption</h3><p class="text">{inside}</p>'
-
-
-def _segments(segments: Segments, places: Mapping[Corners, int]) -> str:
-    return "".join(
-        html.escape(part) if isinstance(part, str) else _phrase(part, places) for part in segments
-    )
-
-
-def _phrase(one: Grounding, places: Mapping[Corners, int]) -> str:
-    index = places[one.box.corners]
-    return (
-        f'<span class="phrase true" tabindex="0" data-box="r{index}"><sup>{index + 1}</sup>'
-        f"{html.escape(one.label)}</span>"
-    )
-
-
-def _questions(samples: Sequence[Sample], places: Mapping[Corners, int]) -> str:
-    entries = "".join(_question(sample, places) for sample in samples)
-    none = "" if samples else '<p class="soft">no questions</p>'
-    return (
-        '<h3>questions</h3><div class="entries questions" data-keys="question">'
-        f"{entries}</div>{none}"
-    )
-
-
-def _question(sample: Sample, places: Mapping[Corners, int]) -> str:
-    options = ", ".join(
-        f"<b>{html.escape(option)}</b>" if option in sample.answers else html.escape(option)
-        for option in sample.options or sample.answers
-    )
-    rationale = _segments(sample.rationale or (), places)
-    return (
-        f'<div class="entry" {facets({"question": sample.kind})}>'
-        f'<p class="question">{chip(sample.kind)} {html.escape(cut(sample.question))}</p>'
-        f'<p class="options">{options}</p><p class="text">{rationale}</p></div>'
+def _view_question(sample: Sample, numbers: Numbers) -> QuestionView:
+    return QuestionView(
+        kind=sample.kind,
+        text=sample.question,
+        options=sample.options or sample.answers,
+        answers=sample.answers,
+        rationale=_link_phrases(sample.rationale or (), numbers),
     )

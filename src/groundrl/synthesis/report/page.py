@@ -1,31 +1,26 @@
-"""``report.html`` of a synthesis: what was made of which images, and what was thrown away."""
+"""``report.html`` of a synthesis: which samples came from which images, and what was rejected."""
 
-import html
 import textwrap
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final
 
-from groundrl.report.page import chips, page, section
-from groundrl.report.parts import HINT, filters
-from groundrl.report.svg import Dot, dot_whisker
-from groundrl.report.tables import Table, number, to_html
-from groundrl.synthesis.annotations import PLANTABLE_KINDS, ErrorKind, FinalDecision
-from groundrl.synthesis.report.cards import CROP, WHOLE, image_card
-from groundrl.synthesis.report.showcase import WORST_FIRST, Showcase
+from markupsafe import Markup
 
-MOST_BYTES: Final = 16_000_000
+from groundrl.report.svg import Dot, dot_whisker
+from groundrl.report.tables import Table, number
+from groundrl.synthesis.annotations import PLANTABLE_KINDS, ErrorKind, FinalDecision
+from groundrl.synthesis.report.cards import CROP, TEMPLATES, WHOLE, image_card
+from groundrl.synthesis.report.selection import WORST_FIRST, ImageResult, ImageSelection
+
+MAX_BYTES: Final = 16_000_000
 """Of cards; further ones are left out."""
-MOST_LINES: Final = 12
+MAX_ROWS: Final = 12
 """Of the table of reasons."""
-LONGEST_REASON: Final = 120
+MAX_REASON: Final = 120
+"""Characters of a reason in that table."""
 SPLITS: Final = ("train", "heldout")
-LEGEND: Final = (
-    '<span class="key">caption kept or repaired</span> &nbsp; '
-    '<span class="key said">caption rejected</span> &nbsp; '
-    '<span class="key unseen">no crop of it</span>'
-)
 
 Figures = Mapping[str, float]
 
@@ -35,31 +30,40 @@ def synthesis_page(
     facts: Sequence[str],
     made_by: Mapping[str, Any],
     figures: Figures,
-    showcase: Showcase,
+    selection: ImageSelection,
     config: str,
 ) -> str:
-    """One document that needs no other file. ``figures``: counts and the verifier's quality under
-    the names of ``metrics.json``."""
-    made = [f"{what}: {who or 'nobody'}" for what, who in made_by.items()]
-    source = f'<div class="wide"><pre>{html.escape(config)}</pre></div>' if config else ""
-    body = "".join(
-        [
-            f"<h1>{html.escape(title)}</h1>{chips([*facts, *made])}",
-            section("Made", f'<div class="tables">{_stages(figures)}{_questions(figures)}</div>'),
-            section("Verdicts", _verdicts(figures, showcase)),
-            section("Images", _gallery(figures, showcase)),
-            section("Config", source and f"<details><summary>show</summary>{source}</details>"),
-        ]
+    """One document that needs no other file. ``made_by``: names of the parts that made regions,
+    captions and so on; ``figures``: counts and the verifier's quality under the names of
+    ``metrics.json``."""
+    measured = _count(figures, "planted") > 0
+    cards = _draw_cards(selection, measured)
+    shown = selection.images[: len(cards)]
+    decisions = {caption.final_decision for image in shown for caption in image.captions}
+    reasons = _tabulate_reasons(selection)
+    return TEMPLATES.get_template("synthesis.html.jinja").render(
+        title=title,
+        facts=[*facts, *(f"{what}: {name or 'none'}" for what, name in made_by.items())],
+        counts=_tabulate_counts(figures),
+        question_counts=_tabulate_questions(figures),
+        decisions=_tabulate_decisions(figures),
+        rejections=_tabulate_rejections(figures),
+        errors=_tabulate_errors(figures, measured),
+        reasons=reasons,
+        reasons_left=len(selection.reasons) - len(reasons.rows),
+        planted=_count(figures, "planted"),
+        captions=_count(figures, "captions"),
+        quality_plots=_plot_quality(figures) if measured else [],
+        choices=_list_choices(shown, measured),
+        several_decisions=len(decisions) > 1,
+        images=selection.seen,
+        cards=cards,
+        config=config,
     )
-    return page(title, body)
 
 
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Under its title; nothing without rows."""
-    if not rows:
-        return ""
-    table = Table(columns=tuple(columns), rows=tuple(map(tuple, rows)), title=title)
-    return f'<div class="wide">{to_html(table)}</div>'
+def _make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    return Table(columns=tuple(columns), rows=tuple(map(tuple, rows)), title=title)
 
 
 def _count(figures: Figures, name: str) -> int:
@@ -70,8 +74,8 @@ def _sum(figures: Figures, head: str) -> int:
     return int(sum(value for name, value in figures.items() if name.startswith(head)))
 
 
-def _stages(figures: Figures) -> str:
-    """What went from stage to stage."""
+def _tabulate_counts(figures: Figures) -> Table:
+    """Numbers of regions, captions and questions, in all and per image."""
     unfinished = _count(figures, "unfinished")
     images = _count(figures, "images") - unfinished
     counts = {
@@ -85,13 +89,12 @@ def _stages(figures: Figures) -> str:
     if unfinished:
         rows.append(("images unfinished: a model was unreachable", f"{unfinished:,}", ""))
     if "skipped" in figures:
-        rows.append(
-            ("images skipped: not usable, or no labels", f"{_count(figures, 'skipped'):,}", "")
-        )
-    return _table("from stage to stage", ("stage", "count", "per image"), rows)
+        skipped = _count(figures, "skipped")
+        rows.append(("images skipped: not usable, or no labels", f"{skipped:,}", ""))
+    return _make_table("stage by stage", ("stage", "count", "per image"), rows)
 
 
-def _questions(figures: Figures) -> str:
+def _tabulate_questions(figures: Figures) -> Table:
     kinds = {
         name.rpartition("/")[2] for name in figures if name.startswith(("samples/", "dropped/"))
     }
@@ -104,39 +107,39 @@ def _questions(figures: Figures) -> str:
         for kind in sorted(kinds)
     ]
     title = "questions by kind; dropped: the boxes do not give the answer"
-    return _table(title, ("question", *SPLITS, "dropped"), rows)
+    return _make_table(title, ("question", *SPLITS, "dropped"), rows)
 
 
-def _verdicts(figures: Figures, showcase: Showcase) -> str:
+def _tabulate_decisions(figures: Figures) -> Table:
     rows = []
-    for level, what in ((1, WHOLE), (2, CROP)):
+    for level, name in ((1, WHOLE), (2, CROP)):
         total = _sum(figures, f"level_{level}/")
-        ends = [_count(figures, f"level_{level}/{end}") for end in FinalDecision]
-        shares = [f"{count:,} ({count / total:.1%})" for count in ends] if total else []
-        rows += [(what, f"{total:,}", *shares)] if total else []
-    endings = _table("what became of captions", ("caption of a", "all", *FinalDecision), rows)
-    reasons = [
-        (textwrap.shorten(reason, LONGEST_REASON, placeholder=" …"), kind, verdict, f"{count:,}")
-        for (verdict, kind, reason), count in showcase.most_frequent(MOST_LINES)
+        counts = [_count(figures, f"level_{level}/{decision}") for decision in FinalDecision]
+        if total:
+            shares = (f"{count:,} ({count / total:.1%})" for count in counts)
+            rows.append((name, f"{total:,}", *shares))
+    return _make_table("final decisions", ("caption of a", "all", *FinalDecision), rows)
+
+
+def _tabulate_rejections(figures: Figures) -> Table:
+    rows = [
+        (name.partition("/")[2], f"{_count(figures, name):,}")
+        for name in sorted(figures)
+        if name.startswith("rejected/")
     ]
-    rest = len(showcase.reasons) - len(reasons)
-    more = f'<p class="soft">and {rest:,} reasons less frequent than these</p>' if rest > 0 else ""
-    told = _table("reasons", ("reason", "error", "verdict", "times"), reasons)
-    gone = {name: _count(figures, name) for name in figures if name.startswith("rejected/")}
-    why = _table(
-        "why captions were rejected",
-        ("what is wrong", "captions"),
-        [(name.partition("/")[2], f"{count:,}") for name, count in sorted(gone.items())],
-    )
-    return (
-        f'<div class="tables">{endings}{why}{_errors(figures)}<div>{told}{more}</div></div>'
-        f"{_quality(figures)}"
-    )
+    return _make_table("why captions were rejected", ("error", "captions"), rows)
 
 
-def _errors(figures: Figures) -> str:
-    """Kinds of error, and how well they are caught where it is known which captions are wrong."""
-    measured = _count(figures, "planted") > 0
+def _tabulate_reasons(selection: ImageSelection) -> Table:
+    rows = [
+        (textwrap.shorten(reason, MAX_REASON, placeholder=" …"), error, decision, f"{count:,}")
+        for (decision, error, reason), count in selection.most_frequent(MAX_ROWS)
+    ]
+    return _make_table("reasons", ("reason", "error", "verdict", "times"), rows)
+
+
+def _tabulate_errors(figures: Figures, measured: bool) -> Table:
+    """Kinds of error, and how well they are found where it is known which captions are wrong."""
     rows = []
     for kind in ErrorKind:
         found, planted = (_count(figures, f"{name}/{kind}") for name in ("flagged", "planted"))
@@ -146,16 +149,11 @@ def _errors(figures: Figures) -> str:
             more = (f"{planted:,}", *quality) if measured else ()
             rows.append((str(kind), f"{found:,}", *more))
     columns = ("planted", "precision", "recall") if measured else ()
-    return _table("captions found wrong", ("error", "found", *columns), rows)
+    return _make_table("captions found wrong", ("error", "found", *columns), rows)
 
 
-def _quality(figures: Figures) -> str:
-    """What the verification caught of the errors that were planted."""
-    if not _count(figures, "planted"):
-        return (
-            '<p class="soft">The teacher planted no errors: how many the verification catches is '
-            "not measured here.</p>"
-        )
+def _plot_quality(figures: Figures) -> list[Markup]:
+    """How many of the planted errors the verification finds."""
 
     def dots(name: str) -> list[Dot]:
         heads = {str(kind): f"verification/{name}/{kind}" for kind in PLANTABLE_KINDS}
@@ -178,13 +176,7 @@ def _quality(figures: Figures) -> str:
             ],
         ),
     ]
-    charts = "".join(dot_whisker(title, found) for title, found in plots if found)
-    note = (
-        f'<p class="soft">The teacher planted errors in {_count(figures, "planted"):,} of '
-        f"{_count(figures, 'captions'):,} captions and owned up to them, so what the verification "
-        "catches is measured; 95 % intervals.</p>"
-    )
-    return f'{note}<div class="charts">{charts}</div>'
+    return [dot_whisker(title, found) for title, found in plots if found]
 
 
 def _dot(figures: Figures, shown: str, name: str) -> Dot:
@@ -193,38 +185,29 @@ def _dot(figures: Figures, shown: str, name: str) -> Dot:
     return Dot(name=shown, value=value, low=low, high=high)
 
 
-def _gallery(figures: Figures, showcase: Showcase) -> str:
-    measured = _count(figures, "planted") > 0
-    picked = showcase.picked()
+def _draw_cards(selection: ImageSelection, measured: bool) -> list[Markup]:
+    """The cards of the selected images, in order, as far as ``MAX_BYTES`` reach."""
     cards, size = [], 0
-    # Images are decoded and encoded outside of Python's lock.
+    # Threads help: images are decoded and encoded outside of Python's lock.
     with ThreadPoolExecutor() as pool:
-        for card in pool.map(partial(image_card, measured=measured), picked):
+        for card in pool.map(partial(image_card, measured=measured), selection.images):
             cards.append(card)
             size += len(card)
-            if size > MOST_BYTES:
+            if size > MAX_BYTES:
                 break
         pool.shutdown(cancel_futures=True)
-    picked = picked[: len(cards)]
-    captions = [caption for shown in picked for caption in shown.captions]
-    endings = {caption.final_decision for caption in captions}
-    kinds = {flaw.kind for caption in captions for flaw in caption.flaws}
-    choices = {
-        "verdict": [str(end) for end in WORST_FIRST if end in endings],
-        "error": [str(kind) for kind in ErrorKind if kind in kinds],
+    return cards
+
+
+def _list_choices(images: Sequence[ImageResult], measured: bool) -> dict[str, list[str]]:
+    """What the cards can be filtered by, and the values that occur."""
+    captions = [caption for image in images for caption in image.captions]
+    decisions = {caption.final_decision for caption in captions}
+    errors = {error.kind for caption in captions for error in caption.flaws}
+    return {
+        "verdict": [str(decision) for decision in WORST_FIRST if decision in decisions],
+        "error": [str(kind) for kind in ErrorKind if kind in errors],
         "planted": ["caught", "missed", "false alarm"] if measured else [],
         "level": [WHOLE, CROP],
-        "question": sorted({sample.kind for shown in picked for sample in shown.samples}),
+        "question": sorted({sample.kind for image in images for sample in image.samples}),
     }
-    note = " Rejected captions first, then repaired ones." if len(endings) > 1 else ""
-    if len(cards) < showcase.seen:
-        note += (
-            f" This page shows {len(cards)} of {showcase.seen:,} images, something of every "
-            "verdict and error; <code>images.jsonl</code> holds all."
-        )
-    return (
-        f"{filters(choices)}"
-        f'<p class="soft"><span id="count" data-of="images"></span>.{note}</p>'
-        f'<p class="soft">{LEGEND} &nbsp; {HINT}</p>'
-        f'<div class="gallery sheets">{"".join(cards)}</div>'
-    )
