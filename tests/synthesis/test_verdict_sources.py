@@ -1,5 +1,6 @@
 """The source of each verdict, and answers that cannot be parsed."""
 
+import html
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -46,8 +47,8 @@ def test_a_caption_that_cannot_be_parsed_is_rejected_and_generated_again_by_the_
         card = (run / "README.md").read_text()
         assert "| unreadable | 48 |" in card
         assert "| unreadable: the teacher&#x27;s answer is no caption | unreadable | 48 |" in card
-        page = (run / "report.html").read_text()
-        assert "unreadable: the teacher&#x27;s answer is no caption" in page
+        page = html.unescape((run / "report.html").read_text())
+        assert "unreadable: the teacher's answer is no caption" in page
         synthesis(run, **roles, teacher=FixedTeacher()).run()
         assert "level_2/rejected" not in figures(run)
 
