@@ -24,14 +24,15 @@ from groundrl.data.datasets import SampleList
 from groundrl.data.module import GroundingDataModule
 from groundrl.grammar import get_grammar
 from groundrl.losses import Normalizer, PolicyLoss
-from groundrl.policy.policy import Policy, TokenLogprobs
+from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
+from groundrl.policy.scoring import TokenLogprobs
 from groundrl.records import Sample
 from groundrl.report.run_report import read_curves
 from groundrl.rewards.base import RewardSum
-from groundrl.rollout.base import Features, SampledTokens, Sampling
+from groundrl.rollout.base import LoadFeatures, RolloutEngine, SampledTokens, Sampling
 from groundrl.rollout.native import NativeEngine
-from groundrl.rollout.randomness import Draws
+from groundrl.rollout.randomness import RolloutSeeds
 from groundrl.rollout.sampler import Sampler
 from groundrl.stages.fit import StagePlan, fit
 from groundrl.stages.grpo import Batch, Group, GRPOModule
@@ -84,29 +85,26 @@ class NothingShared(Watched):
             [prompt for prompt, _ in rows],
             [[branch] for _, branch in rows],
             # The tower by itself would look at equal images once.
-            features=self.policy.tower._look_at(images),
+            features=self.policy.tower.compute(images),
             temperature=self.sampler.sampling.temperature,
         )
 
 
-class GenerateEngine:
+class GenerateEngine(RolloutEngine):
     """``model.generate`` on one row per completion."""
-
-    max_model_len: int | None = None
-    prefetch: int = 0
 
     def generate(
         self,
         policy: Policy,
         prompts: list[Prompt],
-        features: Features,
-        draws: Draws,
+        features: LoadFeatures,
+        seeds: RolloutSeeds,
         sampling: Sampling,
     ) -> Generator[tuple[int, list[SampledTokens]]]:
         chat = partial(
             policy.processor.apply_chat_template, tokenize=False, add_generation_prompt=True
         )
-        rows = [prompt for prompt in prompts for _ in range(draws.group_size)]
+        rows = [prompt for prompt in prompts for _ in range(seeds.group_size)]
         inputs = policy.processor(
             text=[chat(prompt.messages) for prompt in rows],
             images=[[image.source.load() for image in prompt.images] for prompt in rows],
@@ -119,7 +117,7 @@ class GenerateEngine:
             do_sample=True,
             min_new_tokens=new,
             max_new_tokens=new,
-            suppress_tokens=list(policy.spec.stand_ins),
+            suppress_tokens=list(policy.spec.placeholders),
         )
         nothing = (0.0,) * new
         drawn = [
@@ -127,7 +125,7 @@ class GenerateEngine:
             for tokens in sequences
         ]
         for i in range(len(prompts)):
-            yield i, drawn[i * draws.group_size :][: draws.group_size]
+            yield i, drawn[i * seeds.group_size :][: seeds.group_size]
 
 
 class Encoding:

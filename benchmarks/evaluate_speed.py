@@ -100,7 +100,7 @@ def generated(
             max_new_tokens=max_tokens,
             eos_token_id=end,
             pad_token_id=policy.pad_token,
-            suppress_tokens=list(policy.spec.stand_ins),
+            suppress_tokens=list(policy.spec.placeholders),
         )
         for row in rows[:, inputs["input_ids"].shape[1] :].tolist():
             yield tuple(row[: row.index(end) + 1] if end in row else row)

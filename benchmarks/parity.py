@@ -65,7 +65,7 @@ def parity(work: Work, folder: Path) -> Figures:
     question = work.question(policy.processor)
     samples = [work.sample(i, question) for i in range(work.prompts)]
     draw = random.Random(0).choices
-    vocabulary = sorted({*range(len(policy.processor.tokenizer))} - {*policy.spec.stand_ins})
+    vocabulary = sorted({*range(len(policy.processor.tokenizer))} - {*policy.spec.placeholders})
     groups = [
         [Branch(tokens=draw(vocabulary, k=work.completion)) for _ in range(work.group)]
         for _ in samples

@@ -170,7 +170,7 @@ def test_a_reward_is_the_sum_of_the_terms_in_its_name(file: Path) -> None:
 
 @pytest.mark.parametrize("file", sorted((CONF / "reward" / "term").glob("*")), ids=lambda f: f.stem)
 def test_a_term_lives_in_the_file_of_its_name(file: Path) -> None:
-    module = OmegaConf.load(file)["_target_"].split(".")[-2]
+    module = OmegaConf.load(file)._target_.split(".")[-2]
     assert module == file.stem
     assert (ROOT / "src" / "groundrl" / "rewards" / f"{module}.py").is_file()
 
@@ -222,7 +222,7 @@ def test_an_ablation_sets_what_its_file_says_and_nothing_else(file: Path) -> Non
 
 def sweep_jobs() -> Iterator[tuple[str, tuple[str, ...]]]:
     for file in sorted((ROOT / "sweeps").glob("*.yaml")):
-        params = OmegaConf.load(file)["hydra"]["sweeper"]["params"]
+        params = OmegaConf.load(file).hydra.sweeper.params
         grid = [[f"{key}={value}" for value in str(params[key]).split(",")] for key in params]
         for job in itertools.product(*grid):
             yield file.stem, job
@@ -239,7 +239,7 @@ def test_every_job_of_a_sweep_is_sound(sweep: str, job: tuple[str, ...]) -> None
 @pytest.mark.parametrize("file", sorted((ROOT / "sweeps").glob("*.yaml")), ids=lambda f: f.stem)
 def test_published_figures_belong_to_rows_of_the_grid(file: Path) -> None:
     cfg = OmegaConf.load(file)
-    rows = set(str(cfg["hydra"]["sweeper"]["params"]["reward"]).split(","))
-    assert set(cfg["published"]) <= rows
-    for figures in cfg["published"].values():
+    rows = set(str(cfg.hydra.sweeper.params.reward).split(","))
+    assert set(cfg.published) <= rows
+    for figures in cfg.published.values():
         assert figures["source"]

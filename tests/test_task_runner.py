@@ -47,7 +47,7 @@ def test_more_workers_than_the_machine_has_room_for_are_refused(tmp_path: Path) 
 
 
 def test_one_process_does_tasks_in_their_order(tmp_path: Path) -> None:
-    with LocalRunner().started(lambda: squares(tmp_path)) as run:
+    with LocalRunner().start_workers(lambda: squares(tmp_path)) as run:
         assert [*run([range(3, 6), range(3)])] == [9, 16, 25, 0, 1, 4]
 
 
@@ -58,6 +58,6 @@ def test_one_process_starts_its_worker_once_however_often_it_is_asked(tmp_path: 
         started.append(tmp_path)
         return squares(tmp_path)
 
-    with LocalRunner().started(start) as run:
+    with LocalRunner().start_workers(start) as run:
         assert [*run([range(2)]), *run([range(3)])] == [0, 1, 0, 1, 4]
     assert len(started) == 1

@@ -1,7 +1,7 @@
-"""Boxes that know their frame, and the only IoU of this repository.
+"""Boxes with their frame, and the only IoU of this repository.
 
 A box is two continuous corners (x right, y down); its area is ``(x2 - x1) * (y2 - y1)``, without
-the "+ 1 pixel" of integer conventions. Two boxes meet only in the same frame.
+the "+ 1 pixel" of integer conventions. Two boxes can be compared in the same frame only.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Names of what answers depend on: caches keep under them, and people read them."""
+"""Cache keys that people can read: one text for all settings that a result depends on."""
 
 import hashlib
 import json
@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Final
 
 MAX_VALUE_LENGTH: Final = 60
-"""Characters of a setting that is written out."""
+"""Longer settings are replaced by their digest."""
 
 
 def cache_key(kind: str, /, **settings: object) -> str:
-    """``kind key=value key=value``: values as JSON, a digest of those that are long. Null is left
-    out. Equal names, equal settings."""
-    return " ".join([kind, *(f"{k}={_shown(v)}" for k, v in settings.items() if v is not None)])
+    """``kind name=value name=value``; equal keys mean equal settings.
+
+    Values are written as JSON, or as ``#digest`` if they are long. Settings that are None are left
+    out.
+    """
+    return " ".join([kind, *(f"{k}={_format(v)}" for k, v in settings.items() if v is not None)])
 
 
-def _shown(value: object) -> str:
+def _format(value: object) -> str:
     text = json.dumps(value, default=repr, sort_keys=True)
     return text if len(text) <= MAX_VALUE_LENGTH else f"#{digest(text)}"
 
@@ -26,8 +29,9 @@ def digest(text: str) -> str:
 
 
 def folder_digest(model: str) -> str | None:
-    """A digest of the names, sizes and times of change of the files in a model's folder; None for
-    the id of a hub, whose publisher tells versions apart."""
+    """A digest of the names, sizes and modification times of the files in a model's folder.
+
+    None for a hub id: it stands for a published version."""
     folder = Path(model).expanduser()
     if not folder.is_dir():
         return None

@@ -1,4 +1,4 @@
-"""How image files are read, everywhere: what a box refers to is what ``read_image`` returns."""
+"""Reading image files. Boxes refer to the pixels that ``read_image`` returns."""
 
 import struct
 import warnings
@@ -20,29 +20,29 @@ TURNS: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What undoes an EXIF orientation."""
+"""EXIF orientation -> the transposition that turns the image upright."""
 QUARTER_TURNS: Final = (5, 6, 7, 8)
 """EXIF orientations that swap width and height."""
 SIXTEEN_BITS: Final = ("I;16", "I;16B", "I;16L", "I;16N")
 ORIENTATION_KEYS: Final = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
-"""Metadata that would have an upright image turned again."""
+"""Metadata that would make readers turn an upright image again."""
 DAMAGED: Final = (
     *(OSError, SyntaxError, ValueError, TypeError, AttributeError, NotImplementedError),
     *(LookupError, ArithmeticError, EOFError, AssertionError, struct.error),
 )
-"""What Pillow's readers raise for files with wrong bytes, found by trying."""
-WITHOUT_RANGE: Final = ("F", "I")
-"""Modes of which nobody can tell what number is white."""
+"""Exceptions that Pillow's readers raise for files with wrong bytes; found by experiment."""
+UNBOUNDED_MODES: Final = ("F", "I")
+"""Pillow modes without a known value for white."""
 
 
 class UnreadableImageError(ValueError):
-    """A file that is no image, or none that can be shown; says why."""
+    """A file that is not an image, or has no 8-bit form; the message is the reason."""
 
 
 def read_image(path: Path) -> Image.Image:
-    """8-bit RGB, turned upright as EXIF says. Raises UnreadableImageError.
+    """8-bit RGB pixels, turned upright by the EXIF orientation. Raises UnreadableImageError.
 
-    The first frame of an animation; see-through parts over white; of 16 bits the upper 8.
+    Of an animation the first frame; transparent parts are laid over white; of 16 bits the upper 8.
     """
     with open_image(path) as image:
         _check_range(image)
@@ -61,7 +61,7 @@ def read_image(path: Path) -> Image.Image:
 
 
 def checked_size(path: Path) -> tuple[int, int]:
-    """Width and height of ``read_image``, after a look at every byte. Raises like it."""
+    """Width and height of ``read_image``; reads every byte. Raises UnreadableImageError."""
     with open_image(path) as image:
         _check_range(image)
         size = upright_size(image)
@@ -72,20 +72,20 @@ def checked_size(path: Path) -> tuple[int, int]:
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height after the turn that EXIF asks for; pixels are not decoded."""
+    """Width and height of the upright image; pixels are not decoded."""
     return (image.height, image.width) if _orientation(image) in QUARTER_TURNS else image.size
 
 
 def _orientation(image: Image.Image) -> int | None:
-    """The EXIF orientation that is still to be undone."""
+    """The EXIF orientation that Pillow has not applied; None for an upright image."""
     # Pillow turns TIFF files itself, and gives their size accordingly.
-    said = None if image.format == "TIFF" else image.getexif().get(ORIENTATION)
-    return said if said in TURNS else None
+    orientation = None if image.format == "TIFF" else image.getexif().get(ORIENTATION)
+    return orientation if orientation in TURNS else None
 
 
 @contextmanager
 def open_image(path: Path) -> Iterator[Image.Image]:
-    """The file as Pillow opens it; what goes wrong inside is an UnreadableImageError."""
+    """Open a file with Pillow; errors inside the block become UnreadableImageErrors."""
     try:
         with warnings.catch_warnings():
             # Damaged metadata; the image itself is fine, or cannot be decoded.
@@ -106,7 +106,7 @@ def open_image(path: Path) -> Iterator[Image.Image]:
 
 
 def _check_range(image: Image.Image) -> None:
-    if image.mode in WITHOUT_RANGE:
+    if image.mode in UNBOUNDED_MODES:
         raise UnreadableImageError(
             f"its numbers (mode {image.mode}) have no known range: save it with 8 or 16 bits per "
             "channel"
@@ -114,7 +114,7 @@ def _check_range(image: Image.Image) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Without the file's name, which stands before it and may not be printable."""
+    """The error without the file's name: callers write it first, and it may not be printable."""
     if isinstance(error, Image.UnidentifiedImageError):
         return "no known image format"
     if isinstance(error, OSError) and error.strerror:

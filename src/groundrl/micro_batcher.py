@@ -1,4 +1,4 @@
-"""Threads that each ask for a little, put together for a model that answers much at once."""
+"""Batches the inputs of several threads for a model that is efficient on batches."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -13,8 +13,8 @@ R = TypeVar("R")
 
 
 class MicroBatcher(Generic[T, R]):
-    """``call`` in one thread: inputs that wait are put to it together, at most ``size`` of
-    them. Nobody waits for company: alone, an input is answered alone."""
+    """Runs ``call`` in one thread on batches of the inputs that threads wait for, at most ``size``
+    at a time. A batch is never delayed to fill up: a single waiting input is a batch of one."""
 
     def __init__(self, call: Callable[[Sequence[T]], Sequence[R]], size: int) -> None:
         self._call = call
@@ -24,35 +24,35 @@ class MicroBatcher(Generic[T, R]):
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="model")
 
     def __call__(self, inputs: Sequence[T]) -> list[R]:
-        """The answer to each; raises what ``call`` raises for its batch. Of a batch with an
-        unreadable image each is asked alone, so that the others have their answers."""
+        """The output for each input; raises what ``call`` raises for its batch. After an
+        UnreadableImageError the inputs of the batch are called one by one, so that the others get
+        their outputs."""
         futures: list[Future[R]] = [Future() for _ in inputs]
         for pair in zip(inputs, futures, strict=True):
             self._waiting.put(pair)
-        # Whoever gets the lock works for all who wait.
+        # The thread that holds the lock runs batches with the inputs of all threads.
         while not all(future.done() for future in futures):
             with self._lock:
                 if not all(future.done() for future in futures):
-                    self._answer_some()
+                    self._run_next_batch()
         return [future.result() for future in futures]
 
-    def _answer_some(self) -> None:
+    def _run_next_batch(self) -> None:
         batch: list[tuple[T, Future[R]]] = []
         while len(batch) < self._size and not self._waiting.empty():
             batch.append(self._waiting.get())
-        if not batch:
-            return
-        self._answer(batch)
+        if batch:
+            self._run(batch)
 
-    def _answer(self, batch: list[tuple[T, Future[R]]]) -> None:
-        answers = self._worker.submit(self._call, [value for value, _ in batch])
-        error = answers.exception()  # waits
+    def _run(self, batch: list[tuple[T, Future[R]]]) -> None:
+        outputs = self._worker.submit(self._call, [value for value, _ in batch])
+        error = outputs.exception()  # waits
         if isinstance(error, UnreadableImageError) and len(batch) > 1:
-            for one in batch:
-                self._answer([one])
+            for item in batch:
+                self._run([item])
         elif error is not None:
             for _, future in batch:
                 future.set_exception(error)
         else:
-            for (_, future), answer in zip(batch, answers.result(), strict=True):
-                future.set_result(answer)
+            for (_, future), output in zip(batch, outputs.result(), strict=True):
+                future.set_result(output)

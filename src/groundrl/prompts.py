@@ -1,4 +1,4 @@
-"""Samples as chat messages, and as the answers that the warm-up teaches."""
+"""Converts samples to chat messages, and to the target answers of the SFT warm-up."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -9,20 +9,20 @@ from groundrl.grammar.base import round_segments
 from groundrl.records import Grounding, Response, Sample, Segments
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-"""Options are lettered in their order."""
+"""Letters of the options, in their order."""
 
 
 @dataclass(frozen=True)
 class PromptTemplate:
-    """How a question is put: images, question, options, instruction."""
+    """The layout of a prompt: images, question, options, instruction."""
 
     instruction: str = ""
-    """Said after the question and its options, on a line of its own."""
+    """Added after the question and its options, on a line of its own."""
     answer_style: Literal["words", "letters"] = "words"
-    """Whether options are named by their words or by the letters A, B, …"""
+    """Options are named by their words, or by the letters A, B, …"""
 
     def messages(self, sample: Sample) -> list[dict[str, Any]]:
-        """One user turn of images and a text, as ``transformers``' chat templates expect it."""
+        """One user turn of images and text, as chat templates of ``transformers`` take it."""
         images = [{"type": "image"} for _ in sample.images]
         content = [*images, {"type": "text", "text": self.text(sample)}]
         return [{"role": "user", "content": content}]
@@ -67,10 +67,10 @@ class PromptTemplate:
         if not sample.options:
             # The other answers of an open question are accepted synonyms.
             return sample.answers[0]
-        strangers = [answer for answer in sample.answers if answer not in sample.options]
-        if strangers:
+        unknown = [answer for answer in sample.answers if answer not in sample.options]
+        if unknown:
             raise UserError(
-                f"sample {sample.id!r} of {sample.provenance.dataset}: the answers {strangers} are "
+                f"sample {sample.id!r} of {sample.provenance.dataset}: the answers {unknown} are "
                 f"not among its options {list(sample.options)}: write them as the options are"
             )
         names = sample.options if self.answer_style == "words" else _letters(sample)
@@ -79,7 +79,7 @@ class PromptTemplate:
 
 
 def to_frame(segments: Segments, sizes: ImageSizes, frame: Frame) -> Segments:
-    """The segments with every box converted to ``frame`` and rounded as grammars write it."""
+    """The segments with every box converted to ``frame`` and rounded as in ``round_box``."""
     return round_segments(
         tuple(
             replace(part, box=convert(part.box, frame, sizes))

@@ -29,7 +29,7 @@ Segments = tuple["str | Grounding", ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """What a grounded answer says: reasoning that points, then the answer."""
+    """A grounded answer: reasoning with groundings, then the answer."""
 
     reasoning: Segments
     answer: str
@@ -52,7 +52,7 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFile:
-    """An image on disk; its size, upright, was read when the data set was checked."""
+    """An image on disk, with the size of the upright image."""
 
     path: Path
     width: int
@@ -72,15 +72,15 @@ class ImageFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedImage:
-    """An image that only its name is known of, as answers in a file mention it."""
+    """An image of which only the name is known: files of answers mention it."""
 
     key: str
     width: int = 0
-    """0 when the file does not say."""
+    """0 if unknown, as is ``height``."""
     height: int = 0
 
     def load(self) -> Any:
-        """Raises UserError: there is nothing to load."""
+        """Raises UserError: there are no pixels."""
         raise UserError(f"the image {self.key} is not here")
 
 
@@ -105,14 +105,15 @@ class Sample:
     options: tuple[str, ...] = ()
     """Choices in the order shown; empty for an open question."""
     answers: tuple[str, ...] = ()
-    """The right options (their words, never their letters), or the accepted words of an open
-    question; empty when the sample asks for boxes only."""
+    """The right options (their texts, not their letters), or the accepted words of an open
+    question; empty if the sample asks for boxes only."""
     groundings: tuple[Grounding, ...] = ()
     """Every object a good answer points at, each once."""
     rationale: Segments | None = None
     """Reasoning that points at each of ``groundings``, for the SFT warm-up."""
     kind: str = "question"
-    """What is asked: "color", "relation", "count", "locate", …; metrics can be split by it."""
+    """What the question asks for: "color", "relation", "count", "locate", …. Metrics can be split
+    by it."""
     context_images: tuple[ImageSource, ...] = ()
     """Shown after ``image``: its depth map, earlier frames; no box refers to them."""
     provenance: Provenance = field(kw_only=True)
@@ -143,7 +144,7 @@ class RolloutGroup:
 
     sample: Sample
     sizes: ImageSizes
-    """Sizes of the sample's image, to turn what the model says into PIXEL boxes."""
+    """Sizes of the sample's image, to convert the model's boxes to the PIXEL frame."""
     completions: tuple[Completion, ...]
 
 

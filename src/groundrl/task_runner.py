@@ -1,4 +1,4 @@
-"""Where independent tasks are done: in this process, or by the workers of a Ray cluster."""
+"""Runs independent tasks: in this process, or on the workers of a Ray cluster."""
 
 import logging
 import threading
@@ -17,37 +17,40 @@ from groundrl.errors import UserError
 T = TypeVar("T")
 R = TypeVar("R")
 
-StartWorker = Callable[[], AbstractContextManager[Callable[[T], Iterable[R]]]]
-"""Prepares a worker, with a model on its device for example; its value does a task at a time."""
+WorkerFactory = Callable[[], AbstractContextManager[Callable[[T], Iterable[R]]]]
+"""Sets up a worker, for example with a model on its device; the value of the context manager does
+one task and returns its results."""
 LOCAL = "local"
 MAX_TRIES = 4
-"""Of a task whose workers are killed."""
+"""Attempts at a task whose workers are killed."""
 TASKS_AHEAD = 4
-"""Tasks under way or done before their turn, per place: so many others pass a slow one."""
+"""Tasks per thread that are running, or finished before an earlier task is: so many other tasks
+can overtake a slow one."""
 
 
 @runtime_checkable
 class TaskRunner(Protocol):
-    """Does tasks of which none depends on another."""
+    """Runs tasks that do not depend on each other."""
 
     @property
     def task_size(self) -> int | None:
-        """Items that a task should have; None: all of them."""
+        """Number of items that a task should have; None: all of them in one task."""
         ...
 
-    def started(
-        self, start: StartWorker[T, R], at_once: int = 1
+    def start_workers(
+        self, factory: WorkerFactory[T, R], concurrency: int = 1
     ) -> AbstractContextManager[Callable[[Iterable[T]], Iterator[R]]]:
-        """Workers, as long as it is open. Its value has the results of all tasks, in their order;
-        tasks are taken as there is work for, and called again it asks the same workers.
+        """Workers that live as long as the context is open. Its value takes tasks and yields the
+        results of all of them in order; it reads the next task only when a worker is free. It can
+        be called several times and uses the same workers.
 
-        ``at_once``: tasks that a worker may be given, each in a thread of its own.
+        ``concurrency``: tasks at a time per worker, each in a thread of its own.
         """
         ...
 
 
 def split_into_tasks(items: Iterable[T], runner: TaskRunner) -> Iterator[Iterable[T]]:
-    """Tasks for an runner; where it takes all items at once, they are made as they are used."""
+    """Tasks of ``runner.task_size`` items; a task of all items reads them as they are used."""
     source = iter(items)
     if runner.task_size is None:
         yield source
@@ -58,20 +61,20 @@ def split_into_tasks(items: Iterable[T], runner: TaskRunner) -> Iterator[Iterabl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalRunner:
-    """In this process, one after the other."""
+    """Runs tasks in this process, one after the other."""
 
     task_size: int | None = None
 
     @contextmanager
-    def started(
-        self, start: StartWorker[T, R], at_once: int = 1
+    def start_workers(
+        self, factory: WorkerFactory[T, R], concurrency: int = 1
     ) -> Iterator[Callable[[Iterable[T]], Iterator[R]]]:
         """See ``TaskRunner``."""
-        with start() as work, ExitStack() as begun:
+        with factory() as work, ExitStack() as cleanup:
 
             def run(tasks: Iterable[T]) -> Iterator[R]:
                 results = (result for task in tasks for result in work(task))
-                begun.callback(results.close)  # what nobody waits for is not done
+                cleanup.callback(results.close)  # tasks that are left are not run
                 return results
 
             yield run
@@ -79,7 +82,7 @@ class LocalRunner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RayRunner:
-    """By workers on a Ray cluster; what a killed one had under way is done by another.
+    """Runs tasks on workers of a Ray cluster; tasks of a worker that is killed go to another.
 
     Every machine needs groundrl and the files that the tasks name, at the same paths.
     """
@@ -89,14 +92,15 @@ class RayRunner:
     )
 
     address: str = LOCAL
-    """Of a running cluster; "auto": the one that this machine belongs to; "local" starts one."""
+    """Address of a running cluster; "auto": the cluster that this machine belongs to; "local":
+    start one on this machine."""
     workers: int = 1
     num_cpus: float = 1.0
-    """Of each worker."""
+    """CPUs of each worker."""
     num_gpus: float = 0.0
-    """Of each worker; 0.5 puts two on a GPU."""
+    """GPUs of each worker; with 0.5, two workers share a GPU."""
     task_size: int | None = 128
-    """Items that a worker is given at a time: what is lost with it."""
+    """Items per task: the work that is lost when a worker is killed."""
 
     @classmethod
     def config_problems(cls, node: ConfigNode) -> Iterator[str]:
@@ -125,8 +129,8 @@ class RayRunner:
                 raise UserError(f"runner.{name}={number}: type runner.{name}=1, or more")
 
     @contextmanager
-    def started(
-        self, start: StartWorker[T, R], at_once: int = 1
+    def start_workers(
+        self, factory: WorkerFactory[T, R], concurrency: int = 1
     ) -> Iterator[Callable[[Iterable[T]], Iterator[R]]]:
         """See ``TaskRunner``. Raises the UserError of a worker."""
         import ray
@@ -138,13 +142,13 @@ class RayRunner:
                 num_gpus=self.num_gpus,
                 max_restarts=-1,
                 max_task_retries=MAX_TRIES - 1,
-                max_concurrency=at_once,
+                max_concurrency=concurrency,
             )
-            workers = [worker.remote(start) for _ in range(self.workers)]
+            workers = [worker.remote(factory) for _ in range(self.workers)]
 
             def run(tasks: Iterable[T]) -> Iterator[R]:
                 try:
-                    for results in _in_order(workers * at_once, tasks):
+                    for results in _run_in_order(workers * concurrency, tasks):
                         yield from results
                 except RayTaskError as error:
                     if isinstance(error.cause, UserError):
@@ -171,52 +175,53 @@ class RayRunner:
                 "runner.address=<host>:<port>, or runner.address=local to start one here"
             ) from error
         try:
-            there = ray.cluster_resources()
+            resources = ray.cluster_resources()
             for name, each in (("CPU", self.num_cpus), ("GPU", self.num_gpus)):
-                # Other clusters may grow.
-                if own and each * self.workers > there.get(name, 0):
+                # Clusters of other machines may grow.
+                if own and each * self.workers > resources.get(name, 0):
                     raise UserError(
                         f"runner.workers={self.workers} with runner.num_{name.lower()}s={each} "
-                        f"each need more than the {there.get(name, 0):g} {name}s of this machine: "
-                        "lower one of the two"
+                        f"each need more than the {resources.get(name, 0):g} {name}s of this "
+                        "machine: lower one of the two"
                     )
             yield
         finally:
             ray.shutdown()
 
 
-def _in_order(idle: list[Any], tasks: Iterable[Any]) -> Iterator[list[Any]]:
-    """What workers say of each task; whoever is idle, as often as it is listed, takes the next."""
+def _run_in_order(idle: list[Any], tasks: Iterable[Any]) -> Iterator[list[Any]]:
+    """Yield the results of each task in order. ``idle``: free workers; one that is listed twice
+    runs two tasks at a time."""
     import ray
 
-    source, most = iter(tasks), TASKS_AHEAD * len(idle)
-    at_work: dict[Any, Any] = {}
+    source, limit = iter(tasks), TASKS_AHEAD * len(idle)
+    running: dict[Any, Any] = {}
     results: deque[Any] = deque()
     while True:
-        for task in islice(source, min(len(idle), most - len(results))):
-            one = idle.pop()
-            results.append(one.do.remote(task))
-            at_work[results[-1]] = one
+        for task in islice(source, min(len(idle), limit - len(results))):
+            worker = idle.pop()
+            results.append(worker.run.remote(task))
+            running[results[-1]] = worker
         if not results:
             return
-        if results[0] not in at_work:
+        if results[0] not in running:
             yield ray.get(results.popleft())
             continue
-        ready, _ = ray.wait([*at_work], num_returns=1)
-        idle += [at_work.pop(done) for done in ready]
+        ready, _ = ray.wait([*running], num_returns=1)
+        idle += [running.pop(result) for result in ready]
 
 
 class _Worker:
-    def __init__(self, start: StartWorker[Any, Any]) -> None:
-        self._start = start
-        self._starting = threading.Lock()
-        self._open = ExitStack()  # as long as the process lives
+    def __init__(self, factory: WorkerFactory[Any, Any]) -> None:
+        self._factory = factory
+        self._lock = threading.Lock()
+        self._contexts = ExitStack()  # open as long as the process lives
 
     @cached_property  # not in __init__, whose errors Ray would report as the death of a worker
     def _work(self) -> Callable[[Any], Iterable[Any]]:
-        return self._open.enter_context(self._start())
+        return self._contexts.enter_context(self._factory())
 
-    def do(self, task: Any) -> list[Any]:
-        with self._starting:
+    def run(self, task: Any) -> list[Any]:
+        with self._lock:  # one thread sets the worker up
             work = self._work
         return list(work(task))

@@ -84,7 +84,7 @@ def test_boxes_of_each_format_are_found_by_the_image(
     if make is yolo:  # without a label file it has no objects
         assert given([stranger]) == [()]
     else:
-        with pytest.raises(UnlabelledImageError, match=r"labels=.* says nothing of it"):
+        with pytest.raises(UnlabelledImageError, match=r"labels=.* does not list it"):
             given([stranger])
 
 
@@ -148,7 +148,7 @@ def test_licences_of_images_stand_in_their_samples_and_in_the_card(tmp_path: Pat
     assert of_samples
     assert of_samples == {name: found[name] for name in of_samples}
     card = (run.run_dir / "README.md").read_text()
-    assert "CC BY 2.0 or CC0 or no \\| rights." in card
+    assert "CC BY 2.0 or CC0 or no | rights." in card
     assert "| CC BY 2.0 | 1 |\n| CC0 | 1 |\n| no \\| rights | 1 |\n" in card
 
 

@@ -11,7 +11,7 @@ from groundrl.boxes import Box, Frame, ImageSizes, is_inside, match
 from groundrl.detectors.base import Batched, Detector
 from groundrl.detectors.oracle import OracleDetector
 from groundrl.detectors.records import InputImage, Region
-from groundrl.detectors.vlm import VlmDetector, objects
+from groundrl.detectors.vlm import VlmDetector, group_boxes
 from groundrl.errors import UserError
 from groundrl.policy.adapter import Adapter
 from groundrl.policy.load import load_policy
@@ -161,7 +161,7 @@ answer = st.lists(st.tuples(st.sampled_from(["a", "b"]), boxes), max_size=5)
 def test_every_box_belongs_to_one_object_and_no_answer_votes_twice(
     answers: list[list[tuple[str, Box]]],
 ) -> None:
-    found = objects(answers)
+    found = group_boxes(answers)
     assert sum(len(seen.boxes) for seen in found) == sum(map(len, answers))
     assert all(len(seen.boxes) == len(seen.labels) <= len(answers) for seen in found)
     assert all(seen.label in seen.labels for seen in found)

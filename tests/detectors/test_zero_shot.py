@@ -12,7 +12,11 @@ from zero_shot_models import MAX_TEXT, dino, owl
 
 from groundrl.boxes import ImageSizes, is_inside
 from groundrl.detectors.base import Batched, Detector
-from groundrl.detectors.grounding_dino import GroundingDinoDetector, Phrases, label_probabilities
+from groundrl.detectors.grounding_dino import (
+    GroundingDinoDetector,
+    LabelPrompt,
+    label_probabilities,
+)
 from groundrl.detectors.owlv2 import Owlv2Detector
 from groundrl.detectors.records import InputImage, Region
 from groundrl.detectors.zero_shot import ZeroShotDetector
@@ -182,7 +186,7 @@ def test_a_long_vocabulary_is_looked_for_in_parts(folder: Path, images: list[Inp
 
 
 def test_the_label_is_the_one_whose_token_fits_best() -> None:
-    prompt = Phrases(labels=("cat", "traffic light"), spans=((1, 2), (3, 5)))
+    prompt = LabelPrompt(labels=("cat", "traffic light"), spans=((1, 2), (3, 5)))
     assert prompt.text == "cat . traffic light ."
     tokens = torch.tensor([[0.9, 0.3, 0.8, 0.1, 0.4, 0.9], [0.0, 0.6, 0.0, 0.5, 0.2, 0.0]])
     expected = torch.tensor([[0.3, 0.4], [0.6, 0.5]])

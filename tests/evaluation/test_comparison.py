@@ -125,8 +125,9 @@ def test_a_line_that_is_no_answer_is_named(tmp_path: Path, line: bytes, reason: 
 
 
 def test_the_comparison_leaves_a_table_and_a_page(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     places = []
     for name, rights in (("a", [True, False, False]), ("b", [True, True])):
         (tmp_path / name).mkdir()
@@ -137,8 +138,8 @@ def test_the_comparison_leaves_a_table_and_a_page(
     figures = json.loads((tmp_path / "metrics.json").read_text())
     assert figures["pope/correct_change"] == 0.5
     assert (figures["pope/correct_n"], figures["pope/correct_p"]) == (2, 1)
-    told = capsys.readouterr().out
-    assert "1 of 3 questions of the first run are left out, the other run does not" in told
-    assert "pope: its scores are compared answer by answer only" in told
-    assert told.splitlines()[-1] == str(tmp_path)
+    shown = caplog.text
+    assert "1 of 3 questions of the first run are left out, the other run does not" in shown
+    assert "pope: its scores are compared answer by answer only" in shown
+    assert caplog.messages[-1] == str(tmp_path)
     assert "McNemar" in (tmp_path / "report.html").read_text()

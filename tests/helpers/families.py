@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from family_parts import chat_template, siglip, text_config, tokenizer
+from family_parts import chat_template, siglip, text_config, token_id, tokenizer
 from qwen_families import qwen2_5_vl, qwen2_vl, qwen3_5, qwen3_vl
 from transformers import (
     Gemma3Config,
@@ -53,7 +53,7 @@ def idefics(
         config(
             text_config={"model_type": "llama", **text_config(words)},
             vision_config=vision,
-            image_token_id=words.convert_tokens_to_ids("<image>"),
+            image_token_id=token_id(words, "<image>"),
             scale_factor=2,
         )
     )
@@ -96,7 +96,7 @@ def internvl() -> tuple[PreTrainedModel, Processor]:
         InternVLConfig(
             text_config={"model_type": "qwen2", **text_config(words)},
             vision_config=siglip(56) | {"image_size": [56, 56], "patch_size": [14, 14]},
-            image_token_id=words.convert_tokens_to_ids(image),
+            image_token_id=token_id(words, image),
             image_seq_length=4,
         )
     )
@@ -115,7 +115,6 @@ def gemma3() -> tuple[PreTrainedModel, Processor]:
     words = tokenizer(
         "<image_soft_token>", boi_token="<start_of_image>", eoi_token="<end_of_image>"
     )
-    token_id = words.convert_tokens_to_ids
     layers = ["sliding_attention", "full_attention"]
     vlm = Gemma3ForConditionalGeneration(
         Gemma3Config(
@@ -124,9 +123,9 @@ def gemma3() -> tuple[PreTrainedModel, Processor]:
             ),
             vision_config=siglip(112) | {"vision_use_head": False},
             mm_tokens_per_image=16,
-            image_token_index=token_id("<image_soft_token>"),
-            boi_token_index=token_id("<start_of_image>"),
-            eoi_token_index=token_id("<end_of_image>"),
+            image_token_index=token_id(words, "<image_soft_token>"),
+            boi_token_index=token_id(words, "<start_of_image>"),
+            eoi_token_index=token_id(words, "<end_of_image>"),
         )
     )
     return vlm, Gemma3Processor(
@@ -139,15 +138,14 @@ def gemma3() -> tuple[PreTrainedModel, Processor]:
 
 def llava_onevision() -> tuple[PreTrainedModel, Processor]:
     words = tokenizer("<image>", video_token="<video>")
-    token_id = words.convert_tokens_to_ids
     pinpoints = [[56, 56], [56, 112], [112, 56], [112, 112]]
     vlm = LlavaOnevisionForConditionalGeneration(
         LlavaOnevisionConfig(
             text_config={"model_type": "qwen2", **text_config(words)},
             vision_config={"model_type": "siglip_vision_model", **siglip(56)}
             | {"vision_use_head": False},
-            image_token_index=token_id("<image>"),
-            video_token_index=token_id("<video>"),
+            image_token_index=token_id(words, "<image>"),
+            video_token_index=token_id(words, "<video>"),
             image_grid_pinpoints=pinpoints,
         )
     )

@@ -33,6 +33,12 @@ def tokenizer(image: str, *special: str, **extra: str) -> PreTrainedTokenizerFas
     )
 
 
+def token_id(words: PreTrainedTokenizerFast, token: str) -> int:
+    found = words.convert_tokens_to_ids(token)
+    assert isinstance(found, int)
+    return found
+
+
 def chat_template(image: str) -> str:
     return (
         "{%- for message in messages -%}user: {% for part in message.content -%}"

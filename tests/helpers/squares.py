@@ -35,7 +35,7 @@ if __name__ == "__main__":
     folder, last, cpus = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     tasks = [range(first, first + 3) for first in range(0, last, 3)]
     try:
-        with RayRunner(workers=2, num_cpus=cpus).started(partial(squares, folder)) as run:
+        with RayRunner(workers=2, num_cpus=cpus).start_workers(partial(squares, folder)) as run:
             print(json.dumps(sorted(run(tasks))))
     except UserError as error:
         print(json.dumps(str(error)))

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.conf import ConfigSourceInfo
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from groundrl.errors import UserError
-from groundrl.launch.main import report_user_errors
+from groundrl.launch.main import report_user_errors, resume_command
 from groundrl.launch.resolvers import register_resolvers
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +40,19 @@ def test_a_full_disk_is_told_with_the_command_that_goes_on(job: DictConfig) -> N
     with pytest.raises(UserError, match=message) as told, report_user_errors(job):
         raise full
     assert str(told.value).endswith("python train.py seed=1,2 -m output_dir=grid")
+
+
+def test_the_command_to_continue_has_the_folder_of_configs(job: DictConfig) -> None:
+    OmegaConf.set_readonly(job.hydra, False)
+    with open_dict(job):
+        job.hydra.mode = "RUN"
+        job.hydra.overrides.task = ["reward=mine", "output_dir=run"]
+        job.hydra.runtime.output_dir = "run"
+        added = ConfigSourceInfo(path="/lab/conf", schema="file", provider="command-line")
+        job.hydra.runtime.config_sources.append(added)
+    HydraConfig.instance().set_config(job)
+    command = "python train.py --config-dir /lab/conf reward=mine resume=run"
+    assert resume_command(job) == command
 
 
 def test_other_errors_of_the_system_are_bugs(job: DictConfig) -> None:

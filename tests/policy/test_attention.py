@@ -28,7 +28,7 @@ def seen(layout: Layout, sliding: bool = False) -> Bool[Tensor, "R L L"]:
     rows, length = layout.input_ids.shape
     value = torch.eye(length).expand(rows, 1, -1, -1)
     nothing = torch.zeros_like(value)
-    gathered = layout.groups.attend(0, nothing, nothing, value, scaling=None, sliding=sliding)
+    gathered = layout.attention.attend(0, nothing, nothing, value, scaling=None, sliding=sliding)
     return gathered[:, :, 0] > 0
 
 

@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from families import FAMILIES, build
 from own_inputs import own_inputs
 from peft import PeftModel
 from stage_runs import grpo_module, train
+from transformers import Gemma3Processor
 from world_questions import with_context, world_samples
 
 from groundrl.boxes import Frame
@@ -27,7 +29,7 @@ from groundrl.rollout.sampler import Sampler
 every_family = pytest.mark.parametrize("family", FAMILIES)
 
 
-def make_policy(family: str, kind: str | None = "lora", prefix_sharing: bool = True) -> Policy:
+def make_policy(family: str, kind: Any = "lora", prefix_sharing: bool = True) -> Policy:
     vlm, processor = build(family)
     return Policy(
         model=vlm if kind is None else Adapter(kind=kind, rank=4, alpha=8).apply(vlm),
@@ -57,7 +59,7 @@ def test_shared_logprobs_are_those_of_the_models_own_forward_pass(family: str) -
         flat = [(prompt, b.tokens) for prompt, g in zip(prompts, groups, strict=True) for b in g]
         for row, (prompt, tokens) in enumerate(flat):
             logits = policy.vlm(**own_inputs(policy, prompt, tokens)).logits[0]
-            logits[:, policy.spec.stand_ins] = -torch.inf
+            logits[:, policy.spec.placeholders] = -torch.inf
             table = logits[-len(tokens) - 1 : -1].log_softmax(-1)
             expected = table.gather(-1, torch.tensor(tokens)[:, None])[:, 0]
             torch.testing.assert_close(
@@ -77,21 +79,25 @@ def test_sharing_changes_neither_logprobs_nor_gradients(family: str) -> None:
         gradients = {n: p.grad for n, p in policy.named_parameters() if p.grad is not None}
         assert gradients
         assert not any(
-            is_tower(n.removeprefix("model.base_model.model."), policy.spec) for n in gradients
+            is_tower(n.removeprefix("model.base_model.model."), policy.spec.language_model)
+            for n in gradients
         )
         found.append((result.logprobs.detach(), gradients))
     torch.testing.assert_close(found[0], found[1], atol=2e-4, rtol=1e-3)
 
 
-def test_a_running_state_means_the_plain_path(capsys: pytest.CaptureFixture[str]) -> None:
+def test_recurrent_layers_mean_one_row_per_completion(caplog: pytest.LogCaptureFixture) -> None:
     assert not make_policy("qwen3_5").prefix_sharing
-    assert "qwen3_5 has layers with a running state" in capsys.readouterr().out
+    assert "qwen3_5 has recurrent layers" in caplog.text
+    caplog.clear()
     assert make_policy("qwen3_vl").prefix_sharing
-    assert not capsys.readouterr().out
+    assert not caplog.text
 
 
 def test_an_answer_ends_as_the_chat_template_ends_it() -> None:
     vlm, processor = build("gemma3")
+    assert isinstance(processor, Gemma3Processor)
+    assert isinstance(processor.chat_template, str)
     processor.chat_template = processor.chat_template.replace("<end>", "<end_of_image>")
     policy = Policy(model=vlm, processor=processor, template=PromptTemplate(), frame=Frame.PERMILLE)
     end = processor.tokenizer.convert_tokens_to_ids("<end_of_image>")
@@ -122,11 +128,12 @@ def test_greedy_tokens_are_those_of_generate(family: str) -> None:
     sampler = Sampler(NativeEngine(), Sampling(max_tokens=30, temperature=0.0), group_size=1)
     rollout = sampler(policy, policy.encode.examples(with_context(world_samples(4))), step=0)
     for group, prompt in zip(rollout.groups, rollout.prompts, strict=True):
-        expected = policy.vlm.generate(
+        vlm: Any = policy.vlm
+        expected = vlm.generate(
             **own_inputs(policy, prompt),
             do_sample=False,
             max_new_tokens=30,
-            suppress_tokens=list(policy.spec.stand_ins),
+            suppress_tokens=list(policy.spec.placeholders),
             eos_token_id=policy.eos_token,
         )[0, len(prompt.prefix.tokens) :]
         assert list(group.completions[0].tokens) == expected.tolist()

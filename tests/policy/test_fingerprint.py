@@ -23,5 +23,5 @@ def test_order_and_chunks(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -
     assert fingerprint([a, b]) != fingerprint([b, a])
     assert fingerprint([a]) != fingerprint([b])
     whole = fingerprint([a, b])
-    monkeypatch.setattr(module, "AT_ONCE", 7)
+    monkeypatch.setattr(module, "CHUNK", 7)
     assert fingerprint([a, b]) == whole

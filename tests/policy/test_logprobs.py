@@ -34,7 +34,7 @@ def by_transformers(policy: Policy, prompt_index: int, tokens: list[int], sample
     """Log-probabilities from the model's own forward pass over one full row."""
     prompt = policy.encode(samples[prompt_index])
     logits = policy.vlm(**own_inputs(policy, prompt, tokens)).logits[0, -len(tokens) - 1 : -1]
-    logits[:, policy.spec.stand_ins] = -torch.inf
+    logits[:, policy.spec.placeholders] = -torch.inf
     return logits.log_softmax(-1).gather(-1, torch.tensor(tokens)[:, None])[:, 0]
 
 
@@ -102,7 +102,7 @@ def test_a_head_in_chunks_changes_neither_logprobs_nor_gradients(
     policies = [make_policy("lora"), make_policy("lora")]
     whole = gradients_of(policies[0], [[7, 3, 11], [6]])
     vocabulary = policies[1].vlm.config.text_config.vocab_size
-    monkeypatch.setattr("groundrl.policy.policy.LOGITS_AT_ONCE", 5 * vocabulary)
+    monkeypatch.setattr("groundrl.policy.scoring.MAX_LOGITS", 5 * vocabulary)
     seen: list[int] = []
     policies[1].vlm.lm_head.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
     chunks = gradients_of(policies[1], [[7, 3, 11], [6]])

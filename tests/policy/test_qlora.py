@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from bitsandbytes.nn import Linear4bit
+from bitsandbytes.nn.modules import Linear4bit
 from families import build
 from stage_runs import grpo_module, train, weights
 from transformers import PreTrainedTokenizerFast
@@ -14,7 +14,8 @@ from groundrl.losses import PolicyLoss
 from groundrl.policy.adapter import Adapter
 from groundrl.policy.layout import Branch
 from groundrl.policy.load import load_policy
-from groundrl.policy.policy import Policy, TokenLogprobs
+from groundrl.policy.policy import Policy
+from groundrl.policy.scoring import TokenLogprobs
 from groundrl.pretraining.architecture import build_model, build_processor
 from groundrl.prompts import PromptTemplate
 from groundrl.rollout.adapter_files import AdapterPublisher
@@ -159,7 +160,7 @@ def test_grpo_over_four_bits_moves_the_adapter_and_never_the_base(
 def test_vllm_engines_say_that_their_base_is_finer(checkpoint: Path) -> None:
     publish = AdapterPublisher()
     policy = load(checkpoint, "qlora")
-    with pytest.warns(UserWarning, match="learns on 4-bit weights"):
+    with pytest.warns(UserWarning, match="trained on 4-bit weights"):
         version = publish(policy)
     assert publish(policy) == version  # once is enough
     AdapterPublisher()(load(checkpoint, "lora"))

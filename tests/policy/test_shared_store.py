@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from groundrl.policy.vision import VisionFeatures, VisionStore
+from groundrl.policy.vision_store import VisionFeatures, VisionStore
 
 FEATURES = VisionFeatures(tokens=torch.ones(2, 3), deepstack=())
 NOBODY = 65534
@@ -38,7 +38,7 @@ def _use(folder: Path, max_gb: float, readable: bool) -> None:
         for new in (folder / "ab" / "y.safetensors", folder / "cd" / "z.safetensors"):
             store.write(new, FEATURES)
             assert store.read(new, cpu) is None
-    text = f"vision features are not kept in {folder}: Permission denied"
+    text = f"vision features are not stored in {folder}: Permission denied"
     assert {str(warning.message) for warning in told} == {text}
 
 

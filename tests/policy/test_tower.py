@@ -1,6 +1,7 @@
 """The faster tower computes what the plain one does."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -30,7 +31,9 @@ def test_features_and_gradients_are_those_of_transformers(
     noise = [Image.effect_noise(size, 80.0).convert("RGB") for size in sizes]
     images = build_processor(tokenizer).image_processor(noise, return_tensors="pt")
     for model in (plain, fast):
-        output = model.model.get_image_features(images["pixel_values"], images["image_grid_thw"])
+        output: Any = model.model.get_image_features(
+            images["pixel_values"], images["image_grid_thw"]
+        )
         torch.cat(output.pooler_output).square().sum().backward()
     expected = gradients(plain)
     assert expected

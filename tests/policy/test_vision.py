@@ -13,7 +13,7 @@ from world_questions import world_samples
 
 from groundrl.boxes import Frame
 from groundrl.policy.policy import Policy
-from groundrl.policy.vision import VisionFeatures, VisionStore
+from groundrl.policy.vision_store import VisionFeatures, VisionStore
 from groundrl.prompts import PromptTemplate
 
 MakePolicy = Callable[..., Policy]

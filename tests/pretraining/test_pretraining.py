@@ -1,5 +1,6 @@
 """Pretraining: the dense lesson, the curriculum, and a whole run in small."""
 
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -187,7 +188,8 @@ def test_a_whole_pretraining_run_leaves_a_loadable_model(tmp_path: Path) -> None
         seed=0,
         report_scenes=1,
     )
-    metrics = run.run()
+    assert run.run().splitlines()[-1] == str(tmp_path)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert set(metrics["pretrain"]) == {
         f"{subject}-{look}/{name}"
         for subject in Subject

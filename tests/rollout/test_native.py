@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,9 +20,10 @@ from groundrl.errors import UserError
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
 from groundrl.rollout.base import Sampling
-from groundrl.rollout.native import NativeEngine, batches, cut, draw
+from groundrl.rollout.native import NativeEngine, batch_prompts
 from groundrl.rollout.randomness import uniforms
 from groundrl.rollout.sampler import Sampler
+from groundrl.rollout.token_sampling import filter_logprobs, sample_tokens
 
 MakePolicy = Callable[..., Policy]
 
@@ -32,11 +34,12 @@ def test_greedy_tokens_equal_generate(make_policy: MakePolicy) -> None:
     sampler = Sampler(NativeEngine(), Sampling(max_tokens=24, temperature=0.0), group_size=1)
     rollout = sampler(policy, examples, step=0)
     for group, prompt in zip(rollout.groups, rollout.prompts, strict=True):
-        expected = policy.vlm.generate(
+        vlm: Any = policy.vlm
+        expected = vlm.generate(
             **own_inputs(policy, prompt),
             do_sample=False,
             max_new_tokens=24,
-            suppress_tokens=list(policy.spec.stand_ins),
+            suppress_tokens=list(policy.spec.placeholders),
         )[0, len(prompt.prefix.tokens) :]
         assert list(group.completions[0].tokens) == expected.tolist()
 
@@ -77,7 +80,7 @@ def test_a_batch_has_room_in_the_budget_or_is_one_prompt(
     lengths: list[int], own: int, budget: int
 ) -> None:
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    found = list(batches(order, lengths, own, budget))
+    found = list(batch_prompts(order, lengths, own, budget))
     assert [index for chosen in found for index in chosen] == order
 
     def room(chosen: list[int]) -> int:
@@ -114,7 +117,7 @@ def test_a_group_comes_when_its_last_completion_has_ended(make_policy: MakePolic
     steps: list[object] = []
     policy.vlm.model.language_model.register_forward_pre_hook(lambda *_: steps.append(1))
     came: dict[int, int] = {}
-    rollout = sampler(policy, examples, step=0, take=lambda i, _: came.update({i: len(steps)}))
+    rollout = sampler(policy, examples, step=0, on_group=lambda i, _: came.update({i: len(steps)}))
     # One pass for the prompts, and one for each token but the first.
     assert came == {i: len(g.completions[0].tokens) for i, g in enumerate(rollout.groups)}
     assert came[0] <= 6
@@ -166,7 +169,7 @@ def test_uniforms_are_a_function_of_their_names_only() -> None:
 def test_tokens_are_drawn_with_their_probabilities() -> None:
     logits = torch.tensor([[0.1, 0.2, 0.3, 0.4]]).log().expand(4000, -1)
     grid = torch.from_numpy((np.arange(4000) + 0.5) / 4000)
-    token, logprob = draw(logits, grid, Sampling())
+    token, logprob = sample_tokens(logits, grid, Sampling())
     assert torch.bincount(token).tolist() == [400, 800, 1200, 1600]
     assert logprob.exp().tolist() == pytest.approx(
         [0.1, 0.2, 0.3, 0.4][0:1] * 400 + [0.2] * 800 + [0.3] * 1200 + [0.4] * 1600, abs=1e-5
@@ -185,4 +188,4 @@ def test_tokens_are_drawn_with_their_probabilities() -> None:
 )
 def test_cuts_keep_the_likeliest_tokens(sampling: Sampling, kept: list[int]) -> None:
     logprobs = torch.tensor([[0.1, 0.2, 0.3, 0.4]]).log()
-    assert cut(logprobs, sampling).isfinite().nonzero()[:, 1].tolist() == kept
+    assert filter_logprobs(logprobs, sampling).isfinite().nonzero()[:, 1].tolist() == kept

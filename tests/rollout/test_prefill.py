@@ -13,7 +13,7 @@ from groundrl.prompts import PromptTemplate
 from groundrl.records import Sample
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
-from groundrl.rollout.prefill import by_length
+from groundrl.rollout.prefill import order_by_length
 from groundrl.rollout.sampler import Rollout, Sampler
 
 NOT_SHARED = {"qwen3_5": "a running state", "gemma3": "a window"}
@@ -78,4 +78,4 @@ def test_prompts_of_an_image_stand_together_and_lengths_grow() -> None:
         replace(first, question="a" * 2),
         replace(third, question="a" * 7),
     ]
-    assert by_length([policy.encode(sample) for sample in asked]) == [1, 3, 2, 0]
+    assert order_by_length([policy.encode(sample) for sample in asked]) == [1, 3, 2, 0]

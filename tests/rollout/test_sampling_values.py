@@ -1,4 +1,4 @@
-"""Values with which no token can be drawn are told at once, all of them, before weights load."""
+"""Sampling options outside their ranges: all of them in one error, before weights load."""
 
 from typing import Any
 
@@ -25,17 +25,17 @@ NODE = {"_target_": "groundrl.rollout.base.Sampling"}
         ("min_p", 2.0, 0.0),
     ],
 )
-def test_a_value_that_means_nothing_is_refused(name: str, value: Any, usual: Any) -> None:
+def test_a_value_outside_its_range_is_refused(name: str, value: Any, usual: Any) -> None:
     message = rf"{name}={value} \(expected .*type for example sampling\.{name}={usual}$"
     with pytest.raises(UserError, match=message):
         Sampling(**{name: value})
 
 
-def test_all_are_told_in_one_message_before_anything_is_built() -> None:
+def test_one_error_before_anything_is_built_names_all() -> None:
     config = {"stage": {"sampling": NODE | {"top_k": -1, "min_p": 2.0, "max_tokens": "${tokens}"}}}
     assert problems(config | {"tokens": 8}) == [
-        "tokens cannot be drawn with top_k=-1 (expected 0 or more), min_p=2.0 (expected from 0 to "
-        "1): type for example stage.sampling.top_k=0 stage.sampling.min_p=0.0"
+        "tokens cannot be sampled with top_k=-1 (expected 0 or more), min_p=2.0 (expected from 0 "
+        "to 1): type for example stage.sampling.top_k=0 stage.sampling.min_p=0.0"
     ]
 
 

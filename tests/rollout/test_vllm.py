@@ -2,20 +2,18 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 import torch
 from families import build
 from stage_runs import grpo_module, logged, train, weights
+from vllm_processes import Running, kill, wait_for
 from world_questions import with_context, world_samples
 
 from groundrl.chat.base import ImageAttachment, Request
@@ -136,7 +134,7 @@ def check_engine(engine: RolloutEngine, policy: Policy) -> None:
             *before, last = completion.tokens
             assert policy.eos_token not in before
             assert completion.truncated == (last != policy.eos_token)
-            assert not set(completion.tokens) & set(policy.spec.stand_ins)
+            assert not set(completion.tokens) & set(policy.spec.placeholders)
 
 
 def test_vllm_in_process_speaks_for_the_policy(engine: VLLMEngine, policy: Policy) -> None:
@@ -177,12 +175,6 @@ def test_vllm_speaks_for_adapters_of_other_families(family: str, tmp_path: Path)
     check_engine(VLLMEngine(max_model_len=512, enforce_eager=True), policy)
 
 
-@dataclass
-class Running:
-    process: subprocess.Popen[bytes]
-    url: str
-
-
 @pytest.fixture(scope="module")
 def servers(
     checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
@@ -212,23 +204,6 @@ def servers(
     finally:
         for server, _ in started:
             kill(server)
-
-
-def kill(server: Running) -> None:
-    if server.process.poll() is None:
-        os.killpg(server.process.pid, signal.SIGKILL)
-        server.process.wait()
-
-
-def wait_for(server: Running, log: Path, seconds: float = 240) -> None:
-    for _ in range(int(seconds)):
-        assert server.process.poll() is None, log.read_text()[-3000:]
-        try:
-            with urlopen(f"{server.url}/health", timeout=2):
-                return
-        except OSError:
-            time.sleep(1)
-    raise AssertionError(log.read_text()[-3000:])
 
 
 def test_servers_describe_images_and_judge_captions(

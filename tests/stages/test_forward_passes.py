@@ -12,18 +12,15 @@ from stage_runs import MakePolicy, grpo_module, train
 from groundrl.answers.attempt import Attempt
 from groundrl.losses import PolicyLoss
 from groundrl.policy.policy import Policy
-from groundrl.rollout.base import SampledTokens
+from groundrl.rollout.base import RolloutEngine, SampledTokens
 
 
 @dataclass
-class Elsewhere:
+class Elsewhere(RolloutEngine):
     """An engine that computes nothing here; every answer has a length of its own."""
 
-    max_model_len: int | None = None
-    prefetch: int = 0
-
     def generate(
-        self, policy: Any, prompts: Any, features: Any, draws: Any, sampling: Any
+        self, policy: Any, prompts: Any, features: Any, seeds: Any, sampling: Any
     ) -> Generator[tuple[int, list[SampledTokens]]]:
         for index in range(len(prompts)):
             sizes = range(index + 2, index + 6)

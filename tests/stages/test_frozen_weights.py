@@ -117,7 +117,7 @@ def test_a_stage_starts_with_the_base_of_the_stage_before(
     if shared:
         (run / "checkpoints/metrics.json").write_text("{}")
         warmup, run = Warmup(folder=tmp_path / "cache"), tmp_path / "other"
-        warmup.keep(tmp_path / "run", "stage")
+        warmup.store(tmp_path / "run", "stage")
         warmup.fetch(run)
     assert (run / BASE).exists()
     other = make_policy()

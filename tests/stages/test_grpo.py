@@ -249,7 +249,7 @@ def test_every_round_draws_other_completions(make_policy: MakePolicy) -> None:
     module = grpo_module(make_policy())
     first = module.sampler(module.policy, module.policy.encode.examples(world_samples(3)), step=0)
     for _ in range(2):
-        second = module.sampler.again(module.policy, first, [2, 0], 0, 1).rollout()
+        second = module.sampler.resample(module.policy, first, [2, 0], 0, 1).collect()
         assert [g.sample.id for g in second.groups] == [first.groups[i].sample.id for i in (2, 0)]
         texts = [[c.tokens for c in g.completions] for g in (*first.groups, *second.groups)]
         assert len({tokens for group in texts for tokens in group}) == 5 * 4
@@ -260,7 +260,7 @@ def test_only_groups_that_got_a_winner_are_replaced(make_policy: MakePolicy) -> 
     samples = world_samples(3)
     module.reward.terms["toy"].seen[samples[0].id] = 4  # pyright: ignore
     first = module.score_rollout(
-        partial(module.sampler.begin, module.policy, module.policy.encode.examples(samples))
+        partial(module.sampler.start, module.policy, module.policy.encode.examples(samples))
     )
     assert first.zero_variance == [False, True, True]
     drawn = module.resample_equal_groups(first)

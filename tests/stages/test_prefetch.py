@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 import torch
-from speakers import speaker
 from stage_runs import MakePolicy, grpo_module, logged, train, weights
+from vllm_stub import stub_server
 from world_questions import world_samples
 
 from groundrl.losses import PolicyLoss
 from groundrl.policy.policy import Policy
-from groundrl.rollout.base import SampledTokens
+from groundrl.rollout.base import RolloutEngine, SampledTokens
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Rollout
 from groundrl.rollout.vllm_server import VLLMServers
@@ -29,16 +29,15 @@ WAIT = 20.0
 
 
 @dataclass
-class Eager:
-    """The native engine, which draws all groups when it is asked for them."""
+class Eager(RolloutEngine):
+    """The native engine, which samples all groups when ``generate`` is called."""
 
-    max_model_len: None = None
     prefetch: int = 1
     happened: list[str] = field(default_factory=list)
 
-    def generate(self, policy: Any, prompts: Any, features: Any, draws: Any, *rest: Any) -> Any:
-        self.happened.append(f"draw {draws.step}")
-        found = list(NativeEngine().generate(policy, prompts, features, draws, *rest))
+    def generate(self, policy: Any, prompts: Any, features: Any, seeds: Any, sampling: Any) -> Any:
+        self.happened.append(f"draw {seeds.step}")
+        found = list(NativeEngine().generate(policy, prompts, features, seeds, sampling))
 
         def groups() -> Generator[tuple[int, list[SampledTokens]]]:
             yield from found
@@ -113,9 +112,9 @@ def asking(policy: Policy, url: str, folder: Path, concurrency: int = 2) -> GRPO
 
 
 def prompts_of(policy: Policy) -> dict[str, Any]:
-    """What a speaker has to know of a policy that is asked about one scene only."""
+    """Options of a stub server for a policy whose only prompt is one scene."""
     tokens = policy.encode(world_samples(1)[0]).prefix.tokens.tolist()
-    return {"tokens": tokens, "stand_in": policy.spec.image_token}
+    return {"tokens": tokens, "placeholder": policy.spec.image_token}
 
 
 def test_servers_draw_while_the_policy_learns(make_policy: MakePolicy, tmp_path: Path) -> None:
@@ -132,11 +131,11 @@ def test_servers_draw_while_the_policy_learns(make_policy: MakePolicy, tmp_path:
         go.release(2)  # and are answered only now
         next(p for p in policy.parameters() if p.requires_grad).data += 1.0
 
-    with speaker(**prompts_of(policy), hold=staticmethod(hold)) as (url, handler):
+    with stub_server(**prompts_of(policy), hold=staticmethod(hold)) as (url, server):
         module = asking(policy, url, tmp_path)
         before_update(module, learn)
         train(module, tmp_path, steps=3, prompts_per_step=2, samples=world_samples(1))
-    versions = [body["model"].rpartition("-")[2] for body in handler.asked]
+    versions = [body["model"].rpartition("-")[2] for body in server.requests]
     assert versions == ["1", "1", "1", "1", "2", "2"]  # of the step before, but for the first
 
 
@@ -154,13 +153,13 @@ def test_a_failure_lets_go_of_what_is_under_way(make_policy: MakePolicy, tmp_pat
         threading.Timer(0.2, go.release).start()
         raise PowerCut
 
-    with speaker(**prompts_of(policy), hold=staticmethod(hold)) as (url, handler):
+    with stub_server(**prompts_of(policy), hold=staticmethod(hold)) as (url, server):
         module = asking(policy, url, tmp_path, concurrency=1)
         before_update(module, fail)
         with pytest.raises(PowerCut):
             train(module, tmp_path, samples=world_samples(1))
         assert not arrived.acquire(timeout=1.0)  # the second step's other two are never sent
-    assert len(handler.asked) == 4
+    assert len(server.requests) == 4
 
 
 def test_ctrl_c_keeps_what_the_servers_have_drawn(make_policy: MakePolicy, tmp_path: Path) -> None:
@@ -169,12 +168,12 @@ def test_ctrl_c_keeps_what_the_servers_have_drawn(make_policy: MakePolicy, tmp_p
             os.kill(os.getpid(), signal.SIGINT)
 
     policy = make_policy()
-    with speaker(**prompts_of(policy)) as (url, handler):
+    with stub_server(**prompts_of(policy)) as (url, server):
         stopped = asking(policy, url, tmp_path)
         before_update(stopped, press)
         with pytest.raises(Interrupted, match=r"saved in .*last\.ckpt"):
             train(stopped, tmp_path, samples=world_samples(1))
-        assert len(handler.asked) == 9
+        assert len(server.requests) == 9
         train(asking(make_policy(), url, tmp_path), tmp_path, samples=world_samples(1))
-    assert len(handler.asked) == 12
-    assert len({body["seed"] for body in handler.asked}) == 4  # of the four steps
+    assert len(server.requests) == 12
+    assert len({body["seed"] for body in server.requests}) == 4  # of the four steps

@@ -11,7 +11,7 @@ import torch
 from stage_runs import MakePolicy, grpo_module, logged, sft_module, train, weights
 
 from groundrl.policy.prompt import Prompt
-from groundrl.policy.vision import VisionFeatures
+from groundrl.policy.vision_store import VisionFeatures
 from groundrl.records import RolloutGroup
 from groundrl.rewards.base import RewardedAttempt, RewardSum
 from groundrl.stages.base import Stage

@@ -12,34 +12,32 @@ from stage_runs import LowTokens, MakePolicy, grpo_module, logged, train, weight
 from world_questions import world_samples
 
 from groundrl.answers.attempt import Attempt
-from groundrl.rollout.base import SampledTokens
+from groundrl.rollout.base import RolloutEngine, SampledTokens
 from groundrl.rollout.native import NativeEngine
 
 PAUSE = 0.2
 
 
 @dataclass
-class Backwards:
+class Backwards(RolloutEngine):
     """The native engine's groups, last one first."""
 
-    max_model_len: None = None
-    prefetch: int = 0
-
-    def generate(self, *arguments: Any) -> Generator[tuple[int, list[SampledTokens]]]:
-        yield from sorted(NativeEngine().generate(*arguments), key=lambda found: -found[0])
+    def generate(
+        self, policy: Any, prompts: Any, features: Any, seeds: Any, sampling: Any
+    ) -> Generator[tuple[int, list[SampledTokens]]]:
+        groups = NativeEngine().generate(policy, prompts, features, seeds, sampling)
+        yield from sorted(groups, key=lambda found: -found[0])
 
 
 @dataclass
-class Steady:
-    """One group every PAUSE, without a look at anything."""
+class Steady(RolloutEngine):
+    """One group every PAUSE, whatever the prompts and weights."""
 
-    max_model_len: None = None
-    prefetch: int = 0
     given: list[int] = field(default_factory=list)
     closed: bool = False
 
     def generate(
-        self, policy: Any, prompts: list[Any], *_: Any
+        self, policy: Any, prompts: Any, features: Any, seeds: Any, sampling: Any
     ) -> Generator[tuple[int, list[SampledTokens]]]:
         try:
             for index in range(len(prompts)):

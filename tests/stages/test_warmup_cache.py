@@ -113,10 +113,10 @@ def finished_run(run_dir: Path, weights: bytes = b"learned") -> Path:
 
 def test_a_warmup_comes_back_byte_for_byte_without_the_other_runs_reward(tmp_path: Path) -> None:
     shared = Warmup(folder=tmp_path / "cache" / "abc")
-    assert not shared.exists()
+    assert not shared.folder.is_dir()
     run, other = finished_run(tmp_path / "run"), tmp_path / "other"
-    shared.keep(run, "sft")
-    assert shared.exists()
+    shared.store(run, "sft")
+    assert shared.folder.is_dir()
     shared.fetch(other)
     for name in ("checkpoints/sft/adapter/adapter_model.safetensors", "heldout_sft.jsonl"):
         assert (other / name).read_bytes() == (run / name).read_bytes()
@@ -127,7 +127,7 @@ def test_jobs_that_finish_at_the_same_time_leave_one_whole_warmup(tmp_path: Path
     shared = Warmup(folder=tmp_path / "cache" / "abc")
     runs = [finished_run(tmp_path / f"run{i}", bytes([i]) * 100_000) for i in range(8)]
     with ThreadPoolExecutor(max_workers=8) as pool:
-        list(pool.map(lambda run: shared.keep(run, "sft"), runs))
+        list(pool.map(lambda run: shared.store(run, "sft"), runs))
     assert [path.name for path in shared.folder.parent.iterdir()] == ["abc"]
     shared.fetch(tmp_path / "other")
     weights = tmp_path / "other" / "checkpoints" / "sft" / "adapter" / "adapter_model.safetensors"

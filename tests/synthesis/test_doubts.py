@@ -10,7 +10,7 @@ from groundrl.detectors.records import InputImage, Region
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.annotations import Crop, Decision, Verdict, VerifiedCaption
 from groundrl.synthesis.codec import Stage, decode_result, encode_captioned_image, encode_result
-from groundrl.synthesis.consistency import conflict
+from groundrl.synthesis.consistency import find_conflict
 from groundrl.synthesis.merge import merge
 from groundrl.synthesis.roles import ImageView
 
@@ -114,5 +114,5 @@ def test_level_2_denies_nothing_that_is_in_doubt() -> None:
     caption = Says()([view(IMAGE, SURE, CUP)])[0]
     assert caption is not None
     thrown_away = VerifiedCaption(crop=CUP, caption=caption, verdicts=(), text=None)
-    assert conflict("A cup.", SURE, [thrown_away]) is not None
-    assert conflict("A cup.", (*SURE, *DOUBTS), [thrown_away]) is None
+    assert find_conflict("A cup.", SURE, [thrown_away]) is not None
+    assert find_conflict("A cup.", (*SURE, *DOUBTS), [thrown_away]) is None

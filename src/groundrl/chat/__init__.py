@@ -1,1 +1,1 @@
-"""Language models that answer chat requests: judges, captioners and verifiers ask them."""
+"""Language models behind one chat interface, used by judges, captioners and verifiers."""

@@ -1,4 +1,4 @@
-"""What is asked of a language model, and what it says."""
+"""The interface of language models: requests and replies."""
 
 import base64
 from collections.abc import Sequence
@@ -11,21 +11,20 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 OPTION = "judge.chat., teacher.chat. or verifier.chat."
-"""Before the name of a model's option, where a user is told what to type."""
-
+"""Prefix of a model's options in error messages."""
 
 JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True)
 class ImageAttachment:
-    """An image as models are shown it; made ready to be sent once, however many ask about it."""
+    """An image of a request; it is encoded once, also when several requests share it."""
 
     image: "Image"
 
     @cached_property
     def data_url(self) -> str:
-        """A JPEG with all of its colour: a hundredth of a PNG's time to write."""
+        """The image as JPEG without chroma subsampling, encoded in a hundredth of PNG's time."""
         buffer = BytesIO()
         self.image.convert("RGB").save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
         return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
@@ -37,38 +36,39 @@ class Request:
 
     text: str
     images: tuple[ImageAttachment, ...] = ()
-    """Shown before the text."""
+    """Placed before the text."""
     schema: dict[str, Any] | None = None
-    """JSON schema that the answer is held to; None: free text."""
+    """JSON schema of the reply; None: free text."""
     seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One answer; what it says is untrusted."""
+    """One reply of a model; its text is untrusted."""
 
     text: str
     prompt_tokens: int
     completion_tokens: int
     cost: float = 0.0
-    """In the currency of whoever is paid; 0 where nobody is."""
+    """In the currency of the provider's prices; 0 for models without a price."""
 
     @property
     def tokens(self) -> int:
-        """Of prompt and answer together."""
+        """Of prompt and completion together."""
         return self.prompt_tokens + self.completion_tokens
 
 
 @runtime_checkable
 class ChatModel(Protocol):
-    """Answers requests; threads may call it at once."""
+    """A language model. It can be called by several threads at once."""
 
     @property
     def name(self) -> str:
-        """What its answers depend on: the model and how it samples, never a key."""
+        """Identifies everything that replies depend on: the model and its options; never an API
+        key."""
         ...
 
     def __call__(self, requests: Sequence[Request]) -> list[Reply | None]:
-        """An answer to each; None where the model could not be reached. Raises UserError where it
-        refuses."""
+        """A reply to each request; None where the model could not be reached. Raises UserError when
+        the model refuses a request."""
         ...

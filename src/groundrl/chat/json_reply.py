@@ -1,20 +1,20 @@
-"""JSON in what a model says, which may be anything."""
+"""Finds JSON in the text of a model, which may be anything."""
 
 import json
 from typing import Any
 
 MAX_LENGTH = 20_000
-"""Characters; what is longer is not read."""
+"""Characters that are read; the rest of a longer text is ignored."""
 
 
 def after_thinking(text: str) -> str:
-    """What follows ``</think>``; all of a text that begins with JSON."""
+    """The text after ``</think>``; all of a text that starts with JSON."""
     return text if text.lstrip().startswith("{") else text.rpartition("</think>")[2]
 
 
 def read_object(text: str) -> dict[str, Any] | None:
-    """The one JSON object in a text, with or without words around it; None where there is none,
-    or where there are several that differ. What was thought before does not count."""
+    """The JSON object in a text, with or without words around it; None where there is none, or
+    where there are several that differ. Reasoning before ``</think>`` is ignored."""
     answer = after_thinking(text)[:MAX_LENGTH]
     decoder = json.JSONDecoder()
     found: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Models behind an OpenAI-compatible endpoint: OpenAI, vLLM's server, and many others."""
+"""Models behind an OpenAI-compatible endpoint: OpenAI, vLLM servers, and many others."""
 
 import json
 import os
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 ABOUT_ONE_REQUEST = frozenset(
     {"content_filter", "content_policy_violation", "context_length_exceeded"}
 )
-"""Codes of a 400 that the next request need not meet."""
+"""Codes of a 400 response that concern the request, not the model: other requests may succeed."""
 OUT_OF_CREDIT = "insufficient_quota"
-"""Code of a 429 that no waiting cures."""
+"""Code of a 429 response for which retries are useless."""
 
 
 class OpenAICompatibleModel:
-    """Asks greedily, ``at_once`` requests at a time however many threads call.
+    """Greedy decoding; ``at_once`` requests at a time in total, from however many threads.
 
-    A server that fails is asked again after growing pauses, or when it says so (``Retry-After``);
-    in the end, as for an answer that is empty or no chat completion at all, there is no reply.
-    When the budget is spent the requests that are left get none, and the next call raises.
+    Failed requests are retried after growing pauses, or after the server's ``Retry-After``. When
+    all retries have failed, and for an empty or invalid response, the reply is None. When the
+    budget is used up, the remaining requests of a call get None, and the next call raises.
     """
 
     resource_options: ClassVar[frozenset[str]] = frozenset({"at_once", "timeout", "retries"})
@@ -48,10 +48,11 @@ class OpenAICompatibleModel:
         extra_body: Mapping[str, Any] | None = None,
         spending: Spending | None = None,
     ) -> None:
-        """``urls``: up to and including ``/v1``, of servers of one model that are asked in turn.
-        ``key_variable``: the environment variable that holds the key; None: no key is needed.
-        ``at_once``: of all servers. ``timeout``: seconds without a byte of the answer.
-        ``extra_body``: fields of the request to add or replace; null leaves one out."""
+        """``urls``: up to and including ``/v1``, of servers of one model, used in turn.
+        ``key_variable``: the environment variable with the API key; None: no key is needed.
+        ``at_once``: requests at a time to all servers together. ``timeout``: seconds without a
+        byte of the response. ``extra_body``: fields of the request to add or replace; null removes
+        one."""
         self.model = model
         if not urls:
             raise UserError(f"no server: type '{OPTION}urls=[http://<host>:8000/v1]'")
@@ -63,8 +64,8 @@ class OpenAICompatibleModel:
         self.options: dict[str, Any] = {"temperature": 0, "max_completion_tokens": max_tokens}
         self.options |= extra_body or {}
         self.spending = spending
-        self._own = {} if max_tokens == 1024 else {"max_completion_tokens": max_tokens}
-        self._own |= extra_body or {}
+        self._changed_options = {} if max_tokens == 1024 else {"max_completion_tokens": max_tokens}
+        self._changed_options |= extra_body or {}
         self._slots = threading.Semaphore(at_once)
         self._lock = threading.Lock()
         self._clients: list[OpenAI] = []
@@ -80,18 +81,18 @@ class OpenAICompatibleModel:
 
     @property
     def name(self) -> str:
-        """The model, and the options that are not the usual ones."""
-        return cache_key(self.model, **self._own)
+        """The model, and the options that are not the defaults."""
+        return cache_key(self.model, **self._changed_options)
 
     def __call__(self, requests: Sequence[Request]) -> list[Reply | None]:
-        """See ``ChatModel``. Raises UserError when the server refuses, and BudgetSpent, even where
-        nothing is asked."""
+        """See ``ChatModel``. Raises UserError when the server refuses, and BudgetSpent, also for no
+        requests."""
         if self.spending is not None:
-            self.spending.require()
+            self.spending.check_budget()
         if not requests:
             return []
-        self._all_clients()  # a missing key is told before any work
-        # The images of as many again are made ready while answers are waited for.
+        self._all_clients()  # raises the error of a missing key before any work
+        # Twice as many threads: half of them encode images while the others wait for responses.
         with ThreadPoolExecutor(2 * self.at_once) as pool:
             return list(pool.map(self._ask, requests))
 
@@ -103,7 +104,7 @@ class OpenAICompatibleModel:
             reply = self._post(body)
             if reply is not None and self.spending is not None:
                 self.spending.add(reply)
-                cost = self.spending.price.of(reply.prompt_tokens, reply.completion_tokens)
+                cost = self.spending.price.cost(reply.prompt_tokens, reply.completion_tokens)
                 reply = replace(reply, cost=cost)
         return reply if reply is not None and reply.text.strip() else None
 
@@ -136,23 +137,23 @@ class OpenAICompatibleModel:
             busy = error.status_code >= 500 or error.status_code in (408, 409, 429)
             if error.code in ABOUT_ONE_REQUEST or (busy and error.code != OUT_OF_CREDIT):
                 return None
-            # Without its cause, which holds all that the server said.
+            # Without its cause, which holds the whole response, maybe with parts of the key.
             raise self._refusal(error, str(client.base_url)) from None
 
     def _refusal(self, error: "APIStatusError", url: str) -> UserError:
         status = error.status_code
         where = f"{url.rstrip('/')} refuses {self.model} ({status})"
-        if status == 401:  # servers tell parts of a key that they do not know
+        if status == 401:  # the response may contain parts of the key
             variable = self.key_variable
             need = (
                 f"export {variable}=<its key>" if variable else f"{OPTION}key_variable=<variable>"
             )
             return UserError(f"{where}: the key is missing or wrong. Type {need}")
-        told = " ".join(error.response.text.split())[:300]
+        message = " ".join(error.response.text.split())[:300]
         if self.key_variable is not None:
-            told = told.replace(self._key(), "***")
+            message = message.replace(self._key(), "***")
         fix = "model=<a model that it has>" if status == 404 else "<option>=<what it takes>"
-        return UserError(f"{where}: {told}. Type {OPTION}{fix}")
+        return UserError(f"{where}: {message}. Type {OPTION}{fix}")
 
     def _key(self) -> str:
         if self.key_variable is None:
@@ -167,7 +168,7 @@ class OpenAICompatibleModel:
         return key
 
     def _all_clients(self) -> "list[OpenAI]":
-        """One of each server, for all threads."""
+        """One client per server, shared by all threads."""
         from openai import OpenAI
 
         with self._lock:
@@ -183,7 +184,7 @@ class OpenAICompatibleModel:
 
 
 def read_reply(body: bytes) -> Reply | None:
-    """A chat completion, its text empty where it says nothing; None for anything else."""
+    """Parse a chat completion, with empty text where it has none; None for anything else."""
     try:
         answer = json.loads(body)
         text = answer["choices"][0]["message"]["content"] or ""

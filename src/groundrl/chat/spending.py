@@ -1,4 +1,4 @@
-"""What a served model has cost, counted over restarts, and where to stop."""
+"""The cost of a served model, counted across restarts, and its budget."""
 
 import json
 import threading
@@ -15,18 +15,18 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """Per million tokens, in the currency of whoever is paid."""
+    """Per million tokens, in the currency of the provider."""
 
     prompt: float
     completion: float
 
-    def of(self, prompt_tokens: int, completion_tokens: int) -> float:
+    def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
         """``(prompt tokens * prompt + completion tokens * completion) / 10^6``."""
         return (prompt_tokens * self.prompt + completion_tokens * self.completion) / MILLION
 
 
 class BudgetSpent(UserError):
-    """Nothing more may be asked."""
+    """The budget is used up: no more requests may be sent."""
 
     def __init__(self, budget: float, spent: str) -> None:
         super().__init__(budget, spent)
@@ -42,13 +42,13 @@ class BudgetSpent(UserError):
 
 
 class Spending:
-    """Counts tokens; threads may share it."""
+    """Counts tokens and their cost. It can be used by several threads at once."""
 
     resource_options: ClassVar[frozenset[str]] = frozenset({"budget"})
 
     def __init__(self, price: Price, budget: float | None = None, path: str | None = None) -> None:
-        """``budget``: in the price's currency; None: no limit. ``path``: JSON lines of the tokens
-        of each answer; those of earlier runs count. Raises UserError for a budget without price."""
+        """``budget``: in the price's currency; None: no limit. ``path``: JSON lines with the tokens
+        of each reply; lines of earlier runs count. Raises UserError for a budget without price."""
         if budget is not None and max(price.prompt, price.completion) <= 0:
             raise UserError(
                 f"budget={budget} is never reached at a price of 0: type price.prompt=<number> "
@@ -65,16 +65,16 @@ class Spending:
 
     @property
     def cost(self) -> float:
-        """Of all answers so far."""
-        return self.price.of(self.prompt_tokens, self.completion_tokens)
+        """Cost of all replies so far."""
+        return self.price.cost(self.prompt_tokens, self.completion_tokens)
 
     @property
     def exhausted(self) -> bool:
-        """Whether nothing more may be asked."""
+        """Whether the budget is used up."""
         return self.budget is not None and self.cost >= self.budget
 
-    def require(self) -> None:
-        """Raise BudgetSpent where nothing is left of it."""
+    def check_budget(self) -> None:
+        """Raise BudgetSpent when the budget is used up."""
         if self.budget is not None and self.exhausted:
             spent = (
                 f"{self.prompt_tokens} prompt and {self.completion_tokens} completion tokens cost "
@@ -83,12 +83,13 @@ class Spending:
             raise BudgetSpent(self.budget, spent)
 
     def add(self, reply: Reply) -> None:
-        """Count an answer."""
+        """Count a reply, and append it to the file."""
         with self._lock:
             self.prompt_tokens += reply.prompt_tokens
             self.completion_tokens += reply.completion_tokens
             if self._path is not None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)  # a worker's machine
+                # On the machine of a worker the folder may be missing.
+                self._path.parent.mkdir(parents=True, exist_ok=True)
                 row = {"prompt": reply.prompt_tokens, "completion": reply.completion_tokens}
                 with self._path.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")

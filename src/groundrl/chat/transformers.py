@@ -1,4 +1,4 @@
-"""A local image-text model with stock ``transformers``: batched, greedy, held to no schema."""
+"""A local image-text model with stock ``transformers``: batches, greedy decoding, no schema."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,8 +17,8 @@ from groundrl.micro_batcher import MicroBatcher
 class TransformersModel:
     """Loads at the first request, onto a GPU where there is one.
 
-    Threads that wait are answered together. A request's schema is not enforced: what it asks for
-    stands in its text, and readers of the answer take nothing for granted.
+    Requests of several threads are batched. The schema of a request is not enforced: its text
+    describes the reply, and readers of replies accept any text.
     """
 
     def __init__(
@@ -28,12 +28,12 @@ class TransformersModel:
         max_tokens: int = 512,
         dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
     ) -> None:
-        """``model``: hub id or folder. ``batch_size``: requests that are computed together."""
+        """``model``: hub id or folder. ``batch_size``: requests per forward pass."""
         self.model = model
         self.max_tokens = max_tokens
         self.dtype = dtype
         self._files = folder_digest(model)
-        self._gathered = MicroBatcher(self._answer, batch_size)
+        self._batcher = MicroBatcher(self._answer, batch_size)
         self._loaded: tuple[Any, Any] | None = None
 
     @classmethod
@@ -43,18 +43,18 @@ class TransformersModel:
 
     @property
     def name(self) -> str:
-        """The model, its numbers, and the length of its answers."""
+        """The model, its files, its dtype, and the length of its replies."""
         return cache_key(
             self.model, files=self._files, dtype=self.dtype, max_tokens=self.max_tokens
         )
 
     def __call__(self, requests: Sequence[Request]) -> list[Reply | None]:
         """See ``ChatModel``. Raises UserError when the model cannot be loaded."""
-        # Processors take rows with equally many images.
+        # Processors take batches in which all requests have the same number of images.
         order = sorted(range(len(requests)), key=lambda i: len(requests[i].images))
-        found = self._gathered([requests[i] for i in order])
-        replies = dict(zip(order, found, strict=True))
-        return [replies[i] for i in range(len(requests))]
+        replies = self._batcher([requests[i] for i in order])
+        by_request = dict(zip(order, replies, strict=True))
+        return [by_request[i] for i in range(len(requests))]
 
     def _answer(self, requests: Sequence[Request]) -> list[Reply]:
         groups: dict[int, list[int]] = {}
@@ -67,7 +67,7 @@ class TransformersModel:
 
     @torch.inference_mode()
     def _batch(self, requests: Sequence[Request]) -> list[Reply]:
-        model, processor = self._ready()
+        model, processor = self._load()
         turns = [
             [
                 {
@@ -86,8 +86,8 @@ class TransformersModel:
             padding=True,
             return_tensors="pt",
         ).to(model.device, model.dtype)
-        written = model.generate(**inputs, max_new_tokens=self.max_tokens, do_sample=False)
-        answers = written[:, inputs["input_ids"].shape[1] :]
+        sequences = model.generate(**inputs, max_new_tokens=self.max_tokens, do_sample=False)
+        answers = sequences[:, inputs["input_ids"].shape[1] :]
         texts = processor.batch_decode(answers, skip_special_tokens=True)
         used = inputs["attention_mask"].sum(dim=1).tolist()
         padding = processor.tokenizer.pad_token_id
@@ -97,21 +97,21 @@ class TransformersModel:
             for text, prompt, length in zip(texts, used, lengths, strict=True)
         ]
 
-    def _ready(self) -> tuple[Any, Any]:
+    def _load(self) -> tuple[Any, Any]:
         if self._loaded is None:
             from transformers import AutoModelForImageTextToText, AutoProcessor
 
             try:
                 processor = AutoProcessor.from_pretrained(self.model)
                 model = AutoModelForImageTextToText.from_pretrained(self.model, dtype=self.dtype)
-            except (OSError, ValueError) as error:  # not there, or of another kind
+            except (OSError, ValueError) as error:  # missing, or of another class
                 missing = "" if Path(self.model).exists() else " (no such folder or hub id)"
                 raise UserError(
                     f"cannot load {self.model}{missing}: {error}. Type "
                     f"{OPTION}model=<folder or hub id> of a model that sees images"
                 ) from error
             processor.tokenizer.padding_side = "left"
-            # Sampling options of the checkpoint mean nothing to a greedy search.
+            # Greedy decoding would warn about sampling options of the checkpoint.
             for option in ("temperature", "top_p", "top_k"):
                 setattr(model.generation_config, option, None)
             device: Any = "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,4 +1,4 @@
-"""vLLM in this process: continuous batching, answers held to their schema."""
+"""vLLM in this process: continuous batching, and replies that follow their schema."""
 
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class VLLMModel:
-    """Loads at the first request and answers greedily; threads that wait are answered together."""
+    """Loads at the first request; greedy decoding. Requests of several threads are batched."""
 
     def __init__(
         self,
@@ -29,10 +29,10 @@ class VLLMModel:
         template_options: dict[str, Any] | None = None,
         batch_size: int = 256,
     ) -> None:
-        """``model``: hub id or folder. ``max_model_len`` counts prompt and answer;
-        ``gpu_memory_utilization`` is the share of the GPU that is left to vLLM.
-        ``template_options``: what the chat template takes, such as enable_thinking.
-        ``batch_size``: requests that vLLM is given together."""
+        """``model``: hub id or folder. ``max_model_len``: tokens of prompt and reply;
+        ``gpu_memory_utilization``: share of the GPU's memory that vLLM may use.
+        ``template_options``: arguments of the chat template, such as enable_thinking.
+        ``batch_size``: requests per call of vLLM."""
         self.model = model
         self.max_model_len = max_model_len
         self.max_tokens = max_tokens
@@ -41,7 +41,7 @@ class VLLMModel:
         self.dtype = dtype
         self.template_options = template_options or {}
         self._files = folder_digest(model)
-        self._gathered = MicroBatcher(self._answer, batch_size)
+        self._batcher = MicroBatcher(self._answer, batch_size)
         self._llm: LLM | None = None
 
     @classmethod
@@ -56,7 +56,7 @@ class VLLMModel:
 
     @property
     def name(self) -> str:
-        """The model, the length of its answers, and how its template is filled in."""
+        """The model, its files and dtype, the length of its replies, and the template's options."""
         return cache_key(
             self.model,
             files=self._files,
@@ -68,12 +68,12 @@ class VLLMModel:
     def __call__(self, requests: Sequence[Request]) -> list[Reply | None]:
         """See ``ChatModel``. Raises UserError for requests longer than ``max_model_len``, and when
         the model cannot be loaded."""
-        return self._gathered(requests)
+        return self._batcher(requests)
 
     def _answer(self, requests: Sequence[Request]) -> list[Reply | None]:
         from vllm.exceptions import VLLMValidationError
 
-        llm = self._started()
+        llm = self._load()
         try:
             outputs = llm.chat(
                 [messages(request) for request in requests],
@@ -99,15 +99,15 @@ class VLLMModel:
         from vllm import SamplingParams
         from vllm.sampling_params import StructuredOutputsParams
 
-        held = None if request.schema is None else StructuredOutputsParams(json=request.schema)
+        structure = None if request.schema is None else StructuredOutputsParams(json=request.schema)
         return SamplingParams(
             temperature=0.0,
             seed=request.seed,
             max_tokens=self.max_tokens,
-            structured_outputs=held,
+            structured_outputs=structure,
         )
 
-    def _started(self) -> "LLM":
+    def _load(self) -> "LLM":
         if self._llm is None:
             from vllm import LLM
 
@@ -120,14 +120,14 @@ class VLLMModel:
                     gpu_memory_utilization=self.gpu_memory_utilization,
                     enforce_eager=self.enforce_eager,
                     limit_mm_per_prompt={"video": 0},
-                    # Some models write blanks for ever where they may.
+                    # Where whitespace is allowed, some models write it without end.
                     structured_outputs_config={
                         "backend": "xgrammar",
                         "disable_any_whitespace": True,
                     },
                     seed=0,
                 )
-            except (OSError, ValueError) as error:  # not there, or of another kind
+            except (OSError, ValueError) as error:  # missing, or of another class
                 raise UserError(
                     f"vLLM cannot load {self.model}: {error}. Type {OPTION}model=<folder or hub id>"
                 ) from error

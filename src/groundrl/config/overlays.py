@@ -1,4 +1,4 @@
-"""An ablation must be what its name says: finds typed options that undo one of its choices."""
+"""Finds typed options that undo what the chosen ablation sets: its name would be wrong."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ GROUP = "ablation"
 
 
 def overlay_conflicts(hydra: DictConfig) -> list[str]:
-    """Options typed by the user that silently beat what the chosen ablation sets."""
+    """Problems of options typed by the user that win over those of the chosen ablation."""
     chosen = OmegaConf.to_container(hydra.runtime.choices).get(GROUP)  # type: ignore[union-attr]
     if not isinstance(chosen, str):
         return []
@@ -22,7 +22,7 @@ def overlay_conflicts(hydra: DictConfig) -> list[str]:
     typed = OverridesParser.create().parse_overrides(list(hydra.overrides.task))
     problems = []
     for override in typed:
-        for key, value in _beaten(override, overlay):
+        for key, value in _undone(override, overlay):
             problems.append(
                 f"{GROUP}={chosen} sets {key}={value}, but {override.input_line} was typed and "
                 f"wins: drop {override.input_line}, or drop {GROUP}={chosen}"
@@ -31,7 +31,7 @@ def overlay_conflicts(hydra: DictConfig) -> list[str]:
 
 
 def _load_overlay(hydra: DictConfig, name: str) -> dict[str, object]:
-    """What the overlay's file chooses and sets: ``{"reward": "acc", "stage.kl_coef": 0.0}``."""
+    """The choices and values in the overlay's file: ``{"reward": "acc", "stage.kl_coef": 0.0}``."""
     for source in hydra.runtime.config_sources:
         file = Path(source.path) / GROUP / f"{name}.yaml"
         if source.schema == "file" and file.is_file():
@@ -62,8 +62,8 @@ def leaves(tree: dict[str, Any], path: str = "") -> dict[str, object]:
     return flat
 
 
-def _beaten(override: Override, overlay: dict[str, object]) -> list[tuple[str, object]]:
-    """What the overlay sets and the typed option changes or deletes."""
+def _undone(override: Override, overlay: dict[str, object]) -> list[tuple[str, object]]:
+    """Keys and values of the overlay that the typed option changes or deletes."""
     key = override.get_key_element().lstrip("+~")
     if override.is_delete():
         return [(o, v) for o, v in overlay.items() if o == key or o.startswith(f"{key}.")]

@@ -139,8 +139,8 @@ def _read_file(path: Path, images: str | Path, split: str, skip_unreadable: bool
 
 
 def _load(path: Path, problems: Problems) -> dict[str, list[dict[str, Any]]]:
-    """The three tables with their well-formed rows; malformed rows become problems. Licences are
-    optional."""
+    """The three tables, and the licences if there are any, with their well-formed rows; other rows
+    become problems."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -172,7 +172,7 @@ def _load(path: Path, problems: Problems) -> dict[str, list[dict[str, Any]]]:
 
 
 def _wrong(row: object, fields: Mapping[str, type]) -> list[str]:
-    """What a row lacks."""
+    """What is wrong with a row, one text per field."""
     return [
         f"'{name}' must be {kind.__name__}"
         for name, kind in fields.items()
@@ -187,7 +187,7 @@ def _image_files(
     path: Path,
     problems: Problems,
 ) -> dict[int, ImageFile]:
-    """Image id -> image, where the image decodes and has the size the annotators saw."""
+    """Image id -> image, for images that decode and have the size that the annotators saw."""
     files: dict[int, ImageFile] = {}
     names: set[str] = set()
     for index, row in enumerate(rows):

@@ -31,7 +31,7 @@ class AnnotatedImage:
     uncounted: frozenset[str] = frozenset()
     """Classes that are also there without boxes of their own (crowds): their number is unknown."""
     licence: str | None = None
-    """Of the image, where the file says it."""
+    """Of the image; None if the annotation file does not hold it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,8 +133,8 @@ def pixel_box(corners: tuple[float, float, float, float], image: ImageFile) -> B
 
 
 class Boxes:
-    """The boxes of one image while it is read. Published data sets, COCO among them, hold a few
-    repeated boxes and boxes without area: these are left out and noted."""
+    """Collects the boxes of one image. Published data sets, COCO among them, have a few repeated
+    boxes and boxes without area: these are left out and noted."""
 
     def __init__(self, problems: Problems) -> None:
         self.problems = problems

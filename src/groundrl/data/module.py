@@ -15,7 +15,7 @@ from groundrl.errors import UserError
 from groundrl.records import Sample
 
 Batch = list[Any] | tuple[list[Any], list[Any]]
-"""A step's, or those of a step and of the next one."""
+"""The items of a step, or of a step and of the next one."""
 
 
 class GroundingDataModule(L.LightningDataModule):
@@ -55,7 +55,7 @@ class GroundingDataModule(L.LightningDataModule):
         for name, source in self.heldout.items():
             if len(source) == 0:
                 raise UserError(f"held-out set {name!r} is empty: type data.heldout_size=500")
-            _check_apart(name, source, train)
+            _check_disjoint(name, source, train)
 
     @property
     def step(self) -> int:
@@ -100,7 +100,7 @@ class GroundingDataModule(L.LightningDataModule):
     def transfer_batch_to_device(
         self, batch: Batch, device: torch.device, dataloader_idx: int
     ) -> Batch:
-        """As it is: Lightning would try to copy tensors into the frozen records."""
+        """Returns the batch unchanged: Lightning would try to copy tensors into frozen records."""
         return batch
 
     def train_dataloader(self) -> "TrainLoader":
@@ -116,7 +116,7 @@ class TrainLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         module = self.module
-        rank, world_size = _place(module)
+        rank, world_size = _rank_and_world_size(module)
         sampler = StepSampler(
             size=len(module.train),
             batch_size=module.prompts_per_step,
@@ -132,7 +132,7 @@ class TrainLoader:
         return pairwise(batches) if module.prefetches else batches
 
     def state_dict(self) -> dict[str, Any]:
-        """Tells Lightning that this loader resumes within an epoch."""
+        """Lightning needs it to resume within an epoch."""
         return {"step": self.module.step}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -142,17 +142,17 @@ class TrainLoader:
 def batches_of(
     source: SampleSource | Encoded[Any], batches: Iterable[list[int]], num_workers: int
 ) -> Iterator[list[Any]]:
-    """The items of each batch of indices, each worker one batch ahead. Raises UserError for a
-    worker that is killed."""
+    """The items of each batch of indices; each worker loads one batch ahead. Raises UserError if a
+    worker process is killed."""
     loader = DataLoader(
-        cast(Dataset[Any], _ErrorAsItem(source)),
+        cast(Dataset[Any], _UserErrorsAsItems(source)),
         batch_sampler=batches,
         num_workers=num_workers,
         prefetch_factor=1 if num_workers else None,
         worker_init_fn=_start_worker,
         collate_fn=list,
-        # Its own, because a loader draws a number when it starts: the global state would depend
-        # on how often a run was resumed or validated.
+        # A loader draws a number when it starts. The state of the global generator would then
+        # depend on how often a run was resumed or validated.
         generator=torch.Generator().manual_seed(0),
     )
     try:
@@ -171,8 +171,8 @@ def batches_of(
         ) from error
 
 
-class _ErrorAsItem:
-    """Hands a UserError over as an item: a loader would add the traceback of its process."""
+class _UserErrorsAsItems:
+    """Returns a UserError as an item: raised, a loader would add the traceback of its process."""
 
     def __init__(self, source: SampleSource | Encoded[Any]) -> None:
         self.source = source
@@ -190,7 +190,7 @@ def _start_worker(number: int) -> None:
     torch.multiprocessing.set_sharing_strategy("file_system")
 
 
-def _place(module: GroundingDataModule) -> tuple[int, int]:
+def _rank_and_world_size(module: GroundingDataModule) -> tuple[int, int]:
     """Rank and number of processes."""
     trainer = module.trainer
     return (0, 1) if trainer is None else (trainer.global_rank, trainer.world_size)
@@ -203,18 +203,18 @@ class _ImageKeys(NamedTuple):
     shown: set[str]
 
 
-def _images(source: SampleList) -> _ImageKeys:
+def _image_keys(source: SampleList) -> _ImageKeys:
     return _ImageKeys(
         main={sample.image.key for sample in source.samples},
         shown={image.key for sample in source.samples for image in sample.images},
     )
 
 
-def _check_apart(name: str, heldout: SampleSource, train: SampleSource) -> None:
+def _check_disjoint(name: str, heldout: SampleSource, train: SampleSource) -> None:
     """Raises UserError when a held-out set shows images that are trained on."""
     if isinstance(heldout, SampleList) and isinstance(train, SampleList):
-        # An image that is context on both sides, a legend for example, tells no answer.
-        asked, trained = _images(heldout), _images(train)
+        # An image that is context in both sets, a legend for example, gives no answer away.
+        asked, trained = _image_keys(heldout), _image_keys(train)
         shared = sorted((asked.main & trained.shown) | (asked.shown & trained.main))
         if shared:
             raise UserError(

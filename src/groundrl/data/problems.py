@@ -1,4 +1,4 @@
-"""Everything that is wrong with a data set, told at once."""
+"""All problems of a data set in one error."""
 
 import logging
 from dataclasses import dataclass, field
@@ -15,30 +15,30 @@ MAX_SHOWN: Final = 20
 
 @dataclass(slots=True)
 class Problems:
-    """Collects what is wrong while a data set is read, so that one message names it all."""
+    """Collects the problems that reading a data set finds, for one error at the end."""
 
     source: str
-    """What is being read, for the head of the message: "YOLO data set cats/, split train"."""
+    """What is being read, for the first line of the error: "YOLO data set cats/, split train"."""
     skip_unreadable: bool = False
-    """Images that cannot be read are left out, instead of stopping everything."""
+    """Images that cannot be read are left out and logged, instead of being problems."""
     found: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """Oddities of published data sets that were left out; they are told and stop nothing."""
+    """Oddities of published data sets that were left out; they are logged."""
 
     def add(self, where: str | Path, what: str) -> None:
-        """Note one problem; ``where`` is a file, or "file:line"."""
+        """Add a problem; ``where`` is a file, or "file:line"."""
         self.found.append(f"{where}: {what}")
 
     def note(self, where: str | Path, what: str) -> None:
-        """Note something that was left out without harm."""
+        """Add something that was left out without harm."""
         self.notes.append(f"{where}: {what}")
 
     def unreadable(self, image: Path, why: str) -> None:
-        """An image that is missing or cannot be decoded."""
+        """Add an image that is missing or cannot be decoded; a note with ``skip_unreadable``."""
         (self.note if self.skip_unreadable else self.add)(image, why)
 
     def raise_if_any(self) -> None:
-        """Log the notes; raises UserError with the first 20 problems and the number of all."""
+        """Log the notes. Raises UserError with the first 20 problems and the number of all."""
         if self.notes:
             shown = self.notes[:MAX_SHOWN]
             if len(self.notes) > MAX_SHOWN:

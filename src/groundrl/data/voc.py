@@ -86,7 +86,7 @@ def _read_split(root: str | Path, split: str | None, skip_unreadable: bool) -> D
 
 
 def _ids(root: Path, split: str | None) -> list[str]:
-    """The image ids of a split, in the file's order."""
+    """The image ids of a split, in the order of its file."""
     if split is None:
         return sorted(path.stem for path in (root / "Annotations").glob("*.xml"))
     sets = root / "ImageSets" / "Main"
@@ -102,13 +102,13 @@ def _ids(root: Path, split: str | None) -> list[str]:
 
 
 class _Tree:
-    """An XML document whose elements know their line."""
+    """An XML document with the line number of each element."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lines: dict[Element, int] = {}
         parser = ElementTree.XMLPullParser(events=("start",))
-        # Feeding line by line tells the line of each element, which ElementTree does not keep.
+        # ElementTree keeps no line numbers, so it is fed line by line.
         for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
             parser.feed(line)
             self.lines |= {element: number for _, element in parser.read_events()}  # pyright: ignore

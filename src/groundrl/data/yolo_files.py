@@ -31,7 +31,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Folder:
-    """An image folder; ``written`` is its name in the data set, ``real`` where a link leads."""
+    """An image folder: its path as the data set writes it, and the path that links lead to."""
 
     written: Path
     real: Path
@@ -123,7 +123,8 @@ def _sources(config: _Config, root: Path, split: str | None) -> list[_Folder]:
 
 
 def _at(base: Path, written: str) -> _Folder | None:
-    """The place ``written`` names, or None. Exports with one ``../`` too many are understood."""
+    """The folder or listing at path ``written``, or None. One surplus ``../`` is ignored: some
+    exports have it."""
     if not written:
         return None
     for relative in (written, written.removeprefix("../")):

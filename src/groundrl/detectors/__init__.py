@@ -1,1 +1,1 @@
-"""Whoever finds objects: see ``Detector``."""
+"""Detectors find objects in images: open-vocabulary models, a VLM, given boxes, the scene graph."""

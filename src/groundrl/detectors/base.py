@@ -1,4 +1,4 @@
-"""What detectors offer, and what they have in common: regions inside the image, vocabularies."""
+"""The detector interface, and checks that detectors share: vocabularies, regions in the image."""
 
 import math
 from collections.abc import Sequence
@@ -19,51 +19,54 @@ class Batched(Protocol):
 
 
 class UnlabelledImageError(Exception):
-    """Nobody has looked at an image: that it has no boxes does not say it shows nothing."""
+    """The labels do not cover an image: without boxes it may still show objects."""
 
 
 @runtime_checkable
 class Detector(Protocol):
-    """Finds objects."""
+    """Finds objects in images. A class with these three members adds one."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """A cache key: equal names, equal regions for equal images (see ``cache_key``)."""
+        ...
+
     @property
     def vocabulary(self) -> tuple[str, ...]:
-        """Every label that it looks for, so that an image without such a region shows no such
-        thing; empty where nobody can tell."""
+        """Every label that it looks for: an image without a region of a label shows no such object.
+        Empty if that is unknown."""
         ...
 
     def __call__(self, images: Sequence[InputImage]) -> list[tuple[Region, ...]]:
-        """The regions of each image, doubts among them. Raises Unlabelled for one that labels
-        say nothing of."""
+        """The regions of each image, doubts included. Raises UnlabelledImageError for an image that
+        its labels do not cover."""
         ...
 
 
 @runtime_checkable
-class DependsOnName(Protocol):
-    """A detector whose answers depend on more than pixels."""
+class DependsOnPath(Protocol):
+    """A detector whose regions depend on which file an image is, not on its pixels alone."""
 
-    def known_as(self, image: InputImage) -> str:
-        """What they depend on; equal pixels under another name may have other regions."""
+    def image_key(self, image: InputImage) -> str:
+        """What they depend on; equal pixels with another key may have other regions."""
         ...
 
 
 @runtime_checkable
-class KnowsLicences(Protocol):
-    """A detector whose labels came with the licences of images."""
+class HasLicences(Protocol):
+    """A detector whose labels come with the licences of images."""
 
-    def licence_of(self, image: InputImage) -> str | None:
-        """None where they do not say it."""
+    def find_licence(self, image: InputImage) -> str | None:
+        """The licence's name; None if the labels do not hold it."""
         ...
 
 
-def clipped_region(
+def clip_region(
     label: str, corners: Sequence[float], score: float, image: ImageSource, sure: bool = True
 ) -> Region | None:
-    """The part of a box that lies in the image; None where nothing does.
+    """The part of a box that lies in the image; None if that is empty, or a corner is not finite.
 
-    ``corners``: x1, y1, x2, y2 in pixels of ``image``, in any order a model writes them.
+    ``corners``: x1, y1, x2, y2 in pixels of ``image``; ``score`` is clipped to 0..1.
     """
     x1, y1, x2, y2 = (float(value) for value in corners)
     if not all(math.isfinite(value) for value in (x1, y1, x2, y2)):
@@ -77,8 +80,8 @@ def clipped_region(
 
 
 def check_doubt(share: float) -> float:
-    """The share of a threshold from which a region is a doubt; 1: there are none. Raises
-    UserError."""
+    """Check and return the share of a threshold from which on a region is a doubt; with 1 there are
+    no doubts. Raises UserError."""
     if not 0 <= share <= 1:
         raise UserError(
             f"detector.doubt={share} is no share of a threshold: type detector.doubt=0.5, or "
@@ -88,8 +91,8 @@ def check_doubt(share: float) -> float:
 
 
 def check_vocabulary(words: Sequence[str]) -> tuple[str, ...]:
-    """The labels in lower case, without blanks at their ends. Raises UserError for none, for two
-    alike, and for a full stop, which ends a label in the prompts of detectors."""
+    """The labels in lower case, with single blanks. Raises UserError for no label, for two equal
+    ones, and for a full stop, which ends a label in the prompts of detectors."""
     labels = [" ".join(str(word).lower().split()) for word in words]
     wrong = ""
     if not labels:

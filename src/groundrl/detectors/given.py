@@ -11,7 +11,7 @@ from groundrl.errors import UserError
 
 
 class GivenDetector:
-    """The boxes of a data set, by the path of the image."""
+    """Looks up the boxes of a data set by the path of the image."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class GivenDetector:
             for image in given.images
         }
         self._licences = {image.image.key: image.licence for image in given.images}
-        # Crowds are there without boxes: that no box shows a class does not say it is absent.
+        # Crowds have no boxes: a class without boxes may be there all the same.
         uncounted = frozenset[str]().union(*(image.uncounted for image in given.images))
         self.vocabulary = tuple(name for name in given.names if name not in uncounted)
         """Classes that were boxed wherever they are."""
@@ -40,19 +40,19 @@ class GivenDetector:
             "given", labels=Path(labels).name, boxes=sorted(self._regions.items())
         )
 
-    def licence_of(self, image: InputImage) -> str | None:
-        """As a COCO file names it."""
+    def find_licence(self, image: InputImage) -> str | None:
+        """The licence's name in a COCO file."""
         return self._licences.get(image.source.key)
 
-    def known_as(self, image: InputImage) -> str:
-        """Its path."""
+    def image_key(self, image: InputImage) -> str:
+        """The image's path."""
         return image.source.key
 
     def __call__(self, images: Sequence[InputImage]) -> list[tuple[Region, ...]]:
-        """The boxes of each image. Raises Unlabelled for one that is not in the data set."""
+        """The boxes of each image. Raises UnlabelledImageError for one outside the data set."""
         for image in images:
             if image.source.key not in self._regions:
-                raise UnlabelledImageError(f"labels={self.labels} says nothing of it")
+                raise UnlabelledImageError(f"labels={self.labels} does not list it")
         return [self._regions[image.source.key] for image in images]
 
 

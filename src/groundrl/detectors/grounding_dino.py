@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from groundrl.detectors.base import clipped_region
+from groundrl.detectors.base import clip_region
 from groundrl.detectors.records import InputImage, Region
 from groundrl.detectors.zero_shot import ZeroShotDetector
 from groundrl.errors import UserError
@@ -16,16 +16,16 @@ KINDS = ("grounding-dino", "mm-grounding-dino")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Phrases:
-    """A prompt, "cat . traffic light .", and where its labels stand."""
+class LabelPrompt:
+    """A prompt such as "cat . traffic light .", with the token positions of its labels."""
 
     labels: tuple[str, ...]
     spans: tuple[tuple[int, int], ...]
-    """First token of each label and the one behind its last."""
+    """Of each label: index of its first token, and one past its last."""
 
     @property
     def text(self) -> str:
-        """As the model reads it."""
+        """The text that the model reads."""
         return " ".join(f"{label} ." for label in self.labels)
 
 
@@ -46,14 +46,14 @@ class GroundingDinoDetector(ZeroShotDetector):
         device: str | None = None,
     ) -> None:
         """``threshold``: of a box's best token; ``text_threshold``: of its label's best token;
-        ``doubt``: see ``checked_doubt``. Raises UserError for a model of another kind."""
+        ``doubt``: see ``check_doubt``. Raises UserError for a model of another kind."""
         settings = {"threshold": threshold, "text_threshold": text_threshold}
         super().__init__(path, vocabulary, KINDS, doubt, batch_size, device, **settings)
         self.threshold = threshold
         self.text_threshold = text_threshold
         self.prompts = self._prompts()
 
-    def _prompts(self) -> list[Phrases]:
+    def _prompts(self) -> list[LabelPrompt]:
         tokenizer, room = self.processor.tokenizer, self.model.config.max_text_len - 2
         prompts: list[list[tuple[str, tuple[int, int]]]] = []
         end = room
@@ -71,7 +71,7 @@ class GroundingDinoDetector(ZeroShotDetector):
             prompts[-1].append((label, (end + 1, end + 1 + count)))
             end += count + 1
         return [
-            Phrases(labels=labels, spans=spans)
+            LabelPrompt(labels=labels, spans=spans)
             for labels, spans in (zip(*prompt, strict=True) for prompt in prompts)
         ]
 
@@ -82,13 +82,13 @@ class GroundingDinoDetector(ZeroShotDetector):
         for indices, shown in self.batches(images):
             chosen = [images[index] for index in indices]
             for prompt in self.prompts:
-                passes = zip(indices, self._look(chosen, shown, prompt), strict=True)
+                passes = zip(indices, self._detect(chosen, shown, prompt), strict=True)
                 for index, regions in passes:
                     found[index] += regions
         return [tuple(sorted(one, key=lambda region: -region.score)) for one in found]
 
-    def _look(
-        self, images: Sequence[InputImage], shown: list, prompt: Phrases
+    def _detect(
+        self, images: Sequence[InputImage], shown: list, prompt: LabelPrompt
     ) -> list[list[Region]]:
         inputs = self.processor(
             images=shown, text=[prompt.text] * len(shown), return_tensors="pt"
@@ -102,13 +102,13 @@ class GroundingDinoDetector(ZeroShotDetector):
             target_sizes=[(p.source.height, p.source.width) for p in images],
         )
         results = []
-        for image, kept, logits in zip(images, boxes, output.logits, strict=True):
+        for image, detected, logits in zip(images, boxes, output.logits, strict=True):
             probabilities = logits.sigmoid()
-            seen = probabilities[probabilities.max(-1).values > self.doubt * self.threshold]
-            by_label, which = label_probabilities(seen, prompt).max(-1)
-            rows = zip(kept["boxes"], kept["scores"], by_label, which, strict=True)
+            passing = probabilities[probabilities.max(-1).values > self.doubt * self.threshold]
+            by_label, which = label_probabilities(passing, prompt).max(-1)
+            rows = zip(detected["boxes"], detected["scores"], by_label, which, strict=True)
             regions = [
-                clipped_region(
+                clip_region(
                     prompt.labels[int(label)],
                     box.tolist(),
                     float(score),
@@ -123,11 +123,11 @@ class GroundingDinoDetector(ZeroShotDetector):
 
 
 def label_probabilities(
-    tokens: Float[Tensor, "boxes T"], prompt: Phrases
+    tokens: Float[Tensor, "boxes T"], prompt: LabelPrompt
 ) -> Float[Tensor, "boxes labels"]:
-    """Of each label the probability of its best token.
+    """The probability of each label: that of its best token.
 
-    Phrases read off the tokens above a threshold, as processors give them, may be half a label, or
+    Processors return the phrase of all tokens above a threshold instead: it may be half a label, or
     two labels in one.
     """
     return torch.stack([tokens[:, first:end].amax(-1) for first, end in prompt.spans], dim=-1)

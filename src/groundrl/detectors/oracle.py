@@ -1,4 +1,4 @@
-"""The truth of drawn scenes, spoiled at chosen rates."""
+"""A detector that reads the scene graph of drawn scenes, with errors at chosen rates."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from groundrl.world.source import SceneImage
 from groundrl.world.vocabulary import CATEGORIES
 
 PLACES: Final = 20
-"""Tried for a false alarm; the one that meets the objects least is taken."""
+"""Random places that are tried for a false alarm; the one with the least overlap is taken."""
 SIDES: Final = (0.1, 0.35)
-"""Of a false alarm's box, as shares of the image's."""
+"""Least and greatest side of a false alarm's box, as shares of the image's side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OracleDetector:
-    """Every object of a scene with its class, but for misses and false alarms."""
+    """Every object of a scene with its class, apart from misses and false alarms."""
 
     miss_rate: float = 0.0
     """Probability that an object is not found."""
@@ -44,13 +44,13 @@ class OracleDetector:
 
     @property
     def name(self) -> str:
-        """With the rates."""
+        """Cache key of the rates and the seed."""
         rates = {"miss_rate": self.miss_rate, "false_alarm_rate": self.false_alarm_rate}
         return cache_key("oracle", **rates, seed=self.seed)
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
-        """All classes."""
+        """All classes of the embedded world."""
         return tuple(noun for nouns in CATEGORIES.values() for noun in nouns)
 
     def __call__(self, images: Sequence[InputImage]) -> list[tuple[Region, ...]]:
@@ -60,8 +60,8 @@ class OracleDetector:
     def _regions(self, image: InputImage) -> tuple[Region, ...]:
         if not isinstance(image.source, SceneImage):
             raise UserError(
-                f"detector=oracle knows drawn scenes only, and {image.id} is none: type "
-                "detector=given labels=<labels>, or a detector that looks"
+                f"detector=oracle reads drawn scenes only, and {image.id} is none: type "
+                "detector=given labels=<labels>, or a detector that looks at pixels"
             )
         key = hashlib.blake2b(f"{self.seed}/{image.digest}".encode(), digest_size=16).digest()
         rng = np.random.default_rng(int.from_bytes(key, "big"))
@@ -73,11 +73,12 @@ class OracleDetector:
             if chance >= self.miss_rate
         ]
         count = int((alarms < self.false_alarm_rate).sum())
-        return (*found, *(false_alarm(scene, rng) for _ in range(count)))
+        return (*found, *(draw_false_alarm(scene, rng) for _ in range(count)))
 
 
-def false_alarm(scene: Scene, rng: np.random.Generator) -> Region:
-    """A class that the scene does not show, if there is one, where as little as possible is."""
+def draw_false_alarm(scene: Scene, rng: np.random.Generator) -> Region:
+    """A region with a class that the scene does not show (any class, if it shows all of them), at
+    the random place that overlaps its objects least."""
     spec = scene.spec
     present = {thing.category for thing in scene.objects}
     known = CATEGORIES[spec.subject]

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from groundrl.detectors.base import clipped_region
+from groundrl.detectors.base import clip_region
 from groundrl.detectors.records import InputImage, Region
 from groundrl.detectors.zero_shot import ZeroShotDetector
 from groundrl.errors import UserError
@@ -17,9 +17,9 @@ LABELS_AT_ONCE = 256
 
 
 class Owlv2Detector(ZeroShotDetector):
-    """Each image patch's box with the label that fits it best, where that passes a threshold.
+    """The box of each image patch with its best label, if the label's score passes a threshold.
 
-    Labels do not see each other, so they are read once for all images, however many they are.
+    Scores of labels do not depend on each other, so the labels are encoded once for all images.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Owlv2Detector(ZeroShotDetector):
         batch_size: int = 8,
         device: str | None = None,
     ) -> None:
-        """``prompt``: around each label; ``doubt``: see ``checked_doubt``. Raises UserError for a
+        """``prompt``: around each label; ``doubt``: see ``check_doubt``. Raises UserError for a
         model of another kind."""
         settings = {"threshold": threshold, "prompt": prompt}
         super().__init__(path, vocabulary, ("owlv2",), doubt, batch_size, device, **settings)
@@ -41,7 +41,7 @@ class Owlv2Detector(ZeroShotDetector):
 
     @torch.inference_mode()
     def _queries(self, texts: list[str]) -> Float[Tensor, "labels width"]:
-        """What the text tower says about each label."""
+        """The text tower's features of each prompt."""
         longest = self.model.config.text_config.max_position_embeddings
         parts = []
         for start in range(0, len(texts), LABELS_AT_ONCE):
@@ -74,7 +74,7 @@ class Owlv2Detector(ZeroShotDetector):
         return [found[index] for index in range(len(images))]
 
     def _output(self, pixels: Float[Tensor, "B 3 H W"]) -> SimpleNamespace:
-        """The class's own forward pass, without reading the labels anew."""
+        """The forward pass of the model's class, with the labels encoded before."""
         features, _ = self.model.image_embedder(pixels)
         patches = features.flatten(1, 2)
         logits, _ = self.model.class_predictor(patches, self.queries.expand(len(pixels), -1, -1))
@@ -85,7 +85,7 @@ class Owlv2Detector(ZeroShotDetector):
     def _regions(self, image: InputImage, result: dict[str, Any]) -> tuple[Region, ...]:
         rows = zip(result["text_labels"], result["boxes"], result["scores"], strict=True)
         found = [
-            clipped_region(
+            clip_region(
                 label, box.tolist(), float(score), image.source, sure=bool(score > self.threshold)
             )
             for label, box, score in rows

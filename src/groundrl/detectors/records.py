@@ -1,4 +1,4 @@
-"""What a detector is given and what it finds. Boxes are in the PIXEL frame of the whole image."""
+"""A detector's input and output. Boxes are in the PIXEL frame of the whole image."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class InputImage:
     """Unique in the input: its path below the folder, or the index of a scene."""
     source: ImageSource
     digest: str
-    """Equal digest, equal pixels: what is known of an image is kept under it."""
+    """Equal digests, equal pixels: results about an image are cached under it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,5 +26,5 @@ class Region:
     score: float
     """Confidence, 0 to 1; 1 for given boxes."""
     sure: bool = True
-    """False: a doubt, below the detector's threshold. Nothing is made of it, and nothing is denied
-    that it would bear out."""
+    """False for a doubt: a region below the detector's threshold. No sample is made of a doubt, and
+    no statement is rejected that would be right if the doubt were an object."""

@@ -2,8 +2,8 @@
 
 With the embedded model on 200 tabletop scenes, IoU 0.5: objects that half of 8 answers name are
 found with recall 0.78 and precision 0.90, those that 3 name with 0.82 and 0.85, those of one greedy
-answer with 0.79 and 0.85, three times as fast. To ask for each class in turn finds less and says
-more that is wrong.
+answer with 0.79 and 0.85, three times as fast. Asking for each class in turn has lower recall and
+lower precision.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ import torch
 from groundrl.answers.attempt import read_attempt
 from groundrl.boxes import Box, iou
 from groundrl.cache_key import cache_key
-from groundrl.detectors.base import check_doubt, check_vocabulary, clipped_region
+from groundrl.detectors.base import check_doubt, check_vocabulary, clip_region
 from groundrl.detectors.records import InputImage, Region
 from groundrl.errors import UserError
 from groundrl.grammar import get_grammar
@@ -29,7 +29,7 @@ from groundrl.rollout.base import RolloutEngine, Sampling
 from groundrl.rollout.sampler import Sampler
 
 SAME_OBJECT = 0.5
-"""Least IoU of boxes in different answers that mean one object."""
+"""Least IoU of two boxes of one object in different answers."""
 
 
 class VlmDetector:
@@ -56,7 +56,7 @@ class VlmDetector:
     ) -> None:
         """``question``: may hold ``{vocabulary}`` and ``{syntax}``, the grammar's way to write a
         box. ``vocabulary``: labels that are kept; empty keeps all. ``threshold``: least score of a
-        sure region. ``doubt``: see ``checked_doubt``. Raises UserError."""
+        sure region. ``doubt``: see ``check_doubt``. Raises UserError."""
         if answers < 1 or not 0 <= threshold <= 1:
             raise UserError(
                 f"detector.answers={answers} and detector.threshold={threshold}: at least one "
@@ -72,8 +72,8 @@ class VlmDetector:
         self.grammar = get_grammar(grammar)
         self.threshold = threshold
         self.doubt = check_doubt(doubt)
-        said = {"{vocabulary}": ", ".join(self.vocabulary), "{syntax}": self.grammar.syntax}
-        for name, text in said.items():
+        values = {"{vocabulary}": ", ".join(self.vocabulary), "{syntax}": self.grammar.syntax}
+        for name, text in values.items():
             question = question.replace(name, text)
         self.question = question
         self.sampler = Sampler(engine, sampling, group_size=answers, seed=seed)
@@ -91,7 +91,7 @@ class VlmDetector:
             sampling=sampling,
             seed=seed,
         )
-        """Of the weights, the question and the way answers are drawn and counted."""
+        """Cache key of the weights, the question, and how answers are sampled and counted."""
 
     def __call__(self, images: Sequence[InputImage]) -> list[tuple[Region, ...]]:
         """The regions of each image, those with most votes first."""
@@ -115,22 +115,24 @@ class VlmDetector:
 
     def _regions(self, image: InputImage, group: RolloutGroup) -> tuple[Region, ...]:
         answers = [
-            self._kept(read_attempt(group, one, self.grammar, self.policy.frame).parsed.groundings)
+            self._match_vocabulary(
+                read_attempt(group, one, self.grammar, self.policy.frame).parsed.groundings
+            )
             for one in group.completions
         ]
-        return self._voted(image, answers)
+        return self._vote(image, answers)
 
-    def _voted(
+    def _vote(
         self, image: InputImage, answers: Sequence[Sequence[tuple[str, Box]]]
     ) -> tuple[Region, ...]:
         sure: list[Region] = []
-        doubts: list[tuple[Region, SeenObject]] = []
-        for seen in sorted(objects(answers), key=lambda seen: -len(seen.boxes)):
+        doubts: list[tuple[Region, ObjectVotes]] = []
+        for seen in sorted(group_boxes(answers), key=lambda seen: -len(seen.boxes)):
             corners = [median(side) for side in zip(*(b.corners for b in seen.boxes), strict=True)]
             for label, votes in Counter(seen.labels).most_common():
                 first = label == seen.label
                 score = (len(seen.boxes) if first else votes) / len(answers)
-                one = clipped_region(label, corners, score, image.source)
+                one = clip_region(label, corners, score, image.source)
                 if one is None or score < self.doubt * self.threshold:
                     continue
                 # Boxes of one object may lie too far apart to be counted together.
@@ -139,13 +141,14 @@ class VlmDetector:
                     sure.append(one)
                 else:
                     doubts.append((replace(one, sure=False), seen))
-        kept = (one for one, seen in doubts if _speaks_for(one, seen, sure, answers))
-        return (*sure, *kept)
+        plausible = (one for one, seen in doubts if _is_plausible(one, seen, sure, answers))
+        return (*sure, *plausible)
 
-    def _kept(self, said: Sequence[Grounding]) -> list[tuple[str, Box]]:
-        """Labels of the vocabulary: "red cup" is a cup where cups are looked for."""
+    def _match_vocabulary(self, groundings: Sequence[Grounding]) -> list[tuple[str, Box]]:
+        """Labels and boxes. A label becomes the one of the vocabulary that it ends with ("red cup":
+        "cup"), or is dropped if there is none. An empty vocabulary keeps all labels."""
         found = []
-        for grounding in said:
+        for grounding in groundings:
             label = " ".join(grounding.label.lower().split())
             if self.vocabulary:
                 ends = [word for word in self.vocabulary if f" {label}".endswith(f" {word}")]
@@ -155,48 +158,49 @@ class VlmDetector:
         return found
 
 
-def _speaks_for(
+def _is_plausible(
     doubt: Region,
-    seen: "SeenObject",
+    seen: "ObjectVotes",
     sure: Sequence[Region],
     answers: Sequence[Sequence[tuple[str, Box]]],
 ) -> bool:
-    """Whether it may be there: it is another name for what stands there, or one more object than
-    the sure ones of its label. Boxes scatter: somebody has to name so many of them at once."""
+    """Whether a doubt is kept: it is another name of its object, or no sure region has its label,
+    or one answer with its object has more objects of this label than are sure. (The boxes of one
+    object scatter over the answers; within one answer each box is an object.)"""
     known = sum(region.label == doubt.label for region in sure)
     named = (sum(label == doubt.label for label, _ in answers[i]) for i in seen.answers)
     return doubt.label != seen.label or known == 0 or max(named) > known
 
 
 @dataclass(slots=True)
-class SeenObject:
-    """What answers say of one object."""
+class ObjectVotes:
+    """The labels and boxes that the answers give to one object."""
 
     labels: list[str] = field(default_factory=list)
     boxes: list[Box] = field(default_factory=list)
     """At most one of each answer."""
     answers: list[int] = field(default_factory=list)
-    """Indices of those."""
+    """Indices of the answers in ``boxes``."""
 
     @property
     def label(self) -> str:
-        """What most answers call it; the first of several that are as frequent."""
+        """The most frequent label; the first one among equally frequent ones."""
         return Counter(self.labels).most_common(1)[0][0]
 
 
-def objects(answers: Sequence[Sequence[tuple[str, Box]]]) -> list[SeenObject]:
-    """Objects by the order in which they are first named.
+def group_boxes(answers: Sequence[Sequence[tuple[str, Box]]]) -> list[ObjectVotes]:
+    """Group the (label, box) pairs of all answers by object, in the order of first mention.
 
-    A box belongs to the object whose first box it overlaps most, by ``SAME_OBJECT`` at least;
-    what one answer says twice are two objects.
+    A box belongs to the object whose first box it overlaps most, with an IoU of at least
+    ``SAME_OBJECT``. Boxes of one answer belong to different objects.
     """
-    found: list[SeenObject] = []
+    found: list[ObjectVotes] = []
     for index, answer in enumerate(answers):
         free = list(found)
         for label, box in answer:
             best = max(free, key=lambda seen: iou(box, seen.boxes[0]), default=None)
             if best is None or iou(box, best.boxes[0]) < SAME_OBJECT:
-                best = SeenObject()
+                best = ObjectVotes()
                 found.append(best)
             else:
                 free.remove(best)

@@ -1,4 +1,4 @@
-"""What open-set detectors of ``transformers`` have in common."""
+"""The base of open-vocabulary detectors from ``transformers``."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from groundrl.policy.fingerprint import fingerprint
 
 
 class ZeroShotDetector:
-    """A model that looks for the labels it is told."""
+    """A model that looks for the labels of a vocabulary."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class ZeroShotDetector:
         **settings: object,
     ) -> None:
         """``path``: a hub id or a folder with a model of one of ``kinds``. ``device``: None takes a
-        GPU where there is one. ``settings``: what else answers depend on. Raises UserError."""
+        GPU where there is one. ``settings``: what else regions depend on. Raises UserError."""
         self.vocabulary = check_vocabulary(vocabulary)
         self.doubt = check_doubt(doubt)
         self.batch_size = batch_size
@@ -47,25 +47,25 @@ class ZeroShotDetector:
             doubt=doubt,
             **settings,
         )
-        """Of weights, sizes, thresholds, vocabulary and prompt."""
+        """Cache key of weights, sizes, thresholds, vocabulary and prompt."""
 
     def batches(self, images: Sequence[InputImage]) -> Iterator[tuple[list[int], list[Any]]]:
-        """Indices and decoded images of equal size, at most ``batch_size`` of them.
+        """Batches (indices, decoded images) of equal size, at most ``batch_size`` images each.
 
-        Padding would reach the pixels beside it through the backbone, and an image would be seen
-        differently in company.
+        Images are not padded: padding changes the features of the pixels beside it, so an image's
+        regions would depend on the other images of its batch.
         """
-        alike: dict[tuple[int, int], list[int]] = defaultdict(list)
+        by_size: dict[tuple[int, int], list[int]] = defaultdict(list)
         for index, image in enumerate(images):
-            alike[image.source.width, image.source.height].append(index)
-        for indices in alike.values():
+            by_size[image.source.width, image.source.height].append(index)
+        for indices in by_size.values():
             for start in range(0, len(indices), self.batch_size):
                 chosen = indices[start : start + self.batch_size]
                 yield chosen, [images[index].source.load() for index in chosen]
 
 
 def load(path: str, kinds: tuple[str, ...]) -> tuple[Any, Any]:
-    """Model and processor. Raises UserError for what is no model of one of ``kinds``."""
+    """Model and processor. Raises UserError for a model of another kind."""
     try:
         processor = AutoProcessor.from_pretrained(path)
         model = AutoModelForZeroShotObjectDetection.from_pretrained(path)

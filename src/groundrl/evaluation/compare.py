@@ -1,5 +1,6 @@
 """Compares two evaluations, prints the table, and leaves it in a run directory."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from groundrl.files import write_json, write_text
 from groundrl.report.page import REPORT, load_templates
 from groundrl.report.svg import Dot, dot_whisker
 from groundrl.report.tables import Table, number, to_text
+
+logger = logging.getLogger(__name__)
 
 LEGEND = (
     "change is the second run minus the first; its 95 % interval is a paired bootstrap over "
@@ -66,10 +69,10 @@ class Comparison:
             plots=[dot_whisker("change, second minus first", dots)] if dots else [],
         )
         write_text(self.run_dir / REPORT, html)
-        print(to_text(shown))
+        logger.info(to_text(shown))
         for line in passed_over:
-            print(line)
-        print(self.run_dir)
+            logger.info(line)
+        logger.info(self.run_dir)
         return found
 
 

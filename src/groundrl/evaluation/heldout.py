@@ -27,7 +27,7 @@ from groundrl.policy.policy import Policy
 from groundrl.progress import ProgressLine
 from groundrl.records import RolloutGroup
 from groundrl.rewards.base import RewardSum
-from groundrl.rollout.memory import batch_option, explain_full_memory, pixel_option
+from groundrl.rollout.memory import explain_full_memory, pixel_option
 from groundrl.rollout.sampler import Sampler
 
 QUESTIONS_AT_ONCE = 128
@@ -109,7 +109,7 @@ def answers_to(
     own = [share_of(range(start, stop), rank(), world_size()) for start, stop in bounds]
     encoded = Encoded(source=source, encode=policy.encode)
     for examples in batches_of(encoded, own, num_workers):
-        with explain_full_memory(batch_option(sampler.engine) | pixel_option(policy)):
+        with explain_full_memory({**sampler.engine.memory_options(), **pixel_option(policy)}):
             groups = sampler(policy, examples, step=0).groups if examples else ()
         shares = all_gather(groups)
         yield [group for groups in shares for group in groups]

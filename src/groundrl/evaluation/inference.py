@@ -94,7 +94,7 @@ def ask(
     if len(kept) < len(asked):
         tasks = _tasks(benchmarks, questions, kept, runner)
         file = path.open("a", encoding="utf-8") if is_first() else open(os.devnull, "w")  # noqa: SIM115
-        with file, line, runner.started(partial(_start_worker, respondent)) as work:
+        with file, line, runner.start_workers(partial(_start_worker, respondent)) as work:
             for name, told in work(tasks):
                 for attempt, asking in told:
                     one = score_attempt(benchmarks[name], attempt)

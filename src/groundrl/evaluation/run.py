@@ -1,5 +1,6 @@
 """Asks the questions of benchmarks, judges the answers, and leaves a run directory."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,6 +45,8 @@ from groundrl.report.stage_answers import pick_examples, read_answers
 from groundrl.report.tables import BOUNDS, to_text
 from groundrl.report.tensorboard import log_hparams
 from groundrl.task_runner import LocalRunner, TaskRunner
+
+logger = logging.getLogger(__name__)
 
 MISSING = "missing.txt"
 
@@ -124,7 +127,7 @@ class Evaluation:
         found = self.labels.by_set(ids)
         used, given = sum(map(len, found.values())), len(self.labels.rows)
         if used < given:
-            print(f"{given - used} of {given} labels are of no answer in this run: left out")
+            logger.info(f"{given - used} of {given} labels are of no answer in this run: left out")
         return found
 
     def _figures(
@@ -156,7 +159,7 @@ class Evaluation:
         missing = [f"{name}\t{one}" for name, q in questions.items() for one in q.missing]
         if missing:
             write_text(self.run_dir / MISSING, "\n".join(missing) + "\n")
-            print(f"{len(missing)} questions have no image: {self.run_dir / MISSING}")
+            logger.info(f"{len(missing)} questions have no image: {self.run_dir / MISSING}")
         samples = {
             (name, one.attempt.sample.id): one.attempt.sample
             for name, found in answers.items()
@@ -172,10 +175,10 @@ class Evaluation:
                 writer.add_scalar(name, value, 0)
             log_hparams(writer, self.hparams, plain)
         write_report(self.run_dir)
-        print(to_text(benchmark_table(figures)))
+        logger.info(to_text(benchmark_table(figures)))
         for line in alarms(figures):
-            print(line)
-        print(self.run_dir)
+            logger.info(line)
+        logger.info(self.run_dir)
 
     def _keep_images(self, samples: Mapping[tuple[str, str], Sample]) -> None:
         """Those of the answers that the report shows."""

@@ -1,4 +1,4 @@
-"""How a grounded answer is written and read, and which options it chooses."""
+"""Grammars: notations of grounded answers, by the name of their option."""
 
 from groundrl.errors import UserError
 from groundrl.grammar.base import Grammar, Parsed, round_box, round_segments

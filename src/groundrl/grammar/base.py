@@ -1,4 +1,4 @@
-"""What every grammar offers: render a response, parse any text."""
+"""The interface of grammars: render a response, parse any text."""
 
 import math
 import re
@@ -9,7 +9,7 @@ from groundrl.boxes import Box, Frame
 from groundrl.records import Grounding, Response, Segments
 
 MAX_COORDINATE = 1e6
-"""Largest coordinate that is read or written: beyond every image, and areas still fit a float."""
+"""Largest coordinate that is read or written: beyond any image, and areas still fit a float."""
 
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _NON_FINITE = re.compile(r"[-+]?(?:nan|inf|infinity)", re.IGNORECASE)
@@ -17,20 +17,20 @@ _NON_FINITE = re.compile(r"[-+]?(?:nan|inf|infinity)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """What a model's text says, and what is wrong with it."""
+    """The content of a model's text, and what is wrong with it."""
 
     reasoning: Segments
     """Text and valid groundings inside ``<think>``; empty without a closed think block."""
     groundings: tuple[Grounding, ...]
     """All valid boxes anywhere in the text, in reading order, in the frame given to ``parse``."""
     spans: tuple[tuple[int, int], ...]
-    """Where each of ``groundings`` is written: start and end in the text; apart, rising."""
+    """Start and end of each of ``groundings`` in the text, in rising order, without overlap."""
     answer: str | None
     """Stripped text of the first ``<answer>`` block; None when it is missing or never closed."""
     failures: tuple[str, ...]
-    """Reasons why the text is not well-formed, each once, for people to read."""
+    """Reasons why the text is not well-formed, each once, in words."""
     damaged: tuple[str, ...]
-    """Those of them that are about boxes: begun, and not to be read."""
+    """Those of ``failures`` about boxes that start but cannot be read."""
 
     @property
     def well_formed(self) -> bool:
@@ -40,7 +40,7 @@ class Parsed:
 
 @runtime_checkable
 class Grammar(Protocol):
-    """How a grounded answer is written and read. Grammars hold no state."""
+    """A notation of grounded answers. Grammars hold no state."""
 
     @property
     def name(self) -> str:
@@ -49,35 +49,35 @@ class Grammar(Protocol):
 
     @property
     def syntax(self) -> str:
-        """How a box is written, for instructions."""
+        """An example of a box, for instructions to the model."""
         ...
 
     def render(self, response: Response) -> str:
-        """The response as text: whole coordinates, in the UNIT frame three decimals.
+        """The response as text. Coordinates are whole numbers, in the UNIT frame three decimals.
 
-        Raises ValueError when the text would not read back as the (rounded) response: neighbouring
+        Raises ValueError when the text would not parse to the (rounded) response: neighbouring
         or empty strings, boxes of two frames, an answer that is empty or padded with blanks,
         coordinates beyond 1e6, or a label or text with the grammar's own delimiters in it.
         """
         ...
 
     def render_segments(self, segments: Segments) -> str:
-        """Text and boxes without think and answer tags. Raises ValueError like ``render``."""
+        """Text and boxes, without think and answer tags. Raises ValueError like ``render``."""
         ...
 
     def parse(self, text: str, frame: Frame) -> Parsed:
-        """Read any text, boxes as coordinates of ``frame``. Never raises; linear time."""
+        """Read any text, with boxes in ``frame``. Never raises; takes linear time."""
         ...
 
 
 def round_box(box: Box) -> Box:
-    """The box as a grammar writes it: whole numbers, in the UNIT frame three decimals."""
+    """The box rounded to what is written: whole numbers, in the UNIT frame three decimals."""
     x1, y1, x2, y2 = (float(format_coordinate(value, box.frame)) for value in box.corners)
     return replace(box, x1=x1, y1=y1, x2=x2, y2=y2)
 
 
 def round_segments(segments: Segments) -> Segments:
-    """The segments with every box rounded as a grammar writes it."""
+    """The segments with every box rounded as in ``round_box``."""
     return tuple(
         part if isinstance(part, str) else replace(part, box=round_box(part.box))
         for part in segments
@@ -94,7 +94,7 @@ def format_coordinate(value: float, frame: Frame) -> str:
 
 
 def read_box(corners: list[str], frame: Frame) -> Box | str:
-    """Four written numbers as a box, or the reason why they are none."""
+    """A box from the texts of its four numbers, or the reason why they are not a box."""
     if len(corners) != 4:
         return f"a box has 4 numbers, not {len(corners)}"
     values = []
@@ -110,7 +110,7 @@ def read_box(corners: list[str], frame: Frame) -> Box | str:
 
 
 def looks_numeric(word: str) -> bool:
-    """Whether somebody meant this word as a number, NaN and infinity included."""
+    """Whether the word looks like a number, NaN and infinity included."""
     return bool(_NUMBER.fullmatch(word) or _NON_FINITE.fullmatch(word))
 
 

@@ -6,11 +6,11 @@ from itertools import groupby
 
 from groundrl.boxes import Frame
 from groundrl.grammar.base import format_coordinate, read_box
-from groundrl.grammar.tagged import Scan, Span, TaggedGrammar, check_apart
+from groundrl.grammar.tagged import FoundBoxes, Span, TaggedGrammar, check_separable
 from groundrl.records import Grounding, Segments
 
-# Possessive quantifiers never give back, and both keys need a quote that ends any string before
-# them: that keeps the search linear.
+# Possessive quantifiers do not backtrack, and the quote before either key ends any string in front
+# of it: so the search takes linear time.
 _BOX = r'"bbox_2d"\s*+:\s*+\[(?P<{}>[^\[\]{{}}"]*+)\]'
 _LABEL = r'"label"\s*+:\s*+(?P<{}>"(?:[^"\\\n]|\\.)*+")'
 _ITEM = re.compile(
@@ -24,16 +24,16 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class Bbox2d(TaggedGrammar):
     """Neighbouring boxes share one JSON list; a lone object without a list is read as well.
 
-    A label is non-empty, has no blanks at its ends and no lone surrogates; text around a list does
-    not look like its continuation.
+    A label is non-empty, without blanks at its ends and without lone surrogates; text next to a
+    list must not look like a part of it.
     """
 
     name = "bbox_2d"
     syntax = '[{"bbox_2d": [x1, y1, x2, y2], "label": "label"}]'
 
-    def weave(self, segments: Segments) -> str:
-        """Text with the boxes written in, neighbours in one list."""
-        check_apart(segments)
+    def write_segments(self, segments: Segments) -> str:
+        """The segments as text, with neighbouring boxes in one list."""
+        check_separable(segments)
         parts: list[str] = []
         for is_text, run in groupby(segments, key=lambda part: isinstance(part, str)):
             if is_text:
@@ -43,7 +43,7 @@ class Bbox2d(TaggedGrammar):
                 parts.append(f"[{', '.join(items)}]")
         return "".join(parts)
 
-    def scan(self, text: str, frame: Frame) -> Scan:
+    def find_boxes(self, text: str, frame: Frame) -> FoundBoxes:
         """All JSON objects of a box and a label; list brackets and commas belong to the boxes."""
         items = list(_ITEM.finditer(text))
         failures: list[str] = []
@@ -56,7 +56,7 @@ class Bbox2d(TaggedGrammar):
                 failures.append(grounding)
             else:
                 spans.append(Span(start=item.start(), end=item.end(), grounding=grounding))
-        return Scan(spans=_with_lists(text, spans), failures=tuple(dict.fromkeys(failures)))
+        return FoundBoxes(spans=_with_lists(text, spans), failures=tuple(dict.fromkeys(failures)))
 
 
 def _write(grounding: Grounding) -> str:
@@ -80,7 +80,8 @@ def _read(item: re.Match[str], frame: Frame) -> Grounding | str:
 
 
 def _with_lists(text: str, spans: list[Span]) -> tuple[Span, ...]:
-    """Widen the first and last span of every complete list by its brackets, and fill its gaps."""
+    """Extend the first and last span of every complete list to its brackets, and the others up to
+    the next span."""
     widened: list[Span] = []
     run: list[Span] = []
     for index, span in enumerate(spans):
@@ -88,8 +89,8 @@ def _with_lists(text: str, spans: list[Span]) -> tuple[Span, ...]:
         run.append(span)
         if following is not None and text[span.end : following.start].strip() == ",":
             continue
-        before = _step_back(text, run[0].start, widened[-1].end if widened else 0)
-        after = _step_on(text, span.end, following.start if following else len(text))
+        before = _open_bracket(text, run[0].start, widened[-1].end if widened else 0)
+        after = _close_bracket(text, span.end, following.start if following else len(text))
         edges = [part.start for part in run] + [span.end]
         if before is not None and after is not None:
             edges[0], edges[-1] = before, after
@@ -101,12 +102,14 @@ def _with_lists(text: str, spans: list[Span]) -> tuple[Span, ...]:
     return tuple(widened)
 
 
-def _step_back(text: str, start: int, limit: int) -> int | None:
+def _open_bracket(text: str, start: int, limit: int) -> int | None:
+    """Index of the "[" before ``start``, with blanks only in between and not before ``limit``."""
     gap = text[limit:start].rstrip()
     return limit + len(gap) - 1 if gap.endswith("[") else None
 
 
-def _step_on(text: str, end: int, limit: int) -> int | None:
+def _close_bracket(text: str, end: int, limit: int) -> int | None:
+    """Index after the "]" that follows ``end``, with blanks only in between, before ``limit``."""
     gap = text[end:limit]
     blanks = len(gap) - len(gap.lstrip())
     return end + blanks + 1 if gap[blanks : blanks + 1] == "]" else None

@@ -4,29 +4,29 @@ import re
 
 from groundrl.boxes import Frame
 from groundrl.grammar.base import format_coordinate, looks_numeric, read_box
-from groundrl.grammar.tagged import Scan, Span, TaggedGrammar, check_apart
+from groundrl.grammar.tagged import FoundBoxes, Span, TaggedGrammar, check_separable
 from groundrl.records import Grounding, Segments
 
-# The body stops at any bracket, so that a run of "[" costs one step each. The closing bracket is
-# optional to notice boxes that were cut off.
+# The body ends at any bracket, so that each "[" of a run costs one step. The closing bracket is
+# optional, to find boxes that are not closed.
 _BRACKETS = re.compile(r"\[([^\[\]]*+)(\]?)")
 
 
 class InlineBox(TaggedGrammar):
     """Four numbers and a label between brackets; brackets around anything else are plain text.
 
-    A label is non-empty, has no blanks at its ends and holds no square brackets.
+    A label is non-empty, without blanks at its ends and without square brackets.
     """
 
     name = "inline_box"
     syntax = "[x1,y1,x2,y2 label]"
 
-    def weave(self, segments: Segments) -> str:
-        """Text with the boxes written in."""
-        check_apart(segments)
+    def write_segments(self, segments: Segments) -> str:
+        """The segments as text."""
+        check_separable(segments)
         return "".join(part if isinstance(part, str) else _write(part) for part in segments)
 
-    def scan(self, text: str, frame: Frame) -> Scan:
+    def find_boxes(self, text: str, frame: Frame) -> FoundBoxes:
         """All brackets that start with a number and a comma."""
         spans: list[Span] = []
         failures: list[str] = []
@@ -39,7 +39,7 @@ class InlineBox(TaggedGrammar):
                 failures.append(grounding)
             else:
                 spans.append(Span(start=brackets.start(), end=brackets.end(), grounding=grounding))
-        return Scan(spans=tuple(spans), failures=tuple(dict.fromkeys(failures)))
+        return FoundBoxes(spans=tuple(spans), failures=tuple(dict.fromkeys(failures)))
 
 
 def _write(grounding: Grounding) -> str:

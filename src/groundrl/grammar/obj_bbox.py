@@ -4,7 +4,7 @@ import re
 
 from groundrl.boxes import Frame
 from groundrl.grammar.base import format_coordinate, read_box
-from groundrl.grammar.tagged import Scan, Span, TaggedGrammar, check_apart
+from groundrl.grammar.tagged import FoundBoxes, Span, TaggedGrammar, check_separable
 from groundrl.records import Grounding, Segments
 
 _TAG = re.compile(r"</?(?:obj|bbox)>")
@@ -15,19 +15,19 @@ _BROKEN_AFTER = ("", "unclosed <obj>", "<obj> without <bbox>", "unclosed <bbox>"
 class ObjBbox(TaggedGrammar):
     """Label and box in tags of their own; blanks between the two and inside them are accepted.
 
-    A label is non-empty, has no blanks at its ends and holds none of the grammar's tags.
+    A label is non-empty, without blanks at its ends and without the tags of this grammar.
     """
 
     name = "obj_bbox"
     syntax = "<obj>label</obj><bbox>[x1, y1, x2, y2]</bbox>"
 
-    def weave(self, segments: Segments) -> str:
-        """Text with the boxes written in."""
-        check_apart(segments)
+    def write_segments(self, segments: Segments) -> str:
+        """The segments as text."""
+        check_separable(segments)
         return "".join(part if isinstance(part, str) else _write(part) for part in segments)
 
-    def scan(self, text: str, frame: Frame) -> Scan:
-        """All pairs of an ``<obj>`` and the ``<bbox>`` right behind it."""
+    def find_boxes(self, text: str, frame: Frame) -> FoundBoxes:
+        """All pairs of an ``<obj>`` and the ``<bbox>`` right after it."""
         tags = list(_TAG.finditer(text))
         spans: list[Span] = []
         failures: list[str] = []
@@ -45,7 +45,7 @@ class ObjBbox(TaggedGrammar):
             else:
                 failures.append(_BROKEN_AFTER[length])
             index += max(1, length)
-        return Scan(spans=tuple(spans), failures=tuple(dict.fromkeys(failures)))
+        return FoundBoxes(spans=tuple(spans), failures=tuple(dict.fromkeys(failures)))
 
 
 def _write(grounding: Grounding) -> str:

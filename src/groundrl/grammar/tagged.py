@@ -1,4 +1,4 @@
-"""The frame that all grammars share: ``<think>reasoning</think><answer>answer</answer>``."""
+"""The tags that all grammars share: ``<think>reasoning</think><answer>answer</answer>``."""
 
 import re
 from abc import ABC, abstractmethod
@@ -15,7 +15,7 @@ _EXPECTED = ("<think>", "</think>", "<answer>", "</answer>")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """Where a grounding stands in a text: ``text[start:end]``."""
+    """The position of a grounding in a text: ``text[start:end]``."""
 
     start: int
     end: int
@@ -23,14 +23,16 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scan:
-    """The boxes found in a piece of text, in reading order and apart, and the damaged ones."""
+class FoundBoxes:
+    """The boxes of a text."""
 
     spans: tuple[Span, ...]
+    """In reading order, without overlap."""
     failures: tuple[str, ...]
+    """Why boxes could not be read, each reason once."""
 
     def segments(self, text: str) -> Segments:
-        """The scanned text with its groundings woven in."""
+        """The text split into strings and groundings."""
         parts: list[str | Grounding] = []
         position = 0
         for span in self.spans:
@@ -41,21 +43,21 @@ class Scan:
 
 
 class TaggedGrammar(ABC):
-    """Think and answer tags around a body whose boxes a subclass writes and finds."""
+    """Writes and reads think and answer tags; subclasses write and find the boxes inside."""
 
     name: str
 
     @abstractmethod
-    def weave(self, segments: Segments) -> str:
-        """Text with the boxes written in."""
+    def write_segments(self, segments: Segments) -> str:
+        """The segments as text."""
 
     @abstractmethod
-    def scan(self, text: str, frame: Frame) -> Scan:
-        """All boxes of a text. Must not raise and must take linear time."""
+    def find_boxes(self, text: str, frame: Frame) -> FoundBoxes:
+        """All boxes of any text. Must not raise and must take linear time."""
 
     def render(self, response: Response) -> str:
         """See ``Grammar.render``."""
-        body = self.weave(response.reasoning)
+        body = self.write_segments(response.reasoning)
         text = f"<think>{body}</think><answer>{response.answer}</answer>"
         parsed = self.parse(text, _frame_of(response.reasoning))
         readable = (parsed.reasoning, parsed.answer) == (
@@ -71,12 +73,12 @@ class TaggedGrammar(ABC):
 
     def render_segments(self, segments: Segments) -> str:
         """See ``Grammar.render_segments``."""
-        text = self.weave(segments)
-        scan = self.scan(text, _frame_of(segments))
-        if scan.failures or scan.segments(text) != round_segments(segments):
+        text = self.write_segments(segments)
+        found = self.find_boxes(text, _frame_of(segments))
+        if found.failures or found.segments(text) != round_segments(segments):
             raise ValueError(
                 f"the grammar {self.name} cannot express {segments}: "
-                f"{'; '.join(scan.failures) or 'it would not read back as it was'}"
+                f"{'; '.join(found.failures) or 'it would not read back as it was'}"
             )
         return text
 
@@ -88,17 +90,18 @@ class TaggedGrammar(ABC):
         answer = _block(tags, "answer")
         if answer is not None and not text[slice(*answer)].strip():
             failures.append("empty <answer>")
-        # Thinking is scanned on its own, so that no box reaches across its borders.
+        # Reasoning is searched separately, so that no box extends beyond it.
         start, end = think or (0, 0)
-        scans = [self.scan(piece, frame) for piece in (text[:start], text[start:end], text[end:])]
-        damaged = tuple(dict.fromkeys(why for scan in scans for why in scan.failures))
+        pieces = (text[:start], text[start:end], text[end:])
+        found = [self.find_boxes(piece, frame) for piece in pieces]
+        damaged = tuple(dict.fromkeys(reason for boxes in found for reason in boxes.failures))
         return Parsed(
-            reasoning=scans[1].segments(text[start:end]),
-            groundings=tuple(span.grounding for scan in scans for span in scan.spans),
+            reasoning=found[1].segments(text[start:end]),
+            groundings=tuple(span.grounding for boxes in found for span in boxes.spans),
             spans=tuple(
                 (offset + span.start, offset + span.end)
-                for offset, scan in zip((0, start, end), scans, strict=True)
-                for span in scan.spans
+                for offset, boxes in zip((0, start, end), found, strict=True)
+                for span in boxes.spans
             ),
             answer=None if answer is None else text[slice(*answer)].strip(),
             failures=(*failures, *damaged),
@@ -141,8 +144,8 @@ def _tag_failures(text: str, tags: list[re.Match[str]]) -> list[str]:
     return failures
 
 
-def check_apart(segments: Segments) -> None:
-    """Raise ValueError for neighbouring or empty strings, which no text can tell apart."""
+def check_separable(segments: Segments) -> None:
+    """Raise ValueError for neighbouring or empty strings, which cannot be read back from text."""
     if "" in segments:
         raise ValueError("empty string among the segments")
     if any(isinstance(a, str) and isinstance(b, str) for a, b in pairwise(segments)):

@@ -1,4 +1,4 @@
-"""A checked evaluation config -> the objects that it names."""
+"""Builds an evaluation from a checked config."""
 
 from functools import partial
 from pathlib import Path

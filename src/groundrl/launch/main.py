@@ -54,7 +54,8 @@ def run(script: str, cfg: DictConfig) -> None:
         case "train":
             from groundrl.launch.training import build_training
 
-            build_training(cfg, run_dir).run()
+            if text := build_training(cfg, run_dir).run():
+                print(text)
         case "evaluate":
             from groundrl.launch.evaluation import build_evaluation
 

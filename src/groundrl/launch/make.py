@@ -1,4 +1,4 @@
-"""A node of a checked config -> the object that it names."""
+"""Builds the object that a node of a checked config names."""
 
 from typing import Any, cast
 
@@ -11,7 +11,10 @@ from groundrl.launch.sweep_report import root_cause
 
 
 def make(node: DictConfig, **supplied: Any) -> Any:
-    """The object that ``node`` names, from plain Python values instead of config nodes."""
+    """Call the ``_target_`` of ``node`` with plain Python values instead of config nodes.
+
+    Raises the UserError of a constructor without Hydra's wrapping.
+    """
     try:
         return instantiate(node, _convert_="all", **supplied)
     except InstantiationException as error:
@@ -22,5 +25,5 @@ def make(node: DictConfig, **supplied: Any) -> Any:
 
 
 def resolved(node: DictConfig) -> DictConfig:
-    """``node`` with nothing in it that refers elsewhere, for workers that have only it."""
+    """A copy of ``node`` without interpolations, for workers that do not have the whole config."""
     return cast(DictConfig, OmegaConf.create(OmegaConf.to_container(node, resolve=True)))

@@ -1,4 +1,4 @@
-"""What configs compute: the names of a multirun's runs, the place of the repository."""
+"""Functions that configs call: names of runs, the syntax of a box, the folder of the repository."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,13 +6,13 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 NAMED_BY_VALUE = ("reward", "ablation")
-"""Groups whose option says enough: ``reward=iou+acc`` becomes ``iou+acc``."""
+"""Groups of which a run's name has only the option: ``reward=iou+acc`` becomes ``iou+acc``."""
 ALWAYS_NAMED = (*NAMED_BY_VALUE, "seed")
-"""These stand in a run's name even where all runs of the multirun share them."""
+"""Options that are in a run's name even where all runs of the multirun share them."""
 
 
 def run_name(overrides: Sequence[str], varied: Sequence[str]) -> str:
-    """What tells a run from the others of its multirun, as a folder.
+    """The folder of a run within its multirun, named after the options that differ between runs.
 
     ``["seed=0", "reward=iou+acc", "adapter=qlora", "debug=tiny"]``, of which ``["adapter"]`` is
     varied, becomes ``iou+acc/adapter=qlora/seed=0``.
@@ -31,14 +31,14 @@ def run_name(overrides: Sequence[str], varied: Sequence[str]) -> str:
 
 
 def box_syntax(grammar: str) -> str:
-    """How the grammar of that name writes a box, for instructions."""
-    from groundrl.grammar import get_grammar  # here: it needs a second for its imports
+    """How the grammar of that name writes a box, for the instruction in a prompt."""
+    from groundrl.grammar import get_grammar  # here: its imports take a second
 
     return get_grammar(grammar).syntax
 
 
 def either(value: object, otherwise: object) -> object:
-    """``value``, or what stands in for null."""
+    """``value``, or ``otherwise`` where it is null."""
     return otherwise if value is None else value
 
 

@@ -1,5 +1,6 @@
-"""What surrounds a multirun: readable folders before it, failed jobs and the table after it."""
+"""Around a multirun: the names of its folders, the notes of failed jobs, the table at its end."""
 
+import logging
 import sys
 import traceback
 from collections.abc import Mapping
@@ -16,13 +17,17 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from groundrl.errors import UserError
 from groundrl.files import write_text
+from groundrl.launch.logs import configure_logging
+
+logger = logging.getLogger(__name__)
 
 
 class SweepReport(Callback):
-    """Names the runs, lets the sweep go on past failed jobs, and writes one table (Hydra calls)."""
+    """Hydra's callback: names the runs, continues after failed jobs, and writes one table."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Name runs after what varies; what is typed replaces what a sweep file says of it."""
+        """Name runs after what varies; a typed option replaces that of a sweep file."""
+        configure_logging()
         typed = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
         params = config.hydra.sweeper.params or {}
         with open_dict(config):
@@ -48,18 +53,18 @@ class SweepReport(Callback):
         # Hydra keeps the exception in a field whose public getter raises it.
         error = root_cause(job_return._return_value)
         if isinstance(error, UserError):
-            told = text = f"{error}\n"
+            message = text = f"{error}\n"
         else:
-            told = f"{type(error).__name__}: {error}\n"
-            text = told + "".join(traceback.format_exception(error))
+            message = f"{type(error).__name__}: {error}\n"
+            text = message + "".join(traceback.format_exception(error))
         write_text(note, text)
-        print(f"\n{folder} failed: {told}", file=sys.stderr)
+        logger.error("\n%s failed: %s", folder, message)
         # Or the sweeper would raise the first failure before there is a table.
         job_return.status, job_return._return_value = JobStatus.COMPLETED, None
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print and write the table of all jobs; exit status 1 when one of them failed."""
-        # Drawing is loaded now: --help and --cfg need none of it.
+        # Imported here: --help and --cfg draw nothing.
         from groundrl.report.sweep import (
             change_table,
             failures,
@@ -74,25 +79,25 @@ class SweepReport(Callback):
         assert published is None or isinstance(published, Mapping)
         markdown, page = write_sweep(root, published, title=root.name)
         runs = find_runs(root)
-        print(to_text(sweep_table(root, published)))
+        logger.info(to_text(sweep_table(root, published)))
         if (change := change_table(runs)).rows:
-            print(f"\n{to_text(change)}")
+            logger.info("\n%s", to_text(change))
         failed = failures(runs)
         if failed.rows:
             listed = "\n".join(f"{run}: {error}" for run, _, error in failed.rows)
-            print(f"\n{len(failed.rows)} of {len(runs)} jobs failed:\n{listed}", file=sys.stderr)
-        print(f"\n{markdown}\n{page}\n{root}")
+            logger.error("\n%d of %d jobs failed:\n%s", len(failed.rows), len(runs), listed)
+        logger.info("\n%s\n%s\n%s", markdown, page, root)
         if failed.rows:
             sys.exit(1)
 
 
 def typed_key(override: Override) -> str:
-    """As it is typed: ``reward/term@reward.terms.giou``."""
+    """The option as it is typed: ``reward/term@reward.terms.giou``."""
     return override.get_key_element().lstrip("+~")
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """The error that building an object met, without Hydra's wrapping."""
+    """The error of the constructor, without the errors in which Hydra wraps it."""
     while isinstance(error, InstantiationException) and error.__cause__ is not None:
         error = error.__cause__
     return error

@@ -1,4 +1,4 @@
-"""A checked synthesis config -> the objects that it names."""
+"""Builds a synthesis from a checked config."""
 
 import warnings
 from functools import partial

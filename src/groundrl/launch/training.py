@@ -1,4 +1,4 @@
-"""A checked config -> the objects that it names."""
+"""Builds a training run from a checked config."""
 
 import inspect
 import logging

@@ -1,4 +1,4 @@
-"""What is trained: LoRA on the language model, LoRA on 4-bit weights, or every weight of it."""
+"""Which weights are trained: LoRA, LoRA on 4-bit weights, or the whole language model."""
 
 import re
 from collections.abc import Iterator
@@ -18,18 +18,19 @@ from transformers import (
 
 from groundrl.config_node import ConfigNode
 from groundrl.errors import UserError
-from groundrl.policy.family import is_tower, spec_of
+from groundrl.policy.family import is_tower, language_model_name
 
 LANGUAGE_LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+"""Linear layers of the language models of all tested families."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
-    """Which weights learn. The vision tower is always frozen.
+    """Which weights are trained. The vision tower is always frozen.
 
-    ``lora``: arXiv 2106.09685. ``qlora``: LoRA over NF4 weights, arXiv 2305.14314. ``none``: all
-    weights of the language model, which costs a second, frozen copy of them for the reference.
-    ``frozen``: none, for evaluation.
+    ``lora``: arXiv 2106.09685. ``qlora``: LoRA over NF4 weights, arXiv 2305.14314. ``none``: no
+    adapter; all weights of the language model are trained, and the reference is a frozen copy of
+    the model. ``frozen``: nothing is trained, for evaluation.
     """
 
     kind: Literal["lora", "qlora", "none", "frozen"] = "lora"
@@ -48,43 +49,44 @@ class Adapter:
             yield f"{node.path}=frozen leaves nothing to train: type {node.path}=lora"
 
     def quantization(self, path: str, compute_dtype: torch.dtype) -> BitsAndBytesConfig | None:
-        """How the base is loaded; the tower and the output head keep their precision."""
+        """How the base is loaded; the tower and the output head keep their precision. None: as it
+        is stored."""
         if self.kind != "qlora":
             return None
         with torch.device("meta"):
             vlm = AutoModelForImageTextToText.from_config(AutoConfig.from_pretrained(path))
-        spec = spec_of(vlm)
+        language_model = language_model_name(vlm)
         linears = [name for name, module in vlm.named_modules() if isinstance(module, nn.Linear)]
         return BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_compute_dtype=compute_dtype,
-            llm_int8_skip_modules=[*(x for x in linears if is_tower(x, spec)), "lm_head"],
+            llm_int8_skip_modules=[*(x for x in linears if is_tower(x, language_model)), "lm_head"],
         )
 
     def apply(self, vlm: PreTrainedModel) -> PreTrainedModel | PeftModel:
-        """Freeze and wrap ``vlm``; raises UserError when a target names no layer."""
+        """Freeze ``vlm`` and add the adapter; raises UserError when a target names no layer."""
         vlm.requires_grad_(False)
         if self.kind == "frozen":
             return vlm if self.path is None else load_adapter(vlm, self.path)
         if self.kind == "qlora":
-            keep_layout(vlm)
-        spec = spec_of(vlm)
+            keep_4bit_layout(vlm)
+        language_model = language_model_name(vlm)
         if self.kind == "none":
             for name, parameter in vlm.named_parameters():
-                parameter.requires_grad_(not is_tower(name, spec))
+                parameter.requires_grad_(not is_tower(name, language_model))
             return vlm
-        # Linear layers of the tower may bear the same names; they stay as they are.
+        # Linear layers of the tower may have the same names; they get no adapter.
         layers = [
             name
-            for name, module in vlm.named_modules()
-            if not is_tower(name, spec) and name.rpartition(".")[2] in self.targets
+            for name, _ in vlm.named_modules()
+            if not is_tower(name, language_model) and name.rpartition(".")[2] in self.targets
         ]
         check_targets(layers, self.targets)
         config = LoraConfig(
             r=self.rank,
             lora_alpha=self.alpha,
-            # Dropout would make log-probabilities of rollout and update differ.
+            # With dropout, log-probabilities of rollout and update would differ.
             lora_dropout=0.0,
             target_modules="|".join(re.escape(name) for name in layers),
             task_type="CAUSAL_LM",
@@ -93,7 +95,7 @@ class Adapter:
 
 
 def load_adapter(vlm: PreTrainedModel, folder: str) -> PeftModel:
-    """``vlm`` with a trained adapter. Raises UserError where there is none."""
+    """``vlm`` with the trained adapter of ``folder``. Raises UserError where there is none."""
     if not (Path(folder) / "adapter_config.json").is_file():
         raise UserError(
             f"adapter.path={folder} is no adapter in PEFT format: it has no adapter_config.json. "
@@ -102,15 +104,14 @@ def load_adapter(vlm: PreTrainedModel, folder: str) -> PeftModel:
     return PeftModel.from_pretrained(vlm, folder)
 
 
-def keep_layout(vlm: PreTrainedModel) -> None:
+def keep_4bit_layout(vlm: PreTrainedModel) -> None:
     """Keep bitsandbytes from repacking 4-bit weights for AVX-512 CPUs at their first inference.
 
-    Repacked weights have coarser scales, so that log-probabilities would change under way, and
-    their kernel has no backward pass, so that nothing would reach the adapters below.
+    Repacked weights have coarser scales, so log-probabilities would change during a run, and their
+    kernel has no backward pass, so no gradient would reach the adapters of earlier layers.
     """
-    from bitsandbytes.nn.modules import (
-        Linear4bit,
-    )  # here: its import looks for CPU kernels and warns
+    # Imported here, because the import searches for CPU kernels and warns.
+    from bitsandbytes.nn.modules import Linear4bit
 
     for module in vlm.modules():
         if isinstance(module, Linear4bit):

@@ -1,8 +1,8 @@
-"""Attention in rows of branches that share a prefix.
+"""Prefix-shared attention: completions of one prompt share the prompt's computation.
 
-A stock model calls it for whole rows ``[prefix | branch 1 | branch 2 | ...]``. Within it the prefix
-attends to itself once, and every branch to the prefix and to itself: no pair of tokens that must
-not see each other is computed, and no mask has the row's length squared.
+The language layers call it for whole rows ``[prefix | branch 1 | branch 2 | ...]``. The prefix
+attends to itself once, and each branch to the prefix and to itself. Pairs of tokens that must not
+attend to each other are not computed, and there is no mask of the row's length squared.
 """
 
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-GROUPED = "grouped_sdpa"
-"""The name under which models find ``grouped_attention``."""
+ATTENTION_NAME = "prefix_shared_sdpa"
+"""The name under which ``prefix_attention_forward`` is registered with ``transformers``."""
 
 NO_MASK = torch.ones(1, 1, 1, 1, dtype=torch.bool)
-"""Keeps a model from making a mask: ``groups`` say what is seen."""
+"""Given as ``attention_mask`` so that a model makes none: ``prefix_attention`` replaces it."""
 
 
 @runtime_checkable
-class AttendsInGroups(Protocol):
-    """What a pass hands to the attention of every layer, as ``groups=``."""
+class PrefixAttention(Protocol):
+    """The attention of one forward pass; every layer gets it as ``prefix_attention=``."""
 
     def attend(
         self,
@@ -40,42 +40,44 @@ class AttendsInGroups(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Masks:
-    """Who sees whom, True where it does."""
+class AttentionMasks:
+    """True where a query (next to last dimension) attends to a key (last dimension)."""
 
     prefix: Bool[Tensor, "R 1 P P"] | None
-    """None where each token sees those before it."""
+    """None: causal."""
     branch: Bool[Tensor, "B 1 T P_T"]
-    """Tokens of a branch see places of the prefix, then of the branch."""
+    """Queries are branch tokens; keys are the prefix, then the branch itself."""
 
-    def to(self, device: torch.device) -> "Masks":
+    def to(self, device: torch.device) -> "AttentionMasks":
         """On ``device``."""
         prefix = None if self.prefix is None else self.prefix.to(device)
-        return Masks(prefix=prefix, branch=self.branch.to(device))
+        return AttentionMasks(prefix=prefix, branch=self.branch.to(device))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Groups:
-    """Where the branches of a pass stand in its rows."""
+class SdpaPrefixAttention:
+    """Prefix-shared attention as two calls of ``scaled_dot_product_attention``: one for the
+    prefixes, one for all branches with the keys of their prefixes copied in front."""
 
-    places: Int[Tensor, "B T"]
-    """Flat index into ``R * L`` of each branch token; any place for padding."""
-    seen: Int[Tensor, "B P_T"]
-    """Of what a branch may see: its prefix, then itself."""
-    restored: Int[Tensor, "R L"]
-    """For each place its index among ``R * P`` places of prefixes, then ``B * T`` of branches."""
+    branch_index: Int[Tensor, "B T"]
+    """Flat index into ``R * L`` of each branch token; any index for padding."""
+    key_index: Int[Tensor, "B P_T"]
+    """Flat index into ``R * L`` of the keys of each branch: its prefix, then itself."""
+    output_index: Int[Tensor, "R L"]
+    """For each token of the rows, its index among the outputs: ``R * P`` of prefixes, then
+    ``B * T`` of branches."""
     longest_prefix: int
     """P"""
-    full: Masks
-    sliding: Masks | None
-    """In layers with a window; None where no layer has one."""
+    full: AttentionMasks
+    sliding: AttentionMasks | None
+    """For sliding-window layers; None where the model has none."""
 
-    def to(self, device: torch.device) -> "Groups":
+    def to(self, device: torch.device) -> "SdpaPrefixAttention":
         """On ``device``."""
-        return Groups(
-            places=self.places.to(device),
-            seen=self.seen.to(device),
-            restored=self.restored.to(device),
+        return SdpaPrefixAttention(
+            branch_index=self.branch_index.to(device),
+            key_index=self.key_index.to(device),
+            output_index=self.output_index.to(device),
             longest_prefix=self.longest_prefix,
             full=self.full.to(device),
             sliding=self.sliding and self.sliding.to(device),
@@ -90,7 +92,7 @@ class Groups:
         scaling: float | None,
         sliding: bool,
     ) -> Float[Tensor, "R L heads width"]:
-        """What each place has gathered from what it sees."""
+        """The attention output of each token."""
         masks = self.sliding if sliding and self.sliding else self.full
         attend = partial(
             F.scaled_dot_product_attention,
@@ -103,25 +105,27 @@ class Groups:
             is_causal=masks.prefix is None,
         )
         branches = attend(
-            gather_states(query, self.places),
-            gather_states(key, self.seen),
-            gather_states(value, self.seen),
+            gather_states(query, self.branch_index),
+            gather_states(key, self.key_index),
+            gather_states(value, self.key_index),
             attn_mask=masks.branch,
         )
         both = torch.cat([x.transpose(1, 2).flatten(0, 1) for x in (prefixes, branches)])
-        return both.index_select(0, self.restored.flatten()).unflatten(0, self.restored.shape)
+        return both.index_select(0, self.output_index.flatten()).unflatten(
+            0, self.output_index.shape
+        )
 
 
 def gather_states(
-    states: Float[Tensor, "R heads L width"], places: Int[Tensor, "B S"]
+    states: Float[Tensor, "R heads L width"], index: Int[Tensor, "B S"]
 ) -> Float[Tensor, "B heads S width"]:
-    """The states at flat places ``R * L``."""
-    # Its backward pass takes half the time of that of states[places].
-    flat = states.transpose(1, 2).flatten(0, 1).index_select(0, places.flatten())
-    return flat.unflatten(0, places.shape).transpose(1, 2)
+    """The states at flat indices into ``R * L``."""
+    # The backward pass of index_select takes half the time of that of states[index].
+    flat = states.transpose(1, 2).flatten(0, 1).index_select(0, index.flatten())
+    return flat.unflatten(0, index.shape).transpose(1, 2)
 
 
-def grouped_attention(
+def prefix_attention_forward(
     module: Any,
     query: Float[Tensor, "R heads L width"],
     key: Float[Tensor, "R kv_heads S width"],
@@ -129,22 +133,22 @@ def grouped_attention(
     attention_mask: Tensor | None,
     scaling: float | None = None,
     sliding_window: int | None = None,
-    groups: AttendsInGroups | None = None,
+    prefix_attention: PrefixAttention | None = None,
     **options: Any,
 ) -> tuple[Float[Tensor, "R L heads width"], None]:
-    """``groups.attend``, or stock attention where a pass has no groups."""
-    if groups is None:
+    """``prefix_attention.attend``, or stock attention in a pass without ``prefix_attention``."""
+    if prefix_attention is None:
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, **options
         )
     sliding = sliding_window is not None
-    return groups.attend(module.layer_idx, query, key, value, scaling, sliding), None
+    return prefix_attention.attend(module.layer_idx, query, key, value, scaling, sliding), None
 
 
-def attend_in_groups(vlm: PreTrainedModel) -> None:
-    """Let the language layers of ``vlm`` heed ``groups=``."""
-    vlm.config.get_text_config()._attn_implementation = GROUPED
+def use_prefix_attention(vlm: PreTrainedModel) -> None:
+    """Make the language layers of ``vlm`` take ``prefix_attention=``."""
+    vlm.config.get_text_config()._attn_implementation = ATTENTION_NAME
 
 
-AttentionInterface.register(GROUPED, grouped_attention)
-AttentionMaskInterface.register(GROUPED, sdpa_mask)
+AttentionInterface.register(ATTENTION_NAME, prefix_attention_forward)
+AttentionMaskInterface.register(ATTENTION_NAME, sdpa_mask)

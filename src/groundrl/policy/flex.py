@@ -1,5 +1,5 @@
-"""The same attention by FlexAttention (arXiv 2412.05496): on a GPU, blocks of the row that nobody
-sees are skipped, and no keys are copied for branches."""
+"""Prefix-shared attention by FlexAttention (arXiv 2412.05496): on a GPU, blocks in which no token
+attends to another are skipped, and keys of prefixes are not copied for the branches."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -12,11 +12,12 @@ from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlexGroups:
-    """What ``Groups`` is, as masks of blocks."""
+class FlexPrefixAttention:
+    """The same attention as ``SdpaPrefixAttention``, with block masks."""
 
     full: BlockMask
     sliding: BlockMask | None
+    """For sliding-window layers; None where the model has none."""
 
     def attend(
         self,
@@ -27,8 +28,8 @@ class FlexGroups:
         scaling: float | None,
         sliding: bool,
     ) -> Float[Tensor, "R L heads width"]:
-        """What each place has gathered from what it sees."""
-        gathered = compiled()(
+        """The attention output of each token."""
+        output = compiled_flex_attention()(
             query,
             key,
             value,
@@ -36,39 +37,40 @@ class FlexGroups:
             scale=scaling,
             enable_gqa=query.shape[1] != key.shape[1],
         )
-        return gathered.transpose(1, 2)
+        return output.transpose(1, 2)
 
 
 @cache
-def compiled() -> Any:
-    """Without compilation, all pairs of tokens would be computed and kept."""
+def compiled_flex_attention() -> Any:
+    """Without compilation, the scores of all pairs of tokens would be computed and stored."""
     return torch.compile(flex_attention)
 
 
-def flex_groups(
+def flex_prefix_attention(
     owner: Int[Tensor, "R L"],
     position: Int[Tensor, "R L"],
     image: Int[Tensor, "R L"] | None,
     window: int | None,
-) -> FlexGroups:
+) -> FlexPrefixAttention:
     """``owner``: -1 for the prefix, k for the k-th branch, -2 for padding. ``image``: k on tokens
-    of the k-th image, 0 elsewhere, if they see each other."""
+    of the k-th image, 0 elsewhere; None unless the tokens of an image attend to each other."""
 
     @no_type_check  # torch counts the arguments of mask functions
-    def sees(row: Tensor, head: Tensor, q: Tensor, k: Tensor) -> Tensor:
-        its = owner[row, k]
-        seen = (k <= q) & ((its == -1) | (its == owner[row, q]))
+    def attends(row: Tensor, head: Tensor, q: Tensor, k: Tensor) -> Tensor:
+        key_owner = owner[row, k]
+        allowed = (k <= q) & ((key_owner == -1) | (key_owner == owner[row, q]))
         if image is not None:
-            seen = seen | ((image[row, q] > 0) & (image[row, q] == image[row, k]))
-        return seen
+            allowed = allowed | ((image[row, q] > 0) & (image[row, q] == image[row, k]))
+        return allowed
 
     @no_type_check
-    def near(row: Tensor, head: Tensor, q: Tensor, k: Tensor) -> Tensor:
-        return sees(row, head, q, k) & (position[row, q] - position[row, k] < (window or 0))
+    def attends_in_window(row: Tensor, head: Tensor, q: Tensor, k: Tensor) -> Tensor:
+        distance = position[row, q] - position[row, k]
+        return attends(row, head, q, k) & (distance < (window or 0))
 
     rows, length = owner.shape
     shape = {"B": rows, "H": None, "Q_LEN": length, "KV_LEN": length, "device": owner.device}
-    return FlexGroups(
-        full=create_block_mask(sees, **shape),
-        sliding=create_block_mask(near, **shape) if window else None,
+    return FlexPrefixAttention(
+        full=create_block_mask(attends, **shape),
+        sliding=create_block_mask(attends_in_window, **shape) if window else None,
     )

@@ -1,7 +1,7 @@
 """One row per group: ``[prefix | branch 1 | branch 2 | ...]``.
 
-Every branch attends to the prefix and to itself, and its rotary positions go on from the end of
-the prefix, so each branch gets exactly the log-probabilities of the row ``[prefix | branch]``
+Every branch attends to the prefix and to itself, and its rotary positions continue from the end of
+the prefix. So each branch gets exactly the log-probabilities of the row ``[prefix | branch]``,
 while the prefix (image and question) is computed once.
 """
 
@@ -16,15 +16,15 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
-from groundrl.policy.attention import Groups, Masks
+from groundrl.policy.attention import AttentionMasks, SdpaPrefixAttention
 
 LENGTH_STEP = 32
-"""Rows are padded to a multiple of this: kernels are prepared, and kept, for every new shape."""
+"""Rows are padded to a multiple of this many tokens: each new shape costs a new set of kernels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prefix:
-    """The shared beginning of a row."""
+    """The part of a row that its branches share: a prompt."""
 
     tokens: Int[Tensor, "prefix"]
     positions: Int[Tensor, "axes prefix"]
@@ -33,7 +33,7 @@ class Prefix:
     """k on the k-th run of tokens that stand for pixels, 0 on text."""
 
     def followed_by(self, text: Sequence[int]) -> "Prefix":
-        """With tokens of text behind it."""
+        """The prefix with the token ids ``text`` appended."""
         after = int(self.positions.max()) + 1 + torch.arange(len(text))
         return Prefix(
             tokens=torch.cat([self.tokens, torch.tensor(text)]),
@@ -44,20 +44,20 @@ class Prefix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """A continuation of the prefix."""
+    """One continuation of the prefix: a completion, or given tokens and a completion."""
 
     tokens: Sequence[int]
     context: int = 0
-    """Leading tokens that are given, not scored."""
+    """Number of leading tokens that are given, not scored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Rows ready for the model, and where to read each branch's log-probabilities."""
+    """Rows of one forward pass, and where to read each branch's log-probabilities."""
 
     input_ids: Int[Tensor, "R L"]
     position_ids: Int[Tensor, "axes R L"]
-    groups: Groups
+    attention: SdpaPrefixAttention
     owner: Int[Tensor, "R L"]
     """-1 for the prefix, k for the k-th branch of the row, -2 for padding."""
     images: Int[Tensor, "R L"]
@@ -66,7 +66,7 @@ class Layout:
     """Flat index into ``R * L`` of the hidden state that predicts each branch token."""
     targets: Int[Tensor, "B T"]
     scored: Bool[Tensor, "B T"]
-    """False on padding and on the context of a branch."""
+    """False on padding and on the given tokens of a branch."""
 
 
 def lay_out(
@@ -76,10 +76,10 @@ def lay_out(
     window: int | None = None,
     images_see_themselves: bool = False,
 ) -> Layout:
-    """Rows for R groups; B counts the branches of all rows in order.
+    """Rows of R groups, padded with the token ``pad``; B counts the branches of all rows in order.
 
-    A token sees ``window`` positions back, its own included, in layers that have one, and with
-    ``images_see_themselves`` all tokens of its own image.
+    In sliding-window layers a token attends to ``window`` positions, its own included. With
+    ``images_see_themselves`` an image token also attends to all tokens of its own image.
     """
     length = padded_length(max(map(row_length, prefixes, branches)))
     rows = [
@@ -95,23 +95,23 @@ def lay_out(
     start = prefix[row] + before - before[(counts.cumsum(0) - counts)[row]]
     step = torch.arange(int(size.max()))
     inside = step < size[:, None]
-    places = ((row * length + start)[:, None] + step) * inside
-    source = torch.where(step == 0, (row * length + prefix[row])[:, None], places) - 1
+    branch_index = ((row * length + start)[:, None] + step) * inside
+    source = torch.where(step == 0, (row * length + prefix[row])[:, None], branch_index) - 1
     longest_prefix = int(prefix.max())
-    # Prefixes stand before branches in what attention gathers.
-    restored = torch.arange(length).clamp(max=longest_prefix - 1).repeat(len(prefixes), 1)
-    restored += longest_prefix * torch.arange(len(prefixes))[:, None]
+    # Among the outputs of attention, those of prefixes come before those of branches.
+    output_index = torch.arange(length).clamp(max=longest_prefix - 1).repeat(len(prefixes), 1)
+    output_index += longest_prefix * torch.arange(len(prefixes))[:, None]
     order = torch.arange(inside.numel()).view_as(inside) + len(prefixes) * longest_prefix
-    restored.view(-1)[places[inside]] = order[inside]
-    seen = row[:, None] * length + torch.arange(longest_prefix)
-    full, sliding = masks(prefixes, counts, len(step), window, images_see_themselves)
+    output_index.view(-1)[branch_index[inside]] = order[inside]
+    prefix_index = row[:, None] * length + torch.arange(longest_prefix)
+    full, sliding = attention_masks(prefixes, counts, len(step), window, images_see_themselves)
     return Layout(
         input_ids=tokens,
         position_ids=positions.transpose(0, 1),
-        groups=Groups(
-            places=places,
-            seen=torch.cat([seen, places], dim=1),
-            restored=restored,
+        attention=SdpaPrefixAttention(
+            branch_index=branch_index,
+            key_index=torch.cat([prefix_index, branch_index], dim=1),
+            output_index=output_index,
             longest_prefix=longest_prefix,
             full=full,
             sliding=sliding,
@@ -119,7 +119,7 @@ def lay_out(
         owner=owner,
         images=images,
         source=source * inside,
-        targets=tokens.view(-1)[places].where(inside, pad),
+        targets=tokens.view(-1)[branch_index].where(inside, pad),
         scored=inside & (step >= torch.tensor([branch.context for branch in flat])[:, None]),
     )
 
@@ -134,33 +134,37 @@ def _row(
     positions = [(after + torch.arange(size)).expand(len(prefix.positions), -1) for size in sizes]
     owner = [torch.full((size,), i - 1) for i, size in enumerate([len(prefix.tokens), *sizes])]
 
-    def filled(parts: list[Tensor], value: int) -> Tensor:
+    def padded(parts: list[Tensor], value: int) -> Tensor:
         x = torch.cat(parts, dim=-1)
         return F.pad(x, (0, length - x.shape[-1]), value=value)
 
     return (
-        filled(tokens, pad),
-        filled([prefix.positions, *positions], 0),
-        filled(owner, -2),
-        filled([prefix.images], 0),
+        padded(tokens, pad),
+        padded([prefix.positions, *positions], 0),
+        padded(owner, -2),
+        padded([prefix.images], 0),
     )
 
 
 def pack_rows(rows: Sequence[int], budget: int) -> list[list[int]]:
-    """Indices of ``rows`` by forward pass: padded as ``lay_out`` does, a pass holds at most
-    ``budget`` tokens. A longer row has a pass of its own."""
-    found: list[list[int]] = []
-    for i in sorted(range(len(rows)), key=rows.__getitem__):  # the newest is the longest
-        if found and (len(found[-1]) + 1) * padded_length(rows[i]) <= budget:
-            found[-1].append(i)
+    """Distribute rows over forward passes: ``rows`` are lengths in tokens; the result has one list
+    of row indices per pass. Padded as ``lay_out`` does, a pass holds at most ``budget`` tokens; a
+    longer row gets a pass of its own."""
+    passes: list[list[int]] = []
+    for i in sorted(range(len(rows)), key=rows.__getitem__):  # the row added last is the longest
+        if passes and (len(passes[-1]) + 1) * padded_length(rows[i]) <= budget:
+            passes[-1].append(i)
         else:
-            found.append([i])
-    return found
+            passes.append([i])
+    return passes
 
 
 def split_group(prefix: int, branches: Sequence[int], budget: int) -> list[slice]:
-    """Parts of a group whose rows, padded, hold at most ``budget`` tokens, or one branch: lengths
-    in, slices of the branches out."""
+    """Split a group into parts whose padded rows hold at most ``budget`` tokens, or one branch.
+
+    ``prefix`` and ``branches`` are lengths in tokens; the result has one slice of the branches per
+    part.
+    """
     bounds, row = [0], prefix
     for i, length in enumerate(branches):
         if i > bounds[-1] and padded_length(row + length) > budget:
@@ -171,39 +175,41 @@ def split_group(prefix: int, branches: Sequence[int], budget: int) -> list[slice
 
 
 def row_length(prefix: Prefix, branches: Sequence[Branch]) -> int:
-    """Tokens of a row."""
+    """Number of tokens of a row, padding excluded."""
     return len(prefix.tokens) + sum(len(branch.tokens) for branch in branches)
 
 
 def padded_length(length: int) -> int:
-    """Tokens of a row in a pass whose longest row has ``length``."""
+    """Number of tokens of each row in a pass whose longest row has ``length`` tokens."""
     return math.ceil(length / LENGTH_STEP) * LENGTH_STEP
 
 
-def masks(
+def attention_masks(
     prefixes: Sequence[Prefix],
     branches: Int[Tensor, "R"],
     longest: int,
     window: int | None,
     images_see_themselves: bool,
-) -> tuple[Masks, Masks | None]:
-    """For layers without and with a window; branches as counts, of ``longest`` tokens at most."""
+) -> tuple[AttentionMasks, AttentionMasks | None]:
+    """Masks of layers without and with a window. ``branches``: their number per row; ``longest``:
+    tokens of the longest branch."""
     length = torch.tensor([len(prefix.tokens) for prefix in prefixes])
-    place = torch.arange(int(length.max()))
-    own = torch.arange(longest)
+    prefix_place = torch.arange(int(length.max()))
+    branch_place = torch.arange(longest)
     row = torch.arange(len(prefixes)).repeat_interleave(branches)
-    inside = (place < length[row, None])[:, None].expand(-1, longest, -1)
-    causal = (own <= own[:, None]).expand(len(row), -1, -1)
+    inside = (prefix_place < length[row, None])[:, None].expand(-1, longest, -1)
+    causal = (branch_place <= branch_place[:, None]).expand(len(row), -1, -1)
     branch = torch.cat([inside, causal], dim=2)[:, None]
-    prefix = (place <= place[:, None])[None, None]
+    prefix = (prefix_place <= prefix_place[:, None])[None, None]
     if images_see_themselves:
         image = pad_sequence([prefix.images for prefix in prefixes], batch_first=True)
         prefix = prefix | ((image[:, :, None] == image[:, None]) & (image[:, :, None] > 0))[:, None]
-    full = Masks(prefix=prefix if images_see_themselves else None, branch=branch)
+    full = AttentionMasks(prefix=prefix if images_see_themselves else None, branch=branch)
     if window is None:
         return full, None
-    near_prefix = place[:, None] - place < window
-    # Place t of a branch stands ``length + t`` places from the start.
-    at = length[row, None, None] + own[:, None]
-    near = torch.cat([at - place < window, at - length[row, None, None] - own < window], dim=2)
-    return full, Masks(prefix=prefix & near_prefix, branch=branch & near[:, None])
+    near_prefix = prefix_place[:, None] - prefix_place < window
+    # Token t of a branch is token ``length + t`` of the sequence [prefix | branch].
+    query = length[row, None, None] + branch_place[:, None]
+    in_branch = query - length[row, None, None] - branch_place
+    near = torch.cat([query - prefix_place < window, in_branch < window], dim=2)
+    return full, AttentionMasks(prefix=prefix & near_prefix, branch=branch & near[:, None])

@@ -13,8 +13,9 @@ from groundrl.config_node import ConfigNode, config_hooks
 from groundrl.errors import UserError
 from groundrl.policy.adapter import Adapter
 from groundrl.policy.embedded import embedded_model_dir
+from groundrl.policy.family import ModelFamily
 from groundrl.policy.policy import Attention, Policy
-from groundrl.policy.vision import VisionStore
+from groundrl.policy.vision_store import VisionStore
 from groundrl.prompts import PromptTemplate
 
 
@@ -52,15 +53,18 @@ def load_policy(
     gradient_checkpointing: bool = False,
     vision_store: VisionStore | None = None,
     attention: Attention = "sdpa",
+    family: ModelFamily | None = None,
 ) -> Policy:
     """Load ``path`` ("embedded", a hub id or a folder) and put ``adapter`` on it.
 
-    ``frame`` is what the model writes boxes in. ``attention``: "flex_attention" is for GPUs,
-    "flash_attention_2" for GPUs and models whose completions share nothing. Raises UserError when
-    nothing loadable is there.
+    ``frame``: the frame in which the model writes boxes. ``min_pixels``, ``max_pixels``: area of
+    the resized image, for processors that have such limits. ``attention``: "flex_attention" needs
+    a GPU; "flash_attention_2" needs a GPU and shares no prompts. ``family``: facts about a class
+    of models that ``policy/families`` does not have. Raises UserError when the model cannot be
+    loaded, and for ``frame=model`` where the processor does not resize images as a whole.
     """
     source = str(embedded_model_dir()) if path == "embedded" else path
-    # Small updates of weights themselves are lost in 16 bits; adapters are kept in 32 bits.
+    # Small updates of full weights are lost in 16 bits; adapters are always in 32 bits.
     torch_dtype = torch.float32 if adapter.kind == "none" else getattr(torch, dtype)
     pixels = {"min_pixels": min_pixels, "max_pixels": max_pixels}
     try:
@@ -70,20 +74,20 @@ def load_policy(
         vlm = AutoModelForImageTextToText.from_pretrained(
             source,
             dtype=torch_dtype,
-            # Rows with several branches have attention of their own.
+            # FlexAttention is for rows of several completions, which have their own attention.
             attn_implementation="sdpa" if attention == "flex_attention" else attention,
             quantization_config=adapter.quantization(source, torch_dtype),
         )
     except OSError as error:
-        hint = "" if Path(source).exists() else " (no such folder, and the hub did not deliver it)"
+        hint = "" if Path(source).exists() else " (no such folder, and not found on the hub)"
         raise UserError(
             f"cannot load model.path={path}{hint}: {error}. Type model=embedded for the model that "
             "comes with the package, or model.path=<folder or hub id>."
         ) from error
     if Frame(frame) is Frame.MODEL and "image_grid_thw" not in processor.model_input_names:
         raise UserError(
-            f"model.frame=model says that {path} writes boxes in pixels of the resized image, "
-            "but its processor tiles or squeezes images: type model.frame=permille"
+            f"model.frame=model means that {path} writes boxes in pixels of the resized image, "
+            "but its processor tiles or distorts images: type model.frame=permille"
         )
     return Policy(
         model=adapter.apply(vlm),
@@ -94,4 +98,5 @@ def load_policy(
         gradient_checkpointing=gradient_checkpointing,
         vision_store=vision_store,
         attention=attention,
+        family=family,
     )

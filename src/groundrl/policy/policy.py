@@ -1,15 +1,15 @@
 """The policy and its reference: one copy of the base weights, adapters on top."""
 
 import copy
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal, cast
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
 from peft.utils import load_peft_weights
 from torch import Tensor, nn
@@ -18,36 +18,28 @@ from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from groundrl.boxes import Frame
-from groundrl.policy.attention import NO_MASK, attend_in_groups
-from groundrl.policy.family import TESTED, spec_of
+from groundrl.policy.attention import NO_MASK, use_prefix_attention
+from groundrl.policy.family import ModelFamily, spec_of
 from groundrl.policy.fingerprint import fingerprint
-from groundrl.policy.flex import flex_groups
+from groundrl.policy.flex import flex_prefix_attention
 from groundrl.policy.layout import Branch, Layout, lay_out
 from groundrl.policy.prompt import Processor, Prompt, PromptEncoder
+from groundrl.policy.scoring import TokenLogprobs, score_tokens
 from groundrl.policy.tower import speed_up_tower
-from groundrl.policy.vision import VisionFeatures, VisionStore, VisionTower
+from groundrl.policy.vision import VisionTower
+from groundrl.policy.vision_store import VisionFeatures, VisionStore
 from groundrl.prompts import PromptTemplate
 
+logger = logging.getLogger(__name__)
+
 Attention = Literal["sdpa", "flex_attention", "flash_attention_2"]
-LOGITS_AT_ONCE = 2**26
-"""In float32 they take 256 MiB; a vocabulary of 150 000 gives 440 tokens."""
-NEVER = -1e9
-"""Logit of an impossible token; finite, so that ``0 * log 0`` is 0 in entropies."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenLogprobs:
-    """Log-probabilities of given completions, B rows padded to T tokens."""
-
-    logprobs: Float[Tensor, "B T"]
-    entropy: Float[Tensor, "B T"]
-    """Of the distribution that each token was drawn from, in nats; carries no gradient."""
-    mask: Bool[Tensor, "B T"]
-    """True on scored tokens."""
+IMPOSSIBLE_LOGIT = -1e9
+"""Logit of a token that is never part of an answer; finite, so that ``p * log p`` is 0 in
+entropies, not NaN."""
 
 
 class Policy(nn.Module):
-    """A vision-language model that answers prompts, with exact log-probabilities of answers."""
+    """A vision-language model with exact log-probabilities of given completions."""
 
     def __init__(
         self,
@@ -59,25 +51,31 @@ class Policy(nn.Module):
         gradient_checkpointing: bool = False,
         vision_store: VisionStore | None = None,
         attention: Attention = "sdpa",
+        family: ModelFamily | None = None,
     ) -> None:
         """``gradient_checkpointing`` trades a second forward pass for the memory of activations.
-        ``vision_store`` is for frozen towers."""
+        ``vision_store`` is for frozen towers. ``family``: facts about the model's class; None:
+        those in ``policy/families``, and where there are none, no prompts are shared."""
         super().__init__()
         self.model = model
-        speed_up_tower(self.vlm)
-        self.spec = spec_of(self.vlm)
+        self.spec = spec_of(self.vlm, family)
+        if self.spec.family is not None and self.spec.family.packed_tower:
+            speed_up_tower(self.vlm)
         self.attention = attention
-        self.in_groups = self.spec.shares_prefixes and attention != "flash_attention_2"
-        """Whether branches can share a prefix, in the update or in rollouts."""
-        if self.in_groups:
-            attend_in_groups(self.vlm)
+        self.can_share_prefixes = self.spec.shares_prefixes and attention != "flash_attention_2"
+        """Whether completions can share a prompt, in the update and in rollouts."""
+        if self.can_share_prefixes:
+            use_prefix_attention(self.vlm)
         if prefix_sharing and not self.spec.shares_prefixes:
-            kind = self.vlm.config.model_type
-            why = "has layers with a running state" if kind in TESTED else "is not tested to share"
-            print(f"{kind} {why}: a prompt is computed per completion, with stock attention")
+            untested = self.spec.family is None
+            logger.warning(
+                "%s %s: each prompt is computed once per completion, with stock attention",
+                self.vlm.config.model_type,
+                "is not tested with shared prompts" if untested else "has recurrent layers",
+            )
         self.processor = processor
         self.frame = frame
-        self.prefix_sharing = prefix_sharing and self.in_groups
+        self.prefix_sharing = prefix_sharing and self.can_share_prefixes
         self.gradient_checkpointing = gradient_checkpointing
         self.tower = VisionTower(self.vlm, self.spec, vision_store)
         self.encode = PromptEncoder(self.vlm, processor, template, self.spec)
@@ -93,17 +91,17 @@ class Policy(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return self.vlm.device
 
     @property
     def pad_token(self) -> int:
-        """Token id of padding."""
+        """Id of the padding token."""
         return self.processor.tokenizer.pad_token_id
 
     @property
     def eos_token(self) -> int:
-        """Token id that ends an answer."""
+        """Id of the token that ends a completion."""
         return self.encode.end_token
 
     def decode(self, tokens: Sequence[int]) -> str:
@@ -111,7 +109,7 @@ class Policy(nn.Module):
         return self.processor.tokenizer.decode(tokens, skip_special_tokens=True)
 
     def features(self, prompts: list[Prompt]) -> list[VisionFeatures]:
-        """What the vision tower says about the images of ``prompts``."""
+        """The image features of each prompt."""
         return self.tower(prompts)
 
     def logprobs(
@@ -123,8 +121,9 @@ class Policy(nn.Module):
     ) -> TokenLogprobs:
         """Log-probabilities of each prompt's completions, ``log softmax(logits / temperature)``.
 
-        The rows of the result are the completions of all prompts in order (B of them). With
-        ``prefix_sharing`` a prompt is computed once for all its completions.
+        The B rows of the result are the completions of all prompts in order. With
+        ``prefix_sharing`` a prompt is computed once for all its completions. ``features``: one per
+        prompt; None: they are computed.
         """
         if not self.prefix_sharing:
             prompts = [p for p, group in zip(prompts, completions, strict=True) for _ in group]
@@ -133,52 +132,54 @@ class Policy(nn.Module):
                     f for f, group in zip(features, completions, strict=True) for _ in group
                 ]
             completions = [[branch] for group in completions for branch in group]
-        prefixes = [prompt.prefix for prompt in prompts]
         layout = lay_out(
-            prefixes,
+            [prompt.prefix for prompt in prompts],
             completions,
             pad=self.pad_token,
             window=self.spec.window,
             images_see_themselves=self.spec.images_see_themselves,
         )
         hidden = self._hidden(layout, features or self.features(prompts))
-        return self._score(hidden, layout, temperature)
+        vocabulary = self.vlm.config.get_text_config().vocab_size
+        return score_tokens(hidden, layout, self.logits, vocabulary, temperature)
 
     def _hidden(self, layout: Layout, features: list[VisionFeatures]) -> Float[Tensor, "R L width"]:
-        with self._recomputing():
+        with self._checkpointed_layers():
             output = self.vlm.model(
                 input_ids=layout.input_ids.to(self.device),
                 position_ids=self.positions(layout.position_ids),
                 mm_encoder_outputs=self.tower.outputs(features),
                 use_cache=False,
-                **self._seen(layout),
+                **self._attention_inputs(layout),
             )
         return output.last_hidden_state
 
-    def _seen(self, layout: Layout) -> dict[str, object]:
-        """How the model knows who sees whom."""
-        if not self.in_groups:  # one sequence a row
+    def _attention_inputs(self, layout: Layout) -> dict[str, object]:
+        """The arguments of the model's forward pass that decide which tokens attend to which."""
+        if not self.can_share_prefixes:  # each row holds one completion
             types = self.spec.type_ids(layout.images, layout.owner >= 0)
-            seen = {"attention_mask": layout.owner != -2, **types}
-            return {name: x.to(self.device) for name, x in seen.items()}
+            inputs = {"attention_mask": layout.owner != -2, **types}
+            return {name: x.to(self.device) for name, x in inputs.items()}
         if self.attention == "sdpa":
-            return {"attention_mask": NO_MASK, "groups": layout.groups.to(self.device)}
-        groups = flex_groups(
-            layout.owner.to(self.device),
-            layout.position_ids[0].to(self.device),
-            layout.images.to(self.device) if self.spec.images_see_themselves else None,
-            self.spec.window,
-        )
-        return {"attention_mask": NO_MASK, "groups": groups}
+            attention = layout.attention.to(self.device)
+        else:
+            attention = flex_prefix_attention(
+                layout.owner.to(self.device),
+                layout.position_ids[0].to(self.device),
+                layout.images.to(self.device) if self.spec.images_see_themselves else None,
+                self.spec.window,
+            )
+        return {"attention_mask": NO_MASK, "prefix_attention": attention}
 
     def positions(self, positions: Int[Tensor, "axes R L"]) -> Tensor:
-        """Rotary positions as the model takes them."""
+        """Rotary positions in the model's form: [axes R L], or [R L] where there is one axis."""
         positions = positions.to(self.device)
         return positions if len(positions) > 1 else positions[0]
 
     @contextmanager
-    def _recomputing(self) -> Iterator[None]:
-        """Inside, layers keep their input only and compute the rest anew in the backward pass."""
+    def _checkpointed_layers(self) -> Iterator[None]:
+        """With ``gradient_checkpointing``, layers store their input only and compute the rest
+        again in the backward pass."""
         layers = [m for m in self.vlm.modules() if isinstance(m, GradientCheckpointingLayer)]
         on = self.gradient_checkpointing and torch.is_grad_enabled()
         recompute = partial(checkpoint, use_reentrant=False)
@@ -187,48 +188,14 @@ class Policy(nn.Module):
         try:
             yield
         finally:
-            for layer in layers:  # with it, a rollout would lose its key-value cache
+            for layer in layers:  # with checkpointing, a rollout would lose its KV cache
                 layer.gradient_checkpointing = False
 
-    def _score(
-        self, hidden: Float[Tensor, "R L width"], layout: Layout, temperature: float
-    ) -> TokenLogprobs:
-        scored = layout.scored.to(self.device)
-        states = hidden.flatten(0, 1)[layout.source.to(self.device)[scored]]
-        targets = layout.targets.to(self.device)[scored]
-        size = max(1, LOGITS_AT_ONCE // self.vlm.config.get_text_config().vocab_size)
-        chunks = zip(states.split(size), targets.split(size), strict=True)
-        if len(states) <= size:
-            parts = [self._head(states, targets, temperature)]
-        else:  # logits are computed anew in the backward pass: of all chunks they would not fit
-            parts = [
-                checkpoint(self._head, *chunk, temperature, use_reentrant=False) for chunk in chunks
-            ]
-        logprobs, entropy = (torch.cat(part) for part in zip(*parts, strict=True))
-        zeros = torch.zeros(scored.shape, device=self.device)
-        return TokenLogprobs(
-            logprobs=zeros.masked_scatter(scored, logprobs),
-            entropy=zeros.masked_scatter(scored, entropy),
-            mask=scored,
-        )
-
-    def _head(
-        self,
-        states: Float[Tensor, "tokens width"],
-        targets: Int[Tensor, "tokens"],
-        temperature: float,
-    ) -> tuple[Float[Tensor, "tokens"], Float[Tensor, "tokens"]]:
-        """Log-probabilities of ``targets``, and the entropies."""
-        table = torch.log_softmax(self.logits(states) / temperature, dim=-1)
-        chosen = table.gather(-1, targets[:, None])[:, 0]
-        table = table.detach()
-        return chosen, -(table.exp() * table).sum(-1)
-
     def fix_reference(self) -> None:
-        """Make the policy of this moment the reference.
+        """Make the current policy the reference.
 
-        With an adapter the base weights are shared and only the adapter is copied; a fresh adapter
-        changes nothing, so its reference is the bare base model. Without one, the whole model is
+        With an adapter the base weights are shared and only the adapter is copied; a new adapter
+        changes nothing, so its reference is the base model. Without adapter the whole model is
         copied.
         """
         if isinstance(self.model, PeftModel):
@@ -240,20 +207,20 @@ class Policy(nn.Module):
             self._frozen_copy = (copy.deepcopy(self.model).requires_grad_(False),)
 
     def fixed_weights(self) -> dict[str, int]:
-        """Fingerprints of what must never change: the "base", tower included, and the
-        "reference", if there is one; scales of 4-bit weights count as weights."""
+        """Fingerprints of the weights that must never change: the "base", tower included, and the
+        "reference", if there is one. Scales of 4-bit weights count as weights."""
         tensors = self.model.state_dict(keep_vars=True).items()
         base = [x for name, x in tensors if "lora_" not in name and not x.requires_grad]
         reference = [x for name, x in tensors if "lora_" in name and ".reference." in name]
         reference += [x for copied in self._frozen_copy for x in copied.state_dict().values()]
-        found = {"base": fingerprint(base)}
-        return found | ({"reference": fingerprint(reference)} if reference else {})
+        fingerprints = {"base": fingerprint(base)}
+        return fingerprints | ({"reference": fingerprint(reference)} if reference else {})
 
     def logits(self, states: Float[Tensor, "tokens width"]) -> Float[Tensor, "tokens V"]:
-        """Next-token logits in float32. Image and video tokens stand for pixels: none is ever an
-        answer, so their probability is 0 for sampling and scoring alike."""
-        logits = self.vlm.lm_head(states).float()
-        return logits.index_fill(-1, torch.tensor(self.spec.stand_ins, device=self.device), NEVER)
+        """Next-token logits in float32. Placeholder tokens of images and videos have probability
+        0, in sampling and in scoring."""
+        placeholders = torch.tensor(self.spec.placeholders, device=self.device)
+        return self.vlm.lm_head(states).float().index_fill(-1, placeholders, IMPOSSIBLE_LOGIT)
 
     @contextmanager
     def reference(self) -> Iterator[None]:
@@ -264,7 +231,7 @@ class Policy(nn.Module):
                 policy.set_adapter("reference", inference_mode=True)
             else:
                 (frozen,) = self._frozen_copy
-                # It is hidden from Lightning, which moves the policy.
+                # Lightning, which moves the policy, does not know this copy.
                 nn.Module.to(frozen, self.device)
                 self.model = frozen
             try:
@@ -281,14 +248,14 @@ class Policy(nn.Module):
             self.model.save_pretrained(
                 str(folder),
                 selected_adapters=["default"],
-                save_embedding_layers=False,  # "auto" asks the hub each time, and none is trained
+                save_embedding_layers=False,  # none is trained, and "auto" asks the hub each time
             )
         else:
             self.model.save_pretrained(str(folder))
             self.processor.save_pretrained(str(folder))
 
     def load(self, folder: Path) -> None:
-        """Take over what ``save`` wrote."""
+        """Load weights that ``save`` wrote."""
         if isinstance(self.model, PeftModel):
             set_peft_model_state_dict(self.model, load_peft_weights(str(folder), device="cpu"))
         else:

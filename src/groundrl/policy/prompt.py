@@ -1,4 +1,4 @@
-"""Sample -> the tokens, pixels and rotary positions that the model reads."""
+"""Encodes a sample as the tokens, pixels and rotary positions that the model takes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from groundrl.prompts import PromptTemplate
 from groundrl.records import ImageSource, Sample
 
 Messages = list[dict[str, Any]]
-"""A conversation as chat templates take it."""
+"""A conversation in the form that chat templates take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,21 +26,21 @@ class PromptImage:
 
     source: ImageSource
     pixels: dict[str, Tensor]
-    """What the vision tower reads, under the names of the model's class."""
+    """Inputs of the vision tower by argument name."""
     tokens: int
-    """Tokens of the prompt that stand for it."""
+    """Number of placeholder tokens of the prompt that stand for the image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """An encoded prompt, generation header included."""
+    """An encoded prompt, including the header that starts the model's turn."""
 
     prefix: Prefix
     images: tuple[PromptImage, ...]
     messages: Messages
-    """What the chat template was given: what an engine with a processor of its own starts from."""
+    """Input of the chat template, for engines that have their own processor."""
     sizes: ImageSizes
-    """Of the first image: boxes refer to it."""
+    """Sizes of the first image, to which boxes refer."""
 
 
 Example = tuple[Sample, Prompt]
@@ -49,12 +49,12 @@ Example = tuple[Sample, Prompt]
 
 @runtime_checkable
 class Processor(Protocol):
-    """What the processors of all image-text models of ``transformers`` have in common."""
+    """The common interface of the processors of image-text models of ``transformers``."""
 
     tokenizer: Any
     image_processor: Any
     image_token: str
-    """Stands for one image in the chat template's text."""
+    """Placeholder of one image in the text that the chat template returns."""
 
     def apply_chat_template(self, conversation: Any, **kwargs: Any) -> Any: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
@@ -64,7 +64,7 @@ class Processor(Protocol):
 class PromptEncoder:
     """Applies the prompt template, the chat template, the tokenizer and the image processor.
 
-    It holds no weights, so that loader processes can have it.
+    It holds no weights, so it can be sent to data loader processes.
     """
 
     def __init__(
@@ -78,20 +78,21 @@ class PromptEncoder:
         self.processor = processor
         self._model: Any = without_weights(vlm.model)
         self._spec = spec
-        reads = set(signature(vlm.model.get_image_features).parameters)
-        self._reads = reads & set(processor.image_processor.model_input_names)
-        self.end_token = end_token(processor)
+        inputs = set(signature(vlm.model.get_image_features).parameters)
+        self._pixel_inputs = inputs & set(processor.image_processor.model_input_names)
+        self.end_token = find_end_token(processor)
         self._last: dict[tuple[str, ...], Prompt] = {}
-        """What was made of the last sample's images, by their keys."""
+        """The image prefix of the last sample, by the keys of its images."""
 
     def __call__(self, sample: Sample) -> Prompt:
-        """Encode one sample on the CPU; the next one with the same images is cheap."""
+        """Encode one sample on the CPU. Images that are those of the last sample are not processed
+        again."""
         keys = tuple(image.key for image in sample.images)
-        seen = self._last.get(keys) or self.image_prefix(*sample.images)
-        self._last = {keys: seen}
+        images = self._last.get(keys) or self.image_prefix(*sample.images)
+        self._last = {keys: images}
         return replace(
-            seen,
-            prefix=seen.prefix.followed_by(self.after_images(sample)),
+            images,
+            prefix=images.prefix.followed_by(self.after_images(sample)),
             messages=self.template.messages(sample),
         )
 
@@ -100,22 +101,23 @@ class PromptEncoder:
         return [(sample, self(sample)) for sample in samples]
 
     def image_prefix(self, *images: ImageSource) -> Prompt:
-        """The prompt up to the end of its images: what all questions about them share."""
+        """The prompt up to the end of its images, which all questions about them share."""
         messages: Messages = [{"role": "user", "content": [{"type": "image"} for _ in images]}]
         token = self.processor.image_token
         text = self.processor.apply_chat_template(messages, tokenize=False).rpartition(token)[0]
         return self._encode(text + token, images, messages)
 
     def after_images(self, sample: Sample) -> list[int]:
-        """Token ids of the prompt behind its images: the question and the generation header."""
+        """Token ids of the prompt after its images: the question, and the header that starts the
+        model's turn."""
         text = self._text(self.template.messages(sample))
         _, image, question = text.rpartition(self.processor.image_token)
-        # Some tokenizers treat the beginning of a text differently.
+        # Encoded after an image token, since some tokenizers treat the start of a text differently.
         tokens = self.processor.tokenizer.encode(image + question, add_special_tokens=False)
         return tokens[1:]
 
     def unexpanded(self, prompt: Prompt) -> list[int]:
-        """Token ids of the prompt with one token for each image."""
+        """Token ids of the prompt with one placeholder per image, as vLLM takes them."""
         text = self._text(prompt.messages)
         return self.processor.tokenizer.encode(text, add_special_tokens=False)
 
@@ -129,14 +131,14 @@ class PromptEncoder:
             text=[text],
             images=[[source.load() for source in sources]],
             return_tensors="pt",
-            add_special_tokens=False,  # the chat template has written them
+            add_special_tokens=False,  # the chat template adds them
             **({"return_text_replacement_offsets": True} if len(sources) > 1 else {}),
         )
         tokens = inputs["input_ids"][0]
         images = self._images(inputs, sources)
         return Prompt(
             prefix=Prefix(
-                tokens=tokens, positions=self._positions(inputs), images=self._numbered(tokens)
+                tokens=tokens, positions=self._positions(inputs), images=self._image_index(tokens)
             ),
             images=images,
             messages=messages,
@@ -149,11 +151,11 @@ class PromptEncoder:
         if len(sources) == 1:
             tokens = [int((inputs["input_ids"] == self._spec.image_token).sum())]
         else:
-            word = self.processor.tokenizer.convert_ids_to_tokens(self._spec.image_token)
+            placeholder = self.processor.tokenizer.convert_ids_to_tokens(self._spec.image_token)
             (expanded,) = inputs["text_replacement_offsets"]
-            tokens = [image["replacement"].count(word) for image in expanded]
-        names = [name for name in self._reads if name in inputs]
-        parts = zip(*(by_image(inputs[name], tokens) for name in names), strict=True)
+            tokens = [image["replacement"].count(placeholder) for image in expanded]
+        names = [name for name in self._pixel_inputs if name in inputs]
+        parts = zip(*(split_by_image(inputs[name], tokens) for name in names), strict=True)
         return tuple(
             PromptImage(source=source, pixels=dict(zip(names, part, strict=True)), tokens=count)
             for source, part, count in zip(sources, parts, tokens, strict=True)
@@ -169,14 +171,15 @@ class PromptEncoder:
         )
         return positions[:, 0]
 
-    def _numbered(self, tokens: Int[Tensor, "prefix"]) -> Int[Tensor, "prefix"]:
-        """Runs of image tokens (an image may have several), numbered from 1 on."""
+    def _image_index(self, tokens: Int[Tensor, "prefix"]) -> Int[Tensor, "prefix"]:
+        """k on the k-th run of image tokens, from 1 on; 0 on text. An image may have several."""
         image = tokens == self._spec.image_token
         starts = image & ~image.roll(1)
         return starts.cumsum(0) * image
 
     def _sizes(self, image: PromptImage) -> ImageSizes:
-        """With the size in pixels that the tower sees, where it sees the image as a whole."""
+        """Sizes of the image as stored and as resized; processors that tile or distort images have
+        no resized size, and the stored one takes its place."""
         width, height = image.source.width, image.source.height
         size = (width, height)
         if "image_grid_thw" in image.pixels:
@@ -186,16 +189,16 @@ class PromptEncoder:
         return ImageSizes(width=width, height=height, model_width=size[0], model_height=size[1])
 
     def answer_tokens(self, text: str) -> list[int]:
-        """Token ids of a completion, end-of-turn token included."""
+        """Token ids of ``text`` as a completion, end-of-turn token included."""
         return [*self.processor.tokenizer.encode(text, add_special_tokens=False), self.end_token]
 
 
-def by_image(tensor: Tensor, tokens: Sequence[int]) -> list[Tensor]:
-    """The part of a processor's output that belongs to each image, given how many tokens stand for
-    each.
+def split_by_image(tensor: Tensor, tokens: Sequence[int]) -> list[Tensor]:
+    """Split an output of the processor by image; ``tokens``: placeholder tokens of each image.
 
-    Along the dimension behind the batch, where there is one, an image has one row, or rows (patches
-    or tiles) in proportion to its tokens; a number about the prompt belongs to all its images.
+    A leading batch dimension of 1 is skipped. Along the next dimension an image has one row, or
+    rows (patches or tiles) in proportion to its tokens. A tensor of one dimension belongs to all
+    images.
     """
     if len(tokens) == 1 or tensor.ndim == 1:
         return [tensor] * len(tokens)
@@ -206,28 +209,28 @@ def by_image(tensor: Tensor, tokens: Sequence[int]) -> list[Tensor]:
 
 
 def pixel_limits(processor: Processor) -> dict[str, int]:
-    """Areas that images are resized to fit in between, where there are such."""
+    """Smallest and largest area of a resized image in pixels; empty for processors without."""
     if "image_grid_thw" not in processor.image_processor.model_input_names:
         return {}
-    # The processors of Qwen-VL call areas edges.
+    # The processors of Qwen-VL store areas under the names of edges.
     size = processor.image_processor.size
     return {"min_pixels": size["shortest_edge"], "max_pixels": size["longest_edge"]}
 
 
 def without_weights(model: nn.Module) -> nn.Module:
-    """An instance of the model's class with its config only: rotary positions need no more."""
+    """An instance of the model's class that has a config only, enough for rotary positions."""
     shell = object.__new__(type(model))
     nn.Module.__init__(shell)
     shell.config = model.config
     return shell
 
 
-def end_token(processor: Processor) -> int:
-    """Id of what the chat template puts behind an answer; Gemma's and SmolVLM's tokenizers call
-    another token their end."""
+def find_end_token(processor: Processor) -> int:
+    """Id of the token that the chat template puts after an answer. It is not always the
+    tokenizer's end token: not for Gemma and SmolVLM."""
     turns = [(role, [{"type": "text", "text": role}]) for role in ("user", "assistant")]
     chat = [{"role": role, "content": content} for role, content in turns]
     text = processor.apply_chat_template(chat, tokenize=False)
-    behind = text.rpartition("assistant")[2]
-    tokens = processor.tokenizer.encode(behind, add_special_tokens=False)
+    after_answer = text.rpartition("assistant")[2]
+    tokens = processor.tokenizer.encode(after_answer, add_special_tokens=False)
     return tokens[0] if tokens else processor.tokenizer.eos_token_id

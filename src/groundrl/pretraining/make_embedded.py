@@ -43,8 +43,11 @@ class Pretraining:
     report_scenes: int = 100
     """Held-out scenes per subject, look and kind of question in the final report."""
 
-    def run(self) -> dict[str, dict[str, float]]:
-        """Train, or go on with what was interrupted; the model ends up in ``<run_dir>/model``."""
+    def run(self) -> str:
+        """Train, or continue an interrupted run, and save the model in ``<run_dir>/model``.
+
+        Returns the text for the terminal: the naming report, the model's and the run directory.
+        """
         policy = self.fresh_policy()
         module = self.plan.module(policy=policy, grammar=self.grammar)
         assert isinstance(module, PretrainModule)
@@ -68,11 +71,8 @@ class Pretraining:
             metrics = {"pretrain": naming_report(policy, self.grammar, self.report_scenes)}
         write_json(self.run_dir / "metrics.json", metrics)
         write_report(self.run_dir)
-        for name, value in metrics["pretrain"].items():
-            print(f"{name:<28}{value:.3f}")
-        print(f"use it with model.path={folder}")
-        print(self.run_dir)
-        return metrics
+        figures = [f"{name:<28}{value:.3f}" for name, value in metrics["pretrain"].items()]
+        return "\n".join([*figures, f"use it with model.path={folder}", str(self.run_dir)])
 
     def fresh_policy(self) -> Policy:
         """Random weights, and a tokenizer learned from the world's questions and captions."""

@@ -25,7 +25,7 @@ from groundrl.policy.family import is_tower
 from groundrl.policy.layout import Branch, pack_rows, row_length
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
-from groundrl.policy.vision import VisionFeatures
+from groundrl.policy.vision_store import VisionFeatures
 from groundrl.pretraining.dense_lesson import CLASS_NAMES, COLOR_NAMES, DenseHead, dense_targets
 from groundrl.pretraining.lessons import Curriculum, Lesson
 from groundrl.prompts import to_frame
@@ -94,9 +94,10 @@ class PretrainModule(Stage):
         kinds: dict[str, dict[bool, list[nn.Parameter]]] = {
             kind: {True: [], False: []} for kind in ("matrix", "other")
         }
-        spec = self.policy.spec
+        language = self.policy.spec.language_model
         for name, parameter in self.named_parameters():
-            tower = name.startswith("head.") or is_tower(name.removeprefix("policy.model."), spec)
+            inside = name.removeprefix("policy.model.")
+            tower = name.startswith("head.") or is_tower(inside, language)
             # Rows of a table and of the dense head are independent of each other.
             matrix = parameter.ndim == 2 and "embed" not in name and not name.startswith("head.")
             kinds["matrix" if matrix else "other"][tower].append(parameter)

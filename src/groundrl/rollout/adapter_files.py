@@ -1,4 +1,4 @@
-"""Adapters on disk, where engines with weights of their own pick them up."""
+"""Adapters on disk, for engines that load the policy's weights into a model of their own."""
 
 import shutil
 import tempfile
@@ -16,11 +16,11 @@ from groundrl.policy.fingerprint import fingerprint
 from groundrl.policy.policy import Policy
 
 KEPT_VERSIONS = 2
-"""Versions on disk; a request may still be under way with the one before."""
+"""Versions on disk; a request with the previous one may still be running."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
+class AdapterVersion:
     """An adapter that an engine can load."""
 
     number: int
@@ -32,8 +32,8 @@ class Version:
         """Unique among all versions of all runs that share a server."""
         return f"{self.folder.parent.name}-{self.number}"
 
-    def outdates(self, name: str) -> bool:
-        """Whether ``name`` is of a version of the same run that nobody needs any more."""
+    def supersedes(self, name: str) -> bool:
+        """Whether ``name`` is an older version of the same run that is no longer on disk."""
         run, _, number = name.rpartition("-")
         return run == self.folder.parent.name and int(number) <= self.number - KEPT_VERSIONS
 
@@ -41,29 +41,30 @@ class Version:
 class AdapterPublisher:
     """Writes the policy's adapter whenever it has changed; it is never merged into the base.
 
-    What it wrote disappears with it.
+    The files are removed when the publisher is.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
+        """``folder``: where to write; None: the temporary folder of the machine."""
         self._root = folder
         self._fingerprint: int | None = None
-        self._versions: list[Version] = []
+        self._versions: list[AdapterVersion] = []
 
-    def __call__(self, policy: Policy) -> Version | None:
-        """The version with the policy's weights of this moment; None for the base alone."""
+    def __call__(self, policy: Policy) -> AdapterVersion | None:
+        """The version with the policy's current weights; None for a policy without adapter."""
         if not isinstance(policy.model, PeftModel):
             return None
         if not self._versions and getattr(policy.vlm, "is_quantized", False):
             warnings.warn(
-                "the adapter learns on 4-bit weights, and vLLM samples from those of full "
+                "the adapter is trained on 4-bit weights, and vLLM samples from those of full "
                 "precision: policy/sampler_gap shows what importance_cap has to correct",
                 stacklevel=2,
             )
-        now = fingerprint(p for p in policy.model.parameters() if p.requires_grad)
-        if now != self._fingerprint:
-            self._fingerprint = now
+        current = fingerprint(p for p in policy.model.parameters() if p.requires_grad)
+        if current != self._fingerprint:
+            self._fingerprint = current
             number = self._versions[-1].number + 1 if self._versions else 1
-            version = Version(number=number, folder=self._folder() / str(number))
+            version = AdapterVersion(number=number, folder=self._folder() / str(number))
             policy.save(version.folder)
             self._versions.append(version)
             for old in self._versions[:-KEPT_VERSIONS]:
@@ -74,7 +75,7 @@ class AdapterPublisher:
     def _folder(self) -> Path:
         if self._versions:
             return self._versions[-1].folder.parent
-        # Not a temporary directory: its mode would keep servers of other users out.
+        # Not a temporary directory: its mode would exclude servers of other users.
         folder = (self._root or Path(tempfile.gettempdir())) / f"adapter-{uuid4().hex}"
         folder.mkdir(parents=True)
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)

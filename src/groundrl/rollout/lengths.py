@@ -1,4 +1,4 @@
-"""Whether prompt and answer fit into what a model or an engine has room for."""
+"""Checks that prompt and completion fit into the lengths that model and engine allow."""
 
 from collections.abc import Mapping
 
@@ -17,8 +17,8 @@ def check_length(
     answer_option: str | None = None,
     limits: Mapping[str, int | None] = {},
 ) -> None:
-    """Raise UserError where the prompt and ``answer`` tokens are more than the model's positions or
-    one of ``limits``, by the names of their options. ``answer_option`` bounds the answer."""
+    """Raise UserError where the prompt and ``answer`` tokens together exceed the model's positions
+    or one of ``limits``, given by option. ``answer_option``: the option that bounds the answer."""
     text = policy.vlm.config.get_text_config()
     positions = getattr(text, "max_position_embeddings", None)
     length = len(prompt.prefix.tokens)

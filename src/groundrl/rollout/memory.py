@@ -1,4 +1,4 @@
-"""What a user lowers when the memory is full, a GPU's or the machine's."""
+"""Errors about full memory, of a GPU or of the machine, that name the options to lower."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,15 +9,13 @@ import torch
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import pixel_limits
-from groundrl.rollout.base import RolloutEngine
-from groundrl.rollout.native import NativeEngine
 
 CPU_FULL = re.compile(r"DefaultCPUAllocator: (can't allocate memory|not enough memory)")
 
 
 @contextmanager
 def explain_full_memory(options: Mapping[str, object]) -> Iterator[None]:
-    """Inside, a full memory is a UserError that names what to lower."""
+    """Inside, running out of memory raises a UserError that names ``options`` with their values."""
     try:
         yield
     except RuntimeError as error:
@@ -32,7 +30,7 @@ def explain_full_memory(options: Mapping[str, object]) -> Iterator[None]:
 
 
 def is_memory_full(error: RuntimeError) -> bool:
-    """Whether torch found no memory: on a CPU it has no exception of its own for that."""
+    """Whether torch ran out of memory; for a CPU it has no own exception class."""
     return isinstance(error, torch.OutOfMemoryError) or CPU_FULL.search(str(error)) is not None
 
 
@@ -40,10 +38,3 @@ def pixel_option(policy: Policy) -> dict[str, object]:
     """The option that bounds the tokens of an image, with its value; empty where there is none."""
     limits = pixel_limits(policy.processor)
     return {"model.max_pixels": limits["max_pixels"]} if limits else {}
-
-
-def batch_option(engine: RolloutEngine) -> dict[str, object]:
-    """The option that bounds what is decoded together, with its value."""
-    if not isinstance(engine, NativeEngine):
-        return {}
-    return {"rollout.tokens_per_batch": engine.tokens_per_batch}

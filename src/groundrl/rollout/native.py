@@ -1,7 +1,7 @@
-"""The native engine: prompts are prefilled once per group, then G completions decode together."""
+"""The native engine: each prompt is prefilled once, then its G completions decode together."""
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from shutil import which
 from typing import ClassVar
@@ -13,35 +13,41 @@ from torch import Tensor
 from groundrl.config_node import ConfigNode
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
-from groundrl.policy.vision import VisionFeatures
-from groundrl.rollout.base import Features, SampledTokens, Sampling
-from groundrl.rollout.cache import Past, past_of
-from groundrl.rollout.prefill import by_length, prefill
-from groundrl.rollout.randomness import Draws, choose
+from groundrl.policy.vision_store import VisionFeatures
+from groundrl.rollout.base import LoadFeatures, RolloutEngine, SampledTokens, Sampling
+from groundrl.rollout.cache import KVCache, make_kv_cache
+from groundrl.rollout.prefill import order_by_length, prefill
+from groundrl.rollout.randomness import RolloutSeeds
+from groundrl.rollout.token_sampling import sample_tokens
 
-Step = Callable[[Policy, Past, Int[Tensor, "B"], Int[Tensor, "axes B"]], Float[Tensor, "B V"]]
-"""``next_logits``, compiled or not."""
-ENDED_SHARE = 0.25
-"""Of the rows of a batch: when so many have ended, the others go on in a smaller batch. 64 rows go
-through 13 sizes at most."""
+DecodeStep = Callable[
+    [Policy, KVCache, Int[Tensor, "B"], Int[Tensor, "axes B"]], Float[Tensor, "B V"]
+]
+"""``decode_step``, compiled or not."""
+COMPACTION_SHARE = 0.25
+"""When this share of the rows of a batch has ended, the others go on in a smaller batch. 64 rows
+go through 13 batch sizes at most."""
 
 
-class NativeEngine:
+class NativeEngine(RolloutEngine):
     """Samples with the policy's own weights, in the policy's own process."""
 
     resource_options: ClassVar[frozenset[str]] = frozenset({"tokens_per_batch"})
 
-    max_model_len: int | None = None
-    prefetch: int = 0
-
     def __init__(self, tokens_per_batch: int = 65536, compile: bool = False) -> None:
-        """``tokens_per_batch``: room for keys and values of the prompts that are read together and
-        of their completions, padding included; it bounds memory and changes no result.
-        ``compile``: fuse the work of a token with ``torch.compile``, which takes a while at first.
-        """
+        """``tokens_per_batch``: size of the KV cache in tokens, of the prompts that are decoded
+        together and of their completions, padding included; it bounds memory and changes no
+        result. ``compile``: fuse the work of a decoding step with ``torch.compile``, after half a
+        minute of compilation."""
         self.tokens_per_batch = tokens_per_batch
         # One compilation serves all numbers of rows, prompts and tokens above one.
-        self._step: Step = torch.compile(next_logits, dynamic=True) if compile else next_logits
+        self._step: DecodeStep = (
+            torch.compile(decode_step, dynamic=True) if compile else decode_step
+        )
+
+    def memory_options(self) -> Mapping[str, object]:
+        """The size of the KV cache."""
+        return {"rollout.tokens_per_batch": self.tokens_per_batch}
 
     @classmethod
     def config_problems(cls, node: ConfigNode) -> Iterator[str]:
@@ -58,62 +64,66 @@ class NativeEngine:
         self,
         policy: Policy,
         prompts: list[Prompt],
-        features: Features,
-        draws: Draws,
+        features: LoadFeatures,
+        seeds: RolloutSeeds,
         sampling: Sampling,
     ) -> Generator[tuple[int, list[SampledTokens]]]:
-        """A group when its last completion has ended, while others go on."""
-        uniforms = draws.uniforms(sampling.max_tokens)
-        seen = features()
+        """See ``RolloutEngine``. A group is yielded while others are still being decoded."""
+        uniforms = seeds.uniforms(sampling.max_tokens)
+        loaded = features()
         lengths = [len(prompt.prefix.tokens) for prompt in prompts]
-        own = draws.group_size * sampling.max_tokens
-        for chosen in batches(by_length(prompts), lengths, own, self.tokens_per_batch):
-            rows = _prefill(
+        group_tokens = seeds.group_size * sampling.max_tokens
+        order = order_by_length(prompts)
+        for batch in batch_prompts(order, lengths, group_tokens, self.tokens_per_batch):
+            rows = _start_rows(
                 policy,
-                [prompts[i] for i in chosen],
-                [seen[i] for i in chosen],
-                draws.group_size,
+                [prompts[i] for i in batch],
+                [loaded[i] for i in batch],
+                seeds.group_size,
                 sampling.max_tokens,
             )
-            for place, group in _decode(policy, rows, uniforms[chosen], sampling, self._step):
-                yield chosen[place], group
+            for index, group in _decode(policy, rows, uniforms[batch], sampling, self._step):
+                yield batch[index], group
 
 
-def batches(
-    order: Iterable[int], lengths: Sequence[int], own: int, budget: int
+def batch_prompts(
+    order: Iterable[int], lengths: Sequence[int], group_tokens: int, budget: int
 ) -> Iterator[list[int]]:
-    """``order`` in runs of P prompts, ``P * (longest + own) <= budget``; or of one prompt."""
-    chosen: list[int] = []
+    """Split ``order`` into batches of P prompts with ``P * (longest + group_tokens) <= budget``,
+    or of one prompt. ``lengths``: tokens of each prompt; ``group_tokens``: of its completions."""
+    batch: list[int] = []
     longest = 0
     for index in order:
         longest = max(longest, lengths[index])
-        if chosen and (len(chosen) + 1) * (longest + own) > budget:
-            yield chosen
-            chosen, longest = [], lengths[index]
-        chosen.append(index)
-    if chosen:
-        yield chosen
+        if batch and (len(batch) + 1) * (longest + group_tokens) > budget:
+            yield batch
+            batch, longest = [], lengths[index]
+        batch.append(index)
+    if batch:
+        yield batch
 
 
 @dataclass(slots=True)
-class _Rows:
-    """The rows that decode together; some may have ended."""
+class _DecodingRows:
+    """State of the completions that decode together; some of them may have ended."""
 
-    past: Past
+    cache: KVCache
     position: Int[Tensor, "axes B"]
+    """Rotary position of the next token."""
     logits: Float[Tensor, "B V"]
+    """Of the next token."""
     row: Int[Tensor, "B"]
-    """Which completion each row is."""
+    """Index of the completion among the ``P * G`` of the batch."""
 
-    def keep(self, going: Bool[Tensor, "B"]) -> None:
-        """Drop the rows that have ended."""
+    def select(self, going: Bool[Tensor, "B"]) -> None:
+        """Remove the rows that are not ``going``; their logits are not needed any more."""
         index = going.nonzero()[:, 0]
-        self.past.keep(index)
+        self.cache.select_rows(index)
         self.position, self.row = self.position[:, index], self.row[index]
 
 
-class _Output:
-    """What the rows have said so far."""
+class _SampledRows:
+    """The tokens sampled so far for the ``P * G`` completions of a batch, on the CPU."""
 
     def __init__(self, groups: int, group_size: int, max_tokens: int) -> None:
         count = groups * group_size
@@ -123,7 +133,7 @@ class _Output:
         self.length = torch.full((count,), max_tokens)
         self.ended = torch.zeros(count, dtype=torch.bool)
         self.open = list(range(groups))
-        """Groups with a row that goes on."""
+        """Groups that have not been yielded."""
 
     def add(
         self,
@@ -133,7 +143,7 @@ class _Output:
         logprob: Float[Tensor, "B"],
         end: int,
     ) -> None:
-        """One token for each of ``row``; what a row says after its end does not count."""
+        """Add one token to each of ``row``; tokens after the end token are ignored."""
         going = ~self.ended[row]
         row, token, logprob = row[going], token[going], logprob[going]
         self.tokens[row, step], self.logprobs[row, step] = token, logprob
@@ -141,14 +151,15 @@ class _Output:
         self.length[ending], self.ended[ending] = step + 1, True
 
     def complete(self, last: bool) -> Iterator[tuple[int, list[SampledTokens]]]:
-        """Groups that have just ended, or all that are left."""
+        """Yield the groups whose completions have all ended since the last call; all others, too,
+        when the token was the ``last``."""
         ended = self.ended.view(-1, self.group_size).all(1)
         for group in [group for group in self.open if last or ended[group]]:
             self.open.remove(group)
             rows = range(group * self.group_size, (group + 1) * self.group_size)
-            yield group, [self._drawn(row) for row in rows]
+            yield group, [self._completion(row) for row in rows]
 
-    def _drawn(self, row: int) -> SampledTokens:
+    def _completion(self, row: int) -> SampledTokens:
         length = int(self.length[row])
         return SampledTokens(
             tokens=tuple(self.tokens[row, :length].tolist()),
@@ -159,94 +170,68 @@ class _Output:
 
 def _decode(
     policy: Policy,
-    rows: _Rows,
+    rows: _DecodingRows,
     uniforms: Float[Tensor, "P G T"],
     sampling: Sampling,
-    step: Step,
+    step: DecodeStep,
 ) -> Iterator[tuple[int, list[SampledTokens]]]:
-    written = _Output(*uniforms.shape)
+    """Sample until all rows have ended or have ``max_tokens``; yield groups as they complete."""
+    sampled = _SampledRows(*uniforms.shape)
     uniforms = uniforms.flatten(0, 1)
     for place in range(sampling.max_tokens):
         row = rows.row.cpu()
-        token, logprob = draw(rows.logits, uniforms[row, place], sampling)
-        written.add(place, row, token.cpu(), logprob.cpu(), policy.eos_token)
-        yield from written.complete(last=place + 1 == sampling.max_tokens)
-        if not written.open:
+        token, logprob = sample_tokens(rows.logits, uniforms[row, place], sampling)
+        sampled.add(place, row, token.cpu(), logprob.cpu(), policy.eos_token)
+        yield from sampled.complete(last=place + 1 == sampling.max_tokens)
+        if not sampled.open:
             return
-        going = ~written.ended[row]
-        if going.sum() <= (1 - ENDED_SHARE) * len(going):
+        going = ~sampled.ended[row]
+        if going.sum() <= (1 - COMPACTION_SHARE) * len(going):
             going = going.to(token.device)
-            rows.keep(going)
+            rows.select(going)
             token = token[going]
-        _advance(policy, rows, token, step)
+        _feed_tokens(policy, rows, token, step)
 
 
-def _prefill(
+def _start_rows(
     policy: Policy,
     prompts: list[Prompt],
     features: list[VisionFeatures],
-    group: int,
+    group_size: int,
     max_tokens: int,
-) -> _Rows:
-    """G rows per prompt."""
-    read = prefill(policy, prompts, features)
+) -> _DecodingRows:
+    """Prefill the prompts and start ``group_size`` rows for each."""
+    prefilled = prefill(policy, prompts, features)
     after = [prompt.prefix.positions.max() + 1 for prompt in prompts]
-    position = torch.stack(after).to(policy.device).repeat_interleave(group)
-    return _Rows(
-        past=past_of(policy, read.cache, read.mask, group, max_tokens),
+    position = torch.stack(after).to(policy.device).repeat_interleave(group_size)
+    return _DecodingRows(
+        cache=make_kv_cache(policy, prefilled.cache, prefilled.mask, group_size, max_tokens),
         position=position.repeat(len(prompts[0].prefix.positions), 1),
-        logits=policy.logits(read.last).repeat_interleave(group, 0),
-        row=torch.arange(len(prompts) * group, device=policy.device),
+        logits=policy.logits(prefilled.last_hidden).repeat_interleave(group_size, 0),
+        row=torch.arange(len(prompts) * group_size, device=policy.device),
     )
 
 
-def _advance(policy: Policy, rows: _Rows, token: Int[Tensor, "B"], step: Step) -> None:
-    """Feed one token per row."""
-    # Compilers treat 0 and 1 as constants, and tell views from other tensors.
-    if rows.past.length < 2:
-        step = next_logits
-    rows.logits = step(policy, rows.past, token.clone(), rows.position)
+def _feed_tokens(
+    policy: Policy, rows: _DecodingRows, token: Int[Tensor, "B"], step: DecodeStep
+) -> None:
+    """Feed one token per row, and set the logits of the next one."""
+    # Compilers treat 0 and 1 as constants, and distinguish views from other tensors.
+    if rows.cache.length < 2:
+        step = decode_step
+    rows.logits = step(policy, rows.cache, token.clone(), rows.position)
     rows.position = rows.position + 1
-    rows.past.extend()
+    rows.cache.extend()
 
 
-def next_logits(
-    policy: Policy, past: Past, token: Int[Tensor, "B"], position: Int[Tensor, "axes B"]
+def decode_step(
+    policy: Policy, cache: KVCache, token: Int[Tensor, "B"], position: Int[Tensor, "axes B"]
 ) -> Float[Tensor, "B V"]:
-    """Of the tokens after ``token``, whose keys and values are written into ``past``."""
+    """Logits of the tokens after ``token``, whose keys and values are added to ``cache``."""
     output = policy.vlm.model(
         input_ids=token[:, None],
         position_ids=policy.positions(position[:, :, None]),
         use_cache=True,
-        **past.inputs(),
+        **cache.inputs(),
     )
     return policy.logits(output.last_hidden_state[:, -1])
-
-
-def draw(
-    logits: Float[Tensor, "B V"], uniform: Float[Tensor, "B"], sampling: Sampling
-) -> tuple[Int[Tensor, "B"], Float[Tensor, "B"]]:
-    """A token for each row, and its log-probability at the sampling temperature, uncut."""
-    if sampling.temperature == 0:
-        token = logits.argmax(-1)
-        logprobs = torch.log_softmax(logits, dim=-1)
-    else:
-        logprobs = torch.log_softmax(logits / sampling.temperature, dim=-1)
-        token = choose(cut(logprobs, sampling), uniform.to(logits.device))
-    return token, logprobs.gather(-1, token[:, None])[:, 0]
-
-
-def cut(logprobs: Float[Tensor, "B V"], sampling: Sampling) -> Float[Tensor, "B V"]:
-    """Remove tokens outside top-k, the top-p nucleus or above min-p times the likeliest."""
-    if sampling.top_k:
-        smallest = logprobs.topk(min(sampling.top_k, logprobs.shape[-1]), dim=-1).values[:, -1:]
-        logprobs = logprobs.masked_fill(logprobs < smallest, -torch.inf)
-    if sampling.min_p:
-        floor = logprobs.amax(-1, keepdim=True) + torch.tensor(sampling.min_p).log()
-        logprobs = logprobs.masked_fill(logprobs < floor, -torch.inf)
-    if sampling.top_p < 1:
-        ordered, index = logprobs.softmax(-1).sort(dim=-1, descending=True)
-        # A token stays while the probability of the likelier ones has not reached top_p.
-        drop = ordered.cumsum(-1) - ordered >= sampling.top_p
-        logprobs = logprobs.masked_fill(drop.scatter(-1, index, drop), -torch.inf)
-    return logprobs

@@ -1,4 +1,4 @@
-"""Reads prompts; what several questions about the same images begin with is read once."""
+"""Prefill of prompts; the images of several questions about the same images are prefilled once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,78 +12,80 @@ from transformers.cache_utils import Cache
 from groundrl.policy.layout import Prefix
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
-from groundrl.policy.vision import VisionFeatures
+from groundrl.policy.vision_store import VisionFeatures
 from groundrl.rollout.cache import empty_cache, select_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prefilled:
-    """What the policy knows of P texts."""
+class PrefilledPrompts:
+    """The result of a forward pass over P token sequences."""
 
     cache: Cache
     mask: Int[Tensor, "P L"]
     """0 on padding."""
-    last: Float[Tensor, "P width"]
-    """Hidden state of the last token."""
-
-    def take(self, rows: Int[Tensor, "B"]) -> "Prefilled":
-        """These rows, some of them several times; the cache is changed."""
-        select_rows(self.cache, rows)
-        return Prefilled(cache=self.cache, mask=self.mask[rows], last=self.last[rows])
+    last_hidden: Float[Tensor, "P width"]
+    """Hidden state of the last token of each sequence."""
 
 
-def prefill(policy: Policy, prompts: list[Prompt], features: list[VisionFeatures]) -> Prefilled:
-    """One row per prompt; with what an answer's first token comes from."""
-    wholes = [prompt.prefix for prompt in prompts]
-    begun = [beginning(prompt) for prompt in prompts]
-    rows = {one: row for row, one in enumerate(dict.fromkeys(begun))}
-    if len(rows) == len(prompts) or not can_share(policy):
-        return _prefill_texts(policy, wholes, features)
-    first = [begun.index(one) for one in rows]
-    images = _prefill_texts(
+def prefill(
+    policy: Policy, prompts: list[Prompt], features: list[VisionFeatures]
+) -> PrefilledPrompts:
+    """One row per prompt."""
+    prefixes = [prompt.prefix for prompt in prompts]
+    keys = [image_prefix_key(prompt) for prompt in prompts]
+    rows = {key: row for row, key in enumerate(dict.fromkeys(keys))}
+    if len(rows) == len(prompts) or not can_share_image_prefixes(policy):
+        return _prefill_tokens(policy, prefixes, features)
+    first = [keys.index(key) for key in rows]
+    images = _prefill_tokens(
         policy,
-        [_part(wholes[i], 0, len(begun[i].tokens)) for i in first],
+        [_part(prefixes[i], 0, len(keys[i].tokens)) for i in first],
         [features[i] for i in first],
     )
-    row = torch.tensor([rows[one] for one in begun], device=policy.device)
-    questions = [_part(x, len(one.tokens)) for x, one in zip(wholes, begun, strict=True)]
-    return _prefill_texts(policy, questions, [], images.take(row))
+    row = torch.tensor([rows[key] for key in keys], device=policy.device)
+    select_rows(images.cache, row)
+    images = PrefilledPrompts(
+        cache=images.cache, mask=images.mask[row], last_hidden=images.last_hidden[row]
+    )
+    questions = [_part(prefix, len(key.tokens)) for prefix, key in zip(prefixes, keys, strict=True)]
+    return _prefill_tokens(policy, questions, [], images)
 
 
-class Beginning(NamedTuple):
-    """What questions about the same images have in common."""
+class ImagePrefixKey(NamedTuple):
+    """Prompts with equal keys have the same images and the same tokens up to the last of them."""
 
     images: tuple[str, ...]
+    """Keys of the images."""
     tokens: tuple[int, ...]
     """Up to the end of the last image."""
 
 
-def beginning(prompt: Prompt) -> Beginning:
-    """Of one prompt."""
+def image_prefix_key(prompt: Prompt) -> ImagePrefixKey:
+    """The key of one prompt."""
     size = int(prompt.prefix.images.nonzero().max()) + 1
-    return Beginning(
+    return ImagePrefixKey(
         images=tuple(image.source.key for image in prompt.images),
         tokens=tuple(prompt.prefix.tokens[:size].tolist()),
     )
 
 
-def can_share(policy: Policy) -> bool:
-    """Rows have padding between beginning and question, which neither a running state nor a window
-    that is counted in places of the row would pass over."""
-    return policy.in_groups and policy.spec.window is None
+def can_share_image_prefixes(policy: Policy) -> bool:
+    """False for recurrent layers and for sliding windows: rows have padding between images and
+    question, which would change the state and count as tokens of the window."""
+    return policy.can_share_prefixes and policy.spec.window is None
 
 
-def by_length(prompts: list[Prompt]) -> list[int]:
-    """Numbers of the prompts, so that those of similar length, which need little padding, and those
-    with a common beginning stand together."""
-    begun = [beginning(prompt) for prompt in prompts]
-    length = [len(prompt.prefix.tokens) for prompt in prompts]
-    longest: dict[Beginning, int] = {}
-    for one, size in zip(begun, length, strict=True):
-        longest[one] = max(size, longest.get(one, 0))
-    number = {one: i for i, one in enumerate(longest)}
-    keys = [(longest[one], number[one], size) for one, size in zip(begun, length, strict=True)]
-    return sorted(range(len(prompts)), key=keys.__getitem__)
+def order_by_length(prompts: list[Prompt]) -> list[int]:
+    """Indices of the prompts, so that prompts of similar length, which need little padding, and
+    prompts with equal images are neighbours."""
+    keys = [image_prefix_key(prompt) for prompt in prompts]
+    lengths = [len(prompt.prefix.tokens) for prompt in prompts]
+    longest: dict[ImagePrefixKey, int] = {}
+    for key, length in zip(keys, lengths, strict=True):
+        longest[key] = max(length, longest.get(key, 0))
+    number = {key: i for i, key in enumerate(longest)}
+    order = [(longest[key], number[key], length) for key, length in zip(keys, lengths, strict=True)]
+    return sorted(range(len(prompts)), key=order.__getitem__)
 
 
 def _part(prefix: Prefix, start: int, stop: int | None = None) -> Prefix:
@@ -95,24 +97,24 @@ def _part(prefix: Prefix, start: int, stop: int | None = None) -> Prefix:
     )
 
 
-def _prefill_texts(
+def _prefill_tokens(
     policy: Policy,
-    texts: Sequence[Prefix],
+    sequences: Sequence[Prefix],
     features: list[VisionFeatures],
-    before: Prefilled | None = None,
-) -> Prefilled:
-    """Texts, padded on the left, that go on from what was read before."""
-    longest = max(len(text.tokens) for text in texts)
-    shape = (len(texts), longest)
+    before: PrefilledPrompts | None = None,
+) -> PrefilledPrompts:
+    """One forward pass over sequences, padded on the left, that continue the rows of ``before``."""
+    longest = max(len(sequence.tokens) for sequence in sequences)
+    shape = (len(sequences), longest)
     ids = torch.full(shape, policy.pad_token)
     mask = torch.zeros(shape, dtype=torch.long)
     images = torch.zeros(shape, dtype=torch.long)
-    positions = torch.zeros((len(texts[0].positions), *shape), dtype=torch.long)
-    for row, text in enumerate(texts):
-        start = longest - len(text.tokens)
-        ids[row, start:], mask[row, start:] = text.tokens, 1
-        images[row, start:] = text.images
-        positions[:, row, start:] = text.positions
+    positions = torch.zeros((len(sequences[0].positions), *shape), dtype=torch.long)
+    for row, sequence in enumerate(sequences):
+        start = longest - len(sequence.tokens)
+        ids[row, start:], mask[row, start:] = sequence.tokens, 1
+        images[row, start:] = sequence.images
+        positions[:, row, start:] = sequence.positions
     device = policy.device
     mask = mask.to(device)
     if before is not None:
@@ -130,4 +132,4 @@ def _prefill_texts(
         **({"mm_encoder_outputs": policy.tower.outputs(features)} if features else {}),
         **{name: x.to(device) for name, x in types.items()},
     )
-    return Prefilled(cache=cache, mask=mask, last=output.last_hidden_state[:, -1])
+    return PrefilledPrompts(cache=cache, mask=mask, last_hidden=output.last_hidden_state[:, -1])

@@ -8,94 +8,95 @@ import torch
 
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example, Prompt
-from groundrl.policy.vision import VisionFeatures
+from groundrl.policy.vision_store import VisionFeatures
 from groundrl.records import Completion, RolloutGroup, Sample
 from groundrl.rollout.base import RolloutEngine, SampledTokens, Sampling
 from groundrl.rollout.lengths import check_length
-from groundrl.rollout.randomness import Draws
+from groundrl.rollout.randomness import RolloutSeeds
 
 
 @dataclass(slots=True, kw_only=True)
 class FeatureLoader:
-    """What the vision tower says about the images of prompts: it looks at those asked for, once."""
+    """Image features of prompts, each computed at its first use."""
 
     policy: Policy
     prompts: list[Prompt]
-    seen: dict[int, VisionFeatures] = field(default_factory=dict)
+    loaded: dict[int, VisionFeatures] = field(default_factory=dict)
+    """By index of the prompt."""
 
     @torch.no_grad()
-    def __call__(self, chosen: Sequence[int] | None = None) -> list[VisionFeatures]:
-        """Of the ``chosen`` prompts, or of all."""
-        chosen = range(len(self.prompts)) if chosen is None else chosen
-        new = [i for i in chosen if i not in self.seen]
+    def __call__(self, indices: Sequence[int] | None = None) -> list[VisionFeatures]:
+        """Features of the prompts at ``indices``, or of all."""
+        indices = range(len(self.prompts)) if indices is None else indices
+        new = [i for i in indices if i not in self.loaded]
         if new:
-            found = self.policy.features([self.prompts[i] for i in new])
-            self.seen |= zip(new, found, strict=True)
-        return [self.seen[i] for i in chosen]
+            features = self.policy.features([self.prompts[i] for i in new])
+            self.loaded |= zip(new, features, strict=True)
+        return [self.loaded[i] for i in indices]
 
-    def of(self, chosen: Sequence[int]) -> "FeatureLoader":
-        """Of the ``chosen`` prompts, with what is known of them."""
-        known = [self.seen.get(i) for i in chosen]
+    def subset(self, indices: Sequence[int]) -> "FeatureLoader":
+        """A loader for the prompts at ``indices``, with the features that are loaded already."""
         return FeatureLoader(
             policy=self.policy,
-            prompts=[self.prompts[i] for i in chosen],
-            seen={place: one for place, one in enumerate(known) if one is not None},
+            prompts=[self.prompts[i] for i in indices],
+            loaded={new: self.loaded[i] for new, i in enumerate(indices) if i in self.loaded},
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
-    """P groups, and what was computed on the way that the update can use again."""
+    """P groups of completions, and the image features, which the update uses again."""
 
     groups: tuple[RolloutGroup, ...]
     features: FeatureLoader
 
     @property
     def prompts(self) -> list[Prompt]:
-        """P of them."""
+        """The P encoded prompts."""
         return self.features.prompts
 
 
 OnGroup = Callable[[int, RolloutGroup], None]
-"""Is given each group with its number, in the order in which they are complete."""
+"""Called with the index of each prompt and its group, in the order in which groups complete."""
 
 
 @dataclass(slots=True, kw_only=True)
 class PendingRollout:
-    """A rollout that has begun."""
+    """A rollout that has been started; its groups are complete at different times."""
 
     policy: Policy
     samples: list[Sample]
     features: FeatureLoader
-    coming: Generator[tuple[int, list[SampledTokens]]]
-    """Each group once."""
+    groups: Generator[tuple[int, list[SampledTokens]]]
+    """Yields the index of each sample and its group once; closing it cancels the rest."""
 
-    def rollout(self, take: OnGroup | None = None) -> Rollout:
-        """All groups, when they are complete."""
+    def collect(self, on_group: OnGroup | None = None) -> Rollout:
+        """Wait for all groups and decode them; ``on_group`` gets each as soon as it is complete."""
         groups: dict[int, RolloutGroup] = {}
-        with closing(self.coming):
-            for index, drawn in self.coming:
+        with closing(self.groups):
+            for index, sampled in self.groups:
                 groups[index] = RolloutGroup(
                     sample=self.samples[index],
                     sizes=self.features.prompts[index].sizes,
-                    completions=tuple(to_completion(self.policy, one) for one in drawn),
+                    completions=tuple(decode_completion(self.policy, one) for one in sampled),
                 )
-                if take is not None:
-                    take(index, groups[index])
+                if on_group is not None:
+                    on_group(index, groups[index])
         ordered = tuple(groups[index] for index in range(len(self.samples)))
         return Rollout(groups=ordered, features=self.features)
 
     def wait(self) -> list[list[SampledTokens]]:
-        """All groups in the order of the prompts; they still come."""
-        with closing(self.coming):
-            groups = dict(self.coming)
+        """Wait for all groups and return their tokens in the order of the samples; ``collect`` can
+        still be called."""
+        with closing(self.groups):
+            groups = dict(self.groups)
         ordered = [groups[index] for index in range(len(self.samples))]
-        self.coming = in_order(ordered)
+        self.groups = enumerate_groups(ordered)
         return ordered
 
 
 class Sampler:
-    """Draws ``group_size`` completions per sample with an engine."""
+    """Samples ``group_size`` completions per sample with an engine."""
 
     def __init__(
         self, engine: RolloutEngine, sampling: Sampling, group_size: int, seed: int = 0
@@ -106,20 +107,25 @@ class Sampler:
         self.seed = seed
 
     def __call__(
-        self, policy: Policy, examples: Sequence[Example], step: int, take: OnGroup | None = None
+        self,
+        policy: Policy,
+        examples: Sequence[Example],
+        step: int,
+        on_group: OnGroup | None = None,
     ) -> Rollout:
         """The completions are a function of (seed, step, sample, index) and the weights."""
-        return self.begin(policy, examples, step).rollout(take)
+        return self.start(policy, examples, step).collect(on_group)
 
-    def begin(
+    def start(
         self,
         policy: Policy,
         examples: Sequence[Example],
         step: int,
         known: list[list[SampledTokens]] | None = None,
     ) -> PendingRollout:
-        """Engines that draw on their own do so from now on, under the weights of this moment;
-        nothing is drawn where the groups are ``known``."""
+        """Start a rollout with the current weights; engines with ``prefetch`` sample from now on.
+        ``known``: groups that were sampled before; then nothing is sampled. Raises UserError for
+        prompts that are too long."""
         samples = [sample for sample, _ in examples]
         prompts = [prompt for _, prompt in examples]
         limits = {"rollout.max_model_len": self.engine.max_model_len}
@@ -128,31 +134,32 @@ class Sampler:
             check_length(policy, sample, prompt, longest, "sampling.max_tokens", limits)
         features = FeatureLoader(policy=policy, prompts=prompts)
         if known is None:
-            return self.draw(policy, samples, features, step)
+            return self._start(policy, samples, features, step)
         return PendingRollout(
-            policy=policy, samples=samples, features=features, coming=in_order(known)
+            policy=policy, samples=samples, features=features, groups=enumerate_groups(known)
         )
 
     def seed_of(self, sample_id: str, step: int) -> int:
-        """What the completions of a sample are drawn from in a step."""
-        draws = Draws(
+        """The seed of the completions of a sample in a step."""
+        seeds = RolloutSeeds(
             seed=self.seed, step=step, sample_ids=(sample_id,), group_size=self.group_size
         )
-        return draws.group_seed(0)
+        return seeds.group_seed(0)
 
-    def again(
+    def resample(
         self,
         policy: Policy,
         rollout: Rollout,
-        chosen: list[int],
+        indices: list[int],
         step: int,
         round: int,
     ) -> PendingRollout:
-        """Other completions for the ``chosen`` prompts of the step's first rollout."""
-        samples = [rollout.groups[i].sample for i in chosen]
-        return self.draw(policy, samples, rollout.features.of(chosen), step, round)
+        """Start new completions for the prompts at ``indices`` of the step's first rollout; they
+        differ in every ``round``, from 1 on."""
+        samples = [rollout.groups[i].sample for i in indices]
+        return self._start(policy, samples, rollout.features.subset(indices), step, round)
 
-    def draw(
+    def _start(
         self,
         policy: Policy,
         samples: list[Sample],
@@ -160,28 +167,29 @@ class Sampler:
         step: int,
         round: int = 0,
     ) -> PendingRollout:
-        """The completions of samples that are encoded; other ones in every ``round``."""
-        draws = Draws(
+        seeds = RolloutSeeds(
             seed=self.seed,
             step=step,
             sample_ids=tuple(sample.id for sample in samples),
             group_size=self.group_size,
             round=round,
         )
-        coming = self.engine.generate(policy, features.prompts, features, draws, self.sampling)
-        return PendingRollout(policy=policy, samples=samples, features=features, coming=coming)
+        groups = self.engine.generate(policy, features.prompts, features, seeds, self.sampling)
+        return PendingRollout(policy=policy, samples=samples, features=features, groups=groups)
 
 
-def in_order(groups: list[list[SampledTokens]]) -> Generator[tuple[int, list[SampledTokens]]]:
-    """Groups that are complete, as an engine gives them."""
+def enumerate_groups(
+    groups: list[list[SampledTokens]],
+) -> Generator[tuple[int, list[SampledTokens]]]:
+    """Groups that are complete, in the form in which an engine returns them."""
     yield from enumerate(groups)
 
 
-def to_completion(policy: Policy, drawn: SampledTokens) -> Completion:
-    """With its text."""
+def decode_completion(policy: Policy, sampled: SampledTokens) -> Completion:
+    """The completion with its text."""
     return Completion(
-        text=policy.decode(drawn.tokens),
-        tokens=drawn.tokens,
-        logprobs=drawn.logprobs,
-        truncated=drawn.truncated,
+        text=policy.decode(sampled.tokens),
+        tokens=sampled.tokens,
+        logprobs=sampled.logprobs,
+        truncated=sampled.truncated,
     )

@@ -1,4 +1,4 @@
-"""vLLM in the training process: the same base weights, the policy's adapter swapped in."""
+"""vLLM in the training process, with the policy's base weights and its current adapter."""
 
 from collections.abc import Generator, Iterator, Sequence
 from importlib.util import find_spec
@@ -10,24 +10,22 @@ from groundrl.config_node import ConfigNode
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt, pixel_limits
 from groundrl.rollout.adapter_files import AdapterPublisher, served_adapter_problems
-from groundrl.rollout.base import Features, SampledTokens, Sampling
-from groundrl.rollout.randomness import Draws
+from groundrl.rollout.base import LoadFeatures, RolloutEngine, SampledTokens, Sampling
+from groundrl.rollout.randomness import RolloutSeeds
 
 if TYPE_CHECKING:
     from vllm import LLM
     from vllm.outputs import CompletionOutput
 
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
-"""What vLLM makes room for."""
-IMPOSSIBLE = -100.0
-"""Bias on the logits of tokens that stand for pixels."""
+"""Values that vLLM accepts for ``max_lora_rank``."""
+PLACEHOLDER_BIAS = -100.0
+"""Bias on the logits of placeholder tokens, which are never part of an answer."""
 
 
-class VLLMEngine:
-    """Paged attention and continuous batching; its numbers differ slightly from the trainer's, so
-    set ``importance_cap``."""
-
-    prefetch: int = 0
+class VLLMEngine(RolloutEngine):
+    """Paged attention and continuous batching. Its log-probabilities differ slightly from the
+    trainer's, so set ``importance_cap``."""
 
     def __init__(
         self,
@@ -35,8 +33,8 @@ class VLLMEngine:
         gpu_memory_utilization: float = 0.4,
         enforce_eager: bool = False,
     ) -> None:
-        """``max_model_len`` counts prompt and completion; ``gpu_memory_utilization`` is the share
-        of the GPU that is left to vLLM, its copy of the base included."""
+        """``max_model_len``: tokens of prompt and completion; ``gpu_memory_utilization``: share of
+        the GPU's memory that vLLM may use, its copy of the base included."""
         self.max_model_len: int | None = max_model_len
         self.gpu_memory_utilization = gpu_memory_utilization
         self.enforce_eager = enforce_eager
@@ -63,16 +61,17 @@ class VLLMEngine:
         self,
         policy: Policy,
         prompts: list[Prompt],
-        features: Features,
-        draws: Draws,
+        features: LoadFeatures,
+        seeds: RolloutSeeds,
         sampling: Sampling,
     ) -> Generator[tuple[int, list[SampledTokens]]]:
-        """All groups at the end of vLLM's call; it looks at the images itself."""
+        """See ``RolloutEngine``. All groups complete at the end of vLLM's call; ``features`` are
+        not used, since vLLM computes its own."""
         from vllm import SamplingParams
         from vllm.lora.request import LoRARequest
 
         version = self._publish(policy)
-        llm = self._started(policy)
+        llm = self._load(policy)
         outputs = llm.generate(
             [
                 {
@@ -83,8 +82,8 @@ class VLLMEngine:
             ],
             [
                 SamplingParams(
-                    n=draws.group_size,
-                    seed=draws.group_seed(i),
+                    n=seeds.group_size,
+                    seed=seeds.group_seed(i),
                     logprobs=0,
                     detokenize=False,
                     **sampling_options(policy, sampling),
@@ -101,7 +100,8 @@ class VLLMEngine:
                 [sampled_tokens(policy, one.token_ids, token_logprobs(one)) for one in ordered],
             )
 
-    def _started(self, policy: Policy) -> "LLM":
+    def _load(self, policy: Policy) -> "LLM":
+        """The engine, loaded at the first call."""
         if self._llm is None:
             from vllm import LLM
 
@@ -115,8 +115,9 @@ class VLLMEngine:
                 enforce_eager=self.enforce_eager,
                 limit_mm_per_prompt={"video": 0},
                 mm_processor_kwargs=pixel_limits(policy.processor),
-                **room_for_adapter(policy),
-                # On a CPU, a seeded draw for a prompt that is read in two parts ends vLLM 0.32.
+                **adapter_options(policy),
+                # On a CPU, seeded sampling for a prompt that is prefilled in two chunks makes vLLM
+                # 0.32 crash.
                 enable_chunked_prefill=policy.device.type != "cpu",
                 logprobs_mode="processed_logprobs",  # after the temperature
                 seed=0,
@@ -124,8 +125,8 @@ class VLLMEngine:
         return self._llm
 
 
-def room_for_adapter(policy: Policy) -> dict[str, Any]:
-    """Options for what has an adapter."""
+def adapter_options(policy: Policy) -> dict[str, Any]:
+    """Options of vLLM for policies with an adapter; empty without."""
     if not isinstance(policy.model, PeftModel):
         return {}
     needed = cast(LoraConfig, policy.model.peft_config["default"]).r
@@ -136,14 +137,14 @@ def room_for_adapter(policy: Policy) -> dict[str, Any]:
 
 
 def token_logprobs(output: "CompletionOutput") -> list[float]:
-    """Of the tokens that were drawn."""
+    """Log-probabilities of the sampled tokens."""
     assert output.logprobs is not None
     table = zip(output.token_ids, output.logprobs, strict=True)
     return [step[token].logprob for token, step in table if step is not None]
 
 
 def sampling_options(policy: Policy, sampling: Sampling) -> dict[str, Any]:
-    """What vLLM's own classes and its servers both understand."""
+    """Sampling options under the names that ``SamplingParams`` and the servers share."""
     return {
         "max_tokens": sampling.max_tokens,
         "temperature": sampling.temperature,
@@ -151,14 +152,14 @@ def sampling_options(policy: Policy, sampling: Sampling) -> dict[str, Any]:
         "top_k": sampling.top_k,
         "min_p": sampling.min_p,
         "stop_token_ids": [policy.eos_token],
-        "logit_bias": dict.fromkeys(policy.spec.stand_ins, IMPOSSIBLE),
+        "logit_bias": dict.fromkeys(policy.spec.placeholders, PLACEHOLDER_BIAS),
     }
 
 
 def sampled_tokens(
     policy: Policy, tokens: Sequence[int], logprobs: Sequence[float]
 ) -> SampledTokens:
-    """A completion with its end token, which vLLM reports like any other."""
+    """A completion; vLLM reports its end token like any other token."""
     return SampledTokens(
         tokens=tuple(tokens),
         logprobs=tuple(logprobs),

@@ -1,4 +1,4 @@
-"""One running vLLM server: its health, its adapter, and whether it is the policy's."""
+"""Client of one running vLLM server: requests, health checks, adapters."""
 
 import json
 import math
@@ -6,15 +6,13 @@ import threading
 import time
 import warnings
 from dataclasses import dataclass
-from http import HTTPStatus
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+
+import httpx
 
 from groundrl.errors import UserError
-from groundrl.rollout.adapter_files import Version
+from groundrl.rollout.adapter_files import AdapterVersion
 
 START_COMMAND = (
     "VLLM_ALLOW_RUNTIME_LORA_UPDATING=1 vllm serve <model.path> --enable-lora "
@@ -22,130 +20,141 @@ START_COMMAND = (
     "--trust-request-mm-kwargs"  # images are resized as the policy's processor does
 )
 
-PAUSE = 0.5
-"""Seconds before a server that failed is asked for its health; it doubles each time."""
+FIRST_PAUSE = 0.5
+"""Seconds before the first health check of a server that failed; it doubles each time."""
+HEALTH_TIMEOUT = 10.0
+"""Seconds for a health check."""
 CHAT = "/v1/chat/completions"
-CONNECTION_ERRORS = (OSError, HTTPException)
-"""No connection, or an answer that was cut off."""
 
 
 class ServerUnavailable(Exception):
-    """A server did not answer, or not as a healthy one does."""
+    """A server did not answer, or not as a healthy one does: the request can be retried."""
 
 
 class RequestRefused(UserError):
-    """A server answers that a request is wrong."""
+    """A server answers that a request is wrong (4xx)."""
 
-    def __init__(self, message: str, path: str, code: int) -> None:
+    def __init__(self, message: str, path: str, status: int) -> None:
         super().__init__(message)
         self.path = path
-        self.code = code
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """What shows whether a server speaks for the policy."""
+class ServerCheck:
+    """What is compared to find out whether a server has the policy's base model and processor."""
 
     model: str
     """Hub id or folder of the policy's base."""
     request: dict[str, Any]
-    """Messages to tokenize."""
+    """Messages of a prompt, to tokenize."""
     tokens: list[int]
-    """As the policy reads them, image tokens included."""
-    stand_in: int
-    """A token that stands for pixels, which no model writes of its own."""
+    """Token ids of that prompt under the policy's processor, image tokens included."""
+    placeholder: int
+    """Id of the image token, which no model generates by itself."""
 
 
 class VLLMClient:
-    """One server, which may be started anew at any time; many threads may ask it at once."""
+    """One server, which may restart at any time; its methods can be called by many threads."""
 
     def __init__(self, url: str, retries: int, timeout: float) -> None:
+        """``retries``: health checks until a server that failed is given up; ``timeout``: seconds
+        without a byte of the answer."""
         self.url = url.rstrip("/")
         self.retries = retries
         self.timeout = timeout
         self.alive = True
         self.failure = ""
-        """What went wrong last."""
+        """The last error."""
+        # A new connection for each request: servers may close idle connections at any time, and
+        # requests take seconds.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+        self._http = httpx.Client(timeout=timeout, limits=limits, follow_redirects=True)
         self._lock = threading.Lock()
         self._base: str | None = None
-        """By which name it has the policy's base; None before that was asked."""
+        """The server's name of the policy's base; None: the server has not been checked."""
         self._loaded: set[str] = set()
-        """Adapters that it is known to have."""
+        """Names of adapters that the server has loaded."""
 
-    def ask(
-        self, version: Version | None, probe: Probe, body: dict[str, Any]
+    def chat(
+        self, version: AdapterVersion | None, check: ServerCheck, body: dict[str, Any]
     ) -> dict[str, Any] | None:
-        """The answer to a chat request under an adapter, or of the base; None when the server
-        failed, and then it is either back or no longer ``alive``. Raises UserError when it
-        refuses."""
+        """The response to a chat request for an adapter, or for the base (None). None when the
+        server failed; it is then healthy again, or no longer ``alive``. Raises UserError when the
+        server refuses the request or is not a server of the policy."""
         try:
             try:
-                return self._chat(version, probe, body)
+                return self._chat(version, check, body)
             except RequestRefused as refusal:
-                if refusal.code != HTTPStatus.NOT_FOUND:
+                if refusal.status != httpx.codes.NOT_FOUND:
                     raise
-                self._forget()  # it was started anew while nobody asked
-                return self._chat(version, probe, body)
+                self._forget()  # the server was restarted between two requests
+                return self._chat(version, check, body)
         except ServerUnavailable as error:
             self._forget()
-            self._wait(str(error))
+            self._wait_until_healthy(str(error))
             return None
 
-    def _chat(self, version: Version | None, probe: Probe, body: dict[str, Any]) -> dict[str, Any]:
+    def _chat(
+        self, version: AdapterVersion | None, check: ServerCheck, body: dict[str, Any]
+    ) -> dict[str, Any]:
         with self._lock:
             if self._base is None:
-                self._base = self._checked(probe)
+                self._base = self._check_server(check)
             if version is not None and version.name not in self._loaded:
                 self._load(version)
             model = self._base if version is None else version.name
-        return self._read(CHAT, {"model": model, **body})
+        return self._request_json(CHAT, {"model": model, **body})
 
     def _forget(self) -> None:
+        """Check the server and load the adapter again before the next request."""
         with self._lock:
             self._base, self._loaded = None, set()
 
-    def _load(self, version: Version) -> None:
-        """The server has this adapter afterwards, and of the run's older ones those on disk."""
+    def _load(self, version: AdapterVersion) -> None:
+        """Load the adapter, and unload older ones of the run that are no longer on disk."""
         adapter = {"lora_name": version.name, "lora_path": str(version.folder.absolute())}
         try:
-            self._send("/v1/load_lora_adapter", adapter)
+            self._request("/v1/load_lora_adapter", adapter)
         except RequestRefused:
-            if version.name not in self._adapters():  # it has it already, or it cannot have it
+            if version.name not in self._adapters():  # otherwise it was loaded before
                 raise
         self._loaded.add(version.name)
-        for name in filter(version.outdates, self._adapters()):
-            self._send("/v1/unload_lora_adapter", {"lora_name": name})
+        for name in filter(version.supersedes, self._adapters()):
+            self._request("/v1/unload_lora_adapter", {"lora_name": name})
             self._loaded.discard(name)
 
     def _adapters(self) -> list[str]:
         return [model["id"] for model in self._models() if model.get("parent") is not None]
 
     def _models(self) -> list[dict[str, Any]]:
-        return self._read("/v1/models", None)["data"]
+        return self._request_json("/v1/models", None)["data"]
 
-    def _checked(self, probe: Probe) -> str:
-        """The name of the policy's base; raises UserError when it, its tokens or its
-        log-probabilities are not the policy's."""
+    def _check_server(self, check: ServerCheck) -> str:
+        """The server's name of the policy's base; raises UserError when its model, its tokens or
+        its log-probabilities are not the policy's."""
         bases = {
             model.get("root") or model["id"]: model["id"]
             for model in self._models()
             if model.get("parent") is None
         }
-        # A server may have its copy of the model in another place.
-        ids = [name for root, name in bases.items() if Path(root).name == Path(probe.model).name]
+        # The server's copy of the model may be in another folder.
+        ids = [name for root, name in bases.items() if Path(root).name == Path(check.model).name]
         if not ids:
             raise UserError(
-                f"{self.url} serves {', '.join(bases)}, and the policy is {probe.model}: start it "
+                f"{self.url} serves {', '.join(bases)}, and the policy is {check.model}: start it "
                 f"with {START_COMMAND}"
             )
-        answer = self._read("/tokenize", {"model": ids[0], **probe.request})
-        if answer["tokens"] != probe.tokens:
+        answer = self._request_json("/tokenize", {"model": ids[0], **check.request})
+        if answer["tokens"] != check.tokens:
             raise UserError(
                 f"{self.url} reads the first prompt as {len(answer['tokens'])} tokens that are not "
-                f"the policy's {len(probe.tokens)}: start it with the tokenizer, chat template and "
-                f"processor files of {probe.model}"
+                f"the policy's {len(check.tokens)}: start it with the tokenizer, chat template and "
+                f"processor files of {check.model}"
             )
-        answer = self._read(CHAT, {"model": ids[0], **certain_token(probe.stand_in)})
+        answer = self._request_json(
+            CHAT, {"model": ids[0], **forced_token_request(check.placeholder)}
+        )
         (token,) = answer["choices"][0]["logprobs"]["content"]
         if token["logprob"] < math.log(0.5):
             raise UserError(
@@ -154,65 +163,58 @@ class VLLMClient:
             )
         return ids[0]
 
-    def _wait(self, failure: str) -> None:
-        """Ask for its health, each time after a longer pause."""
+    def _wait_until_healthy(self, failure: str) -> None:
+        """Check the server's health with growing pauses; after ``retries`` it is not ``alive``."""
         self.failure = failure
         for attempt in range(self.retries):
-            time.sleep(PAUSE * 2**attempt)
+            time.sleep(FIRST_PAUSE * 2**attempt)
             try:
-                with urlopen(f"{self.url}/health", timeout=10):
-                    return
-            except CONNECTION_ERRORS:
+                self._http.get(f"{self.url}/health", timeout=HEALTH_TIMEOUT).raise_for_status()
+            except (httpx.HTTPError, httpx.InvalidURL):
                 continue
+            return
         with self._lock:
             if self.alive:
                 self.alive = False
                 warnings.warn(f"{self.url} is left out from now on: {failure}", stacklevel=2)
 
-    def _read(self, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
-        content = self._send(path, body)
+    def _request_json(self, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+        response = self._request(path, body)
         try:
-            return json.loads(content)
+            return response.json()
         except ValueError as error:
-            raise ServerUnavailable(
-                f"{path} answers with what is no JSON: {content[:80]!r}"
-            ) from error
+            content = response.content[:80]
+            raise ServerUnavailable(f"{path} answers with what is no JSON: {content!r}") from error
 
-    def _send(self, path: str, body: dict[str, Any] | None) -> bytes:
-        """POST, or GET without a body."""
-        code, content = self._exchanged(path, body)
-        if code < HTTPStatus.BAD_REQUEST:
-            return content
-        message = content.decode(errors="replace")[:500]
-        if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise ServerUnavailable(f"{path} fails ({code}): {message}")
-        raise RequestRefused(
-            f"{self.url}{path} refuses ({code}): {message}. Start servers with {START_COMMAND}",
-            path=path,
-            code=code,
-        )
-
-    def _exchanged(self, path: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
-        request = Request(
-            self.url + path,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
+    def _request(self, path: str, body: dict[str, Any] | None) -> httpx.Response:
+        """POST ``body`` as JSON, or GET without one. Raises ServerUnavailable for errors of the
+        connection and of the server (5xx), RequestRefused for 4xx."""
         try:
-            try:
-                with urlopen(request, timeout=self.timeout) as answer:
-                    return answer.status, answer.read()
-            except HTTPError as error:
-                return error.code, error.read()
-        except TimeoutError as error:
+            response = self._http.request(
+                "GET" if body is None else "POST",
+                self.url + path,
+                content=None if body is None else json.dumps(body).encode(),
+                headers={"Content-Type": "application/json"},
+            )
+        except httpx.TimeoutException as error:
             raise ServerUnavailable(f"{path} takes longer than {self.timeout:g} s") from error
-        except CONNECTION_ERRORS as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServerUnavailable(f"{path}: {error}") from error
+        if not response.is_error:
+            return response
+        status, message = response.status_code, response.text[:500]
+        if response.is_server_error:
+            raise ServerUnavailable(f"{path} fails ({status}): {message}")
+        raise RequestRefused(
+            f"{self.url}{path} refuses ({status}): {message}. Start servers with {START_COMMAND}",
+            path=path,
+            status=status,
+        )
 
 
-def certain_token(token: int) -> dict[str, Any]:
-    """A chat request that nothing but ``token`` answers: with a log-probability of 0, unless that
-    is from before the bias."""
+def forced_token_request(token: int) -> dict[str, Any]:
+    """A chat request whose bias forces the answer ``token``: its log-probability is 0, unless the
+    server reports log-probabilities from before the bias."""
     return {
         "messages": [{"role": "user", "content": "?"}],
         "max_tokens": 1,

@@ -1,4 +1,4 @@
-"""Running vLLM servers: prompts go to whichever is free, adapters by a folder that all can read."""
+"""Rollouts by running vLLM servers, which get the adapter through a shared folder."""
 
 import base64
 import queue
@@ -19,22 +19,26 @@ from groundrl.rollout.adapter_files import (
     served_adapter_problems,
     uncorrected_losses,
 )
-from groundrl.rollout.base import Features, SampledTokens, Sampling
-from groundrl.rollout.randomness import Draws
+from groundrl.rollout.base import LoadFeatures, RolloutEngine, SampledTokens, Sampling
+from groundrl.rollout.randomness import RolloutSeeds
 from groundrl.rollout.vllm import sampled_tokens, sampling_options
-from groundrl.rollout.vllm_client import CHAT, START_COMMAND, Probe, RequestRefused, VLLMClient
+from groundrl.rollout.vllm_client import (
+    CHAT,
+    START_COMMAND,
+    RequestRefused,
+    ServerCheck,
+    VLLMClient,
+)
 
 
-class VLLMServers:
+class VLLMServers(RolloutEngine):
     """OpenAI-compatible vLLM servers that share the prompts of a rollout.
 
-    One that fails is waited for a while, then left out with a warning; its prompts go to the
-    others.
+    After an error a server's health is checked for a while; then it is left out with a warning.
+    Its prompts go to the others. Servers refuse prompts that are too long for them.
     """
 
     resource_options: ClassVar[frozenset[str]] = frozenset({"concurrency", "retries", "timeout"})
-
-    max_model_len: int | None = None  # the servers refuse what is too long for them
 
     def __init__(
         self,
@@ -46,8 +50,9 @@ class VLLMServers:
         prefetch: Literal[0, 1] = 0,
     ) -> None:
         """``adapter_folder``: where adapters are written, and read by the servers.
-        ``concurrency``: prompts under way at one server. ``timeout``: seconds for an answer.
-        ``prefetch=1``: prompts of the next step are sent before this one learns."""
+        ``concurrency``: requests at a time to one server. ``retries``: health checks until a
+        server is left out. ``timeout``: seconds without a byte of the answer. ``prefetch=1``:
+        prompts of the next step are sent before this step trains."""
         if not urls:
             raise UserError(
                 "rollout=vllm_server has no server: type 'rollout.urls=[http://<host>:8000]' and "
@@ -74,62 +79,60 @@ class VLLMServers:
         self,
         policy: Policy,
         prompts: list[Prompt],
-        features: Features,
-        draws: Draws,
+        features: LoadFeatures,
+        seeds: RolloutSeeds,
         sampling: Sampling,
     ) -> Generator[tuple[int, list[SampledTokens]]]:
-        """Groups as the servers answer; all prompts are on their way when it returns.
-
-        Whoever takes a group gets the UserError that no server is left.
-        """
+        """See ``RolloutEngine``. All requests are submitted when it returns; the iteration raises
+        UserError when no server is left."""
         version = self._publish(policy)
         assert policy.vlm.name_or_path is not None
-        probe = Probe(
+        check = ServerCheck(
             model=policy.vlm.name_or_path,
             request={
-                "messages": with_images(prompts[0]),
+                "messages": messages_with_images(prompts[0]),
                 "mm_processor_kwargs": pixel_limits(policy.processor) or None,
             },
             tokens=prompts[0].prefix.tokens.tolist(),
-            stand_in=policy.spec.image_token,
+            placeholder=policy.spec.image_token,
         )
 
-        def ask(server: VLLMClient, index: int) -> list[SampledTokens] | None:
-            body = request_body(policy, prompts[index], draws, index, sampling)
+        def request_group(server: VLLMClient, index: int) -> list[SampledTokens] | None:
+            body = request_body(policy, prompts[index], seeds, index, sampling)
             try:
-                answer = server.ask(version, probe, body)
+                answer = server.chat(version, check, body)
             except RequestRefused as refusal:
                 if refusal.path != CHAT:
                     raise
                 raise UserError(
-                    f"sample {draws.sample_ids[index]!r} with max_tokens={sampling.max_tokens}: "
+                    f"sample {seeds.sample_ids[index]!r} with max_tokens={sampling.max_tokens}: "
                     f"{refusal}. Where it is too long, lower sampling.max_tokens, or "
                     "model.max_pixels for fewer image tokens, or leave the sample out"
                 ) from refusal
             return None if answer is None else read_completions(policy, answer)
 
-        answers = self._shared(len(prompts), ask)
-        next(answers)
-        return answers
+        groups = self._distribute(len(prompts), request_group)
+        next(groups)  # submits all requests
+        return groups
 
-    def _shared(
-        self, count: int, ask: Callable[[VLLMClient, int], list[SampledTokens] | None]
+    def _distribute(
+        self, count: int, request_group: Callable[[VLLMClient, int], list[SampledTokens] | None]
     ) -> Generator[tuple[int, list[SampledTokens]]]:
-        """``ask`` for every index at some server that is alive; what comes first says that all
-        are submitted."""
-        places: queue.SimpleQueue[VLLMClient] = queue.SimpleQueue()
+        """Request the group of every index from a server that is alive. The first value, -1, means
+        that all requests are submitted."""
+        slots: queue.SimpleQueue[VLLMClient] = queue.SimpleQueue()
         for server in self.servers * self.concurrency:
-            places.put(server)
+            slots.put(server)
 
-        def somewhere(index: int) -> list[SampledTokens]:
+        def request_with_retries(index: int) -> list[SampledTokens]:
             for _ in range(self.retries * len(self.servers) + 1):
-                server = self._place(places)
+                server = self._take_slot(slots)
                 try:
-                    found = ask(server, index)
+                    group = request_group(server, index)
                 finally:
-                    places.put(server)
-                if found is not None:
-                    return found
+                    slots.put(server)
+                if group is not None:
+                    return group
             failures = "; ".join(f"{server.url}: {server.failure}" for server in self.servers)
             raise UserError(
                 f"prompt {index} of this step fails at every server ({failures}): start them with "
@@ -137,20 +140,20 @@ class VLLMServers:
             )
 
         pool = ThreadPoolExecutor(self.concurrency * len(self.servers))
-        answers = {pool.submit(somewhere, index): index for index in range(count)}
+        futures = {pool.submit(request_with_retries, index): index for index in range(count)}
         try:
-            # A generator that never ran would not run its ``finally`` when it is closed.
+            # A generator that has not been started does not run its ``finally`` when closed.
             yield -1, []
-            for answer in as_completed(answers):
-                yield answers[answer], answer.result()
+            for future in as_completed(futures):
+                yield futures[future], future.result()
         finally:
-            pool.shutdown(cancel_futures=True)  # waits for what is under way
+            pool.shutdown(cancel_futures=True)  # waits for the requests that are running
 
-    def _place(self, places: "queue.SimpleQueue[VLLMClient]") -> VLLMClient:
-        """A free place at a server that is alive; raises UserError when there is none left."""
-        while not (server := places.get()).alive:
+    def _take_slot(self, slots: "queue.SimpleQueue[VLLMClient]") -> VLLMClient:
+        """A free slot of a server that is alive; raises UserError when no server is."""
+        while not (server := slots.get()).alive:
             if not any(server.alive for server in self.servers):
-                places.put(server)  # whoever waits for one is to learn it, too
+                slots.put(server)  # so that threads that wait for a slot raise the error, too
                 raise UserError(
                     "no vLLM server is left: start one again and go on with resume=<run directory>"
                 )
@@ -158,23 +161,22 @@ class VLLMServers:
 
 
 def request_body(
-    policy: Policy, prompt: Prompt, draws: Draws, index: int, sampling: Sampling
+    policy: Policy, prompt: Prompt, seeds: RolloutSeeds, index: int, sampling: Sampling
 ) -> dict[str, Any]:
-    """A chat request for a group; the server knows by which name it has the policy."""
-    options = sampling_options(policy, sampling)
+    """The body of a chat request for a group, without the name of the model."""
     return {
-        "messages": with_images(prompt),
-        "n": draws.group_size,
-        "seed": draws.group_seed(index),
+        "messages": messages_with_images(prompt),
+        "n": seeds.group_size,
+        "seed": seeds.group_seed(index),
         "logprobs": True,
         "return_token_ids": True,
         "mm_processor_kwargs": pixel_limits(policy.processor) or None,
-        **options,
+        **sampling_options(policy, sampling),
     }
 
 
-def with_images(prompt: Prompt) -> list[dict[str, Any]]:
-    """The prompt's messages in OpenAI's form, the images as PNGs inside."""
+def messages_with_images(prompt: Prompt) -> list[dict[str, Any]]:
+    """The prompt's messages in OpenAI's form, with images as PNG data URLs."""
     images = iter([image_part(image.source.load()) for image in prompt.images])
     return [
         message
@@ -184,7 +186,7 @@ def with_images(prompt: Prompt) -> list[dict[str, Any]]:
 
 
 def image_part(image: Image.Image) -> dict[str, Any]:
-    """An image as a part of a message."""
+    """An image as part of a message in OpenAI's form."""
     buffer = BytesIO()
     image.save(buffer, format="PNG")
     url = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
@@ -192,7 +194,7 @@ def image_part(image: Image.Image) -> dict[str, Any]:
 
 
 def read_completions(policy: Policy, answer: dict[str, Any]) -> list[SampledTokens]:
-    """The choices of an answer, in order."""
+    """The completions of a chat response, in the order of their indices."""
     return [
         sampled_tokens(
             policy,

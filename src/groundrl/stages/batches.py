@@ -10,9 +10,9 @@ from torch import Tensor
 
 from groundrl.losses import LossInputs
 from groundrl.policy.layout import Branch, pack_rows, row_length, split_group
-from groundrl.policy.policy import TokenLogprobs
 from groundrl.policy.prompt import Prompt
-from groundrl.policy.vision import VisionFeatures
+from groundrl.policy.scoring import TokenLogprobs
+from groundrl.policy.vision_store import VisionFeatures
 from groundrl.records import Completion
 from groundrl.rollout.sampler import Rollout
 

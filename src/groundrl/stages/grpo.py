@@ -19,7 +19,7 @@ from groundrl.policy.prompt import Example
 from groundrl.report.rollouts import rollout_sheet
 from groundrl.rewards.base import RewardSum
 from groundrl.rollout.base import RolloutEngine
-from groundrl.rollout.memory import batch_option, explain_full_memory, pixel_option
+from groundrl.rollout.memory import explain_full_memory, pixel_option
 from groundrl.rollout.sampler import PendingRollout, Sampler
 from groundrl.stages.batches import learning_groups
 from groundrl.stages.optimization import Optimization
@@ -141,7 +141,7 @@ class GRPOModule(PolicyGradientStage):
         """The rollout that ``start(step=...)`` starts; its groups are scored as they complete."""
         with GroupScorer(self.reward) as scorer:
             with self.times.measure("rollout"), explain_full_memory(self.rollout_memory()):
-                rollout = start(step=self.rollouts_done).rollout(scorer.submit)
+                rollout = start(step=self.rollouts_done).collect(scorer.submit)
             with self.times.measure("reward"):
                 scored = ScoredRollout(rollout=rollout, attempts=scorer.results())
         self.times.tokens += scored.tokens
@@ -155,7 +155,7 @@ class GRPOModule(PolicyGradientStage):
             equal = [index for index, same in enumerate(scored.zero_variance) if same]
             if not equal:
                 break
-            start = partial(self.sampler.again, self.policy, first.rollout, equal, round=round)
+            start = partial(self.sampler.resample, self.policy, first.rollout, equal, round=round)
             scored = scored.replace_groups(equal, self.score_rollout(start))
         return scored
 
@@ -200,7 +200,7 @@ class GRPOModule(PolicyGradientStage):
 
     def rollout_memory(self) -> dict[str, object]:
         """Options on which the memory of a rollout depends, with their values."""
-        return batch_option(self.sampler.engine) | self.row_length_options()
+        return {**self.sampler.engine.memory_options(), **self.row_length_options()}
 
     def update_memory(self) -> dict[str, object]:
         """Options on which the memory of an update depends, with their values."""

@@ -1,6 +1,7 @@
-"""Runs the stages one after the other, measures between them, and leaves a run directory."""
+"""Runs the stages one after the other, with held-out measurements before and after each."""
 
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -23,8 +24,10 @@ from groundrl.stages.base import Stage
 from groundrl.stages.fit import MakeTrainer, StagePlan, fit, on_trainer_device
 from groundrl.stages.frozen_weights import BASE
 
+logger = logging.getLogger(__name__)
+
 PROGRESS = "checkpoints/metrics.json"
-"""What is measured so far; ``metrics.json`` itself exists only when the run is complete."""
+"""In a run directory: the metrics so far. ``metrics.json`` exists only once the run is complete."""
 
 Metrics = dict[str, dict[str, float]]
 """``{"start": {...}, "sft": {...}, "grpo": {...}, "time": {...}}``"""
@@ -35,16 +38,13 @@ class Warmup:
     """A finished first stage, shared by all runs whose warm-up would be the same."""
 
     folder: Path
-    """Named by the hash of everything that determines the warm-up."""
+    """In the cache; named by the hash of everything that determines the warm-up. Where it exists it
+    is complete, because it is moved into place as a whole."""
 
-    def exists(self) -> bool:
-        """Whether it is complete: the folder is moved into place as a whole."""
-        return self.folder.is_dir()
-
-    def keep(self, run_dir: Path, stage: str) -> None:
-        """Copy what the run directory holds of ``stage`` into the cache."""
+    def store(self, run_dir: Path, stage: str) -> None:
+        """Copy the files of ``stage`` from a run directory into the cache."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        # Unique among threads and machines, too; mkdtemp's mode would keep other users out.
+        # Unique among threads and machines too; the mode of mkdtemp would lock other users out.
         partial = Path(tempfile.mkdtemp(prefix=f"{self.folder.name}.", dir=self.folder.parent))
         partial.chmod(0o755)
         for name in self.parts(run_dir, stage):
@@ -54,21 +54,22 @@ class Warmup:
         try:
             os.replace(partial, self.folder)
         except OSError:
-            # Another job was faster; its warm-up is the same.
+            # Another job has stored the same warm-up in the meantime.
             shutil.rmtree(partial)
 
     def fetch(self, run_dir: Path) -> None:
-        """Copy the cached stage into a run directory."""
+        """Copy the files of the cached stage into a run directory."""
         metrics = self.folder / "metrics.json"
         for source in self.folder.iterdir():
             if source != metrics:
                 _copy(source, run_dir / source.name)
-        # Last, because they say that the stage is done.
+        # Last, because the metrics mark the stage as done.
         _copy(metrics, run_dir / PROGRESS)
 
     @staticmethod
     def parts(run_dir: Path, stage: str) -> list[str]:
-        """Adapter, what it belongs to, answers with their images, and curves."""
+        """Names of the files and folders of ``stage``: adapter, base fingerprint, answers with
+        their images, curves."""
         names = ["images", f"checkpoints/{stage}/adapter", BASE, f"tensorboard/{stage}"]
         names += [path.name for path in run_dir.glob("heldout_*.jsonl")]
         return [name for name in names if (run_dir / name).exists()]
@@ -76,7 +77,7 @@ class Warmup:
 
 @dataclass(slots=True, kw_only=True)
 class Pipeline:
-    """Everything a training run needs, built but not started."""
+    """A training run, built but not started."""
 
     policy: Policy
     data: GroundingDataModule
@@ -90,13 +91,15 @@ class Pipeline:
     hparams: Mapping[str, object]
     """The resolved config, for TensorBoard's HParams page."""
     warmup: Warmup | None = None
-    """Where the first stage is shared; None when it must not be."""
+    """Where the first stage is shared with other runs; None when it is not shared."""
     metrics: Metrics = field(default_factory=dict)
 
-    def run(self) -> Metrics:
-        """Train and measure; what an earlier, interrupted run finished is not done again.
+    def run(self) -> str:
+        """Train and measure; stages that an interrupted run has finished are loaded instead.
 
-        Of several processes the first starts the others, and alone prepares, writes and reports.
+        Returns the text for the terminal: the table of held-out figures and the run directory. Of
+        several processes only the first one prepares, writes and reports; the text of the others is
+        empty.
         """
         self._read_metrics()
         if is_first():
@@ -106,15 +109,13 @@ class Pipeline:
                 self.policy.load(self._adapter(name))
             else:
                 self._train(name, plan)
-        if is_first():
-            self._finish()
-        return self.metrics
+        return self._finish() if is_first() else ""
 
     def _prepare(self) -> None:
         if not self.held_out.sets:
-            print("no held-out set, so the answers are not measured: see data.heldout_*")
+            logger.warning("no held-out set, so the answers are not measured: see data.heldout_*")
         first = next(iter(self.plans))
-        if self.warmup is not None and "start" not in self.metrics and self.warmup.exists():
+        if self.warmup is not None and "start" not in self.metrics and self.warmup.folder.is_dir():
             self.warmup.fetch(self.run_dir)
             self._read_metrics()
             for point in ("start", first):
@@ -123,14 +124,13 @@ class Pipeline:
         if "start" not in self.metrics:
             self._measure("start")
 
-    def _finish(self) -> None:
+    def _finish(self) -> str:
         self.policy.save(self.run_dir / "adapter")
         self._write_metrics("metrics.json")
         with SummaryWriter(str(self.run_dir / "tensorboard")) as writer:
             log_hparams(writer, self.hparams, self.metrics[list(self.plans)[-1]])
         write_report(self.run_dir)
-        print(before_after_table(self.metrics, ("start", *self.plans)))
-        print(self.run_dir)
+        return f"{before_after_table(self.metrics, ('start', *self.plans))}\n{self.run_dir}"
 
     def _train(self, name: str, plan: StagePlan) -> None:
         start = time.perf_counter()
@@ -138,7 +138,7 @@ class Pipeline:
         data = GroundingDataModule(
             train=self.data.train,
             prompts_per_step=plan.prompts_per_step,
-            # Each stage has its own order, so that no stage sees the questions of the one before.
+            # Another order in each stage: no stage starts with the questions of the one before.
             seed=self.data.seed + 1000 * list(self.plans).index(name),
             num_workers=self.data.num_workers,
             encode=self.policy.encode,
@@ -146,14 +146,14 @@ class Pipeline:
         )
         try:
             fit(name, module, data, plan, self.make_trainer, self.run_dir)
-        finally:  # an interrupted stage goes on counting when it is resumed
+        finally:  # also when interrupted: a resumed stage adds to this time
             self._add_time(f"train_{name}", time.perf_counter() - start)
             self._write_metrics(PROGRESS)
         if is_first():
             self.policy.save(self._adapter(name))
         self._measure(name)
         if is_first() and self.warmup is not None and name == next(iter(self.plans)):
-            self.warmup.keep(self.run_dir, name)
+            self.warmup.store(self.run_dir, name)
 
     def _adapter(self, name: str) -> Path:
         return self.run_dir / "checkpoints" / name / "adapter"
@@ -180,7 +180,7 @@ class Pipeline:
 
 
 def without_rewards(metrics: Metrics) -> Metrics:
-    """What holds for a run with another reward, too."""
+    """The metrics that do not depend on the reward."""
     return {
         point: {k: v for k, v in values.items() if not k.rpartition("/")[2].startswith("reward")}
         for point, values in metrics.items()

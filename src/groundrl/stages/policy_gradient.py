@@ -10,7 +10,8 @@ from torch import Tensor
 
 from groundrl.losses import LOSS_METRICS, Normalizer, PolicyLoss
 from groundrl.parallel import all_gather, sum_metrics
-from groundrl.policy.policy import Policy, TokenLogprobs
+from groundrl.policy.policy import Policy
+from groundrl.policy.scoring import TokenLogprobs
 from groundrl.rollout.sampler import Rollout
 from groundrl.stages.base import Stage
 from groundrl.stages.batches import (

@@ -17,7 +17,7 @@ class RolloutPrefetch:
 
     def start(self, policy: Policy, examples: list[Example], step: int) -> None:
         """Start sampling for a later step, with the current weights."""
-        self._pending = self.sampler.begin(policy, examples, step)
+        self._pending = self.sampler.start(policy, examples, step)
 
     def pop_or_start(self, policy: Policy, examples: list[Example], step: int) -> PendingRollout:
         """The rollout of ``step``: started ahead, restored from the checkpoint, or started now."""
@@ -25,7 +25,7 @@ class RolloutPrefetch:
         self._pending = self._restored = None
         if restored is not None:
             restored = restored[rank() * len(examples) :][: len(examples)]
-        return pending or self.sampler.begin(policy, examples, step, known=restored)
+        return pending or self.sampler.start(policy, examples, step, known=restored)
 
     def state(self) -> list[list[SampledTokens]] | None:
         """The completed groups of all processes, for a checkpoint; None when none was started.
@@ -43,5 +43,5 @@ class RolloutPrefetch:
     def close(self) -> None:
         """Stop the rollout that is being sampled."""
         if self._pending is not None:
-            self._pending.coming.close()
+            self._pending.groups.close()
             self._pending = None

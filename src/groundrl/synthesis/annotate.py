@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from groundrl.chat.base import ImageAttachment
-from groundrl.detectors.base import DependsOnName, Detector, UnlabelledImageError
+from groundrl.detectors.base import DependsOnPath, Detector, UnlabelledImageError
 from groundrl.detectors.records import InputImage, Region
 from groundrl.errors import UserError
 from groundrl.images import UnreadableImageError
@@ -18,7 +18,7 @@ from groundrl.synthesis.annotations import (
     VerifiedCaption,
 )
 from groundrl.synthesis.codec import Result, Stage, digest_json, encode_box, encode_crop
-from groundrl.synthesis.consistency import conflict
+from groundrl.synthesis.consistency import find_conflict
 from groundrl.synthesis.crops import Cropping, make_crops, split_doubts
 from groundrl.synthesis.retries import is_parsed, reject_unparsed
 from groundrl.synthesis.roles import ImageView, Teacher, Verifier
@@ -161,7 +161,7 @@ class Annotator:
         (regions,) = results.get_or_compute(
             Stage.DETECT,
             detector.name,
-            [detector.known_as(image) if isinstance(detector, DependsOnName) else None],
+            [detector.image_key(image) if isinstance(detector, DependsOnPath) else None],
             lambda _: detector([image]),
         )
         return regions
@@ -261,7 +261,7 @@ class Annotator:
         if self.verifier is None:
             return verified
         while verified.text is not None:
-            verdict = conflict(verified.text, (*view.regions, *view.doubts), crop_captions)
+            verdict = find_conflict(verified.text, (*view.regions, *view.doubts), crop_captions)
             if verdict is None:
                 break
             verified = self._apply_verdict(verified, verdict)

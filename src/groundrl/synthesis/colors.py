@@ -1,4 +1,4 @@
-"""The colour of what a box shows, by its pixels."""
+"""The colour of the object in a box, by its pixels."""
 
 from typing import Final
 
@@ -18,19 +18,21 @@ HUES: Final = {
     "purple": (262.0, 300.0),
     "pink": (315.0, 345.0),
 }
-"""Degrees between which a hue is beyond doubt; between two ranges it may be called either."""
+"""Degrees between which a hue has this name only; between two ranges both names are accepted."""
 BETWEEN: Final = 6
-"""Degrees by which a hue may miss a range and still be called so, where no other is nearer."""
+"""Degrees by which a hue outside every range may be further from a range than from the nearest
+one, and still have its name."""
 CORE: Final = 0.8
-"""Share of the box's width and height, around its middle, that is looked at."""
+"""Share of the box's width and height, around its middle, whose pixels count."""
 VIVID: Final = 0.3
-"""Saturation from which a pixel has a hue, and twice the value."""
+"""Least saturation of a pixel that has a hue; its least value is half of that."""
 SHARE: Final = 0.2
-"""Of the pixels, from which a thing may be called by their colour: others may stand before it."""
+"""Least share of the pixels for a colour to be a name of the object: other objects may hide part of
+it."""
 
 
 def visible_colors(image: Image.Image, box: Box) -> tuple[str, ...]:
-    """What the middle of the box may be called (``name_colors``)."""
+    """Names for the colour of the middle of the box, the likeliest first (``name_colors``)."""
     width, height = (1 - CORE) * (box.x2 - box.x1) / 2, (1 - CORE) * (box.y2 - box.y1) / 2
     left, top = round(box.x1 + width), round(box.y1 + height)
     right, bottom = round(box.x2 - width), round(box.y2 - height)
@@ -39,7 +41,8 @@ def visible_colors(image: Image.Image, box: Box) -> tuple[str, ...]:
 
 
 def name_colors(hsv: UInt8[np.ndarray, "H W 3"]) -> tuple[str, ...]:
-    """Names for pixels in PIL's HSV, each borne out by ``SHARE`` of them, the likeliest first."""
+    """Names for the colour of pixels in PIL's HSV, each of at least ``SHARE`` of them (or the only
+    name), the likeliest first."""
     hue, saturation, value = hsv.reshape(-1, 3).T.astype(np.float32) / 255
     vivid = (saturation >= VIVID) & (value >= VIVID / 2)
     shares = {
@@ -48,14 +51,14 @@ def name_colors(hsv: UInt8[np.ndarray, "H W 3"]) -> tuple[str, ...]:
         "white": float((~vivid & (value >= 0.75)).mean()),
     }
     degrees = hue[vivid] * 360
-    apart = np.array([_apart(degrees, low, high) for low, high in HUES.values()])
-    called = apart <= apart.min(axis=0, initial=360) + BETWEEN
-    shares |= dict(zip(HUES, called.sum(axis=1) / len(hue), strict=True))
+    outside = np.array([_degrees_outside(degrees, low, high) for low, high in HUES.values()])
+    matches = outside <= outside.min(axis=0, initial=360) + BETWEEN
+    shares |= dict(zip(HUES, matches.sum(axis=1) / len(hue), strict=True))
     order = sorted(shares, key=lambda name: -shares[name])
     return tuple(name for name in order if shares[name] >= SHARE or name == order[0])
 
 
-def _apart(degrees: Float32[np.ndarray, " N"], low: float, high: float) -> np.ndarray:
+def _degrees_outside(degrees: Float32[np.ndarray, " N"], low: float, high: float) -> np.ndarray:
     """Degrees from each hue to the range; 0 inside it."""
     middle, half = (low + high) / 2, (high - low) / 2
     around = np.abs((degrees - middle + 180) % 360 - 180)

@@ -1,4 +1,4 @@
-"""Level 1 against level 2: what crops rejected or corrected does not survive in the whole."""
+"""The caption of the whole image (level 1) against the captions of its crops (level 2)."""
 
 from collections.abc import Sequence
 
@@ -14,13 +14,14 @@ from groundrl.synthesis.annotations import (
 from groundrl.synthesis.reading import Mention, parse_caption, split_label
 
 
-def conflict(
+def find_conflict(
     text: str, regions: Sequence[Region], branches: Sequence[VerifiedCaption]
 ) -> Verdict | None:
-    """What level 1 says and level 2 denies, with the sentence left out; None without such a thing.
+    """The first statement of level 1 that level 2 denies; its repair is the text without that
+    sentence. None where level 2 denies nothing.
 
-    Denied is a noun of which every region was rejected, and a colour that no crop of its noun has
-    where all of them say theirs.
+    Level 2 denies a noun of which every region was rejected, and a colour that no crop of its noun
+    has, where the captions of all these crops name one.
     """
     rejected = [b.crop.region for b in branches if b.crop is not None and b.text is None]
     kept = {split_label(region.label)[1] for region in regions if region not in rejected}
@@ -28,7 +29,7 @@ def conflict(
     colors = _colors(regions, branches)
     reading = parse_caption(text, kept | denied)
     for mention in reading.mentions:
-        kind, reason = _denial(mention, denied, colors)
+        kind, reason = _find_denial(mention, denied, colors)
         if kind is not None:
             span = reading.text[mention.start : mention.end]
             left = reading.without_sentence(mention.sentence)
@@ -42,7 +43,7 @@ def conflict(
     return None
 
 
-def _denial(
+def _find_denial(
     mention: Mention, denied: set[str], colors: dict[str, set[str]]
 ) -> tuple[ErrorKind | None, str]:
     if mention.noun in denied and mention.number != 0:
@@ -54,22 +55,23 @@ def _denial(
 
 
 def _colors(regions: Sequence[Region], branches: Sequence[VerifiedCaption]) -> dict[str, set[str]]:
-    """The colours of each noun; only of those nouns of which every region says its own."""
-    said: dict[str, set[str]] = {}
+    """The colours of each noun of which every region has a caption that names its colour."""
+    named: dict[str, set[str]] = {}
     complete: dict[str, int] = {}
     for branch in branches:
         color = color_of(branch)
         if branch.crop is not None and branch.text is not None:
             noun = split_label(branch.crop.region.label)[1]
-            said.setdefault(noun, set()).update(() if color is None else (color,))
+            named.setdefault(noun, set()).update(() if color is None else (color,))
             complete[noun] = complete.get(noun, 0) + (color is not None)
     rejected = [b.crop.region for b in branches if b.crop is not None and b.text is None]
     left = [split_label(r.label)[1] for r in regions if r not in rejected]
-    return {noun: found for noun, found in said.items() if complete[noun] == left.count(noun)}
+    return {noun: found for noun, found in named.items() if complete[noun] == left.count(noun)}
 
 
 def color_of(branch: VerifiedCaption) -> str | None:
-    """The colour that a crop's caption gives to what the crop is about."""
+    """The colour that the caption of a crop gives to the object of the crop; None where it names
+    none."""
     if branch.crop is None or branch.text is None:
         return None
     noun = split_label(branch.crop.region.label)[1]

@@ -1,4 +1,4 @@
-"""What a caption says that boxes and pixels can bear out: nouns, numbers, colours, relations."""
+"""What a caption says that boxes and pixels can confirm: nouns, numbers, colours, relations."""
 
 import re
 from collections.abc import Iterable
@@ -7,26 +7,13 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
+from groundrl.language.colors import COLOR_WORDS
+from groundrl.language.numbers import NUMBERS
 from groundrl.language.words import fold_case, plural
 from groundrl.relations import Relation
 
-NUMBERS: Final = (
-    *("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
-    *("eleven", "twelve"),
-)
-COLOR_WORDS: Final = {
-    **{
-        name: name
-        for name in (
-            *("red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink", "brown"),
-            *("black", "white", "gray"),
-        )
-    },
-    "grey": "gray",
-    "violet": "purple",
-    "turquoise": "cyan",
-}
-"""What may be written -> the colour it names."""
+_NUMBERS: Final = ("no", *NUMBERS[1:])
+"""The number that a word of a caption means stands at its index."""
 RELATION_WORDS: Final = {
     "to the left of": Relation.LEFT_OF,
     "on the left of": Relation.LEFT_OF,
@@ -46,7 +33,7 @@ RELATION_WORDS: Final = {
     "beside": Relation.NEAR,
     "near": Relation.NEAR,
 }
-"""What may be written -> the relation it names."""
+"""Words of a caption -> the relation they name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +44,7 @@ class Mention:
     """The class, in the singular."""
     color: str | None
     number: int | None
-    """How many, where it says so; 0 for "no"; None for "a" and "the"."""
+    """How many, where the text gives a number; 0 for "no"; None for "a" and "the"."""
     plural: bool
     start: int
     """Of the number, the colour or the noun, whichever comes first; in characters."""
@@ -87,7 +74,7 @@ class StatedRelation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Everything that was understood of a text."""
+    """A text with the mentions and relations found in it."""
 
     text: str
     mentions: tuple[Mention, ...]
@@ -97,10 +84,10 @@ class Reading:
 
     def without_sentence(self, index: int) -> str:
         """The text with that sentence left out."""
-        kept = [self.text[a:b].strip() for i, (a, b) in enumerate(self.sentences) if i != index]
-        return " ".join(part for part in kept if part)
+        left = [self.text[a:b].strip() for i, (a, b) in enumerate(self.sentences) if i != index]
+        return " ".join(part for part in left if part)
 
-    def replaced(self, span: tuple[int, int], words: str) -> str:
+    def replace(self, span: tuple[int, int], words: str) -> str:
         """The text with other words at ``span``."""
         return self.text[: span[0]] + words + self.text[span[1] :]
 
@@ -122,7 +109,7 @@ _LINKS: Final = "|".join(
         *("their", "to", "under", "while", "with"),
     )
 )
-"""What stands between a colour or number and a noun that it does not belong to: "dressed in red on
+"""Words that separate a colour or number from a noun that it does not belong to: "dressed in red on
 a bicycle"."""
 _FILLER: Final = rf"(?:(?!(?:{_LINKS})\s)[a-z]+\s+)??"
 _SENTENCE: Final = re.compile(r"[^.!?]*[.!?]+\s*|[^.!?]+$")
@@ -141,7 +128,7 @@ def _pattern(nouns: frozenset[str]) -> tuple[re.Pattern[str], dict[str, tuple[st
         forms[fold_case(noun)] = (noun, False)
     words = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
     colors = "|".join(COLOR_WORDS)
-    numbers = "|".join(NUMBERS)
+    numbers = "|".join(_NUMBERS)
     pattern = re.compile(
         rf"\b(?:(?P<number>{numbers}|\d{{1,9}})\s+{_FILLER})?"
         rf"(?:(?P<color>{colors})\s+{_FILLER})?(?P<noun>{words})\b"
@@ -151,7 +138,7 @@ def _pattern(nouns: frozenset[str]) -> tuple[re.Pattern[str], dict[str, tuple[st
 
 def parse_caption(text: str, nouns: Iterable[str]) -> Reading:
     """Mentions of ``nouns`` (singular; capitals make no difference, the longest match wins), and
-    what is said of pairs of them in one sentence."""
+    the relations between neighbouring ones of one sentence."""
     sentences = tuple(match.span() for match in _SENTENCE.finditer(text))
     known = frozenset(noun for noun in nouns if noun)
     if not known:
@@ -174,7 +161,7 @@ def _mention(
     color = None if found["color"] is None else COLOR_WORDS[found["color"]]
     count = None
     if number is not None:
-        count = int(number) if number.isdigit() else NUMBERS.index(number)
+        count = int(number) if number.isdigit() else _NUMBERS.index(number)
     inside = [i for i, (start, end) in enumerate(sentences) if start <= found.start() < end]
     return Mention(
         noun=noun,

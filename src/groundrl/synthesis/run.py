@@ -116,7 +116,7 @@ class Synthesis:
             concurrency=self.concurrency,
         )
         # Two tasks at once: a worker starts the next one while the last images of one are finished.
-        with self.runner.started(worker, at_once=2) as run_tasks:
+        with self.runner.start_workers(worker, concurrency=2) as run_tasks:
             # Duplicates come last: by then all results of their originals are cached.
             for images in (self.images, duplicates):
                 for result in run_tasks(split_into_tasks(make_tasks(images), self.runner)):

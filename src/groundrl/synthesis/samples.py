@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from groundrl.cache_key import cache_key
-from groundrl.detectors.base import KnowsLicences
+from groundrl.detectors.base import HasLicences
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
+from groundrl.questions.draft import check_kinds, make_sample
+from groundrl.questions.proof import is_proven
 from groundrl.records import Grounding, Provenance, Sample
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.annotations import CaptionedImage
 from groundrl.synthesis.codec import digest_json, encode_box, encode_captioned_image
-from groundrl.synthesis.follows import follows
-from groundrl.synthesis.merge import Merged, merge
-from groundrl.synthesis.questions import KINDS, boxes_of, check_kinds, draft, sample_of
+from groundrl.synthesis.merge import MergedImage, merge
+from groundrl.synthesis.merged_questions import ASKERS, KINDS, known_merged
 from groundrl.synthesis.reading import parse_caption, split_label
 
 
@@ -30,7 +31,11 @@ class QuestionPlan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_kinds(self.kinds)
+        check_kinds(self.kinds, ASKERS, "questions.kinds: ")
+        if len({*self.kinds}) < len(self.kinds):
+            raise UserError(
+                f"questions.kinds: a kind is given twice; choose from {', '.join(ASKERS)}"
+            )
         if not 0 <= self.heldout_share < 1:
             raise UserError(
                 f"questions.heldout_share={self.heldout_share}: type a share from 0 to below 1"
@@ -61,7 +66,7 @@ def make_samples(
     image, merged = annotated.image, merge(annotated)
     split = questions.choose_split(image)
     detector = annotator.detector
-    labelled = detector.licence_of(image) if isinstance(detector, KnowsLicences) else None
+    labelled = detector.find_licence(image) if isinstance(detector, HasLicences) else None
     licence = source.licence if labelled is None else labelled
     provenance = Provenance(dataset=source.dataset, split=split, licence=licence)
     # A class that a kept caption mentions may be there, although the detector did not find it.
@@ -70,15 +75,21 @@ def make_samples(
     text = " ".join(caption.text or "" for caption in captions)
     named = {mention.noun for mention in parse_caption(text, nouns.values()).mentions}
     vocabulary = [name for name, noun in nouns.items() if noun not in named]
-    boxes = boxes_of(merged, image, vocabulary)
+    known = known_merged(merged, image, vocabulary)
     samples: list[Sample] = []
     dropped: list[str] = []
     for kind in questions.kinds:
         rng = random.Random(f"{questions.seed}/{image.digest}/{kind}")
-        one = draft(kind, merged, boxes, rng)
-        if one is not None:
-            sample = sample_of(one, kind, image, provenance)
-            if follows(sample, one.claim, merged):
+        draft = ASKERS[kind](known, rng)
+        if draft is not None:
+            sample = make_sample(
+                draft,
+                id=f"{image.id}:{kind}",
+                image=image.source,
+                kind=kind,
+                provenance=provenance,
+            )
+            if is_proven(sample, draft.claim, known):
                 samples.append(sample)
             else:
                 dropped.append(kind)
@@ -107,11 +118,11 @@ def list_components(annotator: Annotator, questions: QuestionPlan) -> dict[str, 
         "verdicts": None if verifier is None else verifier.name,
         "consistency": None if verifier is None else cache_key("consistency", version=1),
         "merged": cache_key("merge", version=1),
-        "questions": cache_key("questions", version=1, seed=questions.seed),
+        "questions": cache_key("questions", version=2, seed=questions.seed),
     }
 
 
-def encode_merged(merged: Merged) -> dict[str, Any]:
+def encode_merged(merged: MergedImage) -> dict[str, Any]:
     """The merged caption, objects with attributes, and relations between indices of objects."""
     return {
         "caption": [
@@ -129,7 +140,7 @@ def encode_merged(merged: Merged) -> dict[str, Any]:
                 "attributes": {} if thing.color is None else {"color": thing.color},
                 "caption": thing.caption,
             }
-            for thing in merged.things
+            for thing in merged.objects
         ],
         "relations": [
             {"subject": i, "relation": str(relation), "object": j}

@@ -13,7 +13,6 @@ from PIL import Image, ImageDraw, ImageFont
 from groundrl.errors import UserError
 from groundrl.records import Sample
 from groundrl.world.graph import Look, Scene, SceneSpec, Subject
-from groundrl.world.phrases import label
 from groundrl.world.questions import KINDS, questions_about
 from groundrl.world.render import Render, render
 
@@ -29,22 +28,22 @@ PALETTE = np.array(
 )
 
 
-def _enlarged(image: Image.Image) -> Image.Image:
+def _enlarge(image: Image.Image) -> Image.Image:
     return image.resize((image.width * ZOOM, image.height * ZOOM), Image.Resampling.NEAREST)
 
 
 def draw_boxes(image: Image.Image, scene: Scene) -> Image.Image:
     """The image ``ZOOM`` times as large, every object boxed and named."""
-    page = _enlarged(image)
+    page = _enlarge(image)
     draw = ImageDraw.Draw(page)
     for thing in scene.objects:
         x1, y1, x2, y2 = (ZOOM * value for value in thing.box.corners)
         draw.rectangle((x1, y1, x2 - 1, y2 - 1), outline=(255, 255, 255))
-        # Kept on the image, so that names at its right edge stay readable.
-        left = min(x1 + 2, page.width - FONT.getlength(label(thing)) - 1)
+        # Moved to the left at the right edge, so that the whole name is visible.
+        left = min(x1 + 2, page.width - FONT.getlength(thing.label) - 1)
         place = (left, max(0, y1 - 17))
-        draw.rectangle(draw.textbbox(place, label(thing), font=FONT), fill=(0, 0, 0))
-        draw.text(place, label(thing), font=FONT, fill=(255, 255, 255))
+        draw.rectangle(draw.textbbox(place, thing.label, font=FONT), fill=(0, 0, 0))
+        draw.text(place, thing.label, font=FONT, fill=(255, 255, 255))
     return page
 
 
@@ -52,7 +51,7 @@ def mask_panel(instances: Int8[np.ndarray, "H W"]) -> Image.Image:
     """One flat colour per object, near to far; dark is background."""
     # -1, the background, comes first; colours repeat when there are more objects than colours.
     colors = np.where(instances < 0, 0, 1 + instances % (len(PALETTE) - 1))
-    return _enlarged(Image.fromarray(PALETTE[colors]))
+    return _enlarge(Image.fromarray(PALETTE[colors]))
 
 
 def depth_panel(depth: Float32[np.ndarray, "H W"]) -> Image.Image:
@@ -60,10 +59,10 @@ def depth_panel(depth: Float32[np.ndarray, "H W"]) -> Image.Image:
     inverse = 1 / depth
     low, high = float(inverse.min()), float(inverse.max())
     share = (inverse - low) / max(high - low, 1e-9)
-    return _enlarged(Image.fromarray((255 * share).astype(np.uint8)).convert("RGB"))
+    return _enlarge(Image.fromarray((255 * share).astype(np.uint8)).convert("RGB"))
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def _wrap(text: str, width: int) -> list[str]:
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
@@ -77,12 +76,12 @@ def _wrapped(text: str, width: int) -> list[str]:
 def question_panel(sample: Sample, width: int) -> Image.Image:
     """Kind, question, options with the right ones marked, and the rationale."""
     parts = sample.rationale or ()
-    said = "".join(part if isinstance(part, str) else f"[{part.label}]" for part in parts)
-    written = [(line, INK) for line in _wrapped(f"{sample.kind}: {sample.question}", width)]
+    rationale = "".join(part if isinstance(part, str) else f"[{part.label}]" for part in parts)
+    written = [(line, INK) for line in _wrap(f"{sample.kind}: {sample.question}", width)]
     for option in sample.options:
         right = option in sample.answers
         written.append((f"{'>>' if right else '   '} {option}", RIGHT if right else INK))
-    written += [(line, INK) for line in _wrapped(said, width)]
+    written += [(line, INK) for line in _wrap(rationale, width)]
     page = Image.new("RGB", (width, LINE * max(len(written), TEXT_LINES)), PAPER)
     draw = ImageDraw.Draw(page)
     for row, (line, ink) in enumerate(written):
@@ -90,7 +89,7 @@ def question_panel(sample: Sample, width: int) -> Image.Image:
     return page
 
 
-def _stacked(images: list[Image.Image], *, across: bool) -> Image.Image:
+def _stack(images: list[Image.Image], *, across: bool) -> Image.Image:
     """Images in a row or in a column, with margins."""
     widths, heights = [i.width + MARGIN for i in images], [i.height + MARGIN for i in images]
     size = (sum(widths), max(heights)) if across else (max(widths), sum(heights))
@@ -103,9 +102,9 @@ def _stacked(images: list[Image.Image], *, across: bool) -> Image.Image:
 
 def _cell(drawn: Render, kind: str) -> Image.Image:
     image = draw_boxes(Image.fromarray(drawn.image), drawn.scene)
-    # The scene may hold no question of the kind that is due here; any other then stands in.
+    # A scene without a question of this kind shows one of another kind.
     samples = questions_about(drawn.scene, (kind,), 1) or questions_about(drawn.scene, KINDS, 1)
-    return _stacked([image, question_panel(samples[0], image.width)], across=False)
+    return _stack([image, question_panel(samples[0], image.width)], across=False)
 
 
 def contact_sheet(
@@ -122,15 +121,13 @@ def contact_sheet(
             )
             cells.append(_cell(render(spec), KINDS[kinds % len(KINDS)]))
             kinds += 1
-        lines.append(_stacked(cells, across=True))
+        lines.append(_stack(cells, across=True))
     panels = []
     for subject, look in groups:
         spec = SceneSpec(seed=seed, index=0, subject=subject, look=look, width=size, height=size)
         drawn = render(spec)
-        panels.append(
-            _stacked([mask_panel(drawn.instances), depth_panel(drawn.depth)], across=False)
-        )
-    page = _stacked([*lines, _stacked(panels, across=True)], across=False)
+        panels.append(_stack([mask_panel(drawn.instances), depth_panel(drawn.depth)], across=False))
+    page = _stack([*lines, _stack(panels, across=True)], across=False)
     framed = Image.new("RGB", (page.width + MARGIN, page.height + MARGIN), PAPER)
     framed.paste(page, (MARGIN, MARGIN))
     return framed
@@ -158,7 +155,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the contact sheet; 0, or 2 after a mistake of the user's."""
+    """Write the contact sheet. Returns the exit status: 0, or 2 for a UserError."""
     arguments = _arguments(argv)
     try:
         page = contact_sheet(

@@ -20,7 +20,7 @@ Tile = UInt32[np.ndarray, " texels"]
 """Flat SIDE x SIDE texels: red, green, blue and an unused byte each."""
 
 
-def _packed(tile: UInt8[np.ndarray, "side side 3"]) -> Tile:
+def _pack(tile: UInt8[np.ndarray, "side side 3"]) -> Tile:
     texels = np.zeros((SIDE * SIDE, 4), np.uint8)
     texels[:, :3] = tile.reshape(-1, 3)
     return texels.view(np.uint32).ravel()
@@ -37,7 +37,7 @@ def _smooth(rng: np.random.Generator, falloff: float, stretch: float = 1.0) -> n
     return (noise - noise.mean()) / noise.std()
 
 
-def _tinted(value: np.ndarray, rgb: tuple[int, int, int]) -> UInt8[np.ndarray, "side side 3"]:
+def _tint(value: np.ndarray, rgb: tuple[int, int, int]) -> UInt8[np.ndarray, "side side 3"]:
     return np.clip(value[..., None] * np.array(rgb), 0, 255).astype(np.uint8)
 
 
@@ -72,13 +72,13 @@ def _planks(rng: np.random.Generator, rgb: tuple[int, int, int]) -> np.ndarray:
     value = board * (1 + grain)
     value[:, ::width] *= 0.6
     value[:, 1::width] *= 0.8
-    return _tinted(value, rgb)
+    return _tint(value, rgb)
 
 
 def _asphalt(rng: np.random.Generator, rgb: tuple[int, int, int]) -> np.ndarray:
     """Grainy grey with worn patches and one broken line."""
     value = 1 + 0.07 * rng.standard_normal((SIDE, SIDE)) + 0.08 * _smooth(rng, 1.4)
-    tile = _tinted(value, rgb)
+    tile = _tint(value, rgb)
     line = slice(300, 314)
     tile[line, : SIDE // 2] = np.clip(
         170 + 18 * _smooth(rng, 1.0)[line, : SIDE // 2, None], 0, 255
@@ -93,12 +93,12 @@ def _plaster(rng: np.random.Generator, rgb: tuple[int, int, int]) -> np.ndarray:
         at, width = int(rng.integers(SIDE)), int(rng.integers(30, 90))
         columns = np.arange(at, at + width) % SIDE
         value[:, columns] *= rng.uniform(0.82, 1.12)
-    return _blurred(_tinted(value, rgb), 6)
+    return _blur(_tint(value, rgb), 6)
 
 
 def _facade(rng: np.random.Generator, rgb: tuple[int, int, int]) -> np.ndarray:
     """A row of buildings with dark windows, out of focus."""
-    tile = _tinted(1 + 0.05 * _smooth(rng, 1.2), rgb)
+    tile = _tint(1 + 0.05 * _smooth(rng, 1.2), rgb)
     at = 0
     while at < SIDE:
         width = min(int(rng.integers(90, 150)), SIDE - at)
@@ -110,10 +110,10 @@ def _facade(rng: np.random.Generator, rgb: tuple[int, int, int]) -> np.ndarray:
         house[:, :2] *= 0.6
         tile[:, at : at + width] = house
         at += width
-    return _blurred(tile, 3)
+    return _blur(tile, 3)
 
 
-def _blurred(tile: np.ndarray, radius: int) -> np.ndarray:
+def _blur(tile: np.ndarray, radius: int) -> np.ndarray:
     side, values = 2 * radius + 1, tile.astype(np.float32)
     return uniform_filter(values, size=side, mode="wrap", axes=(0, 1)).astype(np.uint8)
 
@@ -138,7 +138,7 @@ def ground_tiles(subject: Subject) -> tuple[Tile, ...]:
         else:
             tile = _asphalt(rng, _ROADS[k])
             _scatter(tile, rng, 44, _LITTER, (2.0, 6.0))
-        tiles.append(_packed(tile))
+        tiles.append(_pack(tile))
     return tuple(tiles)
 
 
@@ -147,7 +147,7 @@ def wall_tiles(subject: Subject) -> tuple[Tile, ...]:
     """What stands behind the scene, rows running up."""
     rng = np.random.default_rng(12)
     make, tints = (_plaster, _ROOMS) if subject is Subject.TABLETOP else (_facade, _TOWNS)
-    return tuple(_packed(make(rng, rgb)) for rgb in tints)
+    return tuple(_pack(make(rng, rgb)) for rgb in tints)
 
 
 @lru_cache(maxsize=1)

@@ -54,7 +54,7 @@ def generator(spec: SceneSpec, *path: int) -> np.random.Generator:
 
 
 def draw_things(spec: SceneSpec, rng: np.random.Generator) -> list[Thing]:
-    """Classes, colours, materials and who stands on whom; nobody stands on a later thing."""
+    """Classes, colours, materials, and which thing stands on which earlier one."""
     count = int(rng.integers(spec.min_objects, spec.max_objects + 1))
     fresh = [str(name) for name in rng.permutation(CATEGORIES[spec.subject])]
     names: list[str] = []

@@ -12,8 +12,8 @@ from groundrl.answers.attempt import Attempt
 from groundrl.answers.options import normalise, read_answer
 from groundrl.evaluation.benchmarks.base import Figures, ScoredAttempt, answer_text, share
 from groundrl.evaluation.judging.verdict_cache import Judge
+from groundrl.questions.counts import COUNTS
 from groundrl.records import Grounding
-from groundrl.world.phrases import NUMBERS
 
 
 class Misalignment(StrEnum):
@@ -102,8 +102,8 @@ def _by_rule(one: Case) -> Judgement:
         reason = f"the reasoning {'denies' if denies else 'affirms'}, the answer is {plain[0]}"
         return _misaligned(Misalignment.CONTRADICTION, reason)
     for word in named:
-        if word in NUMBERS:
-            if one.pointed - NUMBERS.index(word) not in (0, 1):
+        if word in COUNTS:
+            if one.pointed - COUNTS.index(word) not in (0, 1):
                 return _misaligned(Misalignment.MISSING_DETAIL, f"it does not point at {word}")
         elif not any(_holds(clause.affirmed, word) for clause in clauses):
             if any(_holds(clause.denied, word) for clause in clauses):

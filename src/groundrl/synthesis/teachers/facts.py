@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from groundrl.boxes import Box, intersection, iou
-from groundrl.data.box_views import is_beside
+from groundrl.questions.box_relations import is_beside
 from groundrl.relations import Relation
 from groundrl.synthesis.reading import split_label
 from groundrl.synthesis.roles import ImageView

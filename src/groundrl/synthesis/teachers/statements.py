@@ -4,10 +4,10 @@ import random
 from dataclasses import dataclass, replace
 from typing import Final
 
+from groundrl.language.numbers import NUMBERS
 from groundrl.language.words import plural, verb_be, with_article
 from groundrl.relations import CONVERSE, Relation
 from groundrl.synthesis.annotations import CaptionError, ErrorKind
-from groundrl.synthesis.reading import NUMBERS
 from groundrl.synthesis.teachers.facts import ViewFacts, VisibleObject
 
 MAX_NUMBER: Final = len(NUMBERS) - 1

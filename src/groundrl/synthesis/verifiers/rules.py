@@ -9,13 +9,13 @@ from PIL import Image
 from groundrl.boxes import iou
 from groundrl.cache_key import cache_key
 from groundrl.detectors.records import Region
+from groundrl.language.numbers import NUMBERS
 from groundrl.language.synonyms import is_among, is_same, may_mean, words_for
 from groundrl.language.words import plural, verb_be
+from groundrl.questions.box_relations import agrees
 from groundrl.relations import CONVERSE
 from groundrl.synthesis.annotations import CaptionError, Decision, ErrorKind, Verdict
-from groundrl.synthesis.placing import borne_out
 from groundrl.synthesis.reading import (
-    NUMBERS,
     Mention,
     Reading,
     StatedRelation,
@@ -172,7 +172,7 @@ def _check_relation(stated: StatedRelation, reading: Reading, evidence: Evidence
         if a != b
     ]
     supported = [
-        borne_out(stated.relation, a.box, b.box, boxes, image.width, image.height) for a, b in pairs
+        agrees(stated.relation, a.box, b.box, boxes, image.width, image.height) for a, b in pairs
     ]
     sure = any(a.sure and b.sure for a, b in pairs)
     if not sure or any(answer is not False for answer in supported):
@@ -182,7 +182,7 @@ def _check_relation(stated: StatedRelation, reading: Reading, evidence: Evidence
     )
     converse = CONVERSE.get(stated.relation)
     if len(pairs) == 1 and converse is not None:
-        text = reading.replaced((stated.start, stated.end), converse)
+        text = reading.replace((stated.start, stated.end), converse)
         return _repair(flaw, f"the boxes say {converse}", text)
     text = reading.without_sentence(stated.subject.sentence)
     return _repair(flaw, "the boxes say otherwise", text)

@@ -1,4 +1,4 @@
-"""Servers that only speak vLLM's protocol."""
+"""Servers with the HTTP interface of vLLM, without a model."""
 
 import json
 import threading
@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 
-class Speaker(BaseHTTPRequestHandler):
-    """Answers every prompt with the same two tokens."""
+class StubServer(BaseHTTPRequestHandler):
+    """Answers every chat request with the same two tokens."""
 
-    hold: ClassVar[Callable[[], object]] = staticmethod(lambda: None)
+    hold: ClassVar[Any] = staticmethod(lambda: None)
     """Called before a chat request is answered."""
-    ill: ClassVar[int] = 0
-    """Chat requests that fail."""
-    fail: ClassVar[Callable[["Speaker"], object]]
+    failing: ClassVar[int] = 0
+    """Number of chat requests that still fail."""
+    fail: ClassVar[Callable[["StubServer"], object]]
     refusal: ClassVar[int | None] = None
     refuses_adapters: ClassVar[bool] = False
     root: ClassVar[str] = "/elsewhere/tiny"
     tokens: ClassVar[list[int]]
-    """Of the first prompt."""
-    stand_in: ClassVar[int]
+    """Token ids of the first prompt."""
+    placeholder: ClassVar[int]
     raw_logprobs: ClassVar[bool] = False
-    asked: ClassVar[list[dict[str, Any]]]
+    requests: ClassVar[list[dict[str, Any]]]
     adapters: ClassVar[list[str]]
 
     def do_GET(self) -> None:
@@ -61,21 +61,21 @@ class Speaker(BaseHTTPRequestHandler):
             self.answer(200, {})
 
     def chat(self, body: dict[str, Any]) -> None:
-        """Answer, or do not."""
+        """Answer, fail, or refuse."""
         cls = type(self)
         if body["model"] not in ("base", *self.adapters):
             self.answer(404, {"error": f"The model {body['model']} does not exist."})
         elif "n" not in body:
-            assert body["logit_bias"] == {str(self.stand_in): 100}
+            assert body["logit_bias"] == {str(self.placeholder): 100}
             content = [{"logprob": -11.0 if self.raw_logprobs else 0.0}]
             self.answer(200, {"choices": [{"logprobs": {"content": content}}]})
         elif cls.refusal is not None:
             self.answer(cls.refusal, {"error": "this is another model"})
-        elif cls.ill > 0:
-            cls.ill -= 1
+        elif cls.failing > 0:
+            cls.failing -= 1
             cls.fail(self)  # one of the functions below
         else:
-            cls.asked.append(body)
+            cls.requests.append(body)
             cls.hold()
             content = [{"logprob": -0.5}, {"logprob": -0.25}]
             choice = {"token_ids": [40, 41], "logprobs": {"content": content}}
@@ -91,33 +91,33 @@ class Speaker(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def log_message(self, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
 
 @contextmanager
-def speaker(**options: Any) -> Iterator[tuple[str, type[Speaker]]]:
-    handler = type("OneSpeaker", (Speaker,), {"asked": [], "adapters": [], **options})
-    running = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+def stub_server(**options: Any) -> Iterator[tuple[str, type[StubServer]]]:
+    server = type("OneStubServer", (StubServer,), {"requests": [], "adapters": [], **options})
+    running = ThreadingHTTPServer(("127.0.0.1", 0), server)
     threading.Thread(target=running.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{running.server_port}", handler
+        yield f"http://127.0.0.1:{running.server_port}", server
     finally:
         running.shutdown()
         running.server_close()
 
 
-def busy(one: Speaker) -> None:
-    """As a server that is about to start says it."""
+def busy(one: StubServer) -> None:
+    """The answer of a server that is starting."""
     one.answer(503, {})
 
 
-def slow(one: Speaker) -> None:
-    """A healthy server with much to do."""
+def slow(one: StubServer) -> None:
+    """An answer after the client's time-out."""
     time.sleep(1.0)
 
 
-def cut_off(one: Speaker) -> None:
+def cut_off(one: StubServer) -> None:
     """Half of an answer."""
     one.send_response(200)
     one.send_header("Content-Length", "1000")
@@ -125,6 +125,6 @@ def cut_off(one: Speaker) -> None:
     one.wfile.write(b'{"choices": [')
 
 
-def no_json(one: Speaker) -> None:
-    """As a proxy says it."""
+def no_json(one: StubServer) -> None:
+    """The answer of a proxy."""
     one.send(200, b"<html>a moment, please</html>")
