@@ -24,7 +24,7 @@ lint: .venv/.tests  ## ruff, its formatter and pyright
 
 lock: .venv/.uv  ## refresh the pinned requirements after an edit of pyproject.toml
 	grep -hv '^-r' requirements.txt requirements-test.txt > .venv/all.txt
-	$(LOCK) --quiet --extra test --output-file .venv/all.txt
+	$(LOCK) --quiet --extra test --extra docs --output-file .venv/all.txt
 	$(LOCK) --quiet --constraints .venv/all.txt --output-file requirements.txt
 	(echo "-r requirements.txt"; grep -vxFf requirements.txt .venv/all.txt) > requirements-test.txt
 
