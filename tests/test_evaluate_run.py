@@ -8,7 +8,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from groundrl.evaluation.inference import Respondent
+from groundrl.evaluation.inference import ModelSource
 from groundrl.evaluation.run import Evaluation
 from groundrl.launch.evaluation import build_evaluation, take_run
 from groundrl.launch.make import make
@@ -83,5 +83,5 @@ def test_a_typed_limit_of_tokens_wins_over_that_of_the_run(
     trained: Path, build: Build, typed: list[str], expected: int
 ) -> None:
     source = build(f"run={trained}", *typed).source
-    assert isinstance(source, Respondent)
+    assert isinstance(source, ModelSource)
     assert source.sampler.sampling.max_tokens == expected

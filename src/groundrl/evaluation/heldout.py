@@ -25,6 +25,7 @@ from groundrl.evaluation.grounding import GroundingMetrics, grounded_answer
 from groundrl.intervals import bootstrap
 from groundrl.parallel import all_gather, is_first, rank, share_of, world_size
 from groundrl.policy.policy import Policy
+from groundrl.policy.prompt import PromptEncoder
 from groundrl.progress import ProgressLine
 from groundrl.records import RolloutGroup
 from groundrl.rewards.base import RewardSum
@@ -101,7 +102,7 @@ class HeldOut:
     def _answer(
         self, policy: Policy, source: SampleSource
     ) -> Iterator[tuple[list[Attempt], list[float]]]:
-        for groups in answers_to(source, policy, self.sampler, self.num_workers):
+        for groups in answers_to(source, policy, policy.encode, self.sampler, self.num_workers):
             yield (
                 [self.reward.attempt(group, group.completions[0]) for group in groups],
                 [scores[0].total for scores in self.reward(groups)],
@@ -109,13 +110,20 @@ class HeldOut:
 
 
 def answers_to(
-    source: SampleSource, policy: Policy, sampler: Sampler, num_workers: int = 0
+    source: SampleSource,
+    policy: Policy,
+    encode: PromptEncoder,
+    sampler: Sampler,
+    num_workers: int = 0,
 ) -> Iterator[list[RolloutGroup]]:
-    """Batches of answered questions, in order; processes that run together share each batch."""
+    """Batches of answered questions, in order; processes that run together share each batch.
+
+    ``encode``: writes the prompts; the policy's own encoder, or a copy with another template.
+    """
     bounds = pairwise([*range(0, len(source), QUESTIONS_AT_ONCE), len(source)])
     # Neighbours, because questions about one image often are.
     own = [share_of(range(start, stop), rank(), world_size()) for start, stop in bounds]
-    encoded = Encoded(source=source, encode=policy.encode)
+    encoded = Encoded(source=source, encode=encode)
     for examples in batches_of(encoded, own, num_workers):
         with explain_full_memory(batch_option(sampler.engine) | pixel_option(policy)):
             groups = sampler(policy, examples, step=0).groups if examples else ()

@@ -19,8 +19,8 @@ from groundrl.evaluation.benchmarks.base import (
 )
 from groundrl.evaluation.inference import (
     PREDICTIONS,
-    Respondent,
-    ask,
+    ModelSource,
+    answer_questions,
     prediction_line,
     score_attempt,
 )
@@ -61,7 +61,7 @@ class Evaluation:
     """Everything an evaluation needs, built but not started."""
 
     benchmarks: Mapping[str, Benchmark]
-    source: Respondent | RecordedSource
+    source: ModelSource | RecordedSource
     run_dir: Path
     judge: Judge[Case, Judgement] | None
     """Says whether answers follow from their reasoning; None: nobody does."""
@@ -93,8 +93,8 @@ class Evaluation:
         return figures
 
     def _answers(self) -> tuple[dict[str, list[ScoredAttempt]], dict[str, QuestionSet]]:
-        if isinstance(self.source, Respondent):
-            return ask(self.source, self.benchmarks, self.run_dir, self.runner)
+        if isinstance(self.source, ModelSource):
+            return answer_questions(self.source, self.benchmarks, self.run_dir, self.runner)
         matched, questions = match_recorded(self.source.path, self.source.answers, self.benchmarks)
         answers = {
             name: [score_attempt(self.benchmarks[name], one.attempt) for one in found]
@@ -108,7 +108,7 @@ class Evaluation:
 
     def _notation(self, name: str) -> Notation:
         """Of the answers to one benchmark."""
-        if isinstance(self.source, Respondent):
+        if isinstance(self.source, ModelSource):
             return self.source.notation
         return next(one.asking.notation for one in self.source.answers if one.set in (name, ""))
 

@@ -12,7 +12,7 @@ from groundrl.boxes import Frame
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Benchmark
 from groundrl.evaluation.compare import Comparison
-from groundrl.evaluation.inference import Respondent
+from groundrl.evaluation.inference import ModelSource
 from groundrl.evaluation.judging.alignment import Case, Judgement, read_judgement
 from groundrl.evaluation.judging.chat_judge import ChatJudge
 from groundrl.evaluation.judging.labels import Labels, read_labels
@@ -70,7 +70,7 @@ def build_evaluation(cfg: DictConfig, run_dir: Path) -> Evaluation | Comparison:
     judge, rater = _judges(cfg)
     return Evaluation(
         benchmarks=benchmarks,
-        source=_recording(cfg) if cfg.predictions else _respondent(cfg),
+        source=_recording(cfg) if cfg.predictions else _model_source(cfg),
         runner=make(cfg.runner),
         run_dir=run_dir,
         judge=judge,
@@ -125,10 +125,12 @@ def _recording(cfg: DictConfig) -> RecordedSource:
     )
 
 
-def _respondent(cfg: DictConfig) -> Respondent:
+def _model_source(cfg: DictConfig) -> ModelSource:
     sampling: Any = make(cfg.sampling)
-    return Respondent(
-        opened=partial(open_policy, partial(make, resolved(cfg.model)), make_trainer(cfg.trainer)),
+    return ModelSource(
+        open_policy=partial(
+            open_policy, partial(make, resolved(cfg.model)), make_trainer(cfg.trainer)
+        ),
         sampler=Sampler(make(cfg.rollout), sampling, group_size=1, seed=cfg.seed),
         notation=Notation.of(cfg.grammar, Frame(cfg.model.frame)),
         prompting=cfg.prompting,
