@@ -27,7 +27,9 @@ def run(cfg: DictConfig) -> None:
     from groundrl.launch.evaluation import build_evaluation, take_run
 
     take_run(cfg)
-    build_evaluation(cfg, run_dir).run()
+    text = build_evaluation(cfg, run_dir).run()
+    if text:
+        print(text)
 
 
 if __name__ == "__main__":

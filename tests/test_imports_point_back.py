@@ -15,9 +15,9 @@ ORDER = (
     {
         "errors",
         "cache_key",
+        "figures",
         "files",
         "json_rows",
-        "fields",
         "metrics",
         "progress",
         "parallel",

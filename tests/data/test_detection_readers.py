@@ -16,7 +16,7 @@ from groundrl.errors import UserError
 MakeImage = Callable[..., Path]
 
 
-def test_yolo_rows_become_pixel_corners(yolo_root: Path) -> None:
+def test_yolo_rows_become_pixel_box(yolo_root: Path) -> None:
     read = read_yolo(yolo_root, "train")
     assert [(image.id, image.image.width, image.image.height) for image in read.images] == [
         ("a", 100, 80),

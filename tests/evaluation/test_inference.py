@@ -10,7 +10,7 @@ import pytest
 
 from groundrl.answers.notation import Notation
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Form, QuestionSet, summary
+from groundrl.evaluation.benchmarks.base import Form, QuestionSet, summarize
 from groundrl.evaluation.benchmarks.world import WorldREC
 from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
 from groundrl.evaluation.inference import PREDICTIONS, ModelSource, answer_questions, score_attempt
@@ -55,7 +55,7 @@ def model_source(policy: Policy, sampler: Sampler) -> ModelSource:
 
 def figures(policy: Policy, folder: Path, sampler: Sampler) -> dict[str, dict[str, float]]:
     answers, _ = answer_questions(model_source(policy, sampler), BENCHMARKS, folder)
-    return {name: summary(BENCHMARKS[name], found) for name, found in answers.items()}
+    return {name: summarize(BENCHMARKS[name], found) for name, found in answers.items()}
 
 
 def test_a_killed_run_goes_on_with_the_questions_that_are_left(
@@ -92,7 +92,7 @@ def test_recorded_answers_score_as_the_run_did(make_policy: MakePolicy, tmp_path
     found, _ = match_recorded(path, read_predictions(path, get_grammar("obj_bbox")), BENCHMARKS)
     for name, benchmark in BENCHMARKS.items():
         answers = [score_attempt(benchmark, one.attempt) for one in found[name]]
-        assert summary(benchmark, answers) == whole[name]
+        assert summarize(benchmark, answers) == whole[name]
 
 
 def test_a_line_tells_all_about_an_answer(make_policy: MakePolicy, tmp_path: Path) -> None:

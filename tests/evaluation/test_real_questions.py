@@ -7,9 +7,10 @@ from replies import DATA, needs_data
 
 from groundrl.answers.notation import Notation
 from groundrl.boxes import Frame
-from groundrl.evaluation.benchmarks.base import Benchmark, summary
+from groundrl.evaluation.benchmarks.base import Benchmark, summarize
+from groundrl.evaluation.benchmarks.mme import MME
 from groundrl.evaluation.benchmarks.statements import VSR
-from groundrl.evaluation.benchmarks.yes_no import MME, POPE
+from groundrl.evaluation.benchmarks.yes_no import POPE
 from groundrl.evaluation.inference import ModelSource, answer_questions
 from groundrl.policy.adapter import Adapter
 from groundrl.policy.load import load_policy
@@ -43,7 +44,7 @@ def test_every_question_about_a_image_at_hand_is_answered_and_the_others_are_cou
     counts = {name: len(found) for name, found in answers.items()}
     assert counts == {**{f"pope_{v}": 12 for v in variants}, "mme": 30, **VSR_COUNTS}
     for name, found in answers.items():
-        figures = summary(benchmarks[name], found)
+        figures = summarize(benchmarks[name], found)
         assert figures["n"] == counts[name]
         assert counts[name] + len(questions[name].missing) == PUBLISHED[name]
         assert found[0].attempt.sample.image.width > 160  # a photograph, not a scene

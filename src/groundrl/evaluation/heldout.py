@@ -15,8 +15,8 @@ from groundrl.answers.options import is_correct
 from groundrl.answers.record import (
     AnswerOrigin,
     AnswerRecord,
+    make_record,
     read_record_file,
-    record_of,
     save_images,
 )
 from groundrl.data.datasets import Encoded, SampleSource
@@ -58,7 +58,7 @@ class HeldOut:
         stream = None if is_first() else StringIO()
         line = ProgressLine(total, f"held-out {name}", stream=stream)
         done = 0
-        asking = partial(self._asking, policy)
+        origin = partial(self._origin, policy)
         path = run_dir / f"heldout_{name}.jsonl" if is_first() else Path(os.devnull)
         with path.open("w") as file, line:
             for set_name, source in self.sets.items():
@@ -71,7 +71,7 @@ class HeldOut:
                     images += [attempt.sample.image.key for attempt in attempts]
                     for attempt in attempts if is_first() else ():
                         save_images(attempt.sample, run_dir)
-                        record = record_of(attempt, set_name, right(attempt), asking(attempt))
+                        record = make_record(attempt, set_name, right(attempt), origin(attempt))
                         file.write(json.dumps(record.json) + "\n")
                     done += len(attempts)
                     line.update(done)
@@ -92,7 +92,7 @@ class HeldOut:
             results |= {f"{set_name}/{key}": value for key, value in figures.items()}
         return results
 
-    def _asking(self, policy: Policy, attempt: Attempt) -> AnswerOrigin:
+    def _origin(self, policy: Policy, attempt: Attempt) -> AnswerOrigin:
         return AnswerOrigin(
             notation=Notation(grammar=self.reward.grammar, frame=self.reward.frame),
             prompt=policy.encode.template.text(attempt.sample),

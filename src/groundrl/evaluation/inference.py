@@ -11,7 +11,7 @@ from pathlib import Path
 
 from groundrl.answers.attempt import Attempt, read_attempt
 from groundrl.answers.notation import Notation
-from groundrl.answers.record import AnswerOrigin, read_records, record_of
+from groundrl.answers.record import AnswerOrigin, make_record, read_records
 from groundrl.data.datasets import SampleList
 from groundrl.data.problems import Problems
 from groundrl.evaluation.benchmarks.base import Benchmark, Form, QuestionSet, ScoredAttempt
@@ -60,10 +60,10 @@ AnsweredQuestion = tuple[Attempt, AnswerOrigin]
 """An answer, and how it came about."""
 
 
-def prediction_line(one: ScoredAttempt, set_name: str, asking: AnswerOrigin) -> str:
+def prediction_line(one: ScoredAttempt, set_name: str, origin: AnswerOrigin) -> str:
     """A line of ``predictions.jsonl``: all that a later scoring needs."""
     correct = bool(one.scores["correct"]) if "correct" in one.scores else None
-    return json.dumps(record_of(one.attempt, set_name, correct, asking, one.scores).json) + "\n"
+    return json.dumps(make_record(one.attempt, set_name, correct, origin, one.scores).json) + "\n"
 
 
 def score_attempt(benchmark: Benchmark, attempt: Attempt) -> ScoredAttempt:
@@ -142,7 +142,7 @@ def _read_finished(path: Path, asked: Mapping[Key, Sample]) -> dict[Key, Attempt
         with path.open("r+b") as file:
             file.truncate(len(whole) + len(newline))
     problems = Problems(str(path))
-    found = read_records(path, whole, problems)
+    found = [record for _, record in read_records(path, whole, problems)]
     problems.raise_if_any()
     finished: dict[Key, Attempt] = {}
     for one in found:

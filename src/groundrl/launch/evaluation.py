@@ -13,10 +13,10 @@ from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Benchmark
 from groundrl.evaluation.compare import Comparison
 from groundrl.evaluation.inference import ModelSource
-from groundrl.evaluation.judging.alignment import Case, Judgement, read_judgement
+from groundrl.evaluation.judging.alignment import Case, Judgement
 from groundrl.evaluation.judging.chat_judge import ChatJudge
 from groundrl.evaluation.judging.labels import Labels, read_labels
-from groundrl.evaluation.judging.ratings import RatedAnswer, Rating, rating_of
+from groundrl.evaluation.judging.ratings import RatedAnswer, Rating
 from groundrl.evaluation.judging.verdict_cache import Judge, VerdictCache
 from groundrl.evaluation.recorded import read_predictions
 from groundrl.evaluation.run import Evaluation, RecordedSource
@@ -104,10 +104,10 @@ def _judges(
         return None, None
     judge: Judge[Case, Judgement] = make(cfg.judge)
     path = Path(cfg.judgements).expanduser()
-    kept = VerdictCache(judge=judge, path=path, read=read_judgement)
+    kept = VerdictCache(judge=judge, path=path, verdict=Judgement)
     if not isinstance(judge, ChatJudge):
         return kept, None
-    return kept, VerdictCache(judge=judge.rater, path=path, read=rating_of)
+    return kept, VerdictCache(judge=judge.rater, path=path, verdict=Rating)
 
 
 def _labels(cfg: DictConfig) -> Labels | None:

@@ -13,8 +13,9 @@ from tensorboard.backend.event_processing.event_accumulator import (
 )
 
 from groundrl.errors import UserError
+from groundrl.figures import read_infos
 from groundrl.report.answers import StageAnswer, read_answers
-from groundrl.report.benchmark_table import results
+from groundrl.report.benchmark_table import Infos, results
 from groundrl.report.gallery import gallery
 from groundrl.report.page import REPORT, chips, page, section
 from groundrl.report.svg import Dot, dot_whisker, line_chart
@@ -42,8 +43,9 @@ Curves = dict[str, dict[str, list[tuple[float, float]]]]
 def write_report(run_dir: Path) -> Path:
     """Write ``report.html`` into ``run_dir`` and return its path; it needs no other file.
 
-    Reads ``metrics.json``, ``resolved.yaml``, TensorBoard events and ``heldout_<stage>.jsonl``; a
-    part whose file is absent is left out. Raises UserError when all are.
+    Reads ``metrics.json``, ``figures.json``, ``resolved.yaml``, TensorBoard events and
+    ``heldout_<stage>.jsonl``; a part whose file is absent is left out. Raises UserError when all
+    are.
     """
     stages, seconds = read_metrics(run_dir)
     curves = read_curves(run_dir)
@@ -74,7 +76,10 @@ def _sections(
     source = f'<div class="wide"><pre>{html.escape(config)}</pre></div>' if config else ""
     return "".join(
         [
-            section("Before and after" if len(stages) > 1 else "Results", _results(stages)),
+            section(
+                "Before and after" if len(stages) > 1 else "Results",
+                _results(stages, read_infos(run_dir)),
+            ),
             section("Answers on held-out questions", gallery(run_dir, answers)),
             section("Curves", _curves(curves)),
             section("Config", source and f"<details><summary>show</summary>{source}</details>"),
@@ -155,12 +160,12 @@ def _title(run_dir: Path, config: str) -> tuple[str, list[str]]:
     return ", ".join(title) or run_dir.resolve().name, facts
 
 
-def _results(stages: Mapping[str, Metrics]) -> str:
+def _results(stages: Mapping[str, Metrics], infos: Infos) -> str:
     """The table with its intervals, then one plot per metric when there are stages to compare."""
     if not stages:
         return ""
     if len(stages) == 1:
-        return results(next(iter(stages.values())))
+        return results(next(iter(stages.values())), infos)
     table = _table(before_after(stages, list(stages)))
     note = '<p class="soft">± is half of the 95 % interval; n is the number of questions.</p>'
     rest = before_after(stages, list(stages), lambda name: not is_headline(name))

@@ -1,5 +1,6 @@
 """One image of four quarters: what is seen, how far it is, and where two objects are."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,19 +41,22 @@ def four_quarters(rgb: "Image", depth: "Image", boxes: tuple[Box, Box], side: in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuarteredScene:
-    """A scene with its depth and two boxes, drawn when it is loaded."""
+class QuarteredImage(ABC):
+    """An image of four quarters, put together when it is loaded."""
 
-    spec: SceneSpec
     boxes: tuple[Box, Box]
-    """Of the scene, PIXEL frame."""
+    """Of the RGB layer, PIXEL frame."""
     side: int
+    """Width and height, pixels."""
 
     @property
+    @abstractmethod
     def key(self) -> str:
-        """The scene's key and the boxes."""
-        boxes = "/".join(str(box.corners) for box in self.boxes)
-        return f"quarters:{self.side}:{SceneImage(spec=self.spec).key}:{boxes}"
+        """See ``ImageSource``."""
+
+    @abstractmethod
+    def layers(self) -> tuple["Image", "Image"]:
+        """RGB, and depth in grey."""
 
     @property
     def width(self) -> int:
@@ -65,13 +69,29 @@ class QuarteredScene:
         return self.side
 
     def load(self) -> "Image":
-        """Decoded RGB pixels; near is bright, by the inverse of the distance."""
+        """Decoded RGB pixels."""
+        rgb, depth = self.layers()
+        return four_quarters(rgb, depth, self.boxes, self.side)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarteredScene(QuarteredImage):
+    """A scene with its depth and two boxes, drawn when it is loaded."""
+
+    spec: SceneSpec
+
+    @property
+    def key(self) -> str:
+        """The scene's key and the boxes."""
+        boxes = "/".join(str(box.corners) for box in self.boxes)
+        return f"quarters:{self.side}:{SceneImage(spec=self.spec).key}:{boxes}"
+
+    def layers(self) -> tuple["Image", "Image"]:
+        """Near is bright, by the inverse of the distance."""
         from PIL import Image
 
         from groundrl.world.render import render
 
         drawn = render(self.spec)
         nearness = 255 * drawn.depth.min() / drawn.depth
-        depth = Image.fromarray(nearness.astype(np.uint8))
-        rgb = Image.fromarray(drawn.image)
-        return four_quarters(rgb, depth, self.boxes, self.side)
+        return Image.fromarray(drawn.image), Image.fromarray(nearness.astype(np.uint8))
