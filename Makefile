@@ -4,9 +4,10 @@ WORKERS ?= 2
 BIN := .venv/bin
 UV := $(BIN)/uv pip
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --no-header --no-annotate
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help train test lint lock clean
+.PHONY: help train check test lint docs lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -14,13 +15,20 @@ help:  ## list the targets
 train: .venv/.runs  ## install what runs need, then train the embedded model
 	$(BIN)/python train.py reward=iou+acc
 
-test: lint  ## install the test tools too, then lint and test
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal
+check: lint  ## lint, types and the quick tests: before every commit
+	$(PYTEST) -m "not slow"
+
+test: lint  ## everything that CI runs, with coverage
+	$(PYTEST) --cov=groundrl --cov-report=term:skip-covered
 
 lint: .venv/.tests  ## ruff, its formatter and pyright
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+docs: .venv/.tests  ## the pages below docs/_build, warnings are errors
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q docs docs/_build
+	@echo docs/_build/index.html
 
 lock: .venv/.uv  ## refresh the pinned requirements after an edit of pyproject.toml
 	grep -hv '^-r' requirements.txt requirements-test.txt > .venv/all.txt
@@ -29,7 +37,7 @@ lock: .venv/.uv  ## refresh the pinned requirements after an edit of pyproject.t
 	(echo "-r requirements.txt"; grep -vxFf requirements.txt .venv/all.txt) > requirements-test.txt
 
 clean:  ## remove the environment and the tools' caches, never outputs/
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis docs/_build docs/api
 
 # uv reads the requirements: plain pip may take a "+cpu" torch, which no torchvision matches.
 .venv/.uv:

@@ -1,38 +1,19 @@
 """Train a grounded vision-language model: ``python train.py reward=iou+acc``."""
 
-import sys
 from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
-from groundrl.errors import UserError
-from groundrl.launch.overrides import explain_overrides
-from groundrl.launch.resolvers import register_resolvers
-from groundrl.launch.script import exit_with, prepare_run_dir, report_user_errors
-
-ROOT = Path(__file__).parent
+from groundrl.launch.main import check_command_line
+from groundrl.launch.main import main as launch
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> None:
-    """Check the whole config, then build, then train."""
-    with report_user_errors(cfg):
-        run(cfg)
-
-
-def run(cfg: DictConfig) -> None:
-    """Nothing heavy is imported before the config is known to be right."""
-    run_dir = prepare_run_dir(cfg, begun="checkpoints")
-    from groundrl.launch.training import build_training
-
-    build_training(cfg, run_dir).run()
+    launch("train", cfg)
 
 
 if __name__ == "__main__":
-    try:
-        register_resolvers(ROOT)
-        explain_overrides(sys.argv[1:], ROOT / "conf", "train")
-    except UserError as error:
-        exit_with(2, str(error))
+    check_command_line("train", Path(__file__).parent)
     main()

@@ -6,14 +6,13 @@ end where the answer does, with the same weights. The three take turns; medians 
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from statistics import median
 
+import history
 import torch
 from transformers import AutoModelForImageTextToText, PreTrainedModel
 
@@ -21,7 +20,7 @@ from groundrl.boxes import Frame
 from groundrl.data.datasets import SampleList
 from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
 from groundrl.evaluation.heldout import answers_to
-from groundrl.launch.quiet import silence_libraries
+from groundrl.launch.logs import silence_libraries
 from groundrl.policy.adapter import Adapter
 from groundrl.policy.embedded import embedded_model_dir
 from groundrl.policy.load import load_policy
@@ -144,7 +143,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32, help="of the batched one")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, help="JSON file for the same figures")
+    history.add_options(parser)
     options = parser.parse_args()
     silence_libraries()
     torch.set_num_threads(options.threads)
@@ -165,8 +164,7 @@ def main() -> None:
     columns = ("", "questions/s", "ours is faster, x", "same answers", "tokens/answer")
     print(" ".join(f"{name}={value}" for name, value in vars(options).items()))
     print(f"\n{to_text(Table(columns=columns, rows=rows))}")
-    if options.out:
-        options.out.write_text(json.dumps(found, indent=1))
+    history.keep(options, found)
 
 
 if __name__ == "__main__":

@@ -20,9 +20,10 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
+import history
 import torch
 from random_models import FAMILIES, SIZES
 from work import Work
@@ -56,7 +57,7 @@ def child(request: dict) -> None:
     """Print the figures of one run as JSON."""
     from contenders import RUNS
 
-    from groundrl.launch.quiet import silence_libraries
+    from groundrl.launch.logs import silence_libraries
 
     silence_libraries()
     warnings.filterwarnings("ignore")
@@ -144,21 +145,21 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=2, help="per step")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--out", type=Path, help="JSON file for the same figures")
+    history.add_options(parser)
     parser.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)
-    options = vars(parser.parse_args())
-    request, out, threads = options.pop("child"), options.pop("out"), options.pop("threads")
-    if request:
-        child(request)
+    options = parser.parse_args()
+    if options.child:
+        child(options.child)
         return
-    work = Work(**options)
-    figures = summary(work, measure(work, threads))
-    print(" ".join(f"{name}={value}" for name, value in options.items()), f"threads={threads}")
+    of_work = {field.name for field in fields(Work)}
+    settings = {name: value for name, value in vars(options).items() if name in of_work}
+    work = Work(**settings)
+    figures = summary(work, measure(work, options.threads))
+    print(" ".join(f"{k}={v}" for k, v in settings.items()), f"threads={options.threads}")
     for table in tables(figures):
         print(f"\n{to_text(table)}")
     print("\nThe reference pass is part of the update of ours, plain and floor; of trl's rollout.")
-    if out:
-        out.write_text(json.dumps(figures, indent=1))
+    history.keep(options, figures)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from transformers import (
     Qwen3VLVideoProcessor,
 )
 
-from groundrl.policy.embedded import CHAT_TEMPLATE, SPECIAL_TOKENS, build_tokenizer
 from groundrl.policy.prompt import Processor
+from groundrl.pretraining.architecture import CHAT_TEMPLATE, SPECIAL_TOKENS, build_tokenizer
 
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
 SIZES = ("tiny", "full")

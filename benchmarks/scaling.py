@@ -7,18 +7,17 @@ what its own tokens cost in a group of one.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from pathlib import Path
 
+import history
 import torch
 from policies import policy_for
 from random_models import FAMILIES, SIZES
 from work import Work
 
-from groundrl.launch.quiet import silence_libraries
+from groundrl.launch.logs import silence_libraries
 from groundrl.policy.layout import Branch
 from groundrl.report.tables import Table, number, to_text
 from groundrl.rollout.base import Sampling
@@ -122,7 +121,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--tries", type=int, default=5)
     parser.add_argument("--only", choices=GRID, help="one of the tables")
-    parser.add_argument("--out", type=Path, help="JSON file for the same figures")
+    history.add_options(parser)
     options = parser.parse_args()
     silence_libraries()
     torch.set_num_threads(options.threads)
@@ -140,8 +139,7 @@ def main() -> None:
     for name in [options.only] if options.only else GRID:
         found[name] = scaling(start, name, options.tries)
         print(f"\n{to_text(table(name, found[name]))}", flush=True)
-    if options.out:
-        options.out.write_text(json.dumps(found, indent=1))
+    history.keep(options, found)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@ python benchmarks/scenes.py [--count 300] [--size 160] [--out FILE.json]
 """
 
 import argparse
-import json
 import os
 import time
-from pathlib import Path
 
 # one core means one thread; numpy reads these when it is imported
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+
+import history
 
 from groundrl.world.graph import Look, SceneSpec, Subject
 from groundrl.world.render import build_scene, render
@@ -38,18 +38,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=300, help="scenes per row")
     parser.add_argument("--size", type=int, default=160, help="width and height in pixels")
-    parser.add_argument("--out", type=Path, help="JSON file for the same figures")
-    args = parser.parse_args()
+    history.add_options(parser)
+    options = parser.parse_args()
     figures = {}
     print(f"{'subject':10} {'look':6} {'images/s':>10} {'graphs/s':>10}")
     for subject in Subject:
         for look in Look:
-            rates = measure(subject, look, args.count, args.size)
+            rates = measure(subject, look, options.count, options.size)
             print(f"{subject:10} {look:6} {rates['render']:10.0f} {rates['graph']:10.0f}")
             for name, rate in rates.items():
                 figures[f"{subject}/{look}/{name}_per_second"] = round(rate, 1)
-    if args.out:
-        args.out.write_text(json.dumps(figures, indent=2) + "\n")
+    history.keep(options, figures)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ each run.
 """
 
 import argparse
-import json
 import random
 import resource
 import tempfile
@@ -19,13 +18,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import history
+
 from groundrl.boxes import Box, Frame
 from groundrl.detectors.records import InputImage, Region
 from groundrl.records import ImageFile
 from groundrl.report.tables import Table, to_text
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.annotations import Caption, Decision, Verdict
-from groundrl.synthesis.roles import View
+from groundrl.synthesis.roles import ImageView
 from groundrl.synthesis.run import Synthesis
 from groundrl.synthesis.samples import QuestionPlan
 from groundrl.task_runner import LocalRunner
@@ -46,7 +47,7 @@ class Stubs:
     latency: float
     name: str = "stub"
     vocabulary: tuple[str, ...] = NOUNS
-    left_out: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.images
@@ -68,7 +69,7 @@ class Stubs:
             found.append(Region(label=noun, box=box, score=rng.random()))
         return tuple(found)
 
-    def describe(self, views: Sequence[View]) -> list[Caption | None]:
+    def describe(self, views: Sequence[ImageView]) -> list[Caption | None]:
         """Of a crop its label, of the whole a list."""
         time.sleep(self.latency)
         return [
@@ -80,7 +81,7 @@ class Stubs:
             for view in views
         ]
 
-    def judge(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
+    def judge(self, cases: Sequence[tuple[ImageView, str]]) -> list[Verdict | None]:
         """All fine."""
         time.sleep(self.latency)
         return [Verdict(decision=Decision.KEEP, reason="fine") for _ in cases]
@@ -137,7 +138,7 @@ def program(measured: Callable[[int, int, float, Path], Figures], images: int) -
     parser.add_argument("--images", type=int, nargs="+", default=[images])
     parser.add_argument("--concurrency", type=int, default=64)
     parser.add_argument("--latency", type=float, default=1.0, help="seconds of every answer")
-    parser.add_argument("--out", type=Path, help="a JSON file for the same figures")
+    history.add_options(parser)
     arguments = parser.parse_args()
     found = []
     for count in (1, *arguments.images):  # the first imports what is imported on use
@@ -145,13 +146,12 @@ def program(measured: Callable[[int, int, float, Path], Figures], images: int) -
             latency = 0.01 if count == 1 else arguments.latency
             found.append(measured(count, arguments.concurrency, latency, Path(folder)))
     found = found[1:]
-    if arguments.out is not None:
-        arguments.out.write_text(json.dumps(found, indent=1))
     columns = tuple(key.replace("_", " ") for key in found[0])
     rows = tuple(
         tuple(f"{value:,.3f}".rstrip("0").rstrip(".") for value in one.values()) for one in found
     )
     print(to_text(Table(columns=columns, rows=rows)))
+    history.keep(arguments, dict(zip(map(str, arguments.images), found, strict=True)))
 
 
 if __name__ == "__main__":

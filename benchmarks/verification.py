@@ -8,14 +8,15 @@ error that were thrown away, or changed. ``survived``: share of errors that are 
 """
 
 import argparse
-import json
-from pathlib import Path
+
+import history
 
 from groundrl.detectors.oracle import OracleDetector
 from groundrl.report.tables import Table, to_text
 from groundrl.synthesis.annotate import Annotator
+from groundrl.synthesis.annotations import PLANTABLE_KINDS
 from groundrl.synthesis.images import SceneImages
-from groundrl.synthesis.quality import PLANTABLE, Tally
+from groundrl.synthesis.quality import CaptionStatistics
 from groundrl.synthesis.teachers.world import WorldTeacher
 from groundrl.synthesis.verifiers.rules import RuleVerifier
 
@@ -27,19 +28,19 @@ def measured(rate: float, scenes: int, detector: OracleDetector) -> dict[str, fl
     teacher = WorldTeacher(error_rate=rate)
     verifier = RuleVerifier(vocabulary=detector.vocabulary)
     annotator = Annotator(detector=detector, teacher=teacher, verifier=verifier)
-    tally = Tally()
+    tally = CaptionStatistics()
     for subject in ("tabletop", "street"):
         for look in ("plain", "photo"):
             for image in SceneImages(size=scenes, seed=11, subject=subject, look=look):
                 outcome = annotator(image, {})
                 assert outcome.annotated is not None
                 tally.add(outcome.annotated)
-    return tally.figures()
+    return tally.compute_quality()
 
 
 def table(found: dict[float, dict[str, float]]) -> Table:
     """One row for each share of errors, 95 % intervals in brackets."""
-    names = [f"{what}/{kind}" for kind in PLANTABLE for what in ("recall", "precision")]
+    names = [f"{what}/{kind}" for kind in PLANTABLE_KINDS for what in ("recall", "precision")]
     names += ["clean_rejected", "clean_flagged", "survived"]
     rows = [
         (
@@ -63,15 +64,14 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=250, help="of each subject and look")
     parser.add_argument("--miss-rate", type=float, default=0.0)
     parser.add_argument("--false-alarm-rate", type=float, default=0.0)
-    parser.add_argument("--out", type=Path, help="a JSON file for the same figures")
+    history.add_options(parser)
     arguments = parser.parse_args()
     detector = OracleDetector(
         miss_rate=arguments.miss_rate, false_alarm_rate=arguments.false_alarm_rate
     )
     found = {rate: measured(rate, arguments.scenes, detector) for rate in RATES}
-    if arguments.out is not None:
-        arguments.out.write_text(json.dumps({str(k): v for k, v in found.items()}, indent=1))
     print(to_text(table(found)))
+    history.keep(arguments, {str(rate): row for rate, row in found.items()})
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import history
+
 from groundrl.intervals import Interval, t_interval
 from groundrl.report.tables import Table, to_text
 
@@ -92,7 +94,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--sft-steps", type=int, default=100)
     parser.add_argument("--grpo-steps", type=int, default=20)
-    parser.add_argument("--out", type=Path, help="a JSON file for the same figures")
+    history.add_options(parser)
     arguments = parser.parse_args()
     folder = arguments.folder.absolute()
     measure(folder, arguments)
@@ -101,13 +103,12 @@ def main() -> None:
         (data, *(f"{one.mean:.3f} ± {(one.high - one.low) / 2:.3f}" for one in row.values()))
         for data, row in found.items()
     )
-    if arguments.out is not None:
-        written = {
-            data: {k: v for name, one in row.items() for k, v in one.figures(name).items()}
-            for data, row in found.items()
-        }
-        arguments.out.write_text(json.dumps(written, indent=1))
     print(to_text(Table(columns=("data", *FIGURES), rows=rows)))
+    figures_by_data = {
+        data: {k: v for name, one in row.items() for k, v in one.figures(name).items()}
+        for data, row in found.items()
+    }
+    history.keep(arguments, figures_by_data)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from world_questions import world_samples
 
 from groundrl.boxes import Frame
 from groundrl.policy.adapter import Adapter
-from groundrl.policy.embedded import build_model, build_processor, build_tokenizer
 from groundrl.policy.policy import Policy
+from groundrl.pretraining.architecture import build_model, build_processor, build_tokenizer
 from groundrl.prompts import PromptTemplate
 
 torch.set_num_threads(1)

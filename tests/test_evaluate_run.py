@@ -1,19 +1,24 @@
 """evaluate.py of what train.py made: a run directory, or its adapter alone."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from groundrl.evaluation.inference import ModelSource
 from groundrl.evaluation.run import Evaluation
-from groundrl.launch.evaluation import build_evaluation, take_run
+from groundrl.launch.evaluation import build_evaluation
 from groundrl.launch.make import make
 from groundrl.launch.resolved import save_resolved
 from groundrl.launch.resolvers import register_resolvers
+from groundrl.launch.trained_run import take_run
 
 ROOT = Path(__file__).parent.parent
 Build = Callable[..., Evaluation]
@@ -73,6 +78,26 @@ def test_a_run_and_its_adapter_alone_give_the_same_answers(trained: Path, build:
         said[name] = row["text"]
         assert row["grammar"] == "inline_box"
     assert said["run"] == said["adapter"] != said["model"]
+
+
+def test_the_saved_config_has_the_values_of_the_run_that_were_used(
+    trained: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "evaluation"
+    sizes = ["benchmark=[world_rec]", "benchmark.world_rec.size=1", "cache_dir=null"]
+    done = subprocess.run(
+        [sys.executable, "evaluate.py", *sizes, f"run={trained}", f"output_dir={folder}"],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    saved = OmegaConf.load(folder / "resolved.yaml")
+    assert saved.grammar == "inline_box"
+    assert saved.sampling.max_tokens == 16
+    assert saved.adapter.path == saved.model.adapter.path == f"{trained}/adapter"
 
 
 @pytest.mark.parametrize(

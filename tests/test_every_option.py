@@ -192,7 +192,10 @@ def test_an_option_sets_what_it_is_called(group: str, key: str, option: str) -> 
 
 def test_a_data_layout_reads_the_format_of_its_name() -> None:
     for layout in ("coco", "voc", "yolo"):
-        assert composed(f"data={layout}").data.layout == layout
+        assert (
+            composed(f"data={layout}").data.layout._target_
+            == f"groundrl.data.{layout}.{layout.capitalize()}Layout"
+        )
 
 
 @pytest.mark.parametrize(

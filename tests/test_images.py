@@ -156,7 +156,7 @@ def test_damaged_files_are_images_or_unreadable(
             assert name == "JPEG"
 
 
-def test_damaged_exif_does_not_spoil_a_image(tmp_path: Path) -> None:
+def test_damaged_exif_does_not_spoil_an_image(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = 6
     exif[0x011A] = 72.0  # pixels per inch, a ratio
@@ -213,7 +213,7 @@ def test_a_name_of_two_lines_is_told_on_one() -> None:
     assert printable("two\nlines\t\u2028.png") == r"two\u000alines\u0009\u2028.png"
 
 
-def test_a_image_with_an_undecodable_name_has_a_key(tmp_path: Path) -> None:
+def test_an_image_with_an_undecodable_name_has_a_key(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"caf\xe9.png")
     noise().save(path)
     image = ImageFile(path=path, width=24, height=16)

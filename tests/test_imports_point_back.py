@@ -16,6 +16,7 @@ ORDER = (
         "errors",
         "cache_key",
         "figures",
+        "config_node",
         "files",
         "json_rows",
         "metrics",

@@ -7,8 +7,7 @@ import torch
 from loss_reference import CHOICES, example, reference, rows_of
 
 from groundrl.errors import UserError
-from groundrl.losses import LossInputs, PolicyLoss
-from groundrl.metrics import check_names
+from groundrl.losses import LOSS_METRICS, LossInputs, PolicyLoss
 
 FLAT = PolicyLoss(kl_coef=0.0)
 
@@ -202,18 +201,32 @@ def test_truncated_importance_weights_scale_the_policy_term_up_to_the_cap() -> N
     assert out.metrics["policy/sampler_gap"].item() == pytest.approx((0.2 + 2.0) / 2)
 
 
+@pytest.mark.parametrize("missing", [float("nan"), float("-inf"), float("inf")])
+def test_a_token_that_the_sampler_has_no_value_for_is_not_corrected(missing: float) -> None:
+    loss = PolicyLoss(kl_coef=0.0, importance_cap=2.0)
+    inputs = simple([[-1.0, -1.0]], sampler_logprobs=torch.tensor([[-1.2, missing]]))
+    out = loss(inputs)
+    assert out.loss.item() == pytest.approx(-(math.exp(0.2) + 1.0) / 2)
+    expected = torch.tensor([[-math.exp(0.2) / 2, -1.0 / 2]])
+    torch.testing.assert_close(gradient(loss, inputs), expected)
+    assert out.metrics["policy/sampler_gap"].item() == pytest.approx(0.2 / 2)
+    assert out.metrics["policy/sampler_missing_frac"].item() == 0.5
+
+
+def test_two_infinite_log_probabilities_do_not_become_nan() -> None:
+    loss = PolicyLoss(kl_coef=0.0, importance_cap=2.0)
+    nothing = torch.tensor([[-torch.inf]])
+    inputs = simple([[-1.0]], old_logprobs=nothing, sampler_logprobs=nothing)
+    out = loss(inputs)
+    assert out.loss.item() == pytest.approx(-1.2)  # the clipped ratio
+    assert gradient(loss, inputs).item() == 0.0
+    assert all(value.isfinite() for value in out.metrics.values())
+
+
 def test_metrics_are_declared_and_leave_the_graph() -> None:
     metrics = PolicyLoss()(example(torch.float32, per_token=True)).metrics
-    check_names(metrics)
     assert not any(value.requires_grad for value in metrics.values())
-    assert set(metrics) == {
-        "policy/loss",
-        "policy/kl",
-        "policy/ratio_mean",
-        "policy/clip_frac_low",
-        "policy/clip_frac_high",
-        "policy/sampler_gap",
-    }
+    assert set(metrics) == set(LOSS_METRICS)
 
 
 def test_the_normalizers_of_two_processes_add_up() -> None:

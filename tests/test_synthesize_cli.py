@@ -81,7 +81,7 @@ TEACHER = """
 import os
 import signal
 from pathlib import Path
-from groundrl.synthesis.records import Caption
+from groundrl.synthesis.annotations import Caption
 
 class Teacher:
     name = "away"

@@ -2,7 +2,6 @@
 
 import json
 import os
-import runpy
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from omegaconf import DictConfig
 from PIL import Image
 
 from groundrl.errors import UserError
+from groundrl.launch.main import run
 from groundrl.launch.resolved import save_resolved
 from groundrl.launch.resolvers import register_resolvers
 
@@ -58,7 +58,7 @@ def config() -> Iterator[Any]:
 
 def run_in_process(cfg: DictConfig) -> None:
     """What ``train.py`` does after composing."""
-    runpy.run_path(str(ROOT / "train.py"), run_name="script")["run"](cfg)
+    run("train", cfg)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job", "reward=acc"]])

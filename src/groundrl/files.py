@@ -1,23 +1,32 @@
-"""How files are named, read and written, everywhere."""
+"""How files are named, read and written everywhere in the package."""
 
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from uuid import uuid4
+
+PARTIAL: Final = ".partial"
+"""Ends the name of a file that is still being written."""
 
 
 def printable(path: str | Path) -> str:
-    """The path as valid Unicode on one line, different for different paths; bytes outside UTF-8
-    become ``\\xff``, a line's end and what else cannot be seen ``\\u000a``, and a backslash two."""
+    """The path as valid Unicode on one line; different paths give different texts.
+
+    Bytes outside UTF-8 become ``\\xff``, line ends and other invisible characters ``\\u000a``, and
+    a backslash becomes two.
+    """
     text = os.fsencode(path).replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def json_lines(path: Path, content: bytes) -> Iterator[tuple[str, Any]]:
-    """``file:line`` and its value, or the ValueError of what is no JSON; blank lines are left out.
+    """``file:line`` and the value of each line, or the ValueError of a line that is not JSON.
 
-    Bytes are split, for texts may hold separators that only ``str.splitlines`` knows.
+    Blank lines are left out. Bytes are split, because texts may hold separators that only
+    ``str.splitlines`` knows.
     """
     for number, line in enumerate(content.split(b"\n"), start=1):
         if line.strip():
@@ -26,3 +35,66 @@ def json_lines(path: Path, content: bytes) -> Iterator[tuple[str, Any]]:
             except ValueError as error:  # of JSON, or of UTF-8
                 value = error
             yield f"{path}:{number}", value
+
+
+def whole_lines(content: bytes) -> bytes:
+    """The content up to its last line end: what follows was torn when its writer was stopped."""
+    return content[: content.rfind(b"\n") + 1]
+
+
+def drop_torn_line(path: Path) -> bytes:
+    """Cut a torn last line off the file. Returns what is left; nothing for a missing file.
+
+    The file is written only if there is such a line: other processes may be appending to it.
+    """
+    content = path.read_bytes() if path.exists() else b""
+    whole = whole_lines(content)
+    if len(whole) < len(content):
+        os.truncate(path, len(whole))
+    return whole
+
+
+def partial_path(path: Path) -> Path:
+    """``.name.partial`` in the same folder: a file until it is complete."""
+    return path.with_name(f".{path.name}{PARTIAL}")
+
+
+@contextmanager
+def replace_file(path: Path, *, only_writer: bool = False) -> Iterator[Path]:
+    """A path to write to; it takes the place of ``path`` when the block ends without an error, and
+    is removed otherwise. Readers see the old file or the new one, never a part.
+
+    Several processes may write the same file: the last one wins. ``only_writer``: no other process
+    does, so the partial file has a fixed name, and one that a killed run left is overwritten. The
+    folder is made where it is missing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not mkstemp: the mode of its files keeps other users out.
+    unique = path if only_writer else path.with_name(f"{path.name}.{uuid4().hex[:12]}")
+    partial = partial_path(unique)
+    try:
+        yield partial
+        partial.replace(path)
+    except BaseException:
+        remove_if_allowed(partial)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text with ``replace_file``."""
+    with replace_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value as JSON, indented by one blank, with ``replace_file``."""
+    write_text(path, json.dumps(value, indent=1))
+
+
+def remove_if_allowed(path: Path) -> bool:
+    """Whether the file is gone; a file of another user may have to stay."""
+    try:
+        path.unlink(missing_ok=True)
+    except PermissionError:
+        return False
+    return True

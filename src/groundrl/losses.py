@@ -5,6 +5,7 @@
 over completions i and their tokens t; see ``PolicyLoss`` for each symbol.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +13,19 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from groundrl.config_node import ConfigNode
 from groundrl.errors import UserError
+
+LOSS_METRICS = {
+    "policy/loss": "Policy loss of the step, KL penalty included.",
+    "policy/kl": "KL(policy || reference) per token, nats, by the loss's estimator.",
+    "policy/ratio_mean": "Mean importance ratio policy / old policy over tokens; 1 on-policy.",
+    "policy/clip_frac_low": "Share of tokens whose ratio is cut from below.",
+    "policy/clip_frac_high": "Share of tokens whose ratio is cut from above.",
+    "policy/sampler_gap": "Mean |old - sampler| log-probability per token, nats; 0 where missing.",
+    "policy/sampler_missing_frac": "Share of tokens without a finite sampler log-probability.",
+}
+"""Name -> meaning of the metrics of ``PolicyLoss``."""
 
 LOG_RATIO_LIMIT = 20.0
 """Log-ratios above this are cut before ``exp``: e^20 = 5e8 is finite in float32, e^89 is not. A
@@ -30,7 +43,8 @@ class LossInputs:
     ref_logprobs: Float[Tensor, "B T"] | None = None
     """Under the reference; needed when ``kl_coef > 0``."""
     sampler_logprobs: Float[Tensor, "B T"] | None = None
-    """As the rollout engine reported them; needed with ``importance_cap``."""
+    """As the rollout engine reported them; needed with ``importance_cap``. NaN or infinite where
+    the engine has no value for a token."""
     advantages: Float[Tensor, "B"] | Float[Tensor, "B T"]
     """One per completion, or one per token."""
     completion_mask: Bool[Tensor, "B T"]
@@ -98,7 +112,10 @@ class PolicyLoss:
     the mean and deviation of their group."""
     importance_cap: float | None = None
     """Weight the policy term by ``w = min(exp(old_logprobs - sampler_logprobs), cap)``: truncated
-    importance sampling, where a rollout engine's numbers differ from the trainer's."""
+    importance sampling, where a rollout engine's numbers differ from the trainer's. ``w = 1`` where
+    the sampler's log-probability is not finite: a sampled token cannot have probability 0, so such
+    a value says nothing about the token, and the loss is the one without a correction. The cap
+    would weight unknown tokens most, and 0 would not learn from them."""
 
     def __post_init__(self) -> None:
         if self.aggregation == "constant" and not self.max_completion_tokens:
@@ -112,11 +129,26 @@ class PolicyLoss:
                 "and clip_high >= 0, such as clip_low=0.2 clip_high=0.28"
             )
 
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """The importance ratio divides by a distribution that is cut nowhere."""
+        if not node.options.get("importance_cap"):
+            return
+        cap = f"{node.path}.importance_cap"
+        cuts = [(p, "1.0") for p, share in node.named("top_p") if share not in (None, 1)]
+        cuts += [(p, "0") for p, count in node.named("top_k") if count]
+        cuts += [(p, "0.0") for p, share in node.named("min_p") if share]
+        for cut, off in cuts:
+            yield (
+                f"{cut} cuts the sampling distribution, which biases the ratio that {cap} "
+                f"corrects: type {cut}={off}, or {cap}=null"
+            )
+
     def normalizer(
         self, completion_mask: Bool[Tensor, "B T"], truncated: Bool[Tensor, "B"] | None = None
     ) -> Normalizer:
         """Denominators of the step whose completions these are; rows without tokens are padding."""
-        mask = self.counted(completion_mask, truncated)
+        mask = self.loss_mask(completion_mask, truncated)
         tokens = mask.sum().float()
         completions = mask.any(dim=1).sum().float()
         match self.aggregation:
@@ -138,7 +170,7 @@ class PolicyLoss:
             raise ValueError(f"kl_coef={self.kl_coef} needs ref_logprobs")
         if self.importance_cap is not None and inputs.sampler_logprobs is None:
             raise ValueError(f"importance_cap={self.importance_cap} needs sampler_logprobs")
-        mask = self.counted(inputs.completion_mask, inputs.truncated)
+        mask = self.loss_mask(inputs.completion_mask, inputs.truncated)
         normalizer = normalizer or self.normalizer(inputs.completion_mask, inputs.truncated)
         logprobs = _widened(inputs.logprobs, mask)
         old = logprobs.detach()
@@ -157,8 +189,11 @@ class PolicyLoss:
             "policy/clip_frac_high": (rho > 1 + self.clip_high) & (advantages > 0),
         }
         if inputs.sampler_logprobs is not None:
-            gap = old - _widened(inputs.sampler_logprobs, mask).detach()
+            sampler = _widened(inputs.sampler_logprobs, mask).detach()
+            # Replaced before the subtraction: inf - inf is nan, and so is 0 * inf.
+            gap = torch.where(sampler.isfinite(), old - sampler, 0.0)
             means["policy/sampler_gap"] = gap.abs()
+            means["policy/sampler_missing_frac"] = ~sampler.isfinite()
             if self.importance_cap is not None:
                 per_token = per_token * _exp(gap).clamp(max=self.importance_cap)
         if inputs.ref_logprobs is not None:
@@ -171,10 +206,13 @@ class PolicyLoss:
         metrics = {k: (v.detach() * mask).sum() / tokens for k, v in means.items()}
         return LossOutput(loss=loss, metrics={"policy/loss": loss.detach(), **metrics})
 
-    def counted(
+    def loss_mask(
         self, completion_mask: Bool[Tensor, "B T"], truncated: Bool[Tensor, "B"] | None
     ) -> Bool[Tensor, "B T"]:
-        """The tokens that count."""
+        """True on the tokens that are learned from: all, or those of completions that end.
+
+        Raises ValueError when ``mask_truncated`` lacks ``truncated``.
+        """
         if not self.mask_truncated:
             return completion_mask
         if truncated is None:

@@ -1,9 +1,9 @@
-"""One line that tells how training goes: redrawn on a terminal, now and then in a log file."""
+"""One line that shows how far a run is: redrawn on a terminal, now and then in a log file."""
 
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from io import TextIOBase
 from types import TracebackType
 
@@ -15,8 +15,8 @@ BAR = 16
 class ProgressLine:
     """``grpo ━━━━──── 12/40  reward 0.61 (acc 0.50, iou 0.72)  kl 0.002  910 tok/s  1:02<2:25``.
 
-    The last two are the time gone by and the time left, from the mean time per step since this
-    object was made: a resumed run passes the step it starts at as ``first_step``.
+    The last two are the time spent and the time left. The time left is estimated from the mean time
+    per step since this object was made; a resumed run gives its first step as ``first_step``.
     """
 
     def __init__(
@@ -38,25 +38,14 @@ class ProgressLine:
         self._start = clock()
         self._written_at: float | None = None
 
-    def update(
-        self,
-        step: int,
-        *,
-        reward: float | None = None,
-        parts: Mapping[str, float] | None = None,
-        kl: float | None = None,
-        loss: float | None = None,
-        tokens_per_second: float | None = None,
-        more: Sequence[str] = (),
-    ) -> None:
-        """``step`` steps are done. What is not given is not shown; ``more`` is shown as it is."""
+    def update(self, step: int, figures: Sequence[str] = ()) -> None:
+        """Show that ``step`` steps are done, and the ``figures`` as they are."""
         now = self.clock()
         due = self._written_at is None or now - self._written_at >= SECONDS_BETWEEN_LINES
         if not self.live and not due and step < self.total_steps:
             return
         self._written_at = now
-        figures = _figures(reward, parts or {}, kl, loss, tokens_per_second)
-        line = "  ".join([self._head(step), *figures, *more, self._times(step, now - self._start)])
+        line = "  ".join([self._head(step), *figures, self._times(step, now - self._start)])
         if self.live:
             # One column is left free: a full line makes some terminals scroll.
             width = shutil.get_terminal_size().columns - 1
@@ -94,26 +83,6 @@ class ProgressLine:
         done, left = step - self.first_step, max(0, self.total_steps - step)
         remaining = clock_time(elapsed / done * left) if done > 0 else "?"
         return f"{clock_time(elapsed)}<{remaining}"
-
-
-def _figures(
-    reward: float | None,
-    parts: Mapping[str, float],
-    kl: float | None,
-    loss: float | None,
-    tokens_per_second: float | None,
-) -> list[str]:
-    inside = ", ".join(f"{name} {value:.2f}" for name, value in parts.items())
-    figures = []
-    if reward is not None:
-        figures.append(f"reward {reward:.2f}" + (f" ({inside})" if inside else ""))
-    if loss is not None:
-        figures.append(f"loss {loss:.3f}")
-    if kl is not None:
-        figures.append(f"kl {kl:.4f}")
-    if tokens_per_second is not None:
-        figures.append(f"{tokens_per_second:,.0f} tok/s")
-    return figures
 
 
 def clock_time(seconds: float) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from itertools import islice
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
+from groundrl.config_node import ConfigNode
 from groundrl.errors import UserError
 
 T = TypeVar("T")
@@ -82,6 +84,10 @@ class RayRunner:
     Every machine needs groundrl and the files that the tasks name, at the same paths.
     """
 
+    resource_options: ClassVar[frozenset[str]] = frozenset(
+        {"address", "workers", "num_cpus", "num_gpus", "task_size"}
+    )
+
     address: str = LOCAL
     """Of a running cluster; "auto": the one that this machine belongs to; "local" starts one."""
     workers: int = 1
@@ -91,6 +97,27 @@ class RayRunner:
     """Of each worker; 0.5 puts two on a GPU."""
     task_size: int | None = 128
     """Items that a worker is given at a time: what is lost with it."""
+
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """Ray is missing, or something does not work in several processes."""
+        if find_spec("ray") is None:
+            yield (
+                "runner=ray needs Ray, which is not installed: type pip install 'groundrl[ray]', "
+                "or runner=local"
+            )
+        if node.value("trainer.devices") not in (None, 1):
+            yield (
+                "runner=ray has workers of one device each: type trainer.devices=1 and "
+                "runner.workers=<number>"
+            )
+        for role in ("teacher", "verifier"):
+            for path, budget in node.named("budget", role):
+                if budget is not None:
+                    yield (
+                        f"{path}={budget} is not watched over by the workers of runner=ray "
+                        f"together: type {path}=null, or runner=local, which keeps any server busy"
+                    )
 
     def __post_init__(self) -> None:
         for name, number in (("workers", self.workers), ("task_size", self.task_size)):

@@ -1,4 +1,4 @@
-"""check_config on small configs whose targets live in this module."""
+"""check_config on small configs whose targets are in this module."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -45,9 +45,6 @@ class Folder:
 def plugged(prompts: list[str], terms: dict[str, Iou]) -> None: ...
 
 
-FLASH = {"attention": "flash_attention_2"}
-
-
 def iou(**options: Any) -> dict[str, Any]:
     return {"_target_": f"{HERE}.Iou", **options}
 
@@ -68,8 +65,8 @@ def test_a_misspelt_argument_is_named_with_the_right_one() -> None:
     ]
 
 
-def test_every_problem_is_told_at_once() -> None:
-    config = {"reward": iou(weight="much"), "group_size": 1, **loss(level="word", stpes=1)}
+def test_every_problem_is_reported_at_once() -> None:
+    config = {"reward": iou(weight="much"), "grammar": "obj", **loss(level="word", stpes=1)}
     with pytest.raises(UserError, match=r"(?s)The config has 4 problems:\n1\. .*\n4\. "):
         check_config(OmegaConf.create(config))
 
@@ -97,7 +94,7 @@ def test_positional_arguments_and_partials_leave_nothing_to_miss() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "problem"),
     [
         ({"level": "tokens"}, "loss.level is 'tokens', expected one of token, sequence: "),
         ({"speed": "FAST"}, "loss.speed is 'FAST', expected one of slow, fast: "),
@@ -109,8 +106,8 @@ def test_positional_arguments_and_partials_leave_nothing_to_miss() -> None:
         ({"shuffle": "no"}, "loss.shuffle is 'no', expected one of true, false: "),
     ],
 )
-def test_a_value_of_the_wrong_type_is_told(options: dict[str, Any], told: str) -> None:
-    assert [line[: len(told)] for line in problems(loss(**options))] == [told]
+def test_a_value_of_the_wrong_type_is_reported(options: dict[str, Any], problem: str) -> None:
+    assert [line[: len(problem)] for line in problems(loss(**options))] == [problem]
 
 
 @pytest.mark.parametrize(
@@ -127,13 +124,13 @@ def test_a_node_with_a_target_fits_any_argument_and_is_checked_itself() -> None:
     assert problems(config)[0].startswith("f.terms.iou.w: Iou has no argument 'w'")
 
 
-def test_a_plain_mapping_where_an_object_is_needed_is_told() -> None:
+def test_a_plain_mapping_where_an_object_is_needed_is_reported() -> None:
     config = {"f": {"_target_": f"{HERE}.plugged", "prompts": [], "terms": {"iou": {"weight": 1}}}}
     assert problems(config)[0].startswith("f.terms is {'iou': {'weight': 1}}, expected a mapping")
 
 
 @pytest.mark.parametrize(
-    ("target", "told"),
+    ("target", "problem"),
     [
         ("groundrl.boxs.Frame", "x._target_: groundrl has no 'boxs'; did you mean 'boxes'?"),
         ("groundrl.boxes.Fram", "x._target_: groundrl.boxes has no 'Fram'; did you mean 'Frame'?"),
@@ -141,11 +138,11 @@ def test_a_plain_mapping_where_an_object_is_needed_is_told() -> None:
         ("groundrl.boxes", "x._target_: groundrl.boxes is no class and no function"),
     ],
 )
-def test_a_target_that_is_not_there_is_told(target: str, told: str) -> None:
-    assert problems({"x": {"_target_": target}})[0].startswith(told)
+def test_a_target_that_is_not_there_is_reported(target: str, problem: str) -> None:
+    assert problems({"x": {"_target_": target}})[0].startswith(problem)
 
 
-def test_an_interpolation_that_leads_nowhere_is_told() -> None:
+def test_an_interpolation_that_leads_nowhere_is_reported() -> None:
     assert problems({"a": "${b.c}"}) == [
         "a=${b.c} cannot be read (Interpolation key 'b.c' not found): type a=<value>"
     ]
@@ -157,27 +154,11 @@ def test_a_value_that_only_a_run_knows_is_let_through() -> None:
     )
 
 
-def test_a_shared_node_is_told_once() -> None:
+def test_a_shared_node_is_reported_once() -> None:
     assert len(problems({"a": iou(wieght=1), "b": "${a}"})) == 1
 
 
-def test_a_group_of_one_is_told() -> None:
-    config = {"sampler": {"group_size": 1}}
-    check_config(OmegaConf.create(config))
-    assert problems({**config, "reward": {}})[0].startswith("sampler.group_size is 1, but ")
-
-
-def test_a_cut_distribution_with_an_importance_correction_names_both_options() -> None:
-    config = {"rollout": {"top_p": 0.9, "top_k": 50, "min_p": 0.1, "importance_cap": 2.0}}
-    cut, count, share = problems(config)
-    assert cut.endswith("type rollout.top_p=1.0, or rollout.importance_cap=null")
-    assert count.endswith("type rollout.top_k=0, or rollout.importance_cap=null")
-    assert share.endswith("type rollout.min_p=0.0, or rollout.importance_cap=null")
-    config["rollout"]["importance_cap"] = None
-    check_config(OmegaConf.create(config))
-
-
-def test_an_output_directory_below_a_file_is_told(tmp_path: Path) -> None:
+def test_an_output_directory_below_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("")
     assert "is a file" in problems({"output_dir": str(tmp_path / "notes" / "run")})[0]
     check_config(OmegaConf.create({"output_dir": str(tmp_path / "new" / "run")}))
@@ -204,7 +185,7 @@ def check_composed(folder: Path, *overrides: str) -> None:
         check_config(compose("train", list(overrides), return_hydra_config=True))
 
 
-def test_an_option_that_undoes_an_ablation_is_told(overlay_dir: Path) -> None:
+def test_an_option_that_undoes_an_ablation_is_reported(overlay_dir: Path) -> None:
     with pytest.raises(UserError) as raised:
         check_composed(overlay_dir, "ablation=no_kl", "kl_coef=0.1", "reward=iou")
     assert str(raised.value).splitlines()[1:] == [
@@ -220,69 +201,17 @@ def test_an_option_that_agrees_with_an_ablation_passes(overlay_dir: Path) -> Non
     check_composed(overlay_dir, "kl_coef=0.1")
 
 
-SERVERS = {
-    "_target_": "groundrl.rollout.vllm_server.VLLMServers",
-    "urls": [],
-    "adapter_folder": "a",
-}
-
-
 @pytest.mark.parametrize(
-    ("config", "told"),
+    ("config", "problem"),
     [
         ({"pipeline": ["sft", "gpro"]}, "did you mean 'grpo'?"),
         ({"pipeline": []}, "names no stage: type pipeline=[sft,grpo]"),
         ({"pipeline": ["pretrain", "sft"]}, "mixes pretraining with other stages"),
         ({"grammar": "obj_box"}, "did you mean 'obj_bbox'?"),
         ({"trainer": {"devices": 4}, "pipeline": ["pretrain"]}, "type trainer.devices=1"),
-        (
-            {"model": {"attention": "flex_attention"}, "trainer": {"accelerator": "cpu"}},
-            "needs a GPU: type model.attention=sdpa",
-        ),
-        (
-            {"model": FLASH | {"prefix_sharing": False}, "trainer": {"accelerator": "auto"}},
-            "needs flash-attn, which is not installed",
-        ),
-        (
-            {
-                "rollout": SERVERS,
-                "adapter": {"_target_": "groundrl.policy.adapter.Adapter", "kind": "none"},
-            },
-            "adapter=none has none: type adapter=lora",
-        ),
-        (
-            {"rollout": SERVERS | {"prefetch": 1}, "pipeline": ["grpo"], "importance_cap": None},
-            "type stage.grpo.module.loss.importance_cap=2.0, or rollout.prefetch=0",
-        ),
-        (
-            {
-                "rollout": SERVERS,
-                "pipeline": ["grpo"],
-                "importance_cap": None,
-                "adapter": {"_target_": "groundrl.policy.adapter.Adapter", "kind": "qlora"},
-            },
-            "type stage.grpo.module.loss.importance_cap=2.0, or rollout=native",
-        ),
-        (
-            {"rollout": SERVERS | {"prefetch": 2}, "importance_cap": 2.0},
-            "rollout.prefetch is 2, expected one of 0, 1",
-        ),
-        (
-            {
-                "runner": {"_target_": "groundrl.task_runner.RayRunner"},
-                "teacher": {"chat": {"spending": {"price": {"prompt": 2.5}, "budget": 5.0}}},
-            },
-            "type teacher.chat.spending.budget=null, or runner=local",
-        ),
     ],
 )
-def test_a_choice_that_nothing_can_run_is_told(config: dict[str, Any], told: str) -> None:
+def test_a_choice_that_nothing_can_run_is_reported(config: dict[str, Any], problem: str) -> None:
     stages = {"pretrain": {}, "sft": {}, "grpo": {}}
-    (problem,) = problems({"stage": stages, **config})
-    assert told in problem
-
-
-def test_workers_of_a_cluster_may_be_paid_as_long_as_nobody_minds_how_much() -> None:
-    spending = {"price": {"prompt": 2.5, "completion": 10.0}, "budget": None}
-    runner = {"_target_": "groundrl.task_runner.RayRunner"}
-    check_config(OmegaConf.create({"runner": runner, "teacher": {"chat": {"spending": spending}}}))
+    (reported,) = problems({"stage": stages, **config})
+    assert problem in reported

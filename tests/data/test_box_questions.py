@@ -9,13 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundrl.boxes import Box, Frame
-from groundrl.data.box_questions import KINDS, ask, ask_all, count, exists, locate
-from groundrl.data.box_views import extremes, is_beside, view
+from groundrl.data.box_questions import KINDS, ask, ask_all, known_annotations
 from groundrl.data.detection import AnnotatedImage, DetectionSet
 from groundrl.errors import UserError
 from groundrl.language.words import plural, with_article
+from groundrl.questions.boxes import BOX_KINDS
+from groundrl.questions.counts import count_in_digits
+from groundrl.questions.pointing import locate_by_boxes
+from groundrl.questions.things import presence_in_picture
 from groundrl.records import Grounding, ImageFile, Sample
-from groundrl.relations import Relation
 
 NAMES = ("bus", "cat", "cup", "dog", "person", "skis")
 SIDE_WORDS = {
@@ -104,7 +106,7 @@ def check_locate(words: str, pointed: tuple[Grounding, ...], image: AnnotatedIma
 
 
 def check_side_or_presence(sample: Sample, words: str, image: AnnotatedImage) -> None:
-    if words == "Which of these are in the image":
+    if words == "Which of these are in the picture":
         assert not image.uncounted & set(sample.options)
         assert set(sample.answers) == {name for name in sample.options if of(image, name)}
         assert 0 < len(sample.answers) < len(sample.options) <= 4
@@ -150,52 +152,32 @@ def test_questions_depend_on_seed_and_image_only(grounding: Make) -> None:
 
 
 def test_a_tiny_box_is_not_asked_about_but_makes_its_class_ambiguous(grounding: Make) -> None:
-    seen = view(annotated(grounding("cat", 0, 0, 50, 50), grounding("cat", 190, 0, 194, 4)), NAMES)
-    assert count(seen, random.Random(0)) is None
+    image = annotated(grounding("cat", 0, 0, 50, 50), grounding("cat", 190, 0, 194, 4))
+    known = known_annotations(image, NAMES)
+    assert count_in_digits(known, random.Random(0)) is None
     questions = {
-        draft.question
+        draft.claim.question
         for seed in range(20)
-        if (draft := locate(seen, random.Random(seed))) is not None
+        if (draft := locate_by_boxes(known, random.Random(seed))) is not None
     }
     assert questions == {"Where is the leftmost cat?", "Where is the largest cat?"}
 
 
 def test_a_crowd_is_neither_counted_nor_denied(grounding: Make) -> None:
     image = annotated(grounding("person", 0, 0, 50, 50), uncounted=("person",))
-    seen = view(image, ("person",))
-    assert [asker(seen, random.Random(0)) for asker in (count, exists, locate)] == [None] * 3
+    known = known_annotations(image, ("person",))
+    askers = (count_in_digits, presence_in_picture, locate_by_boxes)
+    assert [asker(known, random.Random(0)) for asker in askers] == [None] * 3
 
 
 def test_seven_of_a_class_are_too_many_to_point_at(grounding: Make) -> None:
     cats = [grounding("cat", 20 * i, 0, 20 * i + 10, 50) for i in range(7)]
-    assert count(view(annotated(*cats), NAMES), random.Random(0)) is None
-    assert count(view(annotated(*cats[:6]), NAMES), random.Random(0)) is not None
+    for number, asked in ((6, True), (7, False)):
+        known = known_annotations(annotated(*cats[:number]), NAMES)
+        assert (count_in_digits(known, random.Random(0)) is not None) == asked
 
 
-def test_sides_need_a_clear_gap(grounding: Make) -> None:
-    seen = view(annotated(), NAMES)
-    cat = grounding("cat", 0, 0, 50, 50)
-    size = seen.width, seen.height
-    dog = grounding("dog", 50, 0, 100, 50).box
-    assert is_beside(Relation.LEFT_OF, cat.box, dog, *size)
-    assert is_beside(Relation.RIGHT_OF, dog, cat.box, *size)
-    assert not is_beside(Relation.LEFT_OF, cat.box, grounding("dog", 49, 0, 100, 50).box, *size)
-    small = grounding("cat", 0, 0, 4, 50).box, grounding("dog", 4, 0, 8, 50).box
-    assert not is_beside(Relation.LEFT_OF, *small, *size)
-    below = grounding("dog", 0, 50, 100, 60).box
-    assert is_beside(Relation.ABOVE, cat.box, below, *size)
-    assert is_beside(Relation.BELOW, below, cat.box, *size)
-
-
-def test_extremes_need_a_clear_lead(grounding: Make) -> None:
-    seen = view(annotated(), NAMES)
-    near = [grounding("cat", 0, 0, 40, 40), grounding("cat", 8, 50, 48, 90)]
-    assert extremes(near, seen) == {}
-    small, big = grounding("cat", 0, 0, 40, 40), grounding("cat", 100, 0, 160, 80)
-    assert extremes([small, big], seen) == {"leftmost": small, "rightmost": big, "largest": big}
-
-
-def test_a_image_without_boxes_is_only_asked_what_is_not_there() -> None:
+def test_an_image_without_boxes_is_only_asked_what_is_not_there() -> None:
     (sample,) = ask_all(detection_set(annotated()), seed=0)
     assert (sample.kind, sample.answers, sample.groundings) == ("exists", ("no",), ())
 
@@ -207,18 +189,18 @@ def test_unknown_kinds_and_boxes_without_questions_are_user_errors() -> None:
         ask_all(detection_set(annotated()), seed=0, kinds=["count"])
 
 
-@pytest.mark.parametrize(
-    ("name", "many", "one"),
-    [
-        ("dog", "dogs", "a dog"),
-        ("oven", "ovens", "an oven"),
-        ("wine glass", "wine glasses", "a wine glass"),
-        ("person", "people", "a person"),
-        ("toothbrush", "toothbrushes", "a toothbrush"),
-        ("butterfly", "butterflies", "a butterfly"),
-        ("toy", "toys", "a toy"),
-        ("skis", "skis", "skis"),
-    ],
-)
-def test_class_names_become_english(name: str, many: str, one: str) -> None:
-    assert (plural(name), with_article(name)) == (many, one)
+def test_a_class_name_that_is_plural_already_is_asked_about_in_the_plural(grounding: Make) -> None:
+    image = annotated(grounding("Platelets", 0, 0, 50, 50), grounding("Platelets", 100, 0, 150, 50))
+    known = known_annotations(image, ())
+    questions = set()
+    for seed in range(20):
+        for kind in ("exists", "count", "locate"):
+            draft = BOX_KINDS[kind](known, random.Random(seed))
+            assert draft is not None
+            questions.add(draft.claim.question)
+    assert questions == {
+        "Are there Platelets in the picture?",
+        "How many Platelets are in the picture?",
+        "Where are the leftmost Platelets?",
+        "Where are the rightmost Platelets?",
+    }

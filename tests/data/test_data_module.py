@@ -14,9 +14,10 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from groundrl.data.build import detection_module, sample_file_module
-from groundrl.data.datasets import SampleList, detections, world
+from groundrl.data.datasets import SampleList, WorldDataset, detections
 from groundrl.data.module import GroundingDataModule
 from groundrl.data.schema import write_jsonl, write_parquet
+from groundrl.data.yolo import YoloLayout
 from groundrl.errors import UserError
 from groundrl.records import ImageFile, Provenance, Sample
 
@@ -196,34 +197,39 @@ def test_held_out_images_that_are_trained_on_are_a_user_error() -> None:
     legend = SampleList(tuple(replace(s, context_images=(held.image,)) for s in five.samples))
     others = SampleList((replace(held, image=five[0].image, context_images=(held.image,)),))
     GroundingDataModule(train=SampleList(legend.samples[1:]), heldout={"val": others})
-    scenes = world(seed=0, size=5)
+    scenes = WorldDataset(seed=0, size=5)
     with pytest.raises(UserError, match="another seed than 0"):
-        GroundingDataModule(train=scenes, heldout={"val": world(seed=0, size=2)})
+        GroundingDataModule(train=scenes, heldout={"val": WorldDataset(seed=0, size=2)})
 
 
 def test_the_world_is_a_function_of_seed_and_index() -> None:
-    scenes = world(seed=4, size=3, subject="street", image_size=64, kinds=["count"])
+    scenes = WorldDataset(seed=4, size=3, subject="street", image_size=64, kinds=["count"])
     assert len(scenes) == 3
-    assert scenes[1] == world(seed=4, size=9, subject="street", image_size=64, kinds=["count"])[1]
+    assert (
+        scenes[1]
+        == WorldDataset(seed=4, size=9, subject="street", image_size=64, kinds=["count"])[1]
+    )
     assert scenes[1].image.width == 64
     with pytest.raises(IndexError):
         scenes[3]
     with pytest.raises(UserError, match="look=oil is unknown; choose from plain, photo"):
-        world(seed=0, size=1, look="oil")
+        WorldDataset(seed=0, size=1, look="oil")
 
 
 def test_detection_folders_become_modules(yolo_root: Path) -> None:
     module = detection_module(
-        layout="yolo", root=yolo_root, train_split="train", heldout_split="val", heldout_size=2
+        layout=YoloLayout(),
+        root=yolo_root,
+        train_split="train",
+        heldout_split="val",
+        heldout_size=2,
     )
     assert len(module.heldout["val"]) == 2
     assert {module.train[index].provenance.split for index in range(len(module.train))} == {"train"}
-    with pytest.raises(UserError, match="layout=csv is unknown"):
-        detections("csv", yolo_root, "train")
 
 
 def test_sample_files_become_modules(tmp_path: Path, yolo_root: Path) -> None:
-    written = {split: detections("yolo", yolo_root, split) for split in ("train", "val")}
+    written = {split: detections(YoloLayout(), yolo_root, split) for split in ("train", "val")}
     write_jsonl(written["train"].samples, tmp_path / "a.jsonl")
     write_parquet(written["val"].samples, tmp_path / "b.parquet")
     module = sample_file_module(path=tmp_path / "a.jsonl", heldout_path=tmp_path / "b.parquet")

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from groundrl.data.datasets import detections
 from groundrl.data.module import GroundingDataModule
 from groundrl.data.schema import write_jsonl, write_parquet
+from groundrl.data.yolo import YoloLayout
 
 CONF = Path(__file__).parents[2] / "conf/data"
 
@@ -41,7 +42,7 @@ def test_yolo_trains_on_train_and_holds_out_val(yolo_root: Path) -> None:
 @pytest.mark.parametrize(("option", "write"), [("jsonl", write_jsonl), ("parquet", write_parquet)])
 def test_sample_files_are_read(option: str, write: Any, yolo_root: Path) -> None:
     for split in ("train", "val"):
-        samples = detections("yolo", yolo_root, split).samples
+        samples = detections(YoloLayout(), yolo_root, split).samples
         write(samples, yolo_root / f"{split}.{option}")
     module = build(
         option,
@@ -55,7 +56,7 @@ def test_sample_files_are_read(option: str, write: Any, yolo_root: Path) -> None
 def test_the_other_layouts_only_lack_a_root(option: str) -> None:
     config = OmegaConf.load(CONF / f"{option}.yaml")
     assert OmegaConf.missing_keys(config) == {"root"}
-    assert config.layout == option
+    assert instantiate(config.layout).form.startswith(f"a {option.upper()}")
 
 
 @pytest.mark.parametrize("option", [path.stem for path in CONF.glob("*.yaml")])

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from groundrl.data.coco import read_coco, read_coco_split
-from groundrl.data.voc import read_voc
-from groundrl.data.yolo import read_yolo
+from groundrl.data.coco import CocoLayout
+from groundrl.data.voc import VocLayout
+from groundrl.data.yolo import YoloLayout
 from groundrl.errors import UserError
 
 MakeImage = Callable[..., Path]
 
 
-def test_yolo_rows_become_pixel_box(yolo_root: Path) -> None:
-    read = read_yolo(yolo_root, "train")
+def test_yolo_rows_become_pixel_corners(yolo_root: Path) -> None:
+    read = YoloLayout().read(yolo_root, "train")
     assert [(image.id, image.image.width, image.image.height) for image in read.images] == [
         ("a", 100, 80),
         ("empty", 100, 80),
@@ -32,14 +32,14 @@ def test_yolo_rows_become_pixel_box(yolo_root: Path) -> None:
 def test_yolo_names_may_be_a_mapping_and_the_config_may_have_another_name(yolo_root: Path) -> None:
     (yolo_root / "data.yaml").unlink()
     (yolo_root / "dataset.yaml").write_text("train: ../images/train\nnames: {0: cat, 1: dog}\n")
-    assert len(read_yolo(yolo_root, "train").images) == 2
+    assert len(YoloLayout().read(yolo_root, "train").images) == 2
 
 
 def test_yolo_without_a_config_uses_classes_txt_and_the_plain_layout(yolo_root: Path) -> None:
     (yolo_root / "data.yaml").unlink()
     (yolo_root / "classes.txt").write_text("cat\ndog\n")
-    assert len(read_yolo(yolo_root, "val").images) == 1
-    assert [image.id for image in read_yolo(yolo_root, None).images] == [
+    assert len(YoloLayout().read(yolo_root, "val").images) == 1
+    assert [image.id for image in YoloLayout().read(yolo_root, None).images] == [
         "train/a",
         "train/empty",
         "val/b",
@@ -49,7 +49,7 @@ def test_yolo_without_a_config_uses_classes_txt_and_the_plain_layout(yolo_root: 
 def test_yolo_splits_may_be_listed_in_a_text_file(yolo_root: Path) -> None:
     (yolo_root / "train.txt").write_text("./images/train/a.jpg\n\n./images/val/b.jpg\n")
     (yolo_root / "data.yaml").write_text("train: train.txt\nnames: [cat, dog]\n")
-    read = read_yolo(yolo_root, "train")
+    read = YoloLayout().read(yolo_root, "train")
     assert [(image.id, len(image.groundings)) for image in read.images] == [
         ("images/train/a", 2),
         ("images/val/b", 1),
@@ -63,7 +63,7 @@ def test_yolo_image_folders_may_be_links(yolo_root: Path, as_text: bool) -> None
         (yolo_root / "images").write_text("elsewhere")
     else:
         (yolo_root / "images").symlink_to("elsewhere")
-    assert len(read_yolo(yolo_root, "train").images[0].groundings) == 2
+    assert len(YoloLayout().read(yolo_root, "train").images[0].groundings) == 2
 
 
 def test_yolo_problems_are_all_named_with_file_and_line(
@@ -84,7 +84,7 @@ def test_yolo_problems_are_all_named_with_file_and_line(
     cut.write_bytes(cut.read_bytes()[:-200])
     (yolo_root / "images/train/text.jpg").write_text("not an image")
     with pytest.raises(UserError) as error:
-        read_yolo(yolo_root, "train")
+        YoloLayout().read(yolo_root, "train")
     message = str(error.value)
     assert "8 problems" in message
     for line, part in {
@@ -103,21 +103,26 @@ def test_yolo_problems_are_all_named_with_file_and_line(
 
 def test_a_box_less_than_a_pixel_outside_is_clipped(yolo_root: Path) -> None:
     (yolo_root / "labels/train/a.txt").write_text("0 0.5 0.5 1.01 1.01\n")
-    assert read_yolo(yolo_root, "train").images[0].groundings[0].box.corners == (0, 0, 100, 80)
+    assert YoloLayout().read(yolo_root, "train").images[0].groundings[0].box.corners == (
+        0,
+        0,
+        100,
+        80,
+    )
 
 
 def test_more_than_twenty_problems_are_counted(yolo_root: Path) -> None:
     (yolo_root / "labels/train/a.txt").write_text("9 0.5 0.5 0.1 0.1\n" * 25)
     with pytest.raises(UserError, match=r"25 problems(.|\n)*and 5 more"):
-        read_yolo(yolo_root, "train")
+        YoloLayout().read(yolo_root, "train")
 
 
-def test_a_label_without_a_image_is_warned_about(
+def test_a_label_without_an_image_is_warned_about(
     yolo_root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (yolo_root / "labels/train/gone.txt").write_text("0 0.5 0.5 0.1 0.1\n")
     with caplog.at_level(logging.WARNING):
-        assert len(read_yolo(yolo_root, "train").images) == 2
+        assert len(YoloLayout().read(yolo_root, "train").images) == 2
     assert "gone.txt: no image of this name" in caplog.text
 
 
@@ -126,36 +131,49 @@ def test_repeated_and_empty_boxes_are_left_out_and_warned_about(
 ) -> None:
     rows = "0 0.5 0.5 0.2 0.5\n0 0.5 0.5 0.2 0.5\n1 0.5 0.5 0 0.5\n"
     (yolo_root / "labels/train/a.txt").write_text(rows)
-    image = read_yolo(yolo_root, "train").images[0]
+    image = YoloLayout().read(yolo_root, "train").images[0]
     assert [item.label for item in image.groundings] == ["cat"]
     assert image.uncounted == {"dog"}
     assert "a.txt:2: repeats" in caplog.text
     assert "a.txt:3: box of 'dog' without area" in caplog.text
 
 
+def test_everything_wrong_with_the_config_is_listed(yolo_root: Path) -> None:
+    (yolo_root / "data.yaml").write_text("train: 3\nnames: [cat, no, ' ']\n")
+    with pytest.raises(UserError) as error:
+        YoloLayout().read(yolo_root, "train")
+    message = str(error.value)
+    assert "data.yaml: names[1]: expected text, got False; names[2]: a class name" in message
+    assert "splits.train: expected a list, got 3" in message
+    assert "needs quotes" in message
+    (yolo_root / "data.yaml").write_text("names: [cat, cat]\n")
+    with pytest.raises(UserError, match="two classes have the same name"):
+        YoloLayout().read(yolo_root, "train")
+
+
 def test_two_images_of_one_label_file_are_an_error(yolo_root: Path, image_file: MakeImage) -> None:
     image_file(yolo_root / "images/train/a.png")
     with pytest.raises(UserError, match="shares its label file"):
-        read_yolo(yolo_root, "train")
+        YoloLayout().read(yolo_root, "train")
 
 
 def test_boxes_refer_to_a_turned_image_as_it_is_shown(yolo_root: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (100, 80)).save(yolo_root / "images/train/a.jpg", exif=exif)
-    image = read_yolo(yolo_root, "train").images[0]
+    image = YoloLayout().read(yolo_root, "train").images[0]
     assert (image.image.width, image.image.height) == image.image.load().size == (80, 100)
     assert image.groundings[0].box.corners == pytest.approx((32, 25, 48, 75))
 
 
 def test_a_data_set_without_boxes_or_split_or_folder_is_an_error(yolo_root: Path) -> None:
     with pytest.raises(UserError, match="Splits in its config: train, val"):
-        read_yolo(yolo_root, "test")
+        YoloLayout().read(yolo_root, "test")
     with pytest.raises(UserError, match="no such folder"):
-        read_yolo(yolo_root / "nowhere", "train")
+        YoloLayout().read(yolo_root / "nowhere", "train")
     (yolo_root / "labels/val/b.txt").write_text("")
     with pytest.raises(UserError, match="1 images and not one box"):
-        read_yolo(yolo_root, "val")
+        YoloLayout().read(yolo_root, "val")
 
 
 def coco_content() -> dict[str, list[dict[str, object]]]:
@@ -182,7 +200,7 @@ def coco_root(tmp_path: Path, image_file: MakeImage) -> Path:
 
 
 def test_coco_boxes_are_corner_and_size_and_crowds_are_noted(coco_root: Path) -> None:
-    read = read_coco_split(coco_root, "train2017")
+    read = CocoLayout().read(coco_root, "train2017")
     first, second = read.images
     assert [(item.label, item.box.corners) for item in first.groundings] == [
         ("dog", (10, 20, 40, 60))
@@ -192,12 +210,12 @@ def test_coco_boxes_are_corner_and_size_and_crowds_are_noted(coco_root: Path) ->
     assert read.names == ("dog", "person")
 
 
-def test_boxes_drawn_on_a_image_before_it_was_turned_are_refused(coco_root: Path) -> None:
+def test_boxes_drawn_on_an_image_before_it_was_turned_are_refused(coco_root: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (100, 80)).save(coco_root / "train2017/a.jpg", exif=exif)
     with pytest.raises(UserError, match="has 80 x 100 upright: save it that way"):
-        read_coco_split(coco_root, "train2017")
+        CocoLayout().read(coco_root, "train2017")
 
 
 def test_coco_problems_are_all_named(coco_root: Path) -> None:
@@ -217,7 +235,7 @@ def test_coco_problems_are_all_named(coco_root: Path) -> None:
     path = coco_root / "annotations/instances_train2017.json"
     path.write_text(json.dumps(content))
     with pytest.raises(UserError) as error:
-        read_coco(path, coco_root / "train2017")
+        CocoLayout().read(path, None, images=coco_root / "train2017")
     message = str(error.value)
     for part in (
         "9 problems",
@@ -236,10 +254,10 @@ def test_coco_problems_are_all_named(coco_root: Path) -> None:
 
 def test_coco_files_that_are_missing_or_no_json_are_errors(coco_root: Path) -> None:
     with pytest.raises(UserError, match=r"instances_val2017\.json"):
-        read_coco_split(coco_root, "val2017")
+        CocoLayout().read(coco_root, "val2017")
     (coco_root / "annotations/instances_train2017.json").write_text("{")
     with pytest.raises(UserError, match="not valid JSON"):
-        read_coco_split(coco_root, "train2017")
+        CocoLayout().read(coco_root, "train2017")
 
 
 VOC = """<annotation>
@@ -265,7 +283,7 @@ def voc_root(tmp_path: Path, image_file: MakeImage) -> Path:
 
 @pytest.mark.parametrize("split", ["train", None])
 def test_voc_corners_are_one_based_and_inclusive(voc_root: Path, split: str | None) -> None:
-    (image,) = read_voc(voc_root, split).images
+    (image,) = VocLayout().read(voc_root, split).images
     assert [(item.label, item.box.corners) for item in image.groundings] == [
         ("dog", (0, 10, 100, 80))
     ]
@@ -278,7 +296,7 @@ def test_voc_problems_are_named_with_file_and_line(voc_root: Path) -> None:
     (voc_root / "Annotations/c.xml").write_text(VOC.replace("a.jpg", "c.jpg"))
     (voc_root / "ImageSets/Main/train.txt").write_text("a\nb\nc\nd\n")
     with pytest.raises(UserError) as error:
-        read_voc(voc_root, "train")
+        VocLayout().read(voc_root, "train")
     message = str(error.value)
     for part in (
         "5 problems",
@@ -293,4 +311,4 @@ def test_voc_problems_are_named_with_file_and_line(voc_root: Path) -> None:
 
 def test_voc_names_the_splits_there_are(voc_root: Path) -> None:
     with pytest.raises(UserError, match="splits found: train"):
-        read_voc(voc_root, "val")
+        VocLayout().read(voc_root, "val")

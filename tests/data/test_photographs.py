@@ -8,6 +8,7 @@ import torch
 
 from groundrl.boxes import Frame, convert
 from groundrl.data.datasets import detections
+from groundrl.data.yolo import YoloLayout
 from groundrl.grammar import get_grammar
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 def samples() -> list[Sample]:
     """Questions about photographs of different shapes."""
     chosen = {}
-    for sample in detections("yolo", SHARED, "val").samples:
+    for sample in detections(YoloLayout(), SHARED, "val").samples:
         if sample.groundings and sample.rationale:
             chosen.setdefault((sample.image.width, sample.image.height), sample)
     return list(chosen.values())[:6]
@@ -59,7 +60,8 @@ def test_the_worked_answer_about_a_photograph_earns_the_full_box_reward(
             sizes=sizes,
             completions=(Completion(text=text, tokens=(1,), logprobs=(0.0,), truncated=False),),
         )
-        parsed = reward.attempt(group, group.completions[0]).predicted_boxes
+        ((read,),) = reward([group])
+        parsed = read.attempt.predicted_boxes
         # Whole numbers cost up to half a unit of the frame per side.
         unit = sample.image.width / (1000 if frame is Frame.PERMILLE else sizes.model_width)
         for box, truth in zip(parsed, sample.groundings, strict=True):

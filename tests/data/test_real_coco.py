@@ -7,7 +7,7 @@ import pytest
 
 from groundrl.data.box_questions import ask_all
 from groundrl.data.build import detection_module
-from groundrl.data.yolo import read_yolo
+from groundrl.data.yolo import YoloLayout
 
 ROOT = Path(__file__).parents[2].parent / "shared/data/coco/object_detection"
 pytestmark = pytest.mark.skipif(
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def test_all_images_and_boxes_are_read(caplog: pytest.LogCaptureFixture) -> None:
-    sets = {split: read_yolo(ROOT, split) for split in ("train", "val")}
+    sets = {split: YoloLayout().read(ROOT, split) for split in ("train", "val")}
     labels = Counter(
         item.label for read in sets.values() for image in read.images for item in image.groundings
     )
@@ -28,7 +28,7 @@ def test_all_images_and_boxes_are_read(caplog: pytest.LogCaptureFixture) -> None
 
 
 def test_every_question_is_answered_by_the_label_files_themselves() -> None:
-    read = read_yolo(ROOT, "train")
+    read = YoloLayout().read(ROOT, "train")
     boxes = {image.id: image.groundings for image in read.images}
     samples = ask_all(read, seed=0)
     assert len({sample.id for sample in samples}) == len(samples)
@@ -37,7 +37,7 @@ def test_every_question_is_answered_by_the_label_files_themselves() -> None:
         if sample.kind == "count":
             (label,) = {item.label for item in sample.groundings}
             assert sample.answers == (str(labels[label]),)
-        elif "in the image" in sample.question and sample.kind == "multi":
+        elif "in the picture" in sample.question and sample.kind == "multi":
             assert set(sample.answers) == set(sample.options) & set(labels)
         elif sample.kind in ("relation", "multi"):
             assert all(labels[option] == 1 for option in sample.options)
@@ -47,7 +47,7 @@ def test_every_question_is_answered_by_the_label_files_themselves() -> None:
 
 def test_the_folder_makes_a_module_with_its_own_held_out_images() -> None:
     module = detection_module(
-        layout="yolo", root=ROOT, train_split="train", heldout_split="val", heldout_size=50
+        layout=YoloLayout(), root=ROOT, train_split="train", heldout_split="val", heldout_size=50
     )
     assert len(module.train) > 400
     assert len(module.heldout["val"]) == 50

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from groundrl.boxes import Box, Frame
-from groundrl.data.datasets import world
+from groundrl.data.datasets import WorldDataset
 from groundrl.data.schema import read_jsonl, read_parquet, write_jsonl, write_parquet
 from groundrl.errors import UserError
 from groundrl.records import Grounding, ImageFile, Provenance, Sample
@@ -86,7 +86,7 @@ def test_what_is_written_is_read_back(
 def test_images_without_a_file_are_saved_once_beside_it(
     tmp_path: Path, suffix: str, write: Callable[..., None], read: Callable[..., list[Sample]]
 ) -> None:
-    source = world(seed=3, size=2, image_size=64)
+    source = WorldDataset(seed=3, size=2, image_size=64)
     written = [source[0], source[1]]
     write(written, tmp_path / f"s.{suffix}")
     again = read(tmp_path / f"s.{suffix}")
@@ -111,27 +111,32 @@ def good(number: int) -> dict[str, Any]:
 
 
 BROKEN: list[tuple[dict[str, Any], str]] = [
-    ({"colour": "red"}, "unknown field 'colour' in a row"),
-    ({"question": 3}, "field 'question' must be text, got 3"),
-    ({"options": "yes"}, "field 'options' must be a list, got 'yes'"),
+    ({"colour": "red"}, "has an unknown field 'colour'"),
+    ({"question": 3}, "question: expected text, got 3"),
+    ({"options": "yes"}, "options: expected a list, got 'yes'"),
     ({"answers": ["maybe"]}, "answer 'maybe' is not among the options"),
     ({"image": "gone.jpg"}, "image 'gone.jpg': no such image"),
     ({"context_images": ["a.jpg", "lost.jpg"]}, "image 'lost.jpg': no such image"),
     ({"context_images": ["text.jpg"]}, "image 'text.jpg': the image cannot be decoded"),
-    ({"context_images": "a.jpg"}, "field 'context_images' must be a list, got 'a.jpg'"),
+    ({"context_images": "a.jpg"}, "context_images: expected a list, got 'a.jpg'"),
     ({"groundings": [{"label": "dog", "box": [0, 0, 101, 10]}]}, "lies outside the image"),
     ({"groundings": [{"label": "dog", "box": [9, 0, 1, 10]}]}, "x1 <= x2"),
-    ({"groundings": [{"label": "dog", "box": [0, 0, 10]}]}, "must be [x1, y1, x2, y2]"),
-    ({"groundings": [{"box": [0, 0, 1, 1]}]}, "groundings[0] lacks the field 'label'"),
+    (
+        {"groundings": [{"label": "dog", "box": [0, 0, 10]}]},
+        "groundings[0].box: expected more than 3 items, got [0, 0, 10]",
+    ),
+    ({"groundings": [{"box": [0, 0, 1, 1]}]}, "groundings[0]: lacks the field 'label'"),
     ({"rationale": [{"text": "a"}, {"text": "b"}]}, "rationale[1] is text that follows text"),
-    ({"provenance": {"dataset": "d"}}, "provenance lacks the field 'split'"),
+    ({"provenance": {"dataset": "d"}}, "provenance: lacks the field 'split'"),
+    ({"rationale": [{"text": "a", "box": [0, 0, 1, 1]}]}, "rationale[0]: must hold either 'text'"),
+    ({"question": 3, "kind": None, "options": [4]}, "question: expected text, got 3; options[0]:"),
     ({"id": "q1"}, "id 'q1' is already used at"),
-    ({"image": None}, "a row lacks the field 'image'"),
+    ({"image": None}, "lacks the field 'image'"),
 ]
 
 
 @pytest.mark.parametrize(("suffix", "write", "read"), FORMATS)
-def test_a_image_whose_name_is_no_utf8_is_copied(
+def test_an_image_whose_name_is_no_utf8_is_copied(
     tmp_path: Path, suffix: str, write: Callable[..., None], read: Callable[..., list[Sample]]
 ) -> None:
     path = tmp_path / os.fsdecode(b"caf\xe9.png")
@@ -148,7 +153,7 @@ def test_a_image_whose_name_is_no_utf8_is_copied(
     assert back.image.path.parent == (tmp_path / "images").resolve()
 
 
-def test_a_image_that_is_stored_turned_is_read_upright(tmp_path: Path) -> None:
+def test_an_image_that_is_stored_turned_is_read_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (64, 100)).save(tmp_path / "a.jpg", exif=exif)
@@ -195,7 +200,7 @@ def test_context_images_keep_their_own_sizes(
         ImageFile(path=image_file(tmp_path / name, width=width), width=width, height=80)
         for name, width in (("a.jpg", 100), ("depth.jpg", 30))
     )
-    scene = replace(world(seed=3, size=1)[0], image=image, groundings=(), rationale=None)
+    scene = replace(WorldDataset(seed=3, size=1)[0], image=image, groundings=(), rationale=None)
     written = [replace(scene, context_images=(depth,)), replace(scene, id="another")]
     write(written, tmp_path / f"s.{suffix}")
     assert read(tmp_path / f"s.{suffix}") == written

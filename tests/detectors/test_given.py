@@ -9,17 +9,20 @@ from PIL import Image
 from synthesis_runs import synthesis
 
 from groundrl.boxes import iou
+from groundrl.data.coco import CocoLayout
 from groundrl.data.datasets import sample_file
-from groundrl.data.yolo import read_yolo
+from groundrl.data.voc import VocLayout
+from groundrl.data.yolo import YoloLayout
 from groundrl.detectors.base import Detector, UnlabelledImageError
 from groundrl.detectors.given import GivenDetector
 from groundrl.detectors.records import Region
 from groundrl.errors import UserError
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.images import FolderImages
+from groundrl.synthesis.output.writing import SPLITS
 from groundrl.synthesis.teachers.world import WorldTeacher
-from groundrl.synthesis.writing import SPLITS
 
+LAYOUTS = {"voc": VocLayout(), "coco": CocoLayout(), "yolo": YoloLayout()}
 SHARED = Path(__file__).parents[3] / "shared/data/coco"
 needs_photographs = pytest.mark.skipif(
     not SHARED.is_dir(), reason=f"the real photographs are not here ({SHARED})"
@@ -70,7 +73,7 @@ def test_boxes_of_each_format_are_found_by_the_image(
 ) -> None:
     labels, images = make(tmp_path)
     save(images / "stranger.jpg")
-    given = GivenDetector(str(labels), str(images))
+    given = GivenDetector(LAYOUTS, str(labels), str(images))
     assert isinstance(given, Detector)
     *known, stranger = FolderImages(images)
     found = given(known)
@@ -90,7 +93,7 @@ def test_unreadable_images_are_told_and_end_nothing(
 ) -> None:
     labels, images = yolo(tmp_path)
     (images / "cut.jpg").write_bytes((images / "a.jpg").read_bytes()[:900])
-    given = GivenDetector(str(labels))
+    given = GivenDetector(LAYOUTS, str(labels))
     assert "cut.jpg: the image cannot be decoded" in caplog.text
     assert len(given(list(FolderImages(images)))) == 2
 
@@ -99,16 +102,18 @@ def test_crowds_leave_the_vocabulary(tmp_path: Path) -> None:
     labels, images = coco(tmp_path)
     content = json.loads(labels.read_text())
     crowd = {"image_id": 2, "category_id": 8, "bbox": [0, 0, 50, 50], "iscrowd": 1}
-    assert GivenDetector(str(labels), str(images)).vocabulary == ("cat", "dog")
+    assert GivenDetector(LAYOUTS, str(labels), str(images)).vocabulary == ("cat", "dog")
     labels.write_text(json.dumps(content | {"annotations": [*content["annotations"], crowd]}))
-    assert GivenDetector(str(labels), str(images)).vocabulary == ("cat",)
+    assert GivenDetector(LAYOUTS, str(labels), str(images)).vocabulary == ("cat",)
 
 
 def test_equal_pixels_under_two_names_have_boxes_of_their_own(tmp_path: Path) -> None:
     labels, images = coco(tmp_path)
     (images / "b.jpg").write_bytes((images / "a.jpg").read_bytes())
     annotator = Annotator(
-        detector=GivenDetector(str(labels), str(images)), teacher=WorldTeacher(), verifier=None
+        detector=GivenDetector(LAYOUTS, str(labels), str(images)),
+        teacher=WorldTeacher(),
+        verifier=None,
     )
     first, second = FolderImages(images)
     assert first.digest == second.digest
@@ -130,10 +135,10 @@ def test_licences_of_images_stand_in_their_samples_and_in_the_card(tmp_path: Pat
     labels.write_text(json.dumps(content | {"licenses": licences}))
     run = synthesis(
         tmp_path / "out" / "run",
-        detector=GivenDetector(str(labels), str(images)),
+        detector=GivenDetector(LAYOUTS, str(labels), str(images)),
         images=FolderImages(images),
     )
-    assert run.run() == 0
+    assert run.run().unfinished == 0
     lines = (run.run_dir / "images.jsonl").read_text().splitlines()
     found = {row["id"]: row["licence"] for row in map(json.loads, lines)}
     assert found == {"a.jpg": "CC BY 2.0", "b.jpg": "no | rights", "c.jpg": "CC0"}
@@ -149,10 +154,10 @@ def test_licences_of_images_stand_in_their_samples_and_in_the_card(tmp_path: Pat
 
 def test_its_name_changes_with_a_box(tmp_path: Path) -> None:
     labels, _ = yolo(tmp_path)
-    before = GivenDetector(str(labels)).name
-    assert GivenDetector(str(labels)).name == before
+    before = GivenDetector(LAYOUTS, str(labels)).name
+    assert GivenDetector(LAYOUTS, str(labels)).name == before
     (tmp_path / "labels/a.txt").write_text("0 0.5 0.5 0.2 0.51\n")
-    assert GivenDetector(str(labels)).name != before
+    assert GivenDetector(LAYOUTS, str(labels)).name != before
 
 
 @pytest.mark.parametrize("labels", [None, "", "nowhere", "boxes.json"])
@@ -162,19 +167,19 @@ def test_labels_that_are_not_there_are_an_error_that_says_what_to_type(
     coco(tmp_path)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"[Tt]ype (labels|images)=<"):
-        GivenDetector(labels)
+        GivenDetector(LAYOUTS, labels)
 
 
 @needs_photographs
 def test_real_photographs_bring_their_boxes() -> None:
-    given = GivenDetector(str(SHARED / "object_detection"), split="val")
+    given = GivenDetector(LAYOUTS, str(SHARED / "object_detection"), split="val")
     images = list(FolderImages(SHARED / "images/val2017"))
     found = given(images)
-    truth = read_yolo(SHARED / "object_detection", "val")
+    truth = YoloLayout().read(SHARED / "object_detection", "val")
     assert len(given.vocabulary) == 80
     by_name = {Path(p.id).stem: regions for p, regions in zip(images, found, strict=True)}
     for image in truth.images:
-        regions: tuple[Region, ...] = by_name[image.source.path.stem]
+        regions: tuple[Region, ...] = by_name[image.image.path.stem]
         assert [r.label for r in regions] == [item.label for item in image.groundings]
         assert all(
             iou(r.box, item.box) > 0.999 for r, item in zip(regions, image.groundings, strict=True)

@@ -164,7 +164,7 @@ def test_a_box_of_negative_width_is_named(tmp_path: Path) -> None:
         benchmark.questions()
 
 
-def test_an_annotation_of_a_image_that_is_not_listed_is_named(tmp_path: Path) -> None:
+def test_an_annotation_of_an_image_that_is_not_listed_is_named(tmp_path: Path) -> None:
     images(tmp_path / "val2014", ["a.jpg"])
     content = {
         "images": [{"id": 1, "file_name": "a.jpg"}],
@@ -192,7 +192,7 @@ def mme(root: Path, lines: list[str]) -> MME:
     ("lines", "place"),
     [(["1.jpg", "2.jpg", "2.jpg"], "count.txt:1: .* 1.jpg has one"), (["1.jpg"], "count.txt:1: ")],
 )
-def test_a_image_that_lost_one_of_its_two_questions_is_named(
+def test_an_image_that_lost_one_of_its_two_questions_is_named(
     tmp_path: Path, lines: list[str], place: str
 ) -> None:
     with pytest.raises(UserError, match=place):

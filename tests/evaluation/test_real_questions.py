@@ -21,7 +21,7 @@ from groundrl.rollout.sampler import Sampler
 
 
 @needs_data
-def test_every_question_about_a_image_at_hand_is_answered_and_the_others_are_counted(
+def test_every_question_about_an_image_at_hand_is_answered_and_the_others_are_counted(
     tmp_path: Path,
 ) -> None:
     policy = load_policy(

@@ -61,7 +61,7 @@ def test_f1_changes_as_a_plain_loop_over_images_says() -> None:
     assert (change.low, change.high) == pytest.approx(resampled(loop), abs=0.04)
 
 
-def test_sums_of_mme_count_a_image_twice_that_is_drawn_twice() -> None:
+def test_sums_of_mme_count_an_image_twice_that_is_drawn_twice() -> None:
     benchmark = world.WorldMME(size=20)
     samples = benchmark.questions().samples
     a, b = (replies(benchmark, samples, noisy(seed, part)) for seed, part in ((0, 0.4), (1, 0.1)))

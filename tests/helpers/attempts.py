@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from groundrl.answers.attempt import Attempt
+from groundrl.answers.attempt import Attempt, read_attempt
 from groundrl.boxes import Box, Frame, ImageSizes
 from groundrl.grammar import GRAMMARS
 from groundrl.records import Completion, Grounding, ImageFile, Provenance, RolloutGroup, Sample
-from groundrl.rewards.base import RewardSum
 
 SIZES = ImageSizes(width=200, height=100, model_width=100, model_height=50)
 
@@ -43,6 +42,6 @@ def completion(text: str, tokens: int = 3) -> Completion:
 
 def attempt(of: Sample, text: str, frame: Frame = Frame.PIXEL, tokens: int = 3) -> Attempt:
     """``text`` in the inline_box grammar."""
-    said = completion(text, tokens)
-    reward = RewardSum(terms={}, grammar=GRAMMARS["inline_box"], frame=frame)
-    return reward.attempt(RolloutGroup(sample=of, sizes=SIZES, completions=(said,)), said)
+    answer = completion(text, tokens)
+    group = RolloutGroup(sample=of, sizes=SIZES, completions=(answer,))
+    return read_attempt(group, answer, GRAMMARS["inline_box"], frame)

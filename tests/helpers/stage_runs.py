@@ -17,7 +17,7 @@ from groundrl.boxes import Frame
 from groundrl.data.datasets import SampleList
 from groundrl.data.module import GroundingDataModule
 from groundrl.grammar import get_grammar
-from groundrl.launch.quiet import silence_libraries
+from groundrl.launch.logs import silence_libraries
 from groundrl.losses import PolicyLoss
 from groundrl.policy.policy import Policy
 from groundrl.records import Sample

@@ -8,14 +8,14 @@ from groundrl.boxes import Box, Frame
 from groundrl.detectors.records import InputImage, Region
 from groundrl.records import Grounding, ImageFile, Provenance, Sample
 from groundrl.synthesis.annotations import (
-    AnnotatedInput,
     Caption,
+    CaptionedImage,
     CaptionError,
-    CheckedCaption,
     Crop,
     Decision,
     ErrorKind,
     Verdict,
+    VerifiedCaption,
 )
 from groundrl.synthesis.report.showcase import ShownImage
 
@@ -43,13 +43,13 @@ def reject(span: str, kind: ErrorKind = ErrorKind.OBJECT) -> Verdict:
 
 def checked(
     text: str, *verdicts: Verdict, of: Region | None = None, planted: tuple[CaptionError, ...] = ()
-) -> CheckedCaption:
+) -> VerifiedCaption:
     """A caption of the whole image, or of a region's crop."""
     left: str | None = text
     for verdict in verdicts:
         left = verdict.repaired if verdict.decision is Decision.REPAIR else left
         left = None if verdict.decision is Decision.REJECT else left
-    return CheckedCaption(
+    return VerifiedCaption(
         crop=None if of is None else Crop(region=of, box=of.box),
         caption=Caption(text=text, planted=planted),
         verdicts=verdicts,
@@ -60,8 +60,8 @@ def checked(
 def shown(
     folder: Path,
     name: str,
-    whole: CheckedCaption,
-    *branches: CheckedCaption,
+    whole: VerifiedCaption,
+    *branches: VerifiedCaption,
     more: tuple[Region, ...] = (),
 ) -> ShownImage:
     """An image with its captions and one question about each region that has a caption."""
@@ -81,10 +81,10 @@ def shown(
         )
         for k, one in enumerate(regions)
     )
-    annotated = AnnotatedInput(
+    annotated = CaptionedImage(
         image=InputImage(id=name, source=image, digest=f"digest of {name}"),
         regions=(*regions, *more),
-        whole=whole,
-        branches=branches,
+        image_caption=whole,
+        crop_captions=branches,
     )
     return ShownImage(annotated=annotated, samples=samples, split="train")

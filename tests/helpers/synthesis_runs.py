@@ -33,9 +33,7 @@ def synthesis(folder: Path, **changed: object) -> Synthesis:
         shard_size=50,
         run_dir=folder,
     )
-    for name, value in changed.items():
-        setattr(run, name, value)
-    return run
+    return replace(run, **changed)  # pyright: ignore[reportArgumentType]
 
 
 def content(folder: Path) -> dict[str, bytes]:

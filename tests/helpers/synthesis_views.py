@@ -9,7 +9,7 @@ from groundrl.boxes import Box, Frame
 from groundrl.detectors.oracle import OracleDetector
 from groundrl.detectors.records import InputImage, Region
 from groundrl.synthesis.annotations import Caption, Crop, Decision, Verdict
-from groundrl.synthesis.roles import View
+from groundrl.synthesis.roles import ImageView
 from groundrl.synthesis.verifiers.rules import RuleVerifier
 from groundrl.world.graph import Scene, SceneSpec, Subject
 from groundrl.world.render import build_scene
@@ -44,8 +44,8 @@ def view(
     regions: Sequence[Region],
     crop: Crop | None = None,
     doubts: Sequence[Region] = (),
-) -> View:
-    return View(image=image, crop=crop, regions=tuple(regions), doubts=tuple(doubts))
+) -> ImageView:
+    return ImageView(image=image, crop=crop, regions=tuple(regions), doubts=tuple(doubts))
 
 
 @dataclass
@@ -71,7 +71,7 @@ class Says:
     _busy: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def __call__(self, views: Sequence[View]) -> list[Caption | None]:
+    def __call__(self, views: Sequence[ImageView]) -> list[Caption | None]:
         with self._lock:
             self._busy += 1
             self.at_once = max(self.at_once, self._busy)
@@ -80,7 +80,7 @@ class Says:
             self._busy -= 1
         return [None if one.image.id in self.down else self._caption(one) for one in views]
 
-    def _caption(self, one: View) -> Caption:
+    def _caption(self, one: ImageView) -> Caption:
         if one.crop is None:
             return Caption(text="A red cup is left of a blue box.", tokens=3)
         return Caption(text=f"This is a {one.crop.region.label}.", tokens=2)
@@ -93,7 +93,7 @@ class Keeps:
     pause: float = 0.0
     name: str = "keeps"
 
-    def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
+    def __call__(self, cases: Sequence[tuple[ImageView, str]]) -> list[Verdict | None]:
         time.sleep(self.pause)
         return [Verdict(decision=Decision.KEEP, reason="fine") for _ in cases]
 

@@ -1,4 +1,4 @@
-"""What a config becomes, and what a run says about its images before it starts."""
+"""What a config becomes, and what is logged about its images before it starts."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from world_questions import world_samples
 from groundrl.config.check import check_config
 from groundrl.data.datasets import SampleList
 from groundrl.launch.resolvers import register_resolvers
-from groundrl.launch.training import build_training, tell_shrunk
+from groundrl.launch.training import build_training, report_shrunk
 from groundrl.records import ImageFile, Sample
 from groundrl.rollout.native import NativeEngine
 from groundrl.stages.grpo import GRPOModule
@@ -45,19 +45,20 @@ def sample(width: int, *context: int) -> Sample:
 
 
 @pytest.mark.parametrize(
-    ("family", "samples", "told"),
+    ("family", "samples", "reported"),
     [
         ("qwen2_5_vl", [sample(125)], ""),
         ("qwen2_5_vl", [sample(126), sample(90, 300), sample(126)], "2 of 3 images have more"),
         ("gemma3", [sample(4000)], ""),
     ],
 )
-def test_images_beyond_the_budget_of_pixels_are_told_once(
-    family: str, samples: list[Sample], told: str, capsys: pytest.CaptureFixture[str]
+def test_images_beyond_the_budget_of_pixels_are_reported_once(
+    family: str, samples: list[Sample], reported: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     _, processor = build(family)  # at most 12544 pixels, where there is a limit
-    tell_shrunk([SampleList(tuple(samples))], processor)
-    said = capsys.readouterr().out
-    assert said.startswith(told)
-    assert len(said.splitlines()) == bool(told)
-    assert ("model.max_pixels=12544 pixels (up to 30000)" in said) == bool(told)
+    report_shrunk([SampleList(tuple(samples))], processor)
+    assert len(caplog.messages) == bool(reported)
+    for message in caplog.messages:
+        assert message.startswith(reported)
+        assert "model.max_pixels=12544 pixels (up to 30000)" in message

@@ -1,4 +1,4 @@
-"""explain_overrides on a small config directory: wrong options are told all at once."""
+"""explain_overrides on a small config directory: wrong options and the nearest right ones."""
 
 import sys
 from pathlib import Path
@@ -9,6 +9,7 @@ from hydra.errors import HydraException
 
 from groundrl.errors import UserError
 from groundrl.launch.overrides import explain_overrides
+from groundrl.launch.resolvers import register_resolvers
 
 FILES = {
     "train.yaml": """
@@ -46,16 +47,16 @@ WRONG = {
     "lr=1": "lr=1: there is no key 'lr'; did you mean 'stage.lr'? To add it",
     "rewrd=iou": "rewrd=iou: there is no key 'rewrd'; did you mean 'reward'? To add",
     "reward": "reward cannot be read: write key=value",
-    "data_root=caf\udce9": r"data_root=caf\xe9 holds bytes that are no UTF-8, which Hydra cannot",
-    "seed=[1": "seed=[1 cannot be read (",
-    "ablation=null": "ablation=null: to choose nothing, type ~ablation",
-    "+seed=1": "+seed=1: seed is there already; type seed=1",
-    "~sed": "~sed: there is no key 'sed'; did you mean 'seed'?",
-    "~reward.terms.acc": "~reward.terms.acc: there is no key 'reward.terms.acc'",
+    "data_root=caf\udce9": r"data_root=caf\udce9 cannot be read",
+    "seed=[1": "seed=[1 cannot be read: write key=value, or 'key=\"value\"' for a value",
+    "ablation=null": "ablation=null: Config group override must be a string",
+    "+seed=1": "+seed=1: Could not append to config. An item is already at 'seed'.",
+    "~sed": "~sed: Could not delete from config. 'sed' does not exist.",
+    "~reward.terms.acc": "~reward.terms.acc: Could not delete from config.",
     "stage={lr:1,kl:2}": "stage={lr:1,kl:2}: there is no key 'stage.kl'",
-    "reward/trm@reward.terms.iou=iou": "reward/trm@reward.terms.iou=iou: there is no config",
+    "reward/trm@reward.terms.iou=iou": "reward/trm@reward.terms.iou=iou: Override",
     "reward/term@reward.terms.x=iou": "reward/term@reward.terms.x=iou: Could not override",
-    "+reward=acc": "+reward=acc: ",
+    "+reward=acc": "+reward=acc: Multiple values for reward.",
     "hydra.run.dri=x": "hydra.run.dri=x: there is no key 'hydra.run.dri'; did you mean",
 }
 RIGHT_WITH_FLAGS = [
@@ -75,24 +76,35 @@ def conf(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def told(conf: Path, *argv: str) -> list[str]:
+def explained(conf: Path, *argv: str) -> list[str]:
     with pytest.raises(UserError) as raised:
         explain_overrides(argv, conf, "train")
     return [line.split(". ", 1)[1] for line in str(raised.value).splitlines()[1:]]
 
 
-def test_a_part_that_the_other_choices_have_no_use_for_is_told() -> None:
-    conf, lines = Path(__file__).parents[2] / "conf", ["model=embedded", "detector=oracle"]
-    for typed, reason in (
-        (lines, "detector=oracle: nothing takes model= beside it; drop one of the two"),
-        (lines[::-1], "model=embedded: nothing takes it here; drop it"),
-    ):
+def test_a_part_that_the_other_choices_do_not_take_is_reported() -> None:
+    root = Path(__file__).parents[2]
+    register_resolvers(root)
+    for typed in (["model=embedded", "detector=oracle"], ["detector=oracle", "model=embedded"]):
+        reason = "model=embedded: Could not override 'model'. No match in the defaults list"
         with pytest.raises(UserError, match=reason):
-            explain_overrides(typed, conf, "synthesize")
+            explain_overrides(typed, root / "conf", "synthesize")
 
 
-def test_what_is_no_run_is_told_before_hydra_makes_a_folder_of_it(conf: Path) -> None:
-    (line,) = told(conf, f"+resume={conf}/nowhere")
+def test_an_additional_folder_of_configs_is_followed(conf: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mylab" / "conf"
+    (folder / "reward").mkdir(parents=True)
+    (folder / "reward" / "mine.yaml").write_text("bonus: 1.0")
+    train = conf / "train.yaml"
+    train.write_text(f"{train.read_text()}\nhydra: {{searchpath: []}}")
+    flag = ["--config-dir", str(folder)]
+    explain_overrides([*flag, "reward=mine", "reward.bonus=2"], conf, "train")
+    (problem,) = explained(conf, *flag, "reward=mime")
+    assert "did you mean 'mine'? (options: acc, iou, iou+acc, mine)" in problem
+
+
+def test_what_is_no_run_is_reported_before_hydra_makes_a_folder_of_it(conf: Path) -> None:
+    (line,) = explained(conf, f"+resume={conf}/nowhere")
     assert line.startswith(f"resume={conf}/nowhere is no run directory: it has no resolved.yaml")
     (conf / "resolved.yaml").touch()
     explain_overrides([f"+resume={conf}"], conf, "train")
@@ -110,10 +122,11 @@ def test_hydra_takes_what_passes(conf: Path, line: str) -> None:
         compose("train", overrides)
 
 
-def test_all_wrong_options_are_told_at_once(conf: Path) -> None:
-    assert told(conf, "reward=iuo", "sed=1", "stage.lrr=1", "data=vrs") == [
-        "reward has no option 'iuo'; did you mean 'iou'? (options: acc, iou, iou+acc)",
+def test_all_wrong_options_are_reported_at_once(conf: Path) -> None:
+    reported = explained(conf, "reward=iuo", "sed=1", "stage.lrr=1", "data=vrs", "seed=3")
+    assert sorted(reported) == [
         "data has no option 'vrs'; did you mean 'vsr'? (options: vsr)",
+        "reward has no option 'iuo'; did you mean 'iou'? (options: acc, iou, iou+acc)",
         "sed=1: there is no key 'sed'; did you mean 'seed'? To add it, type +sed=1",
         "stage.lrr=1: there is no key 'stage.lrr'; did you mean 'stage.lr'? "
         "To add it, type +stage.lrr=1",
@@ -122,12 +135,12 @@ def test_all_wrong_options_are_told_at_once(conf: Path) -> None:
 
 @pytest.mark.parametrize(("option", "message"), WRONG.items())
 def test_one_wrong_option_says_what_to_type(conf: Path, option: str, message: str) -> None:
-    (line,) = told(conf, option)
+    (line,) = explained(conf, option)
     assert line.startswith(message)
 
 
 @pytest.mark.parametrize("option", WRONG)
-def test_hydra_refuses_what_is_told(conf: Path, option: str) -> None:
+def test_hydra_refuses_what_is_explained(conf: Path, option: str) -> None:
     with (
         initialize_config_dir(str(conf), version_base="1.3"),
         pytest.raises((HydraException, ValueError)),
@@ -136,27 +149,28 @@ def test_hydra_refuses_what_is_told(conf: Path, option: str) -> None:
 
 
 def test_every_value_of_a_sweep_is_looked_up(conf: Path) -> None:
-    assert told(conf, "-m", "reward=iou,ac,iuo", "sed=1,2") == [
+    key, *choices = explained(conf, "-m", "reward=iou,ac,iuo", "sed=1,2")
+    assert key == "sed=1: there is no key 'sed'; did you mean 'seed'? To add it, type +sed=1"
+    assert choices == [
         "reward has no option 'ac'; did you mean 'acc'? (options: acc, iou, iou+acc)",
         "reward has no option 'iuo'; did you mean 'iou'? (options: acc, iou, iou+acc)",
-        "sed=1,2: there is no key 'sed'; did you mean 'seed'? To add it, type +sed=1,2",
     ]
 
 
 def test_a_key_has_to_exist_in_every_job_of_a_sweep(conf: Path) -> None:
-    (line,) = told(conf, "-m", "reward=iou,acc", "reward.terms.iou.weight=2")
-    assert line.startswith("reward.terms.iou.weight=2: there is no key 'reward.terms.iou.weight'")
+    (line,) = explained(conf, "-m", "reward=iou,acc", "reward.terms.iou.weight=2")
+    assert line.startswith("reward.terms.iou.weight=2: there is no key 'reward.terms.iou'")
 
 
 def test_what_a_sweep_file_brings_along_is_looked_up(conf: Path) -> None:
-    (line,) = told(conf, "-m", "sweeps=bad")
+    (line,) = explained(conf, "-m", "sweeps=bad")
     assert line.startswith("reward has no option 'ac'; did you mean 'acc'?")
 
 
 def test_another_primary_config_is_followed(conf: Path) -> None:
     (conf / "evaluate.yaml").write_text("benchmark: pope")
     explain_overrides(["--config-name", "evaluate", "benchmark=mme"], conf, "train")
-    assert len(told(conf, "--config-name", "evaluate", "seed=1")) == 1
+    assert len(explained(conf, "--config-name", "evaluate", "seed=1")) == 1
 
 
 def test_looking_does_not_disturb_the_run_that_follows(conf: Path) -> None:

@@ -1,7 +1,7 @@
 """What a run writes about its config, and how it is compared."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -9,9 +9,21 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from groundrl.errors import UserError
-from groundrl.launch.resolved import check_resume, config_hash, save_resolved
+from groundrl.launch.resolved import RESOLVED, check_resume, config_hash, save_resolved
 
-CONFIG = {"seed": 1, "output_dir": "runs/a", "logger": {"dir": "${output_dir}/tb"}, "lr": "${seed}"}
+
+class Engine:
+    """Of another package."""
+
+    resource_options: ClassVar[frozenset[str]] = frozenset({"memory"})
+
+
+CONFIG: dict[str, Any] = {
+    "seed": 1,
+    "output_dir": "runs/a",
+    "logger": {"dir": "${output_dir}/tb"},
+    "lr": "${seed}",
+}
 
 
 def test_a_saved_config_has_its_interpolations_resolved(tmp_path: Path) -> None:
@@ -41,15 +53,28 @@ def test_resuming_with_another_config_lists_every_difference(tmp_path: Path) -> 
 
 
 def test_a_run_that_was_too_large_resumes_with_less_at_once(tmp_path: Path) -> None:
-    before = {**CONFIG, "rollout": {"tokens_per_batch": 4096}, "concurrency": 64}
-    save_resolved(OmegaConf.create(before), tmp_path / "resolved.yaml")
-    after = {
-        **CONFIG,
-        "rollout": {"tokens_per_batch": 512},
-        "stage": {"sft": {"tokens_per_forward": 1024}},
-    }
-    after["concurrency"] = 8
-    check_resume(OmegaConf.create(after), tmp_path)
+    native = {"_target_": "groundrl.rollout.native.NativeEngine"}
+    own = {"_target_": f"{__name__}.Engine"}
+    before = {**CONFIG, "rollout": native | {"tokens_per_batch": 4096}, "concurrency": 64}
+    save_resolved(OmegaConf.create(before | {"own": own | {"memory": 1}}), tmp_path / RESOLVED)
+    after = {**CONFIG, "rollout": native | {"tokens_per_batch": 512}, "concurrency": 8}
+    check_resume(OmegaConf.create(after | {"own": own | {"memory": 2}}), tmp_path)
+
+
+def test_an_option_of_any_name_is_compared_unless_its_class_declares_it_free(
+    tmp_path: Path,
+) -> None:
+    """A reward's own ``budget`` or ``timeout`` is no limit of a server."""
+    length = {"_target_": "groundrl.rewards.length.Length", "budget": 96}
+    before = {**CONFIG, "reward": length, "own": {"_target_": f"{__name__}.Engine", "timeout": 1}}
+    save_resolved(OmegaConf.create(before), tmp_path / RESOLVED)
+    after = {**before, "reward": length | {"budget": 48}, "own": before["own"] | {"timeout": 2}}
+    with pytest.raises(UserError) as raised:
+        check_resume(OmegaConf.create(after), tmp_path)
+    assert str(raised.value).splitlines()[1:] == [
+        "1. own.timeout was 1 and is now 2: type own.timeout=1",
+        "2. reward.budget was 96 and is now 48: type reward.budget=96",
+    ]
 
 
 def test_a_folder_without_a_run_cannot_be_resumed(tmp_path: Path) -> None:

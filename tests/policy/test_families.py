@@ -99,7 +99,7 @@ def test_an_answer_ends_as_the_chat_template_ends_it() -> None:
 
 
 @pytest.mark.parametrize(("family", "fits"), [("qwen2_5_vl", True), ("internvl", False)])
-def test_pixels_of_the_resized_image_need_a_image_resized_as_a_whole(
+def test_pixels_of_the_resized_image_need_an_image_resized_as_a_whole(
     family: str, fits: bool, tmp_path: Path
 ) -> None:
     vlm, processor = build(family)

@@ -12,10 +12,10 @@ from world_questions import world_samples
 
 from groundrl.losses import PolicyLoss
 from groundrl.policy.adapter import Adapter
-from groundrl.policy.embedded import build_model, build_processor
 from groundrl.policy.layout import Branch
 from groundrl.policy.load import load_policy
 from groundrl.policy.policy import Policy, TokenLogprobs
+from groundrl.pretraining.architecture import build_model, build_processor
 from groundrl.prompts import PromptTemplate
 from groundrl.rollout.adapter_files import AdapterPublisher
 from groundrl.rollout.base import Sampling

@@ -72,7 +72,7 @@ def test_a_bad_record_is_named_with_file_and_line(
         read_answers(run_dir, [])
 
 
-def test_a_image_outside_the_run_is_refused(run_dir: Path) -> None:
+def test_an_image_outside_the_run_is_refused(run_dir: Path) -> None:
     with pytest.raises(UserError, match="outside"):
         gallery(run_dir, [answers("grpo", range(1), images=["../secret.png"])])
 

@@ -1,4 +1,4 @@
-"""The line that tells how training goes."""
+"""The line that shows how far a run is."""
 
 import io
 
@@ -29,9 +29,7 @@ def test_a_terminal_line_is_redrawn_in_place(monkeypatch: pytest.MonkeyPatch) ->
     stream, clock = Terminal(), Clock()
     with ProgressLine(40, "grpo", stream=stream, clock=clock) as line:
         clock.now = 62.0
-        line.update(
-            10, reward=0.61, parts={"acc": 0.5, "iou": 0.72}, kl=0.002, tokens_per_second=1910.4
-        )
+        line.update(10, ["reward 0.61 (acc 0.50, iou 0.72)", "kl 0.0020", "1,910 tok/s"])
     assert stream.getvalue() == (
         "\r\x1b[Kgrpo ━━━━──────────── 10/40  reward 0.61 (acc 0.50, iou 0.72)  kl 0.0020"
         "  1,910 tok/s  1:02<3:06\n"
@@ -41,7 +39,7 @@ def test_a_terminal_line_is_redrawn_in_place(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_narrow_terminal_never_wraps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "30")
     stream = Terminal()
-    ProgressLine(40, "grpo", stream=stream, clock=Clock()).update(1, reward=0.5, kl=0.1)
+    ProgressLine(40, "grpo", stream=stream, clock=Clock()).update(1, ["reward 0.50", "kl 0.1000"])
     assert len(stream.getvalue().removeprefix("\r\x1b[K")) == 29
 
 
@@ -50,7 +48,7 @@ def test_a_log_has_a_line_every_ten_seconds_and_a_last_one() -> None:
     line = ProgressLine(100, "sft", stream=stream, clock=clock)
     for step in range(1, 101):
         clock.now += 0.25
-        line.update(step, loss=1.5)
+        line.update(step, ["loss 1.500"])
     line.close()
     assert stream.getvalue().splitlines() == [
         "sft   1/100  loss 1.500  0:00<0:25",

@@ -17,7 +17,7 @@ def events(folder: Path) -> EventAccumulator:
     return EventAccumulator(str(folder)).Reload()
 
 
-def test_a_image_comes_back_pixel_by_pixel(tmp_path: Path) -> None:
+def test_an_image_comes_back_pixel_by_pixel(tmp_path: Path) -> None:
     drawn = Image.effect_noise((20, 10), 50).convert("RGB")
     with SummaryWriter(str(tmp_path)) as writer:
         log_image(writer, "rollouts", drawn, 7)

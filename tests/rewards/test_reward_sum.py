@@ -8,7 +8,7 @@ from attempts import SIZES, attempt, box, completion, sample
 from groundrl.answers.attempt import Attempt
 from groundrl.boxes import Frame
 from groundrl.grammar import GRAMMARS
-from groundrl.records import Grounding, RolloutGroup
+from groundrl.records import Grounding, RolloutGroup, Score
 from groundrl.rewards.acc import Acc
 from groundrl.rewards.base import RewardSum, RewardTerm
 from groundrl.rewards.iou import Iou
@@ -42,25 +42,33 @@ GROUP = RolloutGroup(
 def test_parts_are_weighted_and_summed_without_normalising() -> None:
     reward = summed({"acc": Acc(weight=2.0), "iou": Iou(weight=0.5)})
     ((gold, half, nothing),) = reward([GROUP])
-    assert (gold.total, gold.parts) == (2.5, {"acc": 1.0, "iou": 1.0})
-    assert (half.total, half.parts) == (0.25, {"acc": 0.0, "iou": 0.5})
-    assert (nothing.total, nothing.parts) == (0.0, {"acc": 0.0, "iou": 0.0})
+    assert gold.score == Score(total=2.5, parts={"acc": 1.0, "iou": 1.0})
+    assert half.score == Score(total=0.25, parts={"acc": 0.0, "iou": 0.5})
+    assert nothing.score == Score(total=0.0, parts={"acc": 0.0, "iou": 0.0})
+
+
+def test_each_score_comes_with_the_attempt_that_it_is_of() -> None:
+    (group,) = summed({"acc": Acc()})([GROUP])
+    assert [one.attempt.completion for one in group] == list(GROUP.completions)
+    assert [one.attempt.parsed.answer for one in group] == ["red", "blue", None]
+    cup = box(20, 20, 60, 60)  # the MODEL frame has half as many pixels
+    assert group[0].attempt.predicted_boxes == [cup]
 
 
 def test_groups_keep_their_order() -> None:
     scores = summed({"acc": Acc()})([GROUP, GROUP])
-    assert [[score.total for score in group] for group in scores] == [[1.0, 0.0, 0.0]] * 2
+    assert [[one.score.total for one in group] for group in scores] == [[1.0, 0.0, 0.0]] * 2
 
 
 def test_a_term_that_does_not_apply_is_left_out() -> None:
     reward = summed({"a": Always(None), "b": Always(0.25)})
-    score = reward([GROUP])[0][0]
-    assert (score.total, score.parts) == (0.25, {"a": None, "b": 0.25})
+    score = reward([GROUP])[0][0].score
+    assert score == Score(total=0.25, parts={"a": None, "b": 0.25})
 
 
 def test_no_applicable_term_gives_zero() -> None:
-    score = summed({"a": Always(None)})([GROUP])[0][0]
-    assert (score.total, score.parts) == (0.0, {"a": None})
+    score = summed({"a": Always(None)})([GROUP])[0][0].score
+    assert score == Score(total=0.0, parts={"a": None})
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -68,7 +68,7 @@ def test_answers_are_those_of_questions_asked_alone(family: str, temperature: fl
     assert once < apart / 2
 
 
-def test_prompts_of_a_image_stand_together_and_lengths_grow() -> None:
+def test_prompts_of_an_image_stand_together_and_lengths_grow() -> None:
     vlm, processor = build("qwen3_vl")
     policy = Policy(model=vlm, processor=processor, template=PromptTemplate(), frame=Frame.PERMILLE)
     first, second, third = world_samples(3)

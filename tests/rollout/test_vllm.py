@@ -34,9 +34,9 @@ from groundrl.rollout.sampler import Rollout, Sampler
 from groundrl.rollout.vllm import VLLMEngine
 from groundrl.rollout.vllm_server import VLLMServers
 from groundrl.synthesis.annotate import Annotator
-from groundrl.synthesis.crops import Cropping, crops_of
+from groundrl.synthesis.crops import Cropping, make_crops
 from groundrl.synthesis.images import SceneImages
-from groundrl.synthesis.roles import View
+from groundrl.synthesis.roles import ImageView
 from groundrl.synthesis.run import Synthesis
 from groundrl.synthesis.samples import QuestionPlan
 from groundrl.synthesis.teachers.prompted import SCHEMA, PromptedTeacher
@@ -246,8 +246,8 @@ def test_servers_describe_images_and_judge_captions(
     assert seen.prompt_tokens > unseen.prompt_tokens + 10
     assert seen.text.startswith('{"caption"')
     (regions,) = OracleDetector()([image])
-    crop = crops_of(regions, image.source, Cropping())[0]
-    views = [View(image=image, crop=one, regions=regions) for one in (None, crop)]
+    crop = make_crops(regions, image.source, Cropping())[0]
+    views = [ImageView(image=image, crop=one, regions=regions) for one in (None, crop)]
     captions = PromptedTeacher(chat=chat)(views)
     verdicts = PromptedVerifier(chat=chat)([(view, "There is a cup.") for view in views])
     assert all(one is not None and one.tokens > 100 for one in (*captions, *verdicts))
@@ -275,7 +275,7 @@ def test_servers_make_data_out_of_images(
         shard_size=10,
         run_dir=tmp_path / "run",
     )
-    assert run.run() == 0
+    assert run.run().unfinished == 0
     lines = (tmp_path / "run" / "images.jsonl").read_text().splitlines()
     captions = [c for x in map(json.loads, lines) for c in (x["level_1"], *x["level_2"])]
     assert len(captions) == 2 * 2

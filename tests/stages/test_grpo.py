@@ -20,6 +20,7 @@ from groundrl.policy.policy import Policy
 from groundrl.rollout.sampler import Rollout
 from groundrl.stages.batches import learning_groups
 from groundrl.stages.grpo import GRPOModule
+from groundrl.stages.scoring import ScoredRollout
 
 KL = 0.3
 
@@ -118,8 +119,8 @@ def test_a_step_has_the_gradient_of_the_written_out_loop(
     drift(module.policy)
     drift(plain.policy)
     rollout = module.sampler(module.policy, module.policy.encode.examples(world_samples(3)), step=0)
-    rewards = torch.tensor([[s.total for s in group] for group in module.reward(rollout.groups)])
-    advantages = module.advantage(rewards)
+    scored = ScoredRollout(rollout=rollout, attempts=module.reward(rollout.groups))
+    advantages = module.advantage(scored.rewards)
     object.__setattr__(module.optimization, "max_grad_norm", 1e9)
     found = module_gradients(module, rollout, advantages)
     expected = written_out(plain.policy, rollout, advantages)
@@ -258,12 +259,12 @@ def test_only_groups_that_got_a_winner_are_replaced(make_policy: MakePolicy) -> 
     module = grpo_module(make_policy(), EqualAtFirst(rounds=1), resample=1)
     samples = world_samples(3)
     module.reward.terms["toy"].seen[samples[0].id] = 4  # pyright: ignore
-    first = module.roll(
+    first = module.score_rollout(
         partial(module.sampler.begin, module.policy, module.policy.encode.examples(samples))
     )
-    assert first.equal == [False, True, True]
-    drawn = module.resampled(first)
-    assert drawn.equal == [False] * 3
+    assert first.zero_variance == [False, True, True]
+    drawn = module.resample_equal_groups(first)
+    assert drawn.zero_variance == [False] * 3
     assert drawn.rollout.groups[0] is first.rollout.groups[0]
     assert [g.sample.id for g in drawn.rollout.groups] == [s.id for s in samples]
 

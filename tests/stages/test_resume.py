@@ -12,8 +12,8 @@ from stage_runs import MakePolicy, grpo_module, logged, sft_module, train, weigh
 
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision import VisionFeatures
-from groundrl.records import RolloutGroup, Score
-from groundrl.rewards.base import RewardSum
+from groundrl.records import RolloutGroup
+from groundrl.rewards.base import RewardedAttempt, RewardSum
 from groundrl.stages.base import Stage
 from groundrl.stages.callbacks import Interrupted
 
@@ -144,7 +144,7 @@ def test_rewards_that_fail_leave_the_last_checkpoint(
     judge, calls = module.reward, iter(range(1, 100))
 
     class Failing(RewardSum):
-        def __call__(self, groups: Sequence[RolloutGroup]) -> list[list[Score]]:
+        def __call__(self, groups: Sequence[RolloutGroup]) -> list[list[RewardedAttempt]]:
             if next(calls) == 11:  # the second of three groups of the fourth step
                 raise PowerCut
             return super().__call__(groups)

@@ -88,8 +88,9 @@ def test_scoring_hides_behind_the_rollout(make_policy: MakePolicy, tmp_path: Pat
     module = grpo_module(make_policy(), Slow(), engine=Steady())
     train(module, tmp_path, steps=1, prompts_per_step=6)
     # One after the other it would be 12 x PAUSE; only the last group's score is waited for.
-    assert module.seconds["rollout"] + module.seconds["reward"] < 10 * PAUSE
-    assert PAUSE / 2 < module.seconds["reward"] < 3 * PAUSE
+    seconds = module.times.seconds
+    assert seconds["rollout"] + seconds["reward"] < 10 * PAUSE
+    assert PAUSE / 2 < seconds["reward"] < 3 * PAUSE
 
 
 def test_a_reward_that_fails_ends_the_rollout(make_policy: MakePolicy, tmp_path: Path) -> None:

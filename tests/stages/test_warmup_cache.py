@@ -1,6 +1,7 @@
 """Runs that would have the same warm-up train it once."""
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,11 @@ from hydra import compose, initialize_config_dir
 from PIL import Image
 from world_questions import world_samples
 
+import groundrl
 from groundrl.data.datasets import SampleList
 from groundrl.data.module import GroundingDataModule
 from groundrl.launch.resolvers import register_resolvers
-from groundrl.launch.training import data_stamp, warmup
+from groundrl.launch.warmup import code_digest, data_stamp, find_warmup
 from groundrl.records import ImageFile
 from groundrl.stages.pipeline import PROGRESS, Warmup
 
@@ -27,7 +29,7 @@ def folder(*overrides: str) -> Path:
     """Where the warm-up of this command line is shared."""
     register_resolvers(ROOT)
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        found = warmup(compose("train", ["cache_dir=shared", *overrides]), DATA)
+        found = find_warmup(compose("train", ["cache_dir=shared", *overrides]), DATA)
     assert found is not None
     return found.folder
 
@@ -56,6 +58,30 @@ def test_other_weights_have_another_warmup(tmp_path: Path) -> None:
     before = folder(f"model.path={tmp_path}")
     (tmp_path / "model.safetensors").write_bytes(b"other")
     assert folder(f"model.path={tmp_path}") != before
+
+
+def test_edited_code_has_another_warmup(tmp_path: Path) -> None:
+    package, copy = Path(groundrl.__path__[0]), tmp_path / "groundrl"
+    shutil.copytree(package, copy, ignore=lambda _, names: {n for n in names if n == "assets"})
+    assert code_digest(copy) == code_digest(package)
+    edited = [shutil.copytree(copy, tmp_path / name) for name in ("page", "loss")]
+    for folder, file in zip(edited, ("report/tables.py", "stages/sft.py"), strict=True):
+        with (folder / file).open("a") as source:
+            source.write("# edited")
+    page, loss = map(code_digest, edited)
+    assert page == code_digest(package) != loss
+
+
+def test_an_edited_class_of_another_package_has_another_warmup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "mylab_warmup.py"
+    module.write_text("def template(): ...")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = folder("model.template._target_=mylab_warmup.template")
+    module.write_text("def template(): return 1")
+    code_digest.cache_clear()
+    assert folder("model.template._target_=mylab_warmup.template") != before
 
 
 def test_other_samples_or_images_have_another_warmup(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from synthesis_views import box, drawn, region
 from groundrl.boxes import iou
 from groundrl.detectors.records import Region
 from groundrl.errors import UserError
-from groundrl.synthesis.crops import Cropping, crops_of, split_doubts, without_duplicates, zoomed
+from groundrl.synthesis.crops import Cropping, drop_duplicates, expand_box, make_crops, split_doubts
 
 IMAGE = drawn(0).source
 SIDE = float(IMAGE.width)
@@ -28,7 +28,7 @@ options = st.builds(Cropping, margin=st.floats(0, 2), min_side=st.integers(1, 20
 
 @given(one=regions(), options=options)
 def test_a_crop_lies_in_the_image_and_holds_its_region(one: Region, options: Cropping) -> None:
-    crop, inner = zoomed(one.box, IMAGE, options), one.box
+    crop, inner = expand_box(one.box, IMAGE, options), one.box
     assert 0 <= crop.x1 <= inner.x1
     assert inner.x2 <= crop.x2 <= SIDE
     assert 0 <= crop.y1 <= inner.y1
@@ -40,20 +40,20 @@ def test_a_crop_lies_in_the_image_and_holds_its_region(one: Region, options: Cro
 
 def test_a_crop_has_its_margin_and_is_moved_back_from_the_edge() -> None:
     options = Cropping(margin=0.25, min_side=10)
-    assert zoomed(box(40, 40, 80, 60), IMAGE, options).corners == (30, 35, 90, 65)
-    assert zoomed(box(0, 100, 40, 160), IMAGE, options).corners == (0, 70, 60, 160)
+    assert expand_box(box(40, 40, 80, 60), IMAGE, options).corners == (30, 35, 90, 65)
+    assert expand_box(box(0, 100, 40, 160), IMAGE, options).corners == (0, 70, 60, 160)
 
 
 @given(found=st.lists(regions(), max_size=12), limit=st.floats(0.1, 1))
 def test_of_duplicates_the_surest_stays(found: list[Region], limit: float) -> None:
-    kept = without_duplicates(found, limit)
+    kept = drop_duplicates(found, limit)
     for i, one in enumerate(kept):
         for other in kept[i + 1 :]:
             assert one.label != other.label or iou(one.box, other.box) < limit
     for one in found:
         twins = [k for k in kept if k.label == one.label and iou(k.box, one.box) >= limit]
         assert one in kept or max(twin.score for twin in twins) >= one.score
-    assert without_duplicates(kept, limit) == kept
+    assert drop_duplicates(kept, limit) == kept
 
 
 @given(found=st.lists(regions(), max_size=8), order=st.randoms(use_true_random=False))
@@ -61,7 +61,7 @@ def test_duplicates_do_not_depend_on_the_order(found: list[Region], order: objec
     assume(len({one.score for one in found}) == len(found))
     shuffled = list(found)
     order.shuffle(shuffled)  # pyright: ignore[reportAttributeAccessIssue]
-    assert set(without_duplicates(shuffled, 0.5)) == set(without_duplicates(found, 0.5))
+    assert set(drop_duplicates(shuffled, 0.5)) == set(drop_duplicates(found, 0.5))
 
 
 @given(found=st.lists(regions(), max_size=12), most=st.integers(1, 5))
@@ -69,7 +69,7 @@ def test_there_are_at_most_so_many_crops_and_none_is_surer_than_they(
     found: list[Region], most: int
 ) -> None:
     options = Cropping(max_crops=most, min_area=0.0)
-    crops = crops_of(found, IMAGE, options)
+    crops = make_crops(found, IMAGE, options)
     assert len(crops) == min(most, sum(one.box.area >= 1 for one in found))
     left = [r for r in found if r.box.area >= 1 and all(r is not crop.region for crop in crops)]
     assert all(r.score <= min(crop.region.score for crop in crops) for r in left)

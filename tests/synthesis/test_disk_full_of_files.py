@@ -39,7 +39,7 @@ def test_a_run_that_finds_the_disk_full_goes_on_to_the_same_files(
     del told, error
     gc.collect()  # what was left open would complain now
     taken.unlink()
-    assert synthesis(run).run() == 0
+    assert synthesis(run).run().unfinished == 0
     assert content(run) == content(whole)
 
 

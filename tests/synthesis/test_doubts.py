@@ -8,11 +8,11 @@ from synthesis_views import RULES, Boxes, Keeps, Says, box, drawn, region, view
 
 from groundrl.detectors.records import InputImage, Region
 from groundrl.synthesis.annotate import Annotator
-from groundrl.synthesis.annotations import CheckedCaption, Crop, Decision, Verdict
-from groundrl.synthesis.codec import annotated_row, read_region, region_row
+from groundrl.synthesis.annotations import Crop, Decision, Verdict, VerifiedCaption
+from groundrl.synthesis.codec import Stage, decode_result, encode_captioned_image, encode_result
 from groundrl.synthesis.consistency import conflict
 from groundrl.synthesis.merge import merge
-from groundrl.synthesis.roles import View
+from groundrl.synthesis.roles import ImageView
 
 IMAGE = drawn(0)
 SURE = (region("red cup", 10, 60, 40, 100), region("green box", 60, 80, 90, 120))
@@ -28,7 +28,7 @@ CERTAIN, DOUBTFUL = view(IMAGE, SURE), view(IMAGE, SURE, doubts=DOUBTS)
 CUP = Crop(region=SURE[0], box=box(0, 50, 48, 110))
 
 
-def ruled(text: str, shown: View) -> Verdict:
+def ruled(text: str, shown: ImageView) -> Verdict:
     (verdict,) = RULES([(shown, text)])
     assert verdict is not None
     return verdict
@@ -91,10 +91,10 @@ def test_doubts_are_written_down_and_nothing_is_made_of_them() -> None:
     )
     assert certain.annotated is not None
     assert doubtful.annotated is not None
-    row = annotated_row(doubtful.annotated)
-    assert [read_region(one) for one in row["doubts"]] == list(DOUBTS)
-    assert {**row, "doubts": []} == annotated_row(certain.annotated)
-    assert read_region(region_row(DOUBTS[0])) == DOUBTS[0]
+    row = encode_captioned_image(doubtful.annotated)
+    assert [one["sure"] for one in row["doubts"]] == [False] * len(DOUBTS)
+    assert {**row, "doubts": []} == encode_captioned_image(certain.annotated)
+    assert decode_result(Stage.DETECT, encode_result((*SURE, *DOUBTS))) == (*SURE, *DOUBTS)
     merged = merge(doubtful.annotated)
     assert replace(merged, uncertain=frozenset()) == merge(certain.annotated)
     assert merged.uncertain == {"lamp", "cup", "ball"}
@@ -113,6 +113,6 @@ def test_verdicts_are_asked_for_again_where_doubts_changed() -> None:
 def test_level_2_denies_nothing_that_is_in_doubt() -> None:
     caption = Says()([view(IMAGE, SURE, CUP)])[0]
     assert caption is not None
-    thrown_away = CheckedCaption(crop=CUP, caption=caption, verdicts=(), text=None)
+    thrown_away = VerifiedCaption(crop=CUP, caption=caption, verdicts=(), text=None)
     assert conflict("A cup.", SURE, [thrown_away]) is not None
     assert conflict("A cup.", (*SURE, *DOUBTS), [thrown_away]) is None

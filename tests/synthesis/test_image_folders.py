@@ -34,7 +34,7 @@ def test_images_come_in_the_order_of_their_paths_and_equal_names_stay_apart(
     (tmp_path / "notes.txt").write_text("no image, and not called one")
     images = FolderImages(tmp_path)
     assert ids(images) == ids(images) == ["a/deep/x.JPG", "a/x.png", "b/x.png", "z.webp"]
-    assert (len(images), images.name, images.left_out) == (4, tmp_path.name, {})
+    assert (len(images), images.name, images.skipped) == (4, tmp_path.name, {})
 
 
 def test_equal_bytes_have_equal_digests_wherever_they_lie(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_equal_bytes_have_equal_digests_wherever_they_lie(tmp_path: Path) -> Non
     assert first.digest == second.digest != third.digest
 
 
-def test_everything_that_can_be_shown_is_a_image_of_the_size_it_is_shown_with(
+def test_everything_that_can_be_shown_is_an_image_of_the_size_it_is_shown_with(
     tmp_path: Path,
 ) -> None:
     for mode, name in (("CMYK", "a.jpg"), ("P", "b.gif"), ("RGBA", "c.png"), ("L", "d.tiff")):
@@ -90,8 +90,8 @@ def test_what_cannot_be_used_is_listed_with_its_reason_and_ends_nothing(tmp_path
         "itself.png": "leads nowhere",
         "pipe.png": "no file",
     }
-    assert images.left_out.keys() == told.keys()
-    assert all(why in images.left_out[name] for name, why in told.items())
+    assert images.skipped.keys() == told.keys()
+    assert all(why in images.skipped[name] for name, why in told.items())
 
 
 def test_names_that_are_no_utf8_have_readable_ids(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_locked_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "locked").chmod(0)
     images = FolderImages(tmp_path)
     (tmp_path / "locked").chmod(0o700)
-    assert "cannot be read" in images.left_out["locked"]
+    assert "cannot be read" in images.skipped["locked"]
 
 
 def nothing(folder: Path) -> None:
@@ -163,7 +163,7 @@ def test_images_are_checked_only_a_little_ahead(tmp_path: Path) -> None:
     for path in sorted(tmp_path.iterdir())[50:]:
         path.unlink()
     assert len(list(coming)) == 49
-    assert len(images.left_out) == 50
+    assert len(images.skipped) == 50
 
 
 def test_scenes_have_the_digest_of_what_they_show() -> None:
@@ -185,4 +185,4 @@ def test_unknown_scenes_are_an_error(wrong: dict[str, object]) -> None:
 def test_real_photographs_are_all_usable() -> None:
     images = FolderImages(SHARED)
     assert len(list(images)) == len(images) == 256
-    assert images.left_out == {}
+    assert images.skipped == {}

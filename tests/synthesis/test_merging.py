@@ -14,10 +14,10 @@ from groundrl.errors import UserError
 from groundrl.records import Grounding, Provenance, Segments
 from groundrl.relations import Relation
 from groundrl.synthesis.annotate import Annotator
-from groundrl.synthesis.annotations import AnnotatedInput, Caption, CheckedCaption, Crop, ErrorKind
+from groundrl.synthesis.annotations import Caption, CaptionedImage, Crop, ErrorKind, VerifiedCaption
 from groundrl.synthesis.consistency import conflict
 from groundrl.synthesis.merge import merge
-from groundrl.synthesis.questions import boxes_of, draft
+from groundrl.synthesis.merged_questions import ASKERS, known_merged
 from groundrl.synthesis.samples import QuestionPlan, make_samples
 from groundrl.synthesis.teachers.world import WorldTeacher
 
@@ -28,17 +28,19 @@ BOX = region("box", 60, 80, 90, 120)
 SOURCE = Provenance(dataset="mine", split="all", licence="CC0")
 
 
-def branch(one: Region, text: str | None) -> CheckedCaption:
+def branch(one: Region, text: str | None) -> VerifiedCaption:
     crop = Crop(region=one, box=one.box)
-    return CheckedCaption(crop=crop, caption=Caption(text=text or "?"), verdicts=(), text=text)
+    return VerifiedCaption(crop=crop, caption=Caption(text=text or "?"), verdicts=(), text=text)
 
 
-def annotated(whole: str | None, *branches: CheckedCaption) -> AnnotatedInput:
-    return AnnotatedInput(
+def annotated(whole: str | None, *branches: VerifiedCaption) -> CaptionedImage:
+    return CaptionedImage(
         image=IMAGE,
         regions=tuple(b.crop.region for b in branches if b.crop is not None),
-        whole=CheckedCaption(crop=None, caption=Caption(text="?"), verdicts=(), text=whole),
-        branches=branches,
+        image_caption=VerifiedCaption(
+            crop=None, caption=Caption(text="?"), verdicts=(), text=whole
+        ),
+        crop_captions=branches,
     )
 
 
@@ -61,7 +63,7 @@ def test_a_caption_points_at_what_it_names_and_adds_what_it_does_not() -> None:
     boxes = [part.box for part in merged.caption if isinstance(part, Grounding)]
     assert boxes == [CUP.box, BOX.box, OTHER_CUP.box]
     assert merged.relations == ((0, Relation.LEFT_OF, 2), (1, Relation.BEHIND, 2))
-    assert [thing.label for thing in merged.things] == ["red cup", "blue cup", "green box"]
+    assert [one.label for one in merged.objects] == ["red cup", "blue cup", "green box"]
 
 
 def test_what_can_be_meant_in_two_ways_is_not_pointed_at() -> None:
@@ -71,13 +73,13 @@ def test_what_can_be_meant_in_two_ways_is_not_pointed_at() -> None:
     assert shown(merged.caption) == "A cup. There is also a [cup] and a [cup]."
 
 
-def test_what_a_crop_rejected_is_nowhere_and_its_class_is_not_counted() -> None:
+def test_an_object_whose_caption_was_rejected_is_left_out_and_its_class_is_not_counted() -> None:
     merged = merge(annotated(None, branch(CUP, "This is a cup."), branch(OTHER_CUP, None)))
     assert shown(merged.caption) == "There is a [cup]."
     assert merged.uncertain == {"cup"}
-    boxes = boxes_of(merged, IMAGE, ("cup", "lamp"))
-    assert boxes.absent == ("lamp",)
-    assert draft("count", merged, boxes, random.Random(0)) is None
+    known = known_merged(merged, IMAGE, ("cup", "lamp"))
+    assert known.absent == ("lamp",)
+    assert ASKERS["count"](known, random.Random(0)) is None
 
 
 def test_level_1_does_not_say_what_level_2_denied() -> None:
@@ -109,12 +111,12 @@ def test_every_sample_of_a_scene_points_at_its_objects_and_follows(index: int, r
     assert outcome.annotated is not None
     made = make_samples(outcome.annotated, annotator, QuestionPlan(), SOURCE)
     true = {one.box for one in true_regions(image)}
-    assert not made.dropped or rate == 1.0
+    assert not made.dropped_kinds or rate == 1.0
     for sample in made.samples:
         assert {item.box for item in sample.groundings} <= true
         assert set(sample.answers) <= set(sample.options)
         assert sample.provenance.licence == "CC0"
-    # Everything is known now: nobody is asked, and the same comes out.
+    # Everything is known now: no role is called, and the result is the same.
     again = annotator(image, outcome.results)
     assert again.annotated == outcome.annotated
     assert again.results == {}
@@ -133,17 +135,20 @@ MERGED = merge(
 
 def test_captions_that_contradict_each_other_are_not_asked_about() -> None:
     both = replace(MERGED, relations=((2, Relation.BEHIND, 3), (3, Relation.BEHIND, 2)))
-    assert draft("depth", both, boxes_of(both, IMAGE, ()), random.Random(0)) is None
+    assert ASKERS["depth"](known_merged(both, IMAGE, ()), random.Random(0)) is None
 
 
 def test_images_are_held_out_by_their_pixels() -> None:
     questions = QuestionPlan(heldout_share=0.2)
-    splits = [questions.split(drawn(index)) for index in range(1000)]
+    splits = [questions.choose_split(drawn(index)) for index in range(1000)]
     assert 150 < splits.count("heldout") < 250
     twin = replace(drawn(3), id="copy/of/3")
-    assert questions.split(twin) == questions.split(drawn(3))
+    assert questions.choose_split(twin) == questions.choose_split(drawn(3))
 
 
-def test_unknown_questions_are_told() -> None:
-    with pytest.raises(UserError, match="unknown kind of question: colour; choose from exists"):
+def test_unknown_kinds_and_a_kind_given_twice_are_user_errors() -> None:
+    unknown = "questions.kinds: unknown kind of question: colour; choose from exists"
+    with pytest.raises(UserError, match=unknown):
         QuestionPlan(kinds=["colour"])
+    with pytest.raises(UserError, match="a kind is given twice"):
+        QuestionPlan(kinds=["color", "color"])

@@ -9,8 +9,8 @@ from groundrl.detectors.oracle import OracleDetector
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.annotations import CaptionError, Decision, ErrorKind, Verdict
 from groundrl.synthesis.images import SceneImages
-from groundrl.synthesis.quality import Tally
-from groundrl.synthesis.roles import Verifier, View
+from groundrl.synthesis.quality import CaptionStatistics
+from groundrl.synthesis.roles import ImageView, Verifier
 from groundrl.synthesis.teachers.world import WorldTeacher
 
 
@@ -22,7 +22,7 @@ class Always:
     flaw: CaptionError | None = None
     name: str = "always"
 
-    def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
+    def __call__(self, cases: Sequence[tuple[ImageView, str]]) -> list[Verdict | None]:
         return [Verdict(decision=self.decision, reason="so", flaw=self.flaw) for _ in cases]
 
 
@@ -31,7 +31,7 @@ class ByLabel:
 
     name = "by label"
 
-    def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
+    def __call__(self, cases: Sequence[tuple[ImageView, str]]) -> list[Verdict | None]:
         return [
             Verdict(decision=Decision.KEEP, reason="so")
             if view.crop is None or view.crop.region.label in text
@@ -44,8 +44,8 @@ class ByLabel:
         ]
 
 
-def measured(verifier: Verifier, false_alarm_rate: float = 0.0) -> Tally:
-    tally = Tally()
+def measured(verifier: Verifier, false_alarm_rate: float = 0.0) -> CaptionStatistics:
+    tally = CaptionStatistics()
     annotator = Annotator(
         detector=OracleDetector(false_alarm_rate=false_alarm_rate),
         teacher=WorldTeacher(error_rate=0.5),
@@ -63,7 +63,7 @@ def test_who_rejects_everything_catches_all_errors_and_throws_all_right_captions
     flaw: CaptionError | None,
 ) -> None:
     tally = measured(Always(Decision.REJECT, flaw))
-    found = tally.figures()
+    found = tally.compute_quality()
     recalls = [v for k, v in found.items() if k.startswith("recall/") and k.count("_") == 0]
     assert len(recalls) >= 3
     assert set(recalls) == {1.0}
@@ -75,7 +75,7 @@ def test_who_rejects_everything_catches_all_errors_and_throws_all_right_captions
 
 
 def test_who_keeps_everything_catches_nothing() -> None:
-    found = measured(Always(Decision.KEEP)).figures()
+    found = measured(Always(Decision.KEEP)).compute_quality()
     assert found["recall/object"] == 0.0
     assert found["clean_rejected"] == 0.0
     assert found["survived"] > 0.8  # level 2 contradicts some
@@ -96,8 +96,8 @@ def test_crops_of_something_else_are_counted_apart() -> None:
         measured(one, false_alarm_rate=1.0) for one in (ByLabel(), Always(Decision.KEEP))
     )
     assert by_label.counts["false_regions"] == careless.counts["false_regions"] > 10
-    assert by_label.figures()["false_regions_kept"] == 0.0
-    assert careless.figures()["false_regions_kept"] == 1.0
+    assert by_label.compute_quality()["false_regions_kept"] == 0.0
+    assert careless.compute_quality()["false_regions_kept"] == 1.0
     counted = (by_label.counts[name] for name in ("clean", "planted", "false_regions"))
     assert sum(counted) == by_label.counts["captions"]
     assert by_label.counts["flagged/other"] > by_label.counts["judged/other"] == 0

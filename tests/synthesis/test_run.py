@@ -19,15 +19,15 @@ from groundrl.errors import UserError
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.annotations import Caption
 from groundrl.synthesis.images import SceneImages
-from groundrl.synthesis.roles import View
+from groundrl.synthesis.output.writing import open_writer
+from groundrl.synthesis.roles import ImageView
 from groundrl.synthesis.teachers.world import WorldTeacher
-from groundrl.synthesis.writing import Writer
 
 DATA = ("images.jsonl", "train.jsonl", "heldout.jsonl", "README.md")
 
 
 def test_all_files_hold_the_same_samples_and_they_can_be_trained_on(tmp_path: Path) -> None:
-    assert synthesis(tmp_path / "run").run() == 0
+    assert synthesis(tmp_path / "run").run().unfinished == 0
     run, shards = tmp_path / "run", tmp_path.glob("run/train-*.parquet")
     lines = sample_file(run / "train.jsonl").samples
     rows = [sample for path in sorted(shards) for sample in sample_file(path).samples]
@@ -85,7 +85,7 @@ class Counted:
         return self.role(inputs)
 
 
-def test_a_second_run_asks_nobody_and_one_with_another_verifier_asks_only_it(
+def test_a_second_run_asks_no_model_and_one_with_another_verifier_asks_only_that_one(
     tmp_path: Path,
 ) -> None:
     roles = {
@@ -99,22 +99,22 @@ def test_a_second_run_asks_nobody_and_one_with_another_verifier_asks_only_it(
     synthesis(tmp_path / "second", **roles).run()
     assert {name: role.asked for name, role in roles.items()} == asked
     assert content(tmp_path / "second") == content(tmp_path / "first")
-    roles["verifier"] = Counted(RULES.with_labels(["zebra"]))  # pyright: ignore
+    roles["verifier"] = Counted(RULES.with_vocabulary(["zebra"]))  # pyright: ignore
     synthesis(tmp_path / "third", **roles).run()
     assert {name: role.asked for name, role in roles.items()} == asked
 
 
-def test_unfinished_images_are_left_out_whole_and_come_later(tmp_path: Path) -> None:
+def test_an_unfinished_image_gets_no_samples_until_a_later_run_finishes_it(tmp_path: Path) -> None:
     straight = synthesis(tmp_path / "a" / "run", detector=Boxes(), teacher=Says())
-    assert straight.run() == 0
+    assert straight.run().unfinished == 0
     roles = {"detector": Boxes(), "verifier": Keeps()}
     down = Says(down={"000003", "000017"})
-    assert synthesis(tmp_path / "b" / "run", **roles, teacher=down).run() == 2
+    assert synthesis(tmp_path / "b" / "run", **roles, teacher=down).run().unfinished == 2
     lines = (tmp_path / "b" / "run" / "images.jsonl").read_text().splitlines()
     assert len(lines) == 22
     assert figures(tmp_path / "b" / "run")["unfinished"] == 2
     roles["verifier"] = RULES
-    assert synthesis(tmp_path / "b" / "run", **roles, teacher=Says()).run() == 0
+    assert synthesis(tmp_path / "b" / "run", **roles, teacher=Says()).run().unfinished == 0
     assert content(tmp_path / "b" / "run") == content(tmp_path / "a" / "run")
 
 
@@ -135,7 +135,7 @@ def test_a_refusal_stops_the_run_and_keeps_what_was_answered(tmp_path: Path) -> 
         synthesis(run, **roles, teacher=Expires(left=9)).run()
     assert sorted(path.name for path in run.iterdir()) == [".lock", "images"]
     counted = Counted(Says())  # pyright: ignore
-    assert synthesis(run, **roles, teacher=counted).run() == 0
+    assert synthesis(run, **roles, teacher=counted).run().unfinished == 0
     assert counted.asked == 3 * (24 - 9)
 
 
@@ -148,17 +148,17 @@ class Twice(SceneImages):
         yield from [replace(scenes[0], id="twin"), *scenes]
 
 
-def told(built: list[object], build: Callable[[], Annotator]) -> Annotator:
+def build_recorded(built: list[object], build: Callable[[], Annotator]) -> Annotator:
     built.append(build)
     return build()
 
 
-def test_equal_images_are_asked_about_once_and_said_to_show_the_same(tmp_path: Path) -> None:
+def test_equal_images_are_annotated_once_and_get_the_same_captions(tmp_path: Path) -> None:
     @dataclass
     class Moody(Says):
         asked: int = 0
 
-        def __call__(self, views: Sequence[View]) -> list[Caption | None]:
+        def __call__(self, views: Sequence[ImageView]) -> list[Caption | None]:
             self.asked += len(views)
             return [Caption(text=f"A cup, {self.asked} times.") for _ in views]
 
@@ -167,8 +167,7 @@ def test_equal_images_are_asked_about_once_and_said_to_show_the_same(tmp_path: P
     roles = {"detector": Boxes(), "teacher": teacher, "verifier": Keeps()}
     for name in ("first", "second"):
         run = synthesis(tmp_path / name, **roles, images=Twice(size=5))
-        run.annotator = partial(told, built, run.annotator)
-        run.run()
+        replace(run, annotator=partial(build_recorded, built, run.annotator)).run()
     assert teacher.asked == 3 * 5
     assert len(built) == 2
     assert content(tmp_path / "second") == content(tmp_path / "first")
@@ -178,7 +177,7 @@ def test_equal_images_are_asked_about_once_and_said_to_show_the_same(tmp_path: P
     assert one["level_1"] == last["level_1"]
 
 
-def test_images_that_labels_say_nothing_of_are_left_out_with_the_reason(tmp_path: Path) -> None:
+def test_images_without_labels_are_skipped_with_the_reason(tmp_path: Path) -> None:
     @dataclass
     class Labels(Boxes):
         known: int = 2
@@ -189,13 +188,13 @@ def test_images_that_labels_say_nothing_of_are_left_out_with_the_reason(tmp_path
             return Boxes.__call__(self, images)
 
     run = synthesis(tmp_path / "run", detector=Labels(), teacher=Says(), verifier=Keeps())
-    assert run.run() == 0
+    assert run.run().unfinished == 0
     found = figures(tmp_path / "run")
-    assert (found["images"], found["left_out"]) == (2, 22)
-    assert "000002\tnobody looked\n" in (tmp_path / "run" / "left_out.txt").read_text()
+    assert (found["images"], found["skipped"]) == (2, 22)
+    assert "000002\tnobody looked\n" in (tmp_path / "run" / "skipped.txt").read_text()
     labels = Labels(known=24, name="all")
-    assert synthesis(tmp_path / "run", detector=labels, teacher=Says()).run() == 0
-    assert not (tmp_path / "run" / "left_out.txt").exists()
+    assert synthesis(tmp_path / "run", detector=labels, teacher=Says()).run().unfinished == 0
+    assert not (tmp_path / "run" / "skipped.txt").exists()
     nobody = synthesis(tmp_path / "none", detector=Labels(known=0, name="nobody"))
     with pytest.raises(UserError, match=r"(?s)not one usable image.*000000: nobody looked"):
         nobody.run()
@@ -203,7 +202,7 @@ def test_images_that_labels_say_nothing_of_are_left_out_with_the_reason(tmp_path
 
 def test_what_a_kept_caption_names_is_never_said_to_be_absent(tmp_path: Path) -> None:
     class Names(Says):
-        def __call__(self, views: Sequence[View]) -> list[Caption | None]:
+        def __call__(self, views: Sequence[ImageView]) -> list[Caption | None]:
             return [Caption(text="Two knives lie on a car.") for _ in views]
 
     detector = Boxes(vocabulary=("cup", "box", "knife", "red car", "carpet"))
@@ -216,7 +215,7 @@ def test_what_a_kept_caption_names_is_never_said_to_be_absent(tmp_path: Path) ->
 def test_files_of_others_and_of_finished_runs_are_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "others").mkdir()
     (tmp_path / "others" / "README.md").write_text("mine")
-    with pytest.raises(UserError, match=r"somebody else \(README\.md\): type output_dir="):
+    with pytest.raises(UserError, match=r"no run has written \(README\.md\): type output_dir="):
         synthesis(tmp_path / "others").run()
     assert (tmp_path / "others" / "README.md").read_text() == "mine"
     roles = {"detector": Boxes(), "verifier": Keeps()}
@@ -230,7 +229,7 @@ def test_files_of_others_and_of_finished_runs_are_not_replaced(tmp_path: Path) -
 
 
 def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
-    with Writer(tmp_path / "run", shard_size=10):
+    with open_writer(tmp_path / "run", shard_size=10):
         with pytest.raises(UserError, match="another run is writing here"):
             synthesis(tmp_path / "run").run()
         assert (tmp_path / "run" / ".images.jsonl.partial").exists()

@@ -1,4 +1,4 @@
-"""What is told while images are worked on."""
+"""The progress line and the costs of a run."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from groundrl.detectors.oracle import OracleDetector
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.annotations import Caption, CaptionError, Decision, ErrorKind, Verdict
 from groundrl.synthesis.images import SceneImages
-from groundrl.synthesis.roles import View
+from groundrl.synthesis.roles import ImageView
 from groundrl.synthesis.run import Synthesis
 from groundrl.synthesis.samples import QuestionPlan
 from groundrl.task_runner import LocalRunner
@@ -20,7 +20,7 @@ class PaidTeacher:
 
     name = "paid"
 
-    def __call__(self, views: list[View]) -> list[Caption | None]:
+    def __call__(self, views: list[ImageView]) -> list[Caption | None]:
         return [Caption(text="This is a dog.", tokens=100, cost=0.01) for _ in views]
 
 
@@ -29,7 +29,7 @@ class Grumbler:
 
     name = "grumbler"
 
-    def __call__(self, cases: list[tuple[View, str]]) -> list[Verdict | None]:
+    def __call__(self, cases: list[tuple[ImageView, str]]) -> list[Verdict | None]:
         flaw = CaptionError(kind=ErrorKind.OBJECT, span="dog")
         verdict = Verdict(
             decision=Decision.REJECT, reason="no dog", flaw=flaw, tokens=50, cost=0.02
@@ -37,7 +37,7 @@ class Grumbler:
         return [verdict for _ in cases]
 
 
-def test_rejections_tokens_and_cost_are_told_and_stand_in_the_report(tmp_path: Path) -> None:
+def test_rejections_tokens_and_cost_are_in_the_progress_line_and_the_report(tmp_path: Path) -> None:
     annotator = Annotator(detector=OracleDetector(), teacher=PaidTeacher(), verifier=Grumbler())
     run = Synthesis(
         images=SceneImages(size=2),
@@ -50,13 +50,14 @@ def test_rejections_tokens_and_cost_are_told_and_stand_in_the_report(tmp_path: P
         shard_size=10,
         run_dir=tmp_path / "run",
     )
-    assert run.run() == 0
+    totals = run.run()
+    assert totals.unfinished == 0
     figures = json.loads((run.run_dir / "metrics.json").read_text())
     captions = figures["captions"]
     assert figures["cost"] == pytest.approx(0.03 * captions)
-    told = run._told(0.0)
-    assert told[0].endswith("images/s")
-    assert told[1:] == [
+    progress = totals.list_progress(0.0)
+    assert progress[0].endswith("images/s")
+    assert progress[1:] == [
         "100 % rejected",
         f"{150 * captions:,.0f} tokens",
         f"cost {0.03 * captions:.2f}",

@@ -12,14 +12,14 @@ from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.annotations import (
     Caption,
     CaptionError,
-    CheckedCaption,
     Decision,
     ErrorKind,
     Verdict,
+    VerifiedCaption,
 )
 from groundrl.synthesis.images import SceneImages
-from groundrl.synthesis.retries import unreadable_verdict
-from groundrl.synthesis.roles import View
+from groundrl.synthesis.retries import reject_unparsed
+from groundrl.synthesis.roles import ImageView
 
 
 def rows(run: Path) -> list[dict[str, object]]:
@@ -31,7 +31,7 @@ def test_a_caption_that_cannot_be_read_is_rejected_for_it_and_asked_for_again(
     tmp_path: Path,
 ) -> None:
     class Mumbles(Says):
-        def _caption(self, one: View) -> Caption:
+        def _caption(self, one: ImageView) -> Caption:
             return Caption(text="", tokens=1) if one.crop else Says._caption(self, one)
 
     for name, verifier in (("verified", Keeps()), ("unverified", None)):
@@ -54,8 +54,8 @@ def test_a_caption_that_cannot_be_read_is_rejected_for_it_and_asked_for_again(
 
 def test_a_verdict_that_cannot_be_read_rejects_and_is_asked_for_again(tmp_path: Path) -> None:
     class Mumbles(Keeps):
-        def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
-            return [unreadable_verdict("no JSON object") for _ in cases]
+        def __call__(self, cases: Sequence[tuple[ImageView, str]]) -> list[Verdict | None]:
+            return [reject_unparsed("no JSON object") for _ in cases]
 
     roles = {"detector": Boxes(), "teacher": Says()}
     synthesis(tmp_path / "run", **roles, verifier=Mumbles()).run()
@@ -73,7 +73,7 @@ class Denies:
     asked: list[str] = field(default_factory=list)
     and_so: Verdict = field(default=Verdict(decision=Decision.KEEP, reason="fine"))
 
-    def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
+    def __call__(self, cases: Sequence[tuple[ImageView, str]]) -> list[Verdict | None]:
         verdicts: list[Verdict | None] = []
         for view, text in cases:
             if view.crop is not None:
@@ -91,15 +91,15 @@ class Denies:
 class Lists(Says):
     """Names both things, in two sentences."""
 
-    def _caption(self, one: View) -> Caption:
+    def _caption(self, one: ImageView) -> Caption:
         return Caption(text="There is a lamp. There is a cup." if one.crop is None else "A thing.")
 
 
-def whole(verifier: Denies) -> CheckedCaption:
+def whole(verifier: Denies) -> VerifiedCaption:
     annotator = Annotator(detector=Boxes(), teacher=Lists(), verifier=verifier)
     outcome = annotator(next(iter(SceneImages(size=1))), {})
     assert outcome.annotated is not None
-    return outcome.annotated.whole
+    return outcome.annotated.image_caption
 
 
 def test_consistency_signs_its_repairs_and_the_verifier_sees_them_again() -> None:

@@ -1,4 +1,4 @@
-"""Files that change while a run goes on are left out with the reason, and end nothing."""
+"""Files that change during a run are skipped with the reason; the run continues."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from groundrl.records import ImageFile
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.annotations import Caption
 from groundrl.synthesis.images import FolderImages
-from groundrl.synthesis.roles import Teacher, View
+from groundrl.synthesis.roles import ImageView, Teacher
 from groundrl.synthesis.run import Synthesis
 from groundrl.synthesis.samples import QuestionPlan
 from groundrl.task_runner import LocalRunner
@@ -26,7 +26,7 @@ class LooksAtImages(Says):
 
     gone: str = ""
 
-    def __call__(self, views: Sequence[View]) -> list[Caption | None]:
+    def __call__(self, views: Sequence[ImageView]) -> list[Caption | None]:
         for one in views:
             image = one.image.source
             assert isinstance(image, ImageFile)
@@ -71,23 +71,23 @@ def finished(folder: Path, detector: Detector, teacher: Teacher) -> list[str]:
         shard_size=50,
         run_dir=folder / "run",
     )
-    assert run.run() == 0
+    assert run.run().unfinished == 0
     lines = (folder / "run" / "images.jsonl").read_text().splitlines()
     return [json.loads(line)["id"] for line in lines]
 
 
-def test_a_file_that_vanishes_after_its_check_is_left_out(tmp_path: Path) -> None:
+def test_a_file_that_vanishes_after_its_check_is_skipped(tmp_path: Path) -> None:
     ids = finished(tmp_path, Boxes(), LooksAtImages(gone="2.png"))
     assert ids == ["0.png", "1.png", "3.png", "4.png", "5.png"]
-    told = (tmp_path / "run" / "left_out.txt").read_text()
-    assert told.startswith("2.png\tit cannot be read any more: ")
-    assert "No such file" in told
+    reasons = (tmp_path / "run" / "skipped.txt").read_text()
+    assert reasons.startswith("2.png\tit cannot be read any more: ")
+    assert "No such file" in reasons
 
 
-def test_a_file_that_breaks_spoils_no_other_of_its_batch(tmp_path: Path) -> None:
+def test_a_damaged_file_does_not_affect_the_others_of_its_batch(tmp_path: Path) -> None:
     ids = finished(tmp_path, LooksAtMany(gone="4.png"), Says())
     assert ids == ["0.png", "1.png", "2.png", "3.png", "5.png"]
     assert (
         "4.png\tit cannot be read any more: the image cannot be decoded (no known"
-        in (tmp_path / "run" / "left_out.txt").read_text()
+        in (tmp_path / "run" / "skipped.txt").read_text()
     )

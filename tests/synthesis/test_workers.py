@@ -16,8 +16,13 @@ from groundrl.errors import UserError
 from groundrl.micro_batcher import MicroBatcher
 from groundrl.synthesis.annotate import AnnotationResult, Annotator
 from groundrl.synthesis.annotations import Caption
-from groundrl.synthesis.roles import View
-from groundrl.synthesis.workers import AHEAD, Task, annotate_all, with_micro_batching
+from groundrl.synthesis.roles import ImageView
+from groundrl.synthesis.workers import (
+    IMAGES_AHEAD,
+    ImageTask,
+    add_micro_batching,
+    annotate_in_order,
+)
 
 
 @dataclass
@@ -27,7 +32,7 @@ class Images:
     size: int
     name: str = "many"
     taken: int = 0
-    left_out: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.size
@@ -46,15 +51,15 @@ def annotator(teacher: object, verifier: object = None) -> Annotator:
     )
 
 
-def tasks(images: Images) -> Iterator[Task]:
+def tasks(images: Images) -> Iterator[ImageTask]:
     return ((image, {}) for image in images)
 
 
 def at_work(
-    asked: Annotator, waiting: Iterator[Task], concurrency: int
+    asked: Annotator, waiting: Iterator[ImageTask], concurrency: int
 ) -> Iterator[AnnotationResult]:
     with ThreadPoolExecutor(concurrency) as pool:
-        yield from annotate_all(asked, waiting, pool, AHEAD * concurrency)
+        yield from annotate_in_order(asked, waiting, pool, IMAGES_AHEAD * concurrency)
 
 
 def test_outcomes_come_in_order_and_images_are_taken_as_they_are_needed() -> None:
@@ -62,7 +67,7 @@ def test_outcomes_come_in_order_and_images_are_taken_as_they_are_needed() -> Non
     found = at_work(annotator(Says()), tasks(images), 4)
     seen = [next(found).image.id for _ in range(50)]
     assert seen == [str(index) for index in range(50)]
-    assert images.taken <= 50 + 4 * AHEAD
+    assert images.taken <= 50 + 4 * IMAGES_AHEAD
     found.close()  # pyright: ignore[reportAttributeAccessIssue]
     taken = images.taken
     time.sleep(0.05)
@@ -98,12 +103,12 @@ def test_memory_does_not_grow_with_the_number_of_images() -> None:
 def test_one_slow_image_holds_up_no_thread() -> None:
     @dataclass
     class SlowFirst(Says):
-        def __call__(self, views: Sequence[View]) -> list[Caption | None]:
+        def __call__(self, views: Sequence[ImageView]) -> list[Caption | None]:
             self.pause = 0.5 if views[0].image.id == "0" else 0.01
             return Says.__call__(self, views)
 
     start = time.perf_counter()
-    list(at_work(annotator(SlowFirst()), tasks(Images(size=8 * AHEAD)), 8))
+    list(at_work(annotator(SlowFirst()), tasks(Images(size=8 * IMAGES_AHEAD)), 8))
     assert time.perf_counter() - start < 1.5
 
 
@@ -115,7 +120,7 @@ class Model(Says):
     sizes: list[int] = field(default_factory=list)
     threads: set[int] = field(default_factory=set)
 
-    def __call__(self, views: Sequence[View]) -> list[Caption | None]:
+    def __call__(self, views: Sequence[ImageView]) -> list[Caption | None]:
         self.sizes.append(len(views))
         self.threads.add(threading.get_ident())
         return Says.__call__(self, views)
@@ -123,7 +128,7 @@ class Model(Says):
 
 def test_a_model_of_this_process_is_asked_in_batches_by_one_thread() -> None:
     model = Model(pause=0.02)
-    found = [*at_work(with_micro_batching(annotator(model)), tasks(Images(size=40)), 8)]
+    found = [*at_work(add_micro_batching(annotator(model)), tasks(Images(size=40)), 8)]
     alone = [annotator(Says())(drawn(index), {}) for index in range(40)]
     assert [one.annotated for one in found] == [one.annotated for one in alone]
     assert model.at_once == 1
@@ -140,7 +145,7 @@ def test_what_a_batch_raises_reaches_all_who_wait() -> None:
         MicroBatcher(fails, 4)([1, 2, 3])
 
 
-def test_a_image_whose_teacher_is_away_is_unfinished_and_keeps_what_is_known() -> None:
+def test_an_image_whose_teacher_is_away_is_unfinished_and_keeps_what_is_known() -> None:
     teacher = Says(down={"1"})
     found = [*at_work(annotator(teacher), tasks(Images(size=3)), 2)]
     assert [one.annotated is None for one in found] == [False, True, False]
@@ -150,7 +155,7 @@ def test_a_image_whose_teacher_is_away_is_unfinished_and_keeps_what_is_known() -
     assert "detect" not in {key.stage for key in again.results}
 
 
-def test_a_image_that_was_moved_is_not_looked_at_again() -> None:
+def test_an_image_that_was_moved_is_not_looked_at_again() -> None:
     known = annotator(Says())(drawn(1), {})
     moved = annotator(Says())(replace(drawn(1), id="elsewhere/1.png"), known.results)
     assert moved.results == {}
@@ -160,7 +165,7 @@ def test_a_image_that_was_moved_is_not_looked_at_again() -> None:
 
 def test_a_refusal_is_an_outcome() -> None:
     class Refuses(Says):
-        def __call__(self, views: Sequence[View]) -> list[Caption | None]:
+        def __call__(self, views: Sequence[ImageView]) -> list[Caption | None]:
             raise UserError("the key has expired")
 
     outcome = annotator(Refuses())(drawn(0), {})

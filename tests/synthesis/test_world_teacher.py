@@ -9,21 +9,21 @@ from synthesis_views import drawn, region, scene, true_regions, view
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
 from groundrl.records import ImageFile
-from groundrl.synthesis.annotations import Caption, ErrorKind
-from groundrl.synthesis.crops import Cropping, crops_of
+from groundrl.synthesis.annotations import PLANTABLE_KINDS, Caption, ErrorKind
+from groundrl.synthesis.crops import Cropping, make_crops
 from groundrl.synthesis.reading import parse_caption
-from groundrl.synthesis.roles import View
-from groundrl.synthesis.teachers.world import PLANTED, WorldTeacher
+from groundrl.synthesis.roles import ImageView
+from groundrl.synthesis.teachers.world import WorldTeacher
 from groundrl.world.graph import Subject
 from groundrl.world.relations import holds
 
 
-def views(count: int, subject: Subject = Subject.TABLETOP) -> list[View]:
-    found: list[View] = []
+def views(count: int, subject: Subject = Subject.TABLETOP) -> list[ImageView]:
+    found: list[ImageView] = []
     for index in range(count):
         image = drawn(index, subject=subject)
         regions = true_regions(image)
-        crops = crops_of(regions, image.source, Cropping())
+        crops = make_crops(regions, image.source, Cropping())
         found += [view(image, regions, crop) for crop in (None, *crops)]
     return found
 
@@ -31,13 +31,13 @@ def views(count: int, subject: Subject = Subject.TABLETOP) -> list[View]:
 VIEWS = views(60) + views(60, Subject.STREET)
 
 
-def captions(teacher: WorldTeacher, shown: list[View]) -> list[Caption]:
+def captions(teacher: WorldTeacher, shown: list[ImageView]) -> list[Caption]:
     return [caption for caption in teacher(shown) if caption is not None]
 
 
-def wrong_statements(caption: Caption, shown: View) -> set[ErrorKind]:
+def wrong_statements(caption: Caption, shown: ImageView) -> set[ErrorKind]:
     """Judged by the scene itself, statement by statement."""
-    world = scene(shown.source)
+    world = scene(shown.image)
     things = list(world.objects)
     text = caption.text
     nouns = {thing.category for thing in things} | {"lamp", "cup", "ball", "book", "bottle"}
@@ -81,7 +81,7 @@ def test_a_planted_error_is_one_and_stands_in_the_text() -> None:
         assert flaw.span in caption.text
         if shown.crop is None:  # what is wrong of a crop may be true of the image
             assert flaw.kind in wrong_statements(caption, shown), caption
-    assert set(kinds) == set(PLANTED)
+    assert set(kinds) == set(PLANTABLE_KINDS)
     assert min(kinds.values()) > 0.08 * len(VIEWS)
 
 

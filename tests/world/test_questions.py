@@ -10,10 +10,10 @@ import pytest
 from handmade_scenes import random_scene, scene, thing
 
 from groundrl.errors import UserError
+from groundrl.language.words import plural
 from groundrl.records import Grounding, Sample
 from groundrl.relations import Relation
 from groundrl.world.graph import Look, Scene, SceneObject, SceneSpec, Subject
-from groundrl.world.phrases import plural
 from groundrl.world.questions import (
     ANSWER_KINDS,
     KINDS,

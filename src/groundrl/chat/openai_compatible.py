@@ -3,15 +3,16 @@
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from groundrl.cache_key import cache_key
 from groundrl.chat.base import OPTION, Reply, Request
 from groundrl.chat.spending import Spending
+from groundrl.config_node import ConfigNode
 from groundrl.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class OpenAICompatibleModel:
     in the end, as for an answer that is empty or no chat completion at all, there is no reply.
     When the budget is spent the requests that are left get none, and the next call raises.
     """
+
+    resource_options: ClassVar[frozenset[str]] = frozenset({"at_once", "timeout", "retries"})
 
     def __init__(
         self,
@@ -66,6 +69,14 @@ class OpenAICompatibleModel:
         self._lock = threading.Lock()
         self._clients: list[OpenAI] = []
         self._turns = count()
+
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """The environment variable that holds the key is not set."""
+        variable = node.options.get("key_variable")
+        if isinstance(variable, str) and not os.environ.get(variable):
+            option = f"{node.path}.key_variable={variable}"
+            yield f"{option} is not set: type export {variable}=<key>"
 
     @property
     def name(self) -> str:

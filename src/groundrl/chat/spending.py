@@ -4,9 +4,11 @@ import json
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from groundrl.chat.base import OPTION, Reply
 from groundrl.errors import UserError
+from groundrl.files import drop_torn_line
 
 MILLION = 1_000_000
 
@@ -41,6 +43,8 @@ class BudgetSpent(UserError):
 
 class Spending:
     """Counts tokens; threads may share it."""
+
+    resource_options: ClassVar[frozenset[str]] = frozenset({"budget"})
 
     def __init__(self, price: Price, budget: float | None = None, path: str | None = None) -> None:
         """``budget``: in the price's currency; None: no limit. ``path``: JSON lines of the tokens
@@ -90,11 +94,7 @@ class Spending:
                     file.write(json.dumps(row) + "\n")
 
     def _read(self, path: Path) -> None:
-        whole, newline, cut_off = path.read_bytes().rpartition(b"\n")
-        if cut_off:  # with its run; other workers may be writing to a file that is whole
-            with path.open("r+b") as file:
-                file.truncate(len(whole) + len(newline))
-        for number, line in enumerate(whole.split(b"\n") if whole else (), start=1):
+        for number, line in enumerate(drop_torn_line(path).splitlines(), start=1):
             try:
                 row = json.loads(line)
                 self.prompt_tokens += int(row["prompt"])

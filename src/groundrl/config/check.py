@@ -1,4 +1,4 @@
-"""Reads a composed config once before anything is built, and tells every mistake at once."""
+"""Reads a composed config once before anything is built, and reports all of its problems."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,20 +6,21 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from groundrl.config.crosschecks import cross_checks
+from groundrl.config.crosschecks import cross_checks, unused_nodes
 from groundrl.config.literals import placeholder
 from groundrl.config.overlays import overlay_conflicts
 from groundrl.config.problems import join, raise_all
-from groundrl.config.signatures import SUPPLIED, argument_types, check_signature
-from groundrl.config.tree import Hole, Target, find_targets, plain_tree
-from groundrl.errors import UserError
+from groundrl.config.signatures import argument_types, check_signature, supplied_arguments
+from groundrl.config.tree import Target, Unknown, find_targets, known_values, plain_tree
+from groundrl.config_node import ConfigNode
 
 
 def check_config(cfg: DictConfig) -> None:
     """Raise one UserError with every problem of ``cfg``, numbered, each with its fix.
 
-    Looks at interpolations, ``???``, every ``_target_`` and its arguments, and at choices that do
-    not go together. Imports the modules that the targets live in, and builds nothing.
+    Looks at interpolations, ``???``, every ``_target_`` and its arguments, at what the classes that
+    are named there find wrong with their own options (``groundrl.config_node``), and at choices
+    that do not go together. Imports the modules of the targets, and builds nothing.
     """
     problems: list[str] = []
     tree = plain_tree(cfg, problems)
@@ -30,10 +31,10 @@ def check_config(cfg: DictConfig) -> None:
     annotations = {path: kind for t in targets for path, kind in argument_types(t).items()}
     problems += [
         f"{path} is missing: type {path}={placeholder(path.rpartition('.')[2], annotation)}"
-        for path in _holes(tree, "")
+        for path in _missing_values(tree, "", {t.path: t for t in targets})
         for annotation in [annotations.get(path)]
     ]
-    problems += [problem for target in targets for problem in _check_target(target)]
+    problems += _target_problems(targets, tree)
     problems += cross_checks(tree)
     hydra = _hydra_node(cfg)
     if hydra is not None:
@@ -41,17 +42,20 @@ def check_config(cfg: DictConfig) -> None:
     raise_all(problems, "The config")
 
 
-def _check_target(target: Target) -> list[str]:
-    """What its signature says of its arguments and, of numbers that it would refuse only when the
-    weights are loaded, what it says itself."""
-    problems = check_signature(target)
-    if problems or target.name != "groundrl.rollout.base.Sampling":
-        return problems
-    try:
-        target.call(**{k: v for k, v in target.arguments.items() if not isinstance(v, Hole)})
-    except UserError as error:
-        return [str(error).replace("sampling.", f"{target.path}.")]
-    return []
+def _target_problems(targets: list[Target], tree: dict[str, Any]) -> Iterator[str]:
+    """What signatures forbid; of the others, what the classes themselves find wrong."""
+    known = known_values(tree)
+    calls = {target.path: target.call for target in targets}
+    unused = unused_nodes(tree)
+    for target in targets:
+        wrong = check_signature(target)
+        yield from wrong
+        find_problems = getattr(target.call, "config_problems", None)
+        used = not any(f"{target.path}.".startswith(f"{path}.") for path in unused)
+        if find_problems is not None and used and not wrong:
+            options = known_values(target.arguments)
+            node = ConfigNode(path=target.path, options=options, tree=known, targets=calls)
+            yield from find_problems(node)
 
 
 def _hydra_node(cfg: DictConfig) -> Any:
@@ -60,16 +64,16 @@ def _hydra_node(cfg: DictConfig) -> Any:
     return HydraConfig.get() if HydraConfig.initialized() else None
 
 
-def _holes(tree: object, path: str) -> Iterator[str]:
-    """Every ``???`` that neither a partial's caller nor the code fills in."""
-    if tree is Hole.MISSING:
+def _missing_values(tree: object, path: str, targets: dict[str, Target]) -> Iterator[str]:
+    """Path of every ``???`` that neither a partial's caller nor the code fills in."""
+    if tree is Unknown.MISSING:
         yield path
     elif isinstance(tree, list):
         for index, value in enumerate(tree):
-            yield from _holes(value, join(path, index))
+            yield from _missing_values(value, join(path, index), targets)
     elif isinstance(tree, dict):
-        later = SUPPLIED.get(str(tree.get("_target_")), frozenset())
+        later = supplied_arguments(targets[path]) if path in targets else frozenset()
         for key, value in tree.items():
             filled_later = tree.get("_partial_") is True or key in later
-            if not (value is Hole.MISSING and filled_later):
-                yield from _holes(value, join(path, key))
+            if not (value is Unknown.MISSING and filled_later):
+                yield from _missing_values(value, join(path, key), targets)

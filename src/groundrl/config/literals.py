@@ -1,4 +1,4 @@
-"""Whether a value as YAML writes it fits a type annotation, and how to say what would."""
+"""Compares values of YAML files with type annotations, and describes the values that fit."""
 
 import types
 from collections.abc import Collection, Mapping
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 
 def fits(value: object, annotation: object) -> bool:
-    """False only when ``value`` cannot be meant; annotations beyond plain data always fit."""
+    """Whether ``value`` is of the annotated type. Annotations that are no plain data always fit."""
     if isinstance(value, dict) and "_target_" in value:
         return True
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -76,7 +76,7 @@ def choices(annotation: object) -> list[str]:
 
 
 def expected(annotation: object) -> str:
-    """What to write, in words: ``"one of token, sequence"``, ``"a whole number or null"``."""
+    """The values that fit, in words: ``"one of token, sequence"``, ``"a whole number or null"``."""
     allowed = choices(annotation)
     if allowed:
         return f"one of {', '.join(allowed)}" if len(allowed) > 1 else allowed[0]
@@ -96,7 +96,7 @@ def expected(annotation: object) -> str:
 
 
 def placeholder(name: str, annotation: object) -> str:
-    """What stands for the value in a command line: ``<folder>``, ``<number>``, ``token``."""
+    """An example of the value in a command line: ``<folder>``, ``<number>``, ``token``."""
     allowed = choices(annotation)
     if allowed:
         return allowed[0]

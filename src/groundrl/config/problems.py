@@ -1,4 +1,4 @@
-"""How mistakes in a config are told: all at once, numbered, each with its fix."""
+"""Problems of a config are reported together, numbered, each with its fix."""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -7,7 +7,7 @@ from groundrl.errors import UserError
 
 
 def raise_all(problems: Sequence[str], where: str) -> None:
-    """One UserError that numbers every problem; nothing when there is none."""
+    """Raise one UserError that numbers every problem; do nothing when there is none."""
     if not problems:
         return
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
@@ -16,7 +16,7 @@ def raise_all(problems: Sequence[str], where: str) -> None:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``"; did you mean 'weight'?"``, or nothing when no known word is near."""
+    """``"; did you mean 'weight'?"``, or an empty string when no known word is similar."""
     near = get_close_matches(word, sorted(known), n=1)
     return f"; did you mean '{near[0]}'?" if near else ""
 

@@ -1,4 +1,4 @@
-"""Compares what a config says with the signature of what it calls."""
+"""Compares the arguments in a config with the signature of what is called."""
 
 import inspect
 from collections.abc import Mapping
@@ -6,12 +6,7 @@ from inspect import Parameter
 
 from groundrl.config.literals import expected, fits, placeholder
 from groundrl.config.problems import did_you_mean, join
-from groundrl.config.tree import Hole, Target
-
-SUPPLIED: dict[str, frozenset[str]] = {
-    "groundrl.rewards.base.RewardSum": frozenset({"grammar", "frame"}),
-}
-"""Arguments that the code adds when it builds a target, so that no config has to state them."""
+from groundrl.config.tree import Target, Unknown
 
 
 def check_signature(target: Target) -> list[str]:
@@ -19,7 +14,7 @@ def check_signature(target: Target) -> list[str]:
     parameters = _parameters(target)
     if parameters is None:
         return []
-    given = SUPPLIED.get(target.name, frozenset()) | _filled(target, parameters)
+    given = supplied_arguments(target) | _filled(target, parameters)
     problems = _unknown(target, parameters)
     for name, parameter in parameters.items():
         path = join(target.path, name)
@@ -31,6 +26,11 @@ def check_signature(target: Target) -> list[str]:
     return problems
 
 
+def supplied_arguments(target: Target) -> frozenset[str]:
+    """Arguments that the code adds when it builds the target; its class declares them."""
+    return getattr(target.call, "supplied_arguments", frozenset())
+
+
 def argument_types(target: Target) -> dict[str, object]:
     """The annotation of each argument, by the option's name (``reward.terms.iou.weight``)."""
     parameters = _parameters(target) or {}
@@ -38,7 +38,7 @@ def argument_types(target: Target) -> dict[str, object]:
 
 
 def _parameters(target: Target) -> Mapping[str, Parameter] | None:
-    """None for what is written in C without a signature."""
+    """None for a function that is written in C and has no signature."""
     try:
         return inspect.signature(target.call, eval_str=True).parameters
     except NameError:  # an annotation that only type checkers can resolve
@@ -69,7 +69,7 @@ def _is_required(parameter: Parameter) -> bool:
 
 
 def _filled(target: Target, parameters: Mapping[str, Parameter]) -> set[str]:
-    """Arguments that ``_args_`` gives, or the caller of a partial will."""
+    """Arguments that ``_args_`` gives, or that the caller of a partial adds."""
     if target.options.get("_partial_") is True:
         return set(parameters)
     positional = [
@@ -83,7 +83,7 @@ def _filled(target: Target, parameters: Mapping[str, Parameter]) -> set[str]:
 
 def _check_value(path: str, value: object, parameter: Parameter) -> list[str]:
     annotation = parameter.annotation
-    if isinstance(value, Hole) or isinstance(annotation, str) or annotation is Parameter.empty:
+    if isinstance(value, Unknown) or isinstance(annotation, str) or annotation is Parameter.empty:
         return []
     if fits(value, annotation):
         return []

@@ -15,13 +15,13 @@ from omegaconf.errors import InterpolationResolutionError, InterpolationToMissin
 from groundrl.config.problems import did_you_mean, join
 
 
-class Hole(Enum):
-    """A place of the tree whose value is not there."""
+class Unknown(Enum):
+    """Stands in the tree for a value that is not known."""
 
     MISSING = "???"
     """The user has to fill it in."""
     ELSEWHERE = "${}"
-    """It refers to a part of the config that is checked at its own place."""
+    """An interpolation of a part of the config that is checked at its own place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,22 +56,22 @@ def plain_tree(
 
 def _plain_value(node: Any, key: str | int, problems: list[str], path: str) -> Any:
     if OmegaConf.is_missing(node, key):
-        return Hole.MISSING
+        return Unknown.MISSING
     try:
         value = node[key]
     except InterpolationToMissingValueError:
-        return Hole.ELSEWHERE
+        return Unknown.ELSEWHERE
     except InterpolationResolutionError as error:
         raw = node._get_node(key)
         # Known only inside a run; the config is also checked outside one.
         if "${hydra:" not in str(raw):
             reason = str(error).splitlines()[0]
             problems.append(f"{path}={raw} cannot be read ({reason}): type {path}=<value>")
-        return Hole.ELSEWHERE
+        return Unknown.ELSEWHERE
     if not isinstance(value, DictConfig | ListConfig):
         return value
     if OmegaConf.is_interpolation(node, key):
-        return Hole.ELSEWHERE
+        return Unknown.ELSEWHERE
     return plain_tree(value, problems, path)
 
 
@@ -92,6 +92,19 @@ def find_targets(tree: object, problems: list[str], path: str = "") -> list[Targ
     for key, value in children:
         found += find_targets(value, problems, join(path, key))
     return found
+
+
+def known_values(tree: dict[str, Any]) -> dict[str, Any]:
+    """A copy without the keys whose value is unknown; in a list such a value becomes None."""
+    return {key: _known(value) for key, value in tree.items() if not isinstance(value, Unknown)}
+
+
+def _known(value: object) -> object:
+    if isinstance(value, dict):
+        return known_values(value)
+    if isinstance(value, list):
+        return [_known(item) for item in value]
+    return None if isinstance(value, Unknown) else value
 
 
 def _locate(name: str, path: str, problems: list[str]) -> Callable[..., object] | None:

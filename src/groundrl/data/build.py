@@ -1,10 +1,11 @@
-"""Datamodules, as the options of ``conf/data`` call them."""
+"""Functions that the options of ``conf/data`` call to make datamodules."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from groundrl.data.box_questions import KINDS
 from groundrl.data.datasets import WorldDataset, detections, sample_file
+from groundrl.data.detection import Layout
 from groundrl.data.module import GroundingDataModule
 from groundrl.errors import UserError
 
@@ -30,7 +31,7 @@ def world_module(
 
 def detection_module(
     *,
-    layout: str,
+    layout: Layout,
     root: str | Path,
     train_split: str | None,
     heldout_split: str | None,
@@ -40,7 +41,7 @@ def detection_module(
     seed: int = 0,
     num_workers: int = 0,
 ) -> GroundingDataModule:
-    """Questions about the boxes of a YOLO, COCO or Pascal VOC data set.
+    """Questions about the boxes of a detection data set.
 
     At most ``heldout_size`` questions of ``heldout_split`` are held out; None for the split means
     no held-out set. Raises UserError that lists everything wrong with the data set.
@@ -90,7 +91,7 @@ def synthesized_module(
     seed: int = 0,
     num_workers: int = 0,
 ) -> GroundingDataModule:
-    """What synthesize.py wrote to ``root``; no held-out set where it held nothing out."""
+    """The samples that synthesize.py wrote to ``root``; without a held-out set if it has none."""
     folder = Path(root).expanduser()
     if not (folder / "train.jsonl").is_file():
         raise UserError(

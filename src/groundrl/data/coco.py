@@ -3,8 +3,9 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from groundrl.data.detection import (
     AnnotatedImage,
@@ -12,8 +13,8 @@ from groundrl.data.detection import (
     DetectionSet,
     check_images,
     check_set,
+    describe_other_size,
     existing_folder,
-    other_size,
     pixel_box,
 )
 from groundrl.data.problems import Problems
@@ -38,36 +39,59 @@ FIELDS: Final[dict[str, dict[str, type]]] = {
 LICENCE: Final = {"id": int, "name": str}
 
 
-def read_coco_split(
-    root: str | Path, split: str | None, skip_unreadable: bool = False
-) -> DetectionSet:
-    """``read_coco`` for the annotation file and images of a split below ``root``."""
+@dataclass(frozen=True, slots=True)
+class CocoLayout:
+    """An annotation file with ``images`` elsewhere, or a folder with one such file per split."""
+
+    form: ClassVar[str] = "a COCO annotation file (.json) or a COCO folder (annotations/, images/)"
+
+    def recognises(self, path: Path) -> bool:
+        """A .json file, or a folder with annotation files in one of the usual places."""
+        patterns = (pattern.format(split="*") for pattern in ANNOTATION_FILES[:-1])
+        return (path.is_file() and path.suffix == ".json") or any(
+            True for pattern in patterns for _ in path.glob(pattern)
+        )
+
+    def read(
+        self,
+        path: str | Path,
+        split: str | None,
+        *,
+        images: str | Path | None = None,
+        skip_unreadable: bool = False,
+    ) -> DetectionSet:
+        """Read the annotation file at ``path`` (about ``images``), or that of a split below it.
+
+        ``iscrowd`` boxes cover an unknown number of objects: they are left out and their class is
+        noted in ``uncounted`` of the image.
+        """
+        annotations = Path(path).expanduser()
+        if not annotations.is_file():
+            split, annotations, images = _find_split(path, split)
+        elif images is None:
+            raise UserError(f"{path} is about images elsewhere: type images=<folder>")
+        return _read_file(annotations, images, split or "all", skip_unreadable)
+
+
+def _find_split(root: str | Path, split: str | None) -> tuple[str, Path, Path]:
+    """The split with its annotation file and its folder of images."""
     folder = existing_folder(root, "COCO data set (annotations/, images/)")
     if split is None:
-        raise UserError(f"{folder}: which split? Type detector.split=train2017, for example")
+        raise UserError(
+            f"{folder}: which split? Type detector.split=train2017 or data.train_split=train2017, "
+            "for example"
+        )
     files = [folder / pattern.format(split=split) for pattern in ANNOTATION_FILES]
     annotations = next((path for path in files if path.is_file()), None)
     if annotations is None:
         looked = "\n  ".join(str(path) for path in files)
         raise UserError(f"{folder}: no annotations for split {split!r}. Looked for\n  {looked}")
     folders = [folder / pattern.format(split=split) for pattern in IMAGE_FOLDERS]
-    images = next(path for path in folders if path.is_dir())
-    return read_coco(annotations, images, split, skip_unreadable)
+    return split, annotations, next(path for path in folders if path.is_dir())
 
 
-def read_coco(
-    annotations: str | Path,
-    images: str | Path,
-    split: str = "all",
-    skip_unreadable: bool = False,
-) -> DetectionSet:
-    """Read one annotation file, images from ``images``. Raises UserError with all problems.
-
-    ``iscrowd`` boxes cover an unknown number of objects: they are left out and their class is
-    noted in ``uncounted`` of the image. ``skip_unreadable`` leaves out images that cannot be
-    read, and tells them.
-    """
-    path, folder = Path(annotations).expanduser(), existing_folder(images, "COCO data set's images")
+def _read_file(path: Path, images: str | Path, split: str, skip_unreadable: bool) -> DetectionSet:
+    folder = existing_folder(images, "COCO data set's images")
     problems = Problems(f"COCO data set {path}", skip_unreadable)
     tables = _load(path, problems)
     names_of = {row["id"]: row["name"] for row in tables["licenses"]}
@@ -175,9 +199,9 @@ def _image_files(
         if isinstance(image, str):
             problems.unreadable(folder / row["file_name"], image)
             continue
-        said = (row.get("width", image.width), row.get("height", image.height))
-        if said != (image.width, image.height):
-            problems.add(where, other_size(said, image))
+        stated = (row.get("width", image.width), row.get("height", image.height))
+        if stated != (image.width, image.height):
+            problems.add(where, describe_other_size(stated, image))
             continue
         files[row["id"]] = image
     return files

@@ -3,29 +3,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
 from groundrl.data.box_questions import KINDS, ask_all
-from groundrl.data.coco import read_coco_split
-from groundrl.data.detection import DetectionSet
+from groundrl.data.detection import Layout
 from groundrl.data.schema import read_jsonl, read_parquet
-from groundrl.data.voc import read_voc
-from groundrl.data.yolo import read_yolo
 from groundrl.errors import UserError
 from groundrl.records import Sample
 from groundrl.world.graph import Look, SceneSpec, Subject
 from groundrl.world.questions import ANSWER_KINDS, sample_question
 
 T = TypeVar("T")
-
-LAYOUTS: Final[dict[str, Callable[[str | Path, str | None], DetectionSet]]] = {
-    "yolo": read_yolo,
-    "coco": read_coco_split,
-    "voc": read_voc,
-}
-"""How a detection data set lies on disk."""
 
 
 @runtime_checkable
@@ -43,13 +33,20 @@ class WorldDataset:
     seed: int
     size: int
     """Number of scenes, one question each."""
-    subject: Subject = Subject.TABLETOP
-    look: Look = Look.PLAIN
-    kinds: tuple[str, ...] = ANSWER_KINDS
+    subject: str = Subject.TABLETOP
+    look: str = Look.PLAIN
+    kinds: Sequence[str] = ANSWER_KINDS
     min_objects: int = 3
     max_objects: int = 5
     image_size: int = 160
     """Width and height of the image, pixels."""
+
+    def __post_init__(self) -> None:
+        """Raises UserError for an unknown subject or look."""
+        for option, words in (("subject", Subject), ("look", Look)):
+            value = getattr(self, option)
+            if value not in set(words):
+                raise UserError(f"{option}={value} is unknown; choose from {', '.join(words)}")
 
     def __len__(self) -> int:
         return self.size
@@ -65,8 +62,8 @@ class WorldDataset:
         return SceneSpec(
             seed=self.seed,
             index=index,
-            subject=self.subject,
-            look=self.look,
+            subject=Subject(self.subject),
+            look=Look(self.look),
             width=self.image_size,
             height=self.image_size,
             min_objects=self.min_objects,
@@ -96,7 +93,7 @@ class SampleList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded(Generic[T]):
-    """Each sample with what ``encode`` makes of it: the work of loader processes."""
+    """Pairs (sample, encode(sample)); loader processes do the encoding."""
 
     source: SampleSource
     encode: Callable[[Sample], T]
@@ -109,48 +106,19 @@ class Encoded(Generic[T]):
         return sample, self.encode(sample)
 
 
-def world(
-    *,
-    seed: int,
-    size: int,
-    subject: str = "tabletop",
-    look: str = "plain",
-    kinds: Sequence[str] = ANSWER_KINDS,
-    min_objects: int = 3,
-    max_objects: int = 5,
-    image_size: int = 160,
-) -> WorldDataset:
-    """A WorldDataset from plain words. Raises UserError for an unknown subject or look."""
-    for option, value, choices in (("subject", subject, Subject), ("look", look, Look)):
-        if value not in set(choices):
-            raise UserError(f"{option}={value} is unknown; choose from {', '.join(choices)}")
-    return WorldDataset(
-        seed=seed,
-        size=size,
-        subject=Subject(subject),
-        look=Look(look),
-        kinds=tuple(kinds),
-        min_objects=min_objects,
-        max_objects=max_objects,
-        image_size=image_size,
-    )
-
-
 def detections(
-    layout: str,
+    layout: Layout,
     root: str | Path,
     split: str | None,
     kinds: Sequence[str] = KINDS,
     seed: int = 0,
 ) -> SampleList:
-    """Questions about the boxes of a data set in one of ``LAYOUTS``, drawn by ``seed``.
+    """Questions about the boxes of a detection data set, drawn by ``seed``.
 
     ``split`` is a key of a YOLO config (train), part of a COCO annotation file's name (train2017)
     or a list in VOC's ImageSets/Main; None takes everything (YOLO, VOC). Raises UserError.
     """
-    if layout not in LAYOUTS:
-        raise UserError(f"layout={layout} is unknown; choose from {', '.join(LAYOUTS)}")
-    return SampleList(tuple(ask_all(LAYOUTS[layout](root, split), seed=seed, kinds=kinds)))
+    return SampleList(tuple(ask_all(layout.read(root, split), seed=seed, kinds=kinds)))
 
 
 def sample_file(path: str | Path) -> SampleList:

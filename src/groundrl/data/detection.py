@@ -1,11 +1,11 @@
-"""Images with boxes: what the readers of YOLO, COCO and Pascal VOC have in common."""
+"""Detection data sets: images with boxes, and what the readers of their layouts have in common."""
 
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final, Protocol, runtime_checkable
 
 from groundrl.boxes import Box, Frame
 from groundrl.data.problems import Problems
@@ -21,7 +21,7 @@ tool. Anything further is an error."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotatedImage:
-    """An image and every box drawn on it, PIXEL frame."""
+    """An image and every box that annotators drew on it, PIXEL frame."""
 
     id: str
     """Unique within the data set and split: the file's path in its folder, without suffix."""
@@ -45,6 +45,34 @@ class DetectionSet:
     images: tuple[AnnotatedImage, ...]
 
 
+@runtime_checkable
+class Layout(Protocol):
+    """How a detection data set lies on disk. A class with these three members adds one."""
+
+    form: ClassVar[str]
+    """What its files look like, for error messages: "a VOC folder (Annotations/)"."""
+
+    def recognises(self, path: Path) -> bool:
+        """Whether a file or folder is a data set of this layout; its content need not be valid."""
+        ...
+
+    def read(
+        self,
+        path: str | Path,
+        split: str | None,
+        *,
+        images: str | Path | None = None,
+        skip_unreadable: bool = False,
+    ) -> DetectionSet:
+        """Read one split; None takes everything, where the layout allows that.
+
+        ``images``: their folder, for annotation files that do not lie beside their images.
+        ``skip_unreadable``: images that cannot be read are left out and logged, instead of being
+        errors. Raises one UserError with all problems.
+        """
+        ...
+
+
 def check_set(
     problems: Problems,
     *,
@@ -53,7 +81,7 @@ def check_set(
     names: Iterable[str],
     images: Iterable[AnnotatedImage],
 ) -> DetectionSet:
-    """The finished split. Raises UserError if anything was wrong, or if it holds no box at all."""
+    """The split. Raises UserError if ``problems`` holds any, or if there is no box at all."""
     images = tuple(images)
     if not problems.found and not any(image.groundings for image in images):
         problems.add(name, f"{len(images)} images and not one box: the data set is empty")
@@ -62,7 +90,7 @@ def check_set(
 
 
 def check_images(paths: Iterable[Path]) -> dict[Path, ImageFile | str]:
-    """Decode each image, in parallel; the value is the reason where that fails."""
+    """Decode each image, in parallel; the value is the reason for an image that cannot be."""
     distinct = list(dict.fromkeys(paths))
     # PIL decodes outside the interpreter lock, so threads are enough.
     with ThreadPoolExecutor(max_workers=min(32, 2 * (os.cpu_count() or 1))) as pool:
@@ -79,14 +107,12 @@ def _check_image(path: Path) -> ImageFile | str:
     return ImageFile(path=path, width=width, height=height)
 
 
-def other_size(said: tuple[object, object], image: ImageFile) -> str:
-    """The problem that a file says another size than the image has."""
+def describe_other_size(stated: tuple[object, object], image: ImageFile) -> str:
+    """The problem that an annotation file states another (width, height) than the image has."""
     size = f"{image.width} x {image.height}"
-    turned = f"{said[1]} x {said[0]}" == size
-    return f"says {said[0]} x {said[1]} pixels, {image.path.name} has {size}" + (
-        " upright: save it that way, so that nobody can mistake where its boxes are"
-        if turned
-        else ""
+    turned = f"{stated[1]} x {stated[0]}" == size
+    return f"says {stated[0]} x {stated[1]} pixels, {image.path.name} has {size}" + (
+        " upright: save it that way, so that the place of its boxes is certain" if turned else ""
     )
 
 
@@ -95,7 +121,7 @@ def pixel_box(corners: tuple[float, float, float, float], image: ImageFile) -> B
     x1, y1, x2, y2 = corners
     box = Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=Frame.PIXEL)
     width, height = float(image.width), float(image.height)
-    outside = overhang(box, image)
+    outside = pixels_outside(box, image)
     if outside > BOX_TOLERANCE:
         raise ValueError(
             f"box [{x1:g}, {y1:g}, {x2:g}, {y2:g}] lies {outside:.1f} pixels outside the image "
@@ -121,10 +147,10 @@ class Boxes:
         return tuple(self._places)
 
     def add(self, item: Grounding, where: str) -> None:
-        """Keep the box found at ``where``, if it is one."""
+        """Add the box found at ``where`` (file and place), unless it has no area or is a repeat."""
         if item.box.area <= 0:
             self.problems.note(where, f"box of {item.label!r} without area")
-            # Something is there, nobody knows where: the class must not be counted.
+            # Something is there, at an unknown place: the class must not be counted.
             self.uncounted.add(item.label)
         elif item in self._places:
             self.problems.note(where, f"repeats {self._places[item]}")
@@ -132,8 +158,8 @@ class Boxes:
             self._places[item] = where
 
 
-def overhang(box: Box, image: ImageFile) -> float:
-    """Pixels by which a PIXEL box reaches out of its image at most; negative inside it."""
+def pixels_outside(box: Box, image: ImageFile) -> float:
+    """How far a PIXEL box reaches out of its image, in pixels; negative for a box inside it."""
     return float(max(-box.x1, -box.y1, box.x2 - image.width, box.y2 - image.height))
 
 

@@ -1,78 +1,107 @@
-"""A row of a sample file, checked field by field."""
+"""The shape of a row of a sample file, and the sample that it describes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
-from groundrl.boxes import Box, Frame
-from groundrl.data.detection import overhang
-from groundrl.records import Grounding, ImageFile, Provenance, Sample, Segments
+from pydantic import ConfigDict
 
-REQUIRED: Final = ("id", "image", "question", "provenance")
-OPTIONAL: Final = ("options", "answers", "groundings", "rationale", "kind", "context_images")
+from groundrl.boxes import Box, Frame
+from groundrl.data.detection import pixels_outside
+from groundrl.json_rows import Corners, Text
+from groundrl.records import Grounding, ImageFile, Provenance, Sample
 
 ROUNDING: Final = 1e-3
 """Pixels a stored box may reach out of its image: what converting frames can add."""
+_STRICT: Final = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A well-formed row whose image has not been looked at yet."""
+class _GroundingRow:
+    __pydantic_config__ = _STRICT
+    label: Text
+    box: Corners
+    """x1, y1, x2, y2 in pixels."""
 
-    id: str
-    image: str
+    def __post_init__(self) -> None:
+        self.grounding()
+
+    def grounding(self) -> Grounding:
+        """Raises ValueError for corners in the wrong order."""
+        x1, y1, x2, y2 = self.box
+        return Grounding(label=self.label, box=Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=Frame.PIXEL))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PieceRow:
+    """A piece of a rationale: text, or a label with its box."""
+
+    __pydantic_config__ = _STRICT
+    text: Text | None = None
+    label: Text | None = None
+    box: Corners | None = None
+
+    def __post_init__(self) -> None:
+        self.piece()
+
+    def piece(self) -> str | Grounding:
+        """Raises ValueError unless it is either text or a grounding."""
+        match self.text, self.label, self.box:
+            case str() as text, None, None:
+                return text
+            case None, str() as label, tuple() as box:
+                return _GroundingRow(label=label, box=box).grounding()
+        raise ValueError("must hold either 'text', or 'label' and 'box'")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ProvenanceRow:
+    __pydantic_config__ = _STRICT
+    dataset: Text
+    split: Text
+    licence: Text = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleRow:
+    """A well-formed row; whether its images exist is not known yet."""
+
+    __pydantic_config__ = _STRICT
+    id: Text
+    image: Text
     """Path from the file's folder."""
-    context_images: tuple[str, ...]
+    question: Text
+    provenance: _ProvenanceRow
+    options: tuple[Text, ...] = ()
+    answers: tuple[Text, ...] = ()
+    groundings: tuple[_GroundingRow, ...] = ()
+    rationale: tuple[_PieceRow, ...] | None = None
+    kind: Text = "question"
+    context_images: tuple[Text, ...] = ()
     """Further such paths."""
-    question: str
-    options: tuple[str, ...]
-    answers: tuple[str, ...]
-    groundings: tuple[Grounding, ...]
-    rationale: Segments | None
-    kind: str
-    provenance: Provenance
 
-    @classmethod
-    def parse(cls, raw: object) -> "Row":
-        """Raises ValueError that says which field is missing, unknown or of the wrong type."""
-        values = _object(raw, "a row", REQUIRED, OPTIONAL)
-        source = _object(values["provenance"], "provenance", ("dataset", "split"), ("licence",))
-        groundings = [
-            _grounding(item, f"groundings[{index}]")
-            for index, item in enumerate(_items(values, "groundings"))
-        ]
-        row = cls(
-            id=_text(values["id"], "id"),
-            image=_text(values["image"], "image"),
-            context_images=_texts(values, "context_images"),
-            question=_text(values["question"], "question"),
-            options=_texts(values, "options"),
-            answers=_texts(values, "answers"),
-            groundings=tuple(groundings),
-            rationale=_rationale(values["rationale"]) if "rationale" in values else None,
-            kind=_text(values.get("kind", "question"), "kind"),
-            provenance=Provenance(
-                dataset=_text(source["dataset"], "provenance.dataset"),
-                split=_text(source["split"], "provenance.split"),
-                licence=_text(source.get("licence", "unknown"), "provenance.licence"),
-            ),
-        )
-        strange = [answer for answer in row.answers if row.options and answer not in row.options]
-        if strange:
-            raise ValueError(f"answer {strange[0]!r} is not among the options {list(row.options)}")
-        return row
+    def __post_init__(self) -> None:
+        strange = [answer for answer in self.answers if answer not in self.options]
+        if self.options and strange:
+            raise ValueError(f"answer {strange[0]!r} is not among the options {list(self.options)}")
+        for index, (before, piece) in enumerate(pairwise(self.rationale or ()), start=1):
+            if before.text is not None and piece.text is not None:
+                raise ValueError(f"rationale[{index}] is text that follows text: join the two")
 
 
-def from_row(row: Row, images: Sequence[ImageFile]) -> Sample:
+def to_sample(row: SampleRow, images: Sequence[ImageFile]) -> Sample:
     """The sample. Raises ValueError for a box outside the first image."""
     image, *context_images = images
-    pointed = [part for part in row.rationale or () if isinstance(part, Grounding)]
-    for item in (*row.groundings, *pointed):
-        if overhang(item.box, image) > ROUNDING:
+    groundings = tuple(item.grounding() for item in row.groundings)
+    rationale = None if row.rationale is None else tuple(part.piece() for part in row.rationale)
+    for item in (*groundings, *(p for p in rationale or () if isinstance(p, Grounding))):
+        if pixels_outside(item.box, image) > ROUNDING:
             raise ValueError(
                 f"box {list(item.box.corners)} of {item.label!r} lies outside the image of "
                 f"{image.width} x {image.height} pixels"
             )
+    source = row.provenance
     return Sample(
         id=row.id,
         image=image,
@@ -80,78 +109,15 @@ def from_row(row: Row, images: Sequence[ImageFile]) -> Sample:
         question=row.question,
         options=row.options,
         answers=row.answers,
-        groundings=row.groundings,
-        rationale=row.rationale,
+        groundings=groundings,
+        rationale=rationale,
         kind=row.kind,
-        provenance=row.provenance,
+        provenance=Provenance(dataset=source.dataset, split=source.split, licence=source.licence),
     )
 
 
-def _object(
-    raw: object, what: str, required: tuple[str, ...], optional: tuple[str, ...]
-) -> dict[str, Any]:
-    """A JSON object with these fields and no others; null counts as left out, as in Parquet."""
-    if not isinstance(raw, dict):
-        raise ValueError(f"{what} must be an object, got {_quote(raw)}")
-    values = {str(key): value for key, value in raw.items() if value is not None}
-    if unknown := sorted(set(map(str, raw)) - set(required) - set(optional)):
-        raise ValueError(
-            f"unknown field {unknown[0]!r} in {what}; known: {', '.join(required + optional)}"
-        )
-    if missing := [name for name in required if name not in values]:
-        raise ValueError(f"{what} lacks the field {missing[0]!r}")
-    return values
-
-
-def _text(value: object, name: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"field {name!r} must be text, got {_quote(value)}")
-    return value
-
-
-def _items(values: dict[str, Any], name: str) -> list[object]:
-    items = values.get(name, [])
-    if not isinstance(items, list):
-        raise ValueError(f"field {name!r} must be a list, got {_quote(items)}")
-    return items
-
-
-def _texts(values: dict[str, Any], name: str) -> tuple[str, ...]:
-    return tuple(_text(item, f"{name}[{index}]") for index, item in enumerate(_items(values, name)))
-
-
-def _grounding(raw: object, name: str) -> Grounding:
-    values = _object(raw, name, ("label", "box"), ())
-    corners = values["box"]
-    numbers = isinstance(corners, list) and all(
-        isinstance(value, int | float) and not isinstance(value, bool) for value in corners
-    )
-    if not numbers or len(corners) != 4:
-        raise ValueError(f"field '{name}.box' must be [x1, y1, x2, y2], got {_quote(corners)}")
-    x1, y1, x2, y2 = map(float, corners)
-    return Grounding(
-        label=_text(values["label"], f"{name}.label"),
-        box=Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=Frame.PIXEL),
-    )
-
-
-def _rationale(raw: object) -> Segments:
-    """Pieces of text and of pointing, in order."""
-    pieces: list[str | Grounding] = []
-    for index, item in enumerate(_items({"rationale": raw}, "rationale")):
-        name = f"rationale[{index}]"
-        values = _object(item, name, (), ("text", "label", "box"))
-        if "text" not in values:
-            pieces.append(_grounding(values, name))
-        elif len(values) > 1:
-            raise ValueError(f"{name} must hold either 'text', or 'label' and 'box'")
-        elif pieces and isinstance(pieces[-1], str):
-            raise ValueError(f"{name} is text that follows text: join the two")
-        else:
-            pieces.append(_text(values["text"], f"{name}.text"))
-    return tuple(pieces)
-
-
-def _quote(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def without_nulls(value: Any) -> Any:
+    """A JSON value without fields that are null: Parquet has all columns in every row."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value

@@ -8,8 +8,7 @@ kind, context_images (further such paths), provenance (dataset, split, licence).
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -20,8 +19,10 @@ import pyarrow.parquet as pq
 from groundrl.boxes import Frame
 from groundrl.data.detection import check_images
 from groundrl.data.problems import Problems
-from groundrl.data.rows import Row, from_row
+from groundrl.data.rows import SampleRow, to_sample, without_nulls
 from groundrl.errors import UserError
+from groundrl.files import json_lines, replace_file
+from groundrl.json_rows import read_rows
 from groundrl.records import Grounding, ImageFile, ImageSource, Sample, Segments
 
 _BOX: Final = pa.list_(pa.float64(), 4)
@@ -48,16 +49,16 @@ def write_jsonl(samples: Iterable[Sample], path: str | Path) -> None:
     target = Path(path).expanduser()
     rows = to_rows(samples, target.parent)
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    with _replacing(target) as temporary:
-        temporary.write_bytes(text.encode())
+    with replace_file(target) as partial:
+        partial.write_bytes(text.encode())
 
 
 def write_parquet(samples: Iterable[Sample], path: str | Path) -> None:
     """The same rows in a Parquet file."""
     target = Path(path).expanduser()
     table = pa.Table.from_pylist(to_rows(samples, target.parent), schema=ARROW_SCHEMA)
-    with _replacing(target) as temporary:
-        pq.write_table(table, temporary)
+    with replace_file(target) as partial:
+        pq.write_table(table, partial)
 
 
 def read_jsonl(path: str | Path) -> list[Sample]:
@@ -65,12 +66,7 @@ def read_jsonl(path: str | Path) -> list[Sample]:
     source = Path(path).expanduser()
     if not source.is_file():
         raise UserError(f"{source}: no such file. Give a JSONL file of samples.")
-    numbered = (
-        (f"{source}:{number}", line)
-        for number, line in enumerate(source.read_bytes().split(b"\n"), start=1)
-        if line.strip()
-    )
-    return _read(source, numbered, json.loads)
+    return _read(source, json_lines(source, source.read_bytes()))
 
 
 def read_parquet(path: str | Path) -> list[Sample]:
@@ -83,7 +79,7 @@ def read_parquet(path: str | Path) -> list[Sample]:
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{source} is not a Parquet file: {error}") from error
     numbered = ((f"{source}: row {number}", row) for number, row in enumerate(rows, start=1))
-    return _read(source, numbered, lambda row: row)
+    return _read(source, numbered)
 
 
 def to_rows(samples: Iterable[Sample], folder: Path) -> list[dict[str, Any]]:
@@ -94,10 +90,11 @@ def to_rows(samples: Iterable[Sample], folder: Path) -> list[dict[str, Any]]:
 
 
 def to_row(sample: Sample, folder: Path, saved: dict[str, str]) -> dict[str, Any]:
-    """One sample as plain values; ``saved`` remembers by key where an image went."""
+    """One sample as plain values. ``saved`` maps the keys of images to their paths from
+    ``folder``; new images are added."""
     for image in sample.images:
         if image.key not in saved:
-            saved[image.key] = _place(image, folder)
+            saved[image.key] = _save_image(image, folder)
     row: dict[str, Any] = {
         "id": sample.id,
         "image": saved[sample.image.key],
@@ -128,9 +125,9 @@ def _grounding_row(item: Grounding) -> dict[str, Any]:
     return {"label": item.label, "box": list(item.box.corners)}
 
 
-def _place(image: ImageSource, folder: Path) -> str:
-    """The image's path from ``folder``; one that is not a file yet, or whose name is no UTF-8,
-    becomes a PNG there."""
+def _save_image(image: ImageSource, folder: Path) -> str:
+    """Returns the image's path from ``folder``. An image that is not a file yet, or whose name is
+    not UTF-8, is saved there as a PNG."""
     if isinstance(image, ImageFile):
         path = Path(os.path.relpath(image.path.resolve(), folder.resolve())).as_posix()
         if path == path.encode(errors="ignore").decode():
@@ -138,33 +135,16 @@ def _place(image: ImageSource, folder: Path) -> str:
     name = hashlib.blake2b(image.key.encode(), digest_size=10).hexdigest()
     target = folder / "images" / f"{name}.png"
     if not target.exists():  # equal keys, equal pixels; a file there is whole
-        target.parent.mkdir(exist_ok=True)
-        with _replacing(target) as temporary:
-            image.load().save(temporary, format="PNG")
+        with replace_file(target) as partial:
+            image.load().save(partial, format="PNG")
     return f"images/{name}.png"
 
 
-@contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """A path to write to; it becomes ``target`` when all went well, and is removed otherwise."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _read(
-    source: Path, numbered: Iterable[tuple[str, Any]], parse: Callable[[Any], object]
-) -> list[Sample]:
+def _read(source: Path, numbered: Iterable[tuple[str, Any]]) -> list[Sample]:
+    """Samples of rows (place, value); a value that is a ValueError is a problem of its own."""
     problems = Problems(str(source))
-    rows: list[tuple[str, Row]] = []
-    for where, raw in numbered:
-        try:
-            rows.append((where, Row.parse(parse(raw))))
-        except ValueError as error:
-            problems.add(where, str(error))
+    values = ((where, without_nulls(value)) for where, value in numbered)
+    rows = list(read_rows(values, SampleRow, problems.add))
     folder = source.parent.resolve()
     shown = [
         [Path(os.path.normpath(folder / name)) for name in (row.image, *row.context_images)]
@@ -179,7 +159,7 @@ def _read(
 
 
 def _samples(
-    rows: Sequence[tuple[str, Row]],
+    rows: Sequence[tuple[str, SampleRow]],
     checked: Sequence[Sequence[ImageFile | str]],
     problems: Problems,
 ) -> list[Sample]:
@@ -196,7 +176,7 @@ def _samples(
         if len(images) < len(found):
             continue
         try:
-            samples.append(from_row(row, images))
+            samples.append(to_sample(row, images))
         except ValueError as error:
             problems.add(where, str(error))
     return samples

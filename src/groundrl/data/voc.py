@@ -1,6 +1,8 @@
 """Pascal VOC data sets: Annotations/*.xml, JPEGImages/, ImageSets/Main/<split>.txt."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 from xml.etree import ElementTree
 
 from groundrl.data.detection import (
@@ -9,8 +11,8 @@ from groundrl.data.detection import (
     DetectionSet,
     check_images,
     check_set,
+    describe_other_size,
     existing_folder,
-    other_size,
     pixel_box,
 )
 from groundrl.data.problems import Problems
@@ -20,12 +22,33 @@ from groundrl.records import Grounding, ImageFile
 Element = ElementTree.Element
 
 
-def read_voc(root: str | Path, split: str | None, skip_unreadable: bool = False) -> DetectionSet:
-    """Read one split; None takes every annotation file. Raises UserError with all problems.
+@dataclass(frozen=True, slots=True)
+class VocLayout:
+    """One XML file per image.
 
-    VOC corners are 1-based and inclusive: pixel columns xmin..xmax are the continuous interval
-    [xmin - 1, xmax]. ``skip_unreadable``: see ``read_coco``.
+    Corners are 1-based and inclusive: pixel columns xmin..xmax are the continuous interval
+    [xmin - 1, xmax].
     """
+
+    form: ClassVar[str] = "a VOC folder (Annotations/, JPEGImages/)"
+
+    def recognises(self, path: Path) -> bool:
+        """A folder with Annotations/*.xml."""
+        return any(True for _ in path.glob("Annotations/*.xml"))
+
+    def read(
+        self,
+        path: str | Path,
+        split: str | None,
+        *,
+        images: str | Path | None = None,
+        skip_unreadable: bool = False,
+    ) -> DetectionSet:
+        """Read one split; None takes every annotation file. ``images`` is not used."""
+        return _read_split(path, split, skip_unreadable)
+
+
+def _read_split(root: str | Path, split: str | None, skip_unreadable: bool) -> DetectionSet:
     folder = existing_folder(root, "Pascal VOC data set (Annotations/, JPEGImages/)")
     existing_folder(folder / "Annotations", "Pascal VOC data set's annotations")
     name = f"Pascal VOC data set {folder}" + (f", split {split}" if split else "")
@@ -111,9 +134,9 @@ def _parse(path: Path, problems: Problems) -> _Tree | None:
 def _boxes(tree: _Tree, image: ImageFile, problems: Problems) -> Boxes:
     size = tree.root.find("size")
     if size is not None:
-        said = (size.findtext("width", "").strip(), size.findtext("height", "").strip())
-        if said != (str(image.width), str(image.height)):
-            problems.add(tree.where(size), other_size(said, image))
+        stated = (size.findtext("width", "").strip(), size.findtext("height", "").strip())
+        if stated != (str(image.width), str(image.height)):
+            problems.add(tree.where(size), describe_other_size(stated, image))
     boxes = Boxes(problems)
     for element in tree.root.iterfind("object"):
         try:

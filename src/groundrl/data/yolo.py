@@ -3,7 +3,9 @@
 Rows are ``class cx cy w h``: centre and size as shares of the image, 0 to 1.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from groundrl.data.detection import (
     AnnotatedImage,
@@ -15,16 +17,38 @@ from groundrl.data.detection import (
     pixel_box,
 )
 from groundrl.data.problems import Problems
-from groundrl.data.yolo_layout import Entry, find_entries
+from groundrl.data.yolo_files import CONFIG_FILES, NAME_FILE, Entry, find_entries
 from groundrl.records import Grounding, ImageFile
 
 
-def read_yolo(root: str | Path, split: str | None, skip_unreadable: bool = False) -> DetectionSet:
-    """Read one split; None takes everything below ``images/``. Raises UserError with all problems.
+@dataclass(frozen=True, slots=True)
+class YoloLayout:
+    """An image folder and a label folder per split. An image without a label file has no objects.
 
-    An image without a label file has no objects. Class names come from data.yaml, config.yaml or
-    dataset.yaml, or from classes.txt (one name a line). ``skip_unreadable``: see ``read_coco``.
+    Class names come from data.yaml, config.yaml or dataset.yaml, or from classes.txt (one name a
+    line).
     """
+
+    form: ClassVar[str] = "a YOLO folder (data.yaml, images/, labels/)"
+
+    def recognises(self, path: Path) -> bool:
+        """A folder with class names, images/ or labels/."""
+        names = (*CONFIG_FILES, NAME_FILE, "images", "labels")
+        return any((path / name).exists() for name in names)
+
+    def read(
+        self,
+        path: str | Path,
+        split: str | None,
+        *,
+        images: str | Path | None = None,
+        skip_unreadable: bool = False,
+    ) -> DetectionSet:
+        """Read one split; None takes everything below images/. ``images`` is not used."""
+        return _read_split(path, split, skip_unreadable)
+
+
+def _read_split(root: str | Path, split: str | None, skip_unreadable: bool) -> DetectionSet:
     folder = existing_folder(root, "YOLO data set (data.yaml, images/, labels/)")
     name = f"YOLO data set {folder}" + (f", split {split}" if split else "")
     problems = Problems(name, skip_unreadable)

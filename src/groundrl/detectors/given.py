@@ -1,35 +1,30 @@
-"""Boxes that people drew, from a YOLO, COCO or Pascal VOC data set."""
+"""A detector that returns the boxes of a detection data set, as people drew them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 from groundrl.cache_key import cache_key
-from groundrl.data.coco import read_coco, read_coco_split
-from groundrl.data.detection import DetectionSet
-from groundrl.data.voc import read_voc
-from groundrl.data.yolo import read_yolo
+from groundrl.data.detection import DetectionSet, Layout
 from groundrl.detectors.base import UnlabelledImageError
 from groundrl.detectors.records import InputImage, Region
 from groundrl.errors import UserError
-
-HOW: Final = (
-    "Type labels=<COCO annotations.json>, or labels=<folder> of a YOLO data set (data.yaml, "
-    "images/, labels/), of a COCO data set (annotations/) or of a VOC data set (Annotations/)."
-)
 
 
 class GivenDetector:
     """The boxes of a data set, by the path of the image."""
 
     def __init__(
-        self, labels: str | None, images: str | None = None, split: str | None = None
+        self,
+        layouts: Mapping[str, Layout],
+        labels: str | None,
+        images: str | None = None,
+        split: str | None = None,
     ) -> None:
         """Reads ``labels``: see ``read_labels``. Raises UserError with all its problems."""
         if not labels:
-            raise UserError(f"detector=given needs boxes: {HOW}")
+            raise UserError(f"detector=given needs boxes. {what_to_type(layouts)}")
         self.labels = labels
-        given = read_labels(labels, images, split)
+        given = read_labels(labels, images, split, layouts)
         self._regions = {
             image.image.key: tuple(
                 Region(label=item.label, box=item.box, score=1.0) for item in image.groundings
@@ -61,18 +56,19 @@ class GivenDetector:
         return [self._regions[image.source.key] for image in images]
 
 
-def read_labels(labels: str, images: str | None, split: str | None) -> DetectionSet:
-    """A COCO annotation file (.json) about images in ``images``, or the folder of a YOLO, COCO or
-    Pascal VOC data set. Images that cannot be read are left out. Raises UserError."""
+def read_labels(
+    labels: str, images: str | None, split: str | None, layouts: Mapping[str, Layout]
+) -> DetectionSet:
+    """Read a data set with the first layout that recognises it. Images that cannot be read are
+    left out. Raises UserError for a path that none recognises."""
     path = Path(labels).expanduser()
-    if path.is_file() and path.suffix == ".json":
-        if images is None:
-            raise UserError(f"labels={labels} is about images elsewhere: type images=<folder>")
-        return read_coco(path, images, skip_unreadable=True)
-    if (path / "Annotations").is_dir() and any((path / "Annotations").glob("*.xml")):
-        return read_voc(path, split, skip_unreadable=True)
-    if (path / "annotations").is_dir():
-        return read_coco_split(path, split, skip_unreadable=True)
-    if path.is_dir():
-        return read_yolo(path, split, skip_unreadable=True)
-    raise UserError(f"labels={labels}: no such file or folder. {HOW}")
+    for layout in layouts.values():
+        if layout.recognises(path):
+            return layout.read(path, split, images=images, skip_unreadable=True)
+    reason = "is none of these" if path.exists() else "no such file or folder"
+    raise UserError(f"labels={labels}: {reason}. {what_to_type(layouts)}")
+
+
+def what_to_type(layouts: Mapping[str, Layout]) -> str:
+    """The forms of the labels that can be read."""
+    return f"Type labels=<path> of {', or of '.join(one.form for one in layouts.values())}."

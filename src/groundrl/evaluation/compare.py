@@ -1,7 +1,6 @@
 """Two evaluations of the same questions, compared question by question."""
 
 import html
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Benchmark, ScoredAttempt
 from groundrl.evaluation.recorded import RecordedAnswer
 from groundrl.evaluation.resampling import paired_figures
+from groundrl.files import write_json, write_text
 from groundrl.intervals import Interval, bootstrap, mcnemar
 from groundrl.report.page import chips, page, section
 from groundrl.report.svg import Dot, dot_whisker
@@ -192,7 +192,7 @@ class Comparison:
             figures |= one.change.figures(f"{one.name}_change")
             figures |= {f"{one.name}_n": float(one.change.n)}
             figures |= {} if one.p is None else {f"{one.name}_p": one.p}
-        (self.run_dir / "metrics.json").write_text(json.dumps(figures, indent=1))
+        write_json(self.run_dir / "metrics.json", figures)
         shown = make_table(found)
         dots = [
             Dot(name=one.name, value=one.change.mean, low=one.change.low, high=one.change.high)
@@ -207,7 +207,7 @@ class Comparison:
             + f'<div class="wide">{to_html(shown)}</div><p class="soft">{LEGEND}</p>'
             f'<div class="charts">{plot}</div>',
         )
-        (self.run_dir / "report.html").write_text(page("Two runs", body), encoding="utf-8")
+        write_text(self.run_dir / "report.html", page("Two runs", body))
         return "\n".join([to_text(shown), *left_out, str(self.run_dir)])
 
 

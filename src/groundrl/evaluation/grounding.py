@@ -16,7 +16,7 @@ from groundrl.boxes import Box, Frame, ImageSizes, is_inside, match
 from groundrl.figures import FigureInfo
 from groundrl.intervals import Interval, bootstrap, wilson
 from groundrl.metrics import EVALUATION
-from groundrl.rewards.format import has_format
+from groundrl.rewards.format import follows_format
 
 HIT_IOU = 0.5
 """A box is found from this IoU on (RefCOCO's protocol)."""
@@ -53,7 +53,7 @@ def grounded_answer(attempt: Attempt, correct: bool | None) -> GroundedAnswer:
         true=tuple(grounding.box for grounding in sample.groundings),
         sizes=attempt.sizes,
         boxes_read=not attempt.parsed.damaged,
-        format_ok=has_format(attempt),
+        format_ok=follows_format(attempt),
         truncated=attempt.completion.truncated,
         tokens=len(attempt.completion.tokens),
         image_key=sample.image.key,

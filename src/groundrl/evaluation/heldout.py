@@ -1,10 +1,9 @@
-"""Asks the policy the same held-out questions at every point of a run, and keeps the answers."""
+"""Asks the policy the same held-out questions at every point of a run, and records the answers."""
 
 import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
@@ -58,22 +57,26 @@ class HeldOut:
         stream = None if is_first() else StringIO()
         line = ProgressLine(total, f"held-out {name}", stream=stream)
         done = 0
-        origin = partial(self._origin, policy)
         path = run_dir / f"heldout_{name}.jsonl" if is_first() else Path(os.devnull)
         with path.open("w") as file, line:
             for set_name, source in self.sets.items():
                 metrics = GroundingMetrics(sync_on_compute=False)  # all outcomes are here
                 rewards: list[float] = []
                 images: list[str] = []
-                for attempts, scores in self._answer(policy, source):
-                    metrics.update(grounded_answer(attempt, right(attempt)) for attempt in attempts)
-                    rewards += scores
-                    images += [attempt.sample.image.key for attempt in attempts]
-                    for attempt in attempts if is_first() else ():
+                for groups in answers_to(
+                    source, policy, policy.encode, self.sampler, self.num_workers
+                ):
+                    rewarded = [group[0] for group in self.reward(groups)]
+                    answered = [(one.attempt, is_right(one.attempt)) for one in rewarded]
+                    metrics.update(grounded_answer(*one) for one in answered)
+                    rewards += [one.score.total for one in rewarded]
+                    images += [attempt.sample.image.key for attempt, _ in answered]
+                    for attempt, correct in answered if is_first() else ():
                         save_images(attempt.sample, run_dir)
-                        record = make_record(attempt, set_name, right(attempt), origin(attempt))
+                        origin = self._origin(policy, attempt)
+                        record = make_record(attempt, set_name, correct, origin)
                         file.write(json.dumps(record.json) + "\n")
-                    done += len(attempts)
+                    done += len(groups)
                     line.update(done)
                 figures = {**metrics.compute(), **reward_figures(rewards, images)}
                 results |= {f"{set_name}/{key}": value for key, value in figures.items()}
@@ -87,7 +90,7 @@ class HeldOut:
         results: dict[str, float] = {}
         for set_name, source in self.sets.items():
             groups = [record.group(source[index]) for index, record in enumerate(answers[set_name])]
-            rewards = [scores[0].total for scores in self.reward(groups)]
+            rewards = [group[0].score.total for group in self.reward(groups)]
             figures = reward_figures(rewards, [group.sample.image.key for group in groups])
             results |= {f"{set_name}/{key}": value for key, value in figures.items()}
         return results
@@ -98,15 +101,6 @@ class HeldOut:
             prompt=policy.encode.template.text(attempt.sample),
             seed=self.sampler.seed_of(attempt.sample.id, step=0),
         )
-
-    def _answer(
-        self, policy: Policy, source: SampleSource
-    ) -> Iterator[tuple[list[Attempt], list[float]]]:
-        for groups in answers_to(source, policy, policy.encode, self.sampler, self.num_workers):
-            yield (
-                [self.reward.attempt(group, group.completions[0]) for group in groups],
-                [scores[0].total for scores in self.reward(groups)],
-            )
 
 
 def answers_to(
@@ -136,7 +130,7 @@ def reward_figures(rewards: list[float], images: list[str]) -> dict[str, float]:
     return bootstrap(rewards, images).figures("reward")
 
 
-def right(attempt: Attempt) -> bool | None:
+def is_right(attempt: Attempt) -> bool | None:
     """Whether the answer is right; None for samples that ask for boxes only."""
     sample = attempt.sample
     return is_correct(attempt.parsed.answer, sample) if sample.answers else None

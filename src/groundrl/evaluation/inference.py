@@ -19,6 +19,7 @@ from groundrl.evaluation.heldout import answers_to
 from groundrl.evaluation.matching import check_distinct
 from groundrl.evaluation.prompting import Prompting, choose_template
 from groundrl.evaluation.recorded import RecordedAnswer
+from groundrl.files import drop_torn_line, whole_lines
 from groundrl.parallel import is_first
 from groundrl.policy.policy import Policy
 from groundrl.progress import ProgressLine
@@ -134,13 +135,10 @@ def _start_worker(
 
 
 def _read_finished(path: Path, asked: Mapping[Key, Sample]) -> dict[Key, Attempt]:
-    """The answers of an earlier, interrupted run; a last line that was cut off is removed."""
+    """The answers of an earlier, interrupted run; a torn last line is dropped."""
     if not path.exists():
         return {}
-    whole, newline, _ = path.read_bytes().rpartition(b"\n")
-    if is_first():
-        with path.open("r+b") as file:
-            file.truncate(len(whole) + len(newline))
+    whole = drop_torn_line(path) if is_first() else whole_lines(path.read_bytes())
     problems = Problems(str(path))
     found = [record for _, record in read_records(path, whole, problems)]
     problems.raise_if_any()

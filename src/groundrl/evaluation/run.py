@@ -1,6 +1,5 @@
 """An evaluation: answers to the questions of benchmarks, their judging, and the run directory."""
 
-import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -44,6 +43,7 @@ from groundrl.evaluation.judging.verdict_cache import Judge
 from groundrl.evaluation.matching import match_recorded
 from groundrl.evaluation.recorded import RecordedAnswer
 from groundrl.figures import FigureInfo, FigureInfos, write_infos
+from groundrl.files import write_json, write_text
 from groundrl.parallel import is_first
 from groundrl.records import NamedImage, Sample
 from groundrl.report.answers import pick_examples, read_answers
@@ -183,7 +183,7 @@ class Evaluation:
     ) -> None:
         missing = [f"{name}\t{one}" for name, q in questions.items() for one in q.missing]
         if missing:
-            (self.run_dir / MISSING).write_text("\n".join(missing) + "\n")
+            write_text(self.run_dir / MISSING, "\n".join(missing) + "\n")
             logger.warning("%d questions have no image: %s", len(missing), self.run_dir / MISSING)
         samples = {
             (name, one.attempt.sample.id): one.attempt.sample
@@ -192,10 +192,8 @@ class Evaluation:
         }
         save_scores(self.run_dir / PREDICTIONS, answers)
         self._save_images(samples)
-        draft = self.run_dir / "metrics.partial"
         seconds = {f"time/{name}": value for name, value in self.seconds.items()}
-        draft.write_text(json.dumps(figures | seconds, indent=1))
-        draft.replace(self.run_dir / "metrics.json")
+        write_json(self.run_dir / "metrics.json", figures | seconds)
         plain = {k: v for k, v in figures.items() if not k.endswith(BOUNDS)}
         with SummaryWriter(str(self.run_dir / "tensorboard")) as writer:
             for name, value in plain.items():

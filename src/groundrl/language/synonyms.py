@@ -34,7 +34,7 @@ WIDER: Final = {
     "racket": frozenset({"tennis racket"}),
     "table": frozenset({"dining table", "diningtable"}),
 }
-"""A word -> classes that it may mean, and other things that nobody looked for."""
+"""A word -> classes that it may mean beside other things that no detector looks for."""
 
 
 def is_same(word: str, noun: str) -> bool:

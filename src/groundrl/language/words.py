@@ -2,10 +2,11 @@
 
 from typing import Final
 
-IRREGULAR: Final = {
-    "broccoli": "broccoli",
+_SAME: Final = frozenset({"broccoli", "fish", "series", "sheep", "species"})
+"""Words that are their own plural; one of them takes "a"."""
+_IRREGULAR: Final = {
+    **{word: word for word in _SAME},
     "child": "children",
-    "fish": "fish",
     "foot": "feet",
     "goose": "geese",
     "knife": "knives",
@@ -13,27 +14,40 @@ IRREGULAR: Final = {
     "man": "men",
     "mouse": "mice",
     "person": "people",
-    "sheep": "sheep",
     "shelf": "shelves",
     "tooth": "teeth",
     "woman": "women",
 }
-PLURAL_ONLY: Final = frozenset({"glasses", "goggles", "pants", "scissors", "shorts", "skis"})
+_PLURALS: Final = frozenset(_IRREGULAR.values()) - _SAME | {"cacti", "skis", "taxis", "menus"}
+_SINGULARS_IN_S: Final = frozenset(
+    {"atlas", "biceps", "canvas", "gas", "lens", "news", "pancreas", "rhinoceros", "thermos"}
+)
 
 
 def is_plural(name: str) -> bool:
-    """Whether one object of this class is already spoken of in the plural ("scissors")."""
-    return name.lower().split()[-1] in PLURAL_ONLY
+    """Whether a class name is a plural already: "scissors", "Platelets", "people".
+
+    A last word in "s" counts as a plural unless it ends in "ss", "us" or "is" (glass, bus, iris) or
+    is one of a few known singulars (lens).
+    """
+    word = name.lower().split()[-1] if name.split() else ""
+    if word in _PLURALS:
+        return True
+    return (
+        word.endswith("s")
+        and not word.endswith(("ss", "us", "is"))
+        and word not in _SINGULARS_IN_S | _SAME
+    )
 
 
 def plural(name: str) -> str:
-    """ "wine glass" -> "wine glasses", "person" -> "people", "skis" -> "skis"."""
+    """ "wine glass" -> "wine glasses", "person" -> "people"; a plural stays as it is."""
+    if is_plural(name):
+        return name
     head, _, word = name.rpartition(" ")
     lower = word.lower()
-    if is_plural(name):
-        many = word
-    elif lower in IRREGULAR:
-        many = IRREGULAR[lower]
+    if lower in _IRREGULAR:
+        many = _IRREGULAR[lower]
     elif lower.endswith(("s", "x", "z", "ch", "sh")):
         many = f"{word}es"
     elif lower.endswith("y") and lower[-2:-1] not in set("aeiou"):
@@ -43,11 +57,16 @@ def plural(name: str) -> str:
     return f"{head} {many}" if head else many
 
 
+def article(name: str) -> str:
+    """ "a ", "an ", or nothing before a plural."""
+    if is_plural(name):
+        return ""
+    return "an " if name[:1].lower() in set("aeiou") else "a "
+
+
 def with_article(name: str) -> str:
     """ "dog" -> "a dog", "oven" -> "an oven", "skis" -> "skis"."""
-    if is_plural(name):
-        return name
-    return f"{'an' if name[:1].lower() in set('aeiou') else 'a'} {name}"
+    return article(name) + name
 
 
 def verb_be(name: str) -> str:
@@ -56,8 +75,8 @@ def verb_be(name: str) -> str:
 
 
 def fold_case(text: str) -> str:
-    """Without the difference of capitals, character by character: equal length, and so equal
-    places. "ſ" is an "s"; what would become two characters ("İ", "ß") stays one."""
+    """Lower case, character by character: the result has the same length, so that places in it are
+    places in ``text``. "ſ" becomes "s"; a letter that would become two ("İ", "ß") stays one."""
     return "".join(
         next((one for one in (c.casefold(), c.lower()) if len(one) == 1), c) for c in text
     )

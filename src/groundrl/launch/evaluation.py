@@ -4,8 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from groundrl.answers.notation import Notation
 from groundrl.boxes import Frame
@@ -27,44 +26,12 @@ from groundrl.launch.training import make_trainer
 from groundrl.rollout.sampler import Sampler
 from groundrl.stages.fit import open_policy
 
-BROUGHT = ("model", "adapter", "grammar")
-"""What ``run=`` brings along, so that it cannot be chosen beside it."""
-
-
-def take_run(cfg: DictConfig) -> None:
-    """Put the model, adapter and grammar of ``cfg.run``, a run directory of train.py, in place."""
-    if cfg.run is None:
-        return
-    folder = Path(cfg.run)
-    file = folder / RESOLVED
-    if not file.is_file() or not (folder / "adapter").is_dir():
-        raise UserError(
-            f"run={folder} is no finished run of train.py: it needs {RESOLVED} and adapter/. "
-            "Type run=<the path that it printed last>, or model.path=<folder>."
-        )
-    typed = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
-    clash = [line for line in typed if line.lstrip("+~").split("=")[0].split(".")[0] in BROUGHT]
-    if clash:
-        raise UserError(f"run={folder} brings its own {' and '.join(clash)}: drop one of the two")
-    trained = cast(DictConfig, OmegaConf.load(file))
-    with open_dict(cfg):
-        cfg.model, cfg.grammar = trained.model, trained.grammar
-        if OmegaConf.is_interpolation(cfg.sampling, "max_tokens"):  # nothing was typed
-            cfg.sampling.max_tokens = trained.stage.grpo.module.sampler.sampling.max_tokens
-        cfg.model.adapter = cfg.adapter
-        weights = str(folder / "adapter")
-        if (folder / "adapter" / "adapter_config.json").is_file():
-            cfg.adapter.path = weights
-        else:  # adapter=none trains and saves the whole model
-            cfg.model.path = weights
-        cfg.model.adapter = cfg.adapter
-
 
 def build_evaluation(cfg: DictConfig, run_dir: Path) -> Evaluation | Comparison:
     """The evaluation that ``cfg`` describes, with its output in ``run_dir``."""
     if cfg.compare is not None:
         first, second = cfg.compare
-        both = _asked_by(first, second)
+        both = _common_benchmarks(first, second)
         return Comparison(places=(first, second), run_dir=run_dir, benchmarks=both)
     benchmarks: dict[str, Benchmark] = {str(k): make(v) for k, v in cfg.benchmark.items()}
     judge, rater = _judges(cfg)
@@ -80,8 +47,8 @@ def build_evaluation(cfg: DictConfig, run_dir: Path) -> Evaluation | Comparison:
     )
 
 
-def _asked_by(*places: str) -> dict[str, Benchmark]:
-    """The benchmarks that two runs of evaluate.py say they both asked, by name."""
+def _common_benchmarks(*places: str) -> dict[str, Benchmark]:
+    """The benchmarks that are in both of two runs of evaluate.py, by name."""
     nodes = []
     for place in places:
         path = Path(place).expanduser()
@@ -99,7 +66,7 @@ def _asked_by(*places: str) -> dict[str, Benchmark]:
 def _judges(
     cfg: DictConfig,
 ) -> tuple[Judge[Case, Judgement] | None, Judge[RatedAnswer, Rating] | None]:
-    """Of reasoning, and of answers that are rated; both keep what they say in one file."""
+    """The judge of reasoning, and the rater of answers; both keep their verdicts in one file."""
     if "judge" not in cfg:  # nothing was chosen
         return None, None
     judge: Judge[Case, Judgement] = make(cfg.judge)

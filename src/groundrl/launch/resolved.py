@@ -1,8 +1,7 @@
-"""A run's config on disk: written once, compared on resume, hashed for caches."""
+"""The config of a run on disk: written once, compared on resume, hashed for caches."""
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,28 +9,20 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from groundrl.config.overlays import leaves
-from groundrl.config.problems import raise_all
+from groundrl.config.problems import join, raise_all
+from groundrl.config.tree import find_targets
 from groundrl.errors import UserError
+from groundrl.files import write_text
 
 RESOLVED = "resolved.yaml"
-PER_RUN = frozenset({"output_dir", "resume", "hydra"})
-"""Top-level keys that may differ between a run and its continuation."""
-LIMITS = frozenset(
-    {"tokens_per_forward", "tokens_per_batch", "budget", "at_once", "timeout", "retries"}
-)
-"""Keys that may differ, too: they bound memory, money or patience and change no result."""
-PLACES = frozenset(
-    {"cache_dir", "concurrency", "address", "workers", "num_cpus", "num_gpus", "task_size"}
-)
-"""So may these, which say where work is done and kept."""
+MAY_DIFFER = frozenset({"output_dir", "resume", "hydra", "cache_dir", "concurrency"})
+"""Top-level options that may differ between a run and its continuation: they change no result.
+Below a ``_target_`` these are the ``resource_options`` that its class declares."""
 
 
 def save_resolved(cfg: DictConfig, path: Path) -> None:
     """Write ``cfg`` with interpolations resolved; the file is either whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(OmegaConf.to_yaml(cfg, resolve=True))
-    draft.replace(path)
+    write_text(path, OmegaConf.to_yaml(cfg, resolve=True))
 
 
 def config_hash(cfg: DictConfig, keys: Sequence[str]) -> str:
@@ -51,7 +42,7 @@ def _at(tree: Any, key: str) -> Any:
 
 
 def no_run(folder: str | Path) -> str:
-    """The problem that nothing can be gone on with."""
+    """The problem that ``resume=`` does not name a run directory."""
     return (
         f"resume={folder} is no run directory: it has no {RESOLVED}. "
         "Type resume=<the path that an earlier run printed last>."
@@ -59,7 +50,7 @@ def no_run(folder: str | Path) -> str:
 
 
 def check_resume(cfg: DictConfig, run_dir: Path) -> None:
-    """Raise UserError unless ``run_dir`` was started with the same config, output place aside."""
+    """Raise UserError unless ``run_dir`` was started with a config that gives the same results."""
     file = run_dir / RESOLVED
     if not file.is_file():
         raise UserError(no_run(run_dir))
@@ -80,12 +71,17 @@ def _typed(value: object) -> str:
 
 
 def _comparable(tree: Any) -> dict[str, object]:
-    """Leaves without the per-run keys; paths inside the output directory become relative to it."""
+    """The leaves that results depend on; paths in the output directory become relative to it."""
     output = str(tree.get("output_dir") or "")
+    resources = {
+        join(target.path, option)
+        for target in find_targets(tree, problems=[])
+        for option in getattr(target.call, "resource_options", ())
+    }
     return {
         key: _relative(value, output)
         for key, value in leaves(tree).items()
-        if key.split(".")[0] not in PER_RUN and key.rpartition(".")[2] not in LIMITS | PLACES
+        if key.split(".")[0] not in MAY_DIFFER and key not in resources
     }
 
 

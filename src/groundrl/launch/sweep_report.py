@@ -15,6 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from groundrl.errors import UserError
+from groundrl.files import write_text
 
 
 class SweepReport(Callback):
@@ -51,8 +52,7 @@ class SweepReport(Callback):
         else:
             told = f"{type(error).__name__}: {error}\n"
             text = told + "".join(traceback.format_exception(error))
-        folder.mkdir(parents=True, exist_ok=True)
-        note.write_text(text)
+        write_text(note, text)
         print(f"\n{folder} failed: {told}", file=sys.stderr)
         # Or the sweeper would raise the first failure before there is a table.
         job_return.status, job_return._return_value = JobStatus.COMPLETED, None

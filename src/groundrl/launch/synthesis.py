@@ -9,9 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from groundrl.launch.make import make, resolved
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.images import FolderImages
-from groundrl.synthesis.roles import ImageCollection
+from groundrl.synthesis.roles import ImageCollection, UsesVocabulary
 from groundrl.synthesis.run import Synthesis
-from groundrl.synthesis.verifiers.rules import RuleVerifier
 from groundrl.world.source import LICENCE
 
 RESULTS = "synthesis.sqlite"
@@ -39,10 +38,16 @@ def build_synthesis(cfg: DictConfig, run_dir: Path) -> Synthesis:
     )
 
 
+def budgets(cfg: DictConfig, budget: float) -> list[str]:
+    """Options of the models that had this budget."""
+    keys = [f"{role}.chat.spending.budget" for role in ("teacher", "verifier")]
+    return [key for key in keys if OmegaConf.select(cfg, key) == budget]
+
+
 def _annotator(cfg: DictConfig) -> Annotator:
     detector, verifier = make(cfg.detector), make(cfg.verifier) if "verifier" in cfg else None
-    if isinstance(verifier, RuleVerifier):
-        verifier = verifier.with_labels(detector.vocabulary)
+    if isinstance(verifier, UsesVocabulary):
+        verifier = verifier.with_vocabulary(detector.vocabulary)
     return Annotator(
         detector=detector,
         teacher=make(cfg.teacher),

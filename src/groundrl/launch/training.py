@@ -1,10 +1,9 @@
 """A checked config -> the objects that it names."""
 
-import hashlib
 import inspect
+import logging
 from collections.abc import Iterable, Mapping
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,31 +13,22 @@ from omegaconf import DictConfig, OmegaConf
 from groundrl.answers.attempt import ABSENCE_KINDS
 from groundrl.config.problems import raise_all
 from groundrl.data.datasets import SampleList, SampleSource
-from groundrl.data.module import GroundingDataModule
 from groundrl.errors import UserError
 from groundrl.evaluation.heldout import HeldOut
 from groundrl.grammar import get_grammar
 from groundrl.launch.make import make
-from groundrl.launch.resolved import config_hash
-from groundrl.policy.embedded import embedded_model_dir
+from groundrl.launch.warmup import ANSWER_TOKENS, find_warmup
 from groundrl.policy.prompt import Processor, pixel_limits
 from groundrl.pretraining.make_embedded import Pretraining
-from groundrl.records import ImageFile
 from groundrl.rewards.base import RewardTerm
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.sampler import Sampler
 from groundrl.stages.base import Stage
 from groundrl.stages.fit import MakeTrainer, StagePlan
-from groundrl.stages.pipeline import Pipeline, Warmup
+from groundrl.stages.pipeline import Pipeline
 from groundrl.stages.strategy import SUMMED_GRADIENTS
 
-ANSWER_TOKENS = "stage.grpo.module.sampler.sampling.max_tokens"
-"""The token limit of rollouts is that of held-out answers, too."""
-WARMUP_KEYS = (
-    *("model", "adapter", "data", "rollout", "stage.sft", "grammar", "seed", "trainer"),
-    ANSWER_TOKENS,
-)
-"""What an SFT warm-up and the measurements around it depend on, the reward aside."""
+logger = logging.getLogger(__name__)
 
 
 def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining:
@@ -49,11 +39,11 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining:
     grammar = get_grammar(cfg.grammar)
     # The data is read before the weights: its mistakes are the commoner and the cheaper ones.
     data = make(cfg.data, seed=cfg.seed)
-    check_fed(make(cfg.reward.terms), data.train)
+    check_terms_apply(make(cfg.reward.terms), data.train)
     if "sft" in cfg.pipeline:
         check_rationales(data.train)
     policy = make(cfg.model)
-    tell_shrunk((data.train, *data.heldout.values()), policy.processor)
+    report_shrunk((data.train, *data.heldout.values()), policy.processor)
     reward = make(cfg.reward, grammar=grammar, frame=policy.frame)
     engine = make(cfg.rollout)  # one: it may hold a second copy of the weights
     supplied = {"policy": policy, "grammar": grammar, "reward": reward, "engine": engine}
@@ -72,18 +62,18 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining:
         make_trainer=make_trainer(cfg.trainer),
         run_dir=run_dir,
         hparams=cast(dict[str, object], OmegaConf.to_container(cfg, resolve=True)),
-        warmup=warmup(cfg, data),
+        warmup=find_warmup(cfg, data),
     )
 
 
 def make_trainer(node: DictConfig) -> MakeTrainer:
-    """Several devices share the work in our way."""
+    """The trainer; on several devices, gradients are summed (``SUMMED_GRADIENTS``)."""
     trainer = make(node)
     return trainer if node.devices == 1 else partial(trainer, strategy=SUMMED_GRADIENTS)
 
 
-def check_fed(terms: Mapping[str, RewardTerm], train: SampleSource) -> None:
-    """Raise UserError for terms that apply to no sample; the world has all that they can need."""
+def check_terms_apply(terms: Mapping[str, RewardTerm], train: SampleSource) -> None:
+    """Raise UserError for terms that apply to no sample; samples of the world fit all of them."""
     if not isinstance(train, SampleList):
         return
     found = {
@@ -103,7 +93,7 @@ def check_fed(terms: Mapping[str, RewardTerm], train: SampleSource) -> None:
 
 
 def check_rationales(train: SampleSource) -> None:
-    """Raise UserError for samples that the warm-up cannot teach from; the world's all can."""
+    """Raise UserError for samples without a rationale; those of the world all have one."""
     if not isinstance(train, SampleList):
         return
     lacking = [sample.id for sample in train.samples if sample.rationale is None]
@@ -115,8 +105,8 @@ def check_rationales(train: SampleSource) -> None:
         )
 
 
-def tell_shrunk(sources: Iterable[SampleSource], processor: Processor) -> None:
-    """Say how many images the model sees in fewer pixels than they have, if any."""
+def report_shrunk(sources: Iterable[SampleSource], processor: Processor) -> None:
+    """Log how many images have more pixels than the model sees of them, if any."""
     limit = pixel_limits(processor).get("max_pixels")
     listed = [source for source in sources if isinstance(source, SampleList)]
     areas = {
@@ -127,9 +117,10 @@ def tell_shrunk(sources: Iterable[SampleSource], processor: Processor) -> None:
     }
     large = [area for area in areas.values() if limit is not None and area > limit]
     if large:
-        print(
-            f"{len(large)} of {len(areas)} images have more than model.max_pixels={limit} pixels "
-            f"(up to {max(large)}): the model sees them shrunk to that, in nearly the same shape"
+        logger.info(
+            "%d of %d images have more than model.max_pixels=%d pixels (up to %d): the model sees "
+            "them shrunk to that, in nearly the same shape",
+            *(len(large), len(areas), limit, max(large)),
         )
 
 
@@ -146,42 +137,7 @@ def build_pretraining(cfg: DictConfig, run_dir: Path) -> Pretraining:
 
 
 def build_stage(plan: StagePlan, supplied: dict[str, Any]) -> Stage:
-    """The stage's module, given whichever of ``supplied`` its constructor asks for."""
+    """The stage's module, with those of ``supplied`` that its constructor has parameters for."""
     assert isinstance(plan.module, partial)
     wanted = inspect.signature(plan.module.func).parameters
     return plan.module(**{name: value for name, value in supplied.items() if name in wanted})
-
-
-def warmup(cfg: DictConfig, data: GroundingDataModule) -> Warmup | None:
-    """Where this run's SFT warm-up is shared; None without a warm-up or a cache."""
-    if cfg.cache_dir is None or cfg.pipeline[0] != "sft":
-        return None
-    stamp = f"{local_weights(cfg.model.path)}-{data_stamp(data)}-{version('groundrl')}"
-    name = f"{config_hash(cfg, WARMUP_KEYS)}-{stamp}"
-    return Warmup(folder=Path(cfg.cache_dir) / "warmup" / name)
-
-
-def local_weights(path: str) -> str:
-    """8 hex digits that change when a file of a local model does; "hub" for a model of the hub."""
-    folder = embedded_model_dir() if path == "embedded" else Path(path)
-    if not folder.is_dir():
-        return "hub"
-    files = sorted((file.name, file.stat()) for file in folder.iterdir() if file.is_file())
-    stamp = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in files]
-    return hashlib.sha256(repr(stamp).encode()).hexdigest()[:8]
-
-
-def data_stamp(data: GroundingDataModule) -> str:
-    """8 hex digits that change when a sample or an image file does; the world is in the config."""
-    digest = hashlib.sha256()
-    images: set[Path] = set()
-    for source in (data.train, *data.heldout.values()):
-        if isinstance(source, SampleList):
-            for sample in source.samples:
-                digest.update(repr(sample).encode())
-                files = (image for image in sample.images if isinstance(image, ImageFile))
-                images.update(image.path for image in files)
-    for path in sorted(images):
-        stat = path.stat()
-        digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}".encode())
-    return digest.hexdigest()[:8]

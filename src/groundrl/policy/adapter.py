@@ -1,6 +1,7 @@
 """What is trained: LoRA on the language model, LoRA on 4-bit weights, or every weight of it."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,7 @@ from transformers import (
     PreTrainedModel,
 )
 
+from groundrl.config_node import ConfigNode
 from groundrl.errors import UserError
 from groundrl.policy.family import is_tower, spec_of
 
@@ -38,6 +40,12 @@ class Adapter:
     """The update is scaled by ``alpha / rank``."""
     targets: tuple[str, ...] = LANGUAGE_LINEARS
     """Names of linear layers of the language model."""
+
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """A frozen model can be evaluated, not trained."""
+        if node.value("pipeline") is not None and node.options.get("kind") == "frozen":
+            yield f"{node.path}=frozen leaves nothing to train: type {node.path}=lora"
 
     def quantization(self, path: str, compute_dtype: torch.dtype) -> BitsAndBytesConfig | None:
         """How the base is loaded; the tower and the output head keep their precision."""

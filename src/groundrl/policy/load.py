@@ -1,5 +1,7 @@
 """From a checkpoint to a policy."""
 
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -7,6 +9,7 @@ import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from groundrl.boxes import Frame
+from groundrl.config_node import ConfigNode, config_hooks
 from groundrl.errors import UserError
 from groundrl.policy.adapter import Adapter
 from groundrl.policy.embedded import embedded_model_dir
@@ -15,6 +18,28 @@ from groundrl.policy.vision import VisionStore
 from groundrl.prompts import PromptTemplate
 
 
+def attention_problems(node: ConfigNode) -> Iterator[str]:
+    """Kinds of attention for which the machine, a library or the layout of rows is missing."""
+    attention = node.options.get("attention")
+    if attention not in ("flex_attention", "flash_attention_2"):
+        return
+    option = f"{node.path}.attention"
+    if node.value("trainer.accelerator") == "cpu":
+        yield f"{option}={attention} needs a GPU: type {option}=sdpa, or trainer=gpu"
+    if attention == "flash_attention_2":
+        if find_spec("flash_attn") is None:
+            yield (
+                f"{option}=flash_attention_2 needs flash-attn, which is not installed: pip "
+                f"install 'groundrl[gpu]', or type {option}=sdpa"
+            )
+        if node.options.get("prefix_sharing", True):
+            yield (
+                f"{option}=flash_attention_2 takes one completion a row: type "
+                f"{node.path}.prefix_sharing=false, or {option}=flex_attention"
+            )
+
+
+@config_hooks(problems=attention_problems)
 def load_policy(
     path: str,
     frame: Frame | str,

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
-from uuid import uuid4
 
 import torch
 from jaxtyping import Float
@@ -21,7 +20,9 @@ from safetensors.torch import load, save
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from groundrl.config_node import config_hooks
 from groundrl.errors import is_disk_full
+from groundrl.files import PARTIAL, remove_if_allowed, replace_file
 from groundrl.policy.family import ModelSpec, tower_parameters
 from groundrl.policy.fingerprint import fingerprint
 from groundrl.policy.prompt import Prompt, PromptImage
@@ -88,15 +89,8 @@ class VisionStore:
         tensors = (features.tokens, *features.deepstack)
         content = save({str(i): tensor.cpu().contiguous() for i, tensor in enumerate(tensors)})
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # mkstemp's mode would keep other users out.
-            partial = path.with_suffix(f".{uuid4().hex}.partial")
-            try:
+            with replace_file(path) as partial:
                 partial.write_bytes(content)
-                partial.replace(path)
-            except OSError:
-                try_remove(partial)
-                raise
         except OSError as error:
             if not (is_disk_full(error) or error.errno in FORBIDDEN):
                 raise
@@ -114,29 +108,21 @@ class VisionStore:
                 stat = path.stat()
             except (FileNotFoundError, PermissionError):  # another process made room; not ours
                 continue
-            if path.suffix != ".partial":
+            if path.suffix != PARTIAL:
                 files.append((stat, path))
             elif time.time() - stat.st_mtime > ABANDONED:
-                try_remove(path)
+                remove_if_allowed(path)
         size = sum(stat.st_size for stat, _ in files)
         if size <= self.max_bytes:
             return
         for stat, path in sorted(files, key=lambda file: file[0].st_mtime):
-            if try_remove(path):
+            if remove_if_allowed(path):
                 size -= stat.st_size
             if size <= KEPT_SHARE * self.max_bytes:
                 return
 
 
-def try_remove(path: Path) -> bool:
-    """Whether the file is gone; somebody else's may have to stay."""
-    try:
-        path.unlink(missing_ok=True)
-    except PermissionError:
-        return False
-    return True
-
-
+@config_hooks(resource_options=frozenset({"cache_dir"}))
 def vision_store(cache_dir: str | None, max_gb: float = 20.0) -> VisionStore | None:
     """The store of ``cache_dir``; None where nothing is to be kept."""
     return None if cache_dir is None else VisionStore(Path(cache_dir) / "vision", max_gb)

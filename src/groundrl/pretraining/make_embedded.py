@@ -1,7 +1,6 @@
 """Makes the embedded model from nothing: tokenizer, weights, a report on what it can name."""
 
 import copy
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -11,9 +10,10 @@ import numpy as np
 import torch
 
 from groundrl.boxes import Frame, ImageSizes
+from groundrl.files import write_json
 from groundrl.grammar.base import Grammar
-from groundrl.policy.embedded import build_model, build_processor, build_tokenizer
 from groundrl.policy.policy import Policy
+from groundrl.pretraining.architecture import build_model, build_processor, build_tokenizer
 from groundrl.pretraining.lessons import LessonModule, LessonStream
 from groundrl.pretraining.naming import naming_report
 from groundrl.pretraining.pretrain import PretrainModule
@@ -66,7 +66,7 @@ class Pretraining:
         policy.processor.save_pretrained(folder)
         with on_trainer_device(policy, make_trainer):
             metrics = {"pretrain": naming_report(policy, self.grammar, self.report_scenes)}
-        (self.run_dir / "metrics.json").write_text(json.dumps(metrics, indent=1))
+        write_json(self.run_dir / "metrics.json", metrics)
         write_report(self.run_dir)
         for name, value in metrics["pretrain"].items():
             print(f"{name:<28}{value:.3f}")

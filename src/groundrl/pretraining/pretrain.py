@@ -10,7 +10,8 @@ answers that point and one of answers in words, which are much shorter.
 """
 
 import math
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
 
 import torch
 from jaxtyping import Float
@@ -36,6 +37,17 @@ TOKENS_PER_FORWARD = 4096
 
 class PretrainModule(Stage):
     """Trains every weight of the embedded model from scratch."""
+
+    metrics: ClassVar[Mapping[str, str]] = {
+        **Stage.metrics,
+        "pretrain/loss": "Loss of the dense lesson: objectness, class, colour and box.",
+        "pretrain/class": "Share of objects whose class the tower reads right.",
+        "pretrain/color": "Share of objects whose colour the tower reads right.",
+        "pretrain/corner_error": "Mean distance of box corners, as a share of the image's side.",
+        "pretrain/pointing_loss": "Mean cross-entropy per token of answers that point, nats.",
+        "pretrain/words_loss": "Mean cross-entropy per token of answers in words, nats.",
+    }
+    shown: ClassVar[Mapping[str, str]] = {"pretrain/loss": "loss {:.3f}"}
 
     def __init__(
         self,

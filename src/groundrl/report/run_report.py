@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 
 from groundrl.errors import UserError
 from groundrl.figures import read_infos
+from groundrl.files import write_text
 from groundrl.report.answers import StageAnswer, read_answers
 from groundrl.report.benchmark_table import Infos, results
 from groundrl.report.gallery import gallery
@@ -62,7 +63,7 @@ def write_report(run_dir: Path) -> Path:
         run_dir, stages, curves, answers, config
     )
     file = run_dir / REPORT
-    file.write_text(page(title, body), encoding="utf-8")
+    write_text(file, page(title, body))
     return file
 
 

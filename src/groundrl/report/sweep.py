@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from groundrl.errors import UserError
+from groundrl.files import write_text
 from groundrl.intervals import Interval, t_interval
 from groundrl.report.page import page, section
 from groundrl.report.run_report import read_metrics
@@ -188,8 +189,8 @@ def write_sweep(
         "Not finished", f'<div class="wide">{to_html(failed)}</div>' if failed.rows else ""
     )
     paths = root / "table.md", root / "table.html"
-    paths[0].write_text(markdown, encoding="utf-8")
-    paths[1].write_text(page(title, body), encoding="utf-8")
+    write_text(paths[0], markdown)
+    write_text(paths[1], page(title, body))
     return paths
 
 

@@ -144,7 +144,7 @@ def _total(reward: RewardSum, entry: Entry) -> float:
     )
     sizes = ImageSizes(width=SIZE, height=SIZE, model_width=SIZE, model_height=SIZE)
     group = RolloutGroup(sample=entry.sample, sizes=sizes, completions=(completion,))
-    return reward([group])[0][0].total
+    return reward([group])[0][0].score.total
 
 
 def _line(name: str, worse_in: str, cells: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Completions read as attempts, and the weighted sum of the terms that judge them."""
+"""Reward terms and their weighted sum. A completion is parsed here, once."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,15 +8,15 @@ from typing import ClassVar, Protocol, runtime_checkable
 from groundrl.answers.attempt import Attempt, read_attempt
 from groundrl.boxes import Frame
 from groundrl.grammar.base import Grammar
-from groundrl.records import Completion, RolloutGroup, Score
+from groundrl.records import RolloutGroup, Score
 
 
 @runtime_checkable
 class RewardTerm(Protocol):
-    """Judges one aspect of an attempt."""
+    """Rates one aspect of an attempt."""
 
     needs: ClassVar[frozenset[str]]
-    """What the data must bring for the term to apply at all: "answers", "groundings"."""
+    """What samples must have for the term to apply to any of them: "answers", "groundings"."""
 
     @property
     def weight(self) -> float:
@@ -28,26 +28,42 @@ class RewardTerm(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardedAttempt:
+    """A completion as it was read, and its reward."""
+
+    attempt: Attempt
+    score: Score
+
+
 @dataclass(frozen=True, kw_only=True)
 class RewardSum:
     """``R = sum(weight_k * r_k)`` over the terms that apply, not normalised; 0 when none does."""
 
+    supplied_arguments: ClassVar[frozenset[str]] = frozenset({"grammar", "frame"})
+
     terms: Mapping[str, RewardTerm]
     """By the name under which each is logged."""
     grammar: Grammar
-    """How the completions are written."""
+    """How boxes and answers are written in the completions."""
     frame: Frame
-    """What the coordinates in the completions are measured in."""
+    """The frame of the coordinates in the completions."""
 
-    def __call__(self, groups: Sequence[RolloutGroup]) -> list[list[Score]]:
-        """Scores [P][G]. Raises ValueError when a term returns NaN or infinity."""
+    def __call__(self, groups: Sequence[RolloutGroup]) -> list[list[RewardedAttempt]]:
+        """Each completion parsed and scored, [P][G].
+
+        Raises ValueError when a term returns NaN or infinity.
+        """
         return [
-            [self.score(self.attempt(group, completion)) for completion in group.completions]
+            [
+                self.score(read_attempt(group, completion, self.grammar, self.frame))
+                for completion in group.completions
+            ]
             for group in groups
         ]
 
-    def score(self, attempt: Attempt) -> Score:
-        """The parts and the total of one attempt. Raises ValueError like ``__call__``."""
+    def score(self, attempt: Attempt) -> RewardedAttempt:
+        """The attempt with the parts and the total of its reward; ValueError like ``__call__``."""
         parts = {name: term(attempt) for name, term in self.terms.items()}
         total = 0.0
         for name, part in parts.items():
@@ -59,8 +75,4 @@ class RewardSum:
                     f"completion {attempt.completion.text[:200]!r}"
                 )
             total += self.terms[name].weight * part
-        return Score(total=total, parts=parts)
-
-    def attempt(self, group: RolloutGroup, completion: Completion) -> Attempt:
-        """``read_attempt`` in this reward's grammar and frame."""
-        return read_attempt(group, completion, self.grammar, self.frame)
+        return RewardedAttempt(attempt=attempt, score=Score(total=total, parts=parts))

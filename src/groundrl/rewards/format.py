@@ -21,10 +21,10 @@ class Format:
 
     def __call__(self, attempt: Attempt) -> float:
         """See the class."""
-        return float(has_format(attempt))
+        return float(follows_format(attempt))
 
 
-def has_format(attempt: Attempt) -> bool:
+def follows_format(attempt: Attempt) -> bool:
     """Whether the text is well-formed, and points at something where there is something."""
     points = any(isinstance(part, Grounding) for part in attempt.parsed.reasoning)
     return attempt.parsed.well_formed and (points or not attempt.sample.groundings)

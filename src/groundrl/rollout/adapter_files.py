@@ -4,12 +4,14 @@ import shutil
 import tempfile
 import warnings
 import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 from peft import PeftModel
 
+from groundrl.config_node import ConfigNode
 from groundrl.policy.fingerprint import fingerprint
 from groundrl.policy.policy import Policy
 
@@ -77,3 +79,31 @@ class AdapterPublisher:
         folder.mkdir(parents=True)
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         return folder
+
+
+def served_adapter_problems(node: ConfigNode) -> Iterator[str]:
+    """What is wrong with the options of an engine that has its own base weights, in full
+    precision, and follows the policy by its adapter."""
+    kind = node.value("adapter.kind")
+    if kind == "none":
+        yield (
+            "rollout=vllm serves the policy's adapter, and adapter=none has none: type "
+            "adapter=lora or rollout=native"
+        )
+    if kind == "qlora":
+        for cap in uncorrected_losses(node):
+            yield (
+                "adapter=qlora learns on 4-bit weights, rollout=vllm samples from those of full "
+                f"precision, and nothing corrects for that: type {cap}=2.0, or rollout=native"
+            )
+
+
+def uncorrected_losses(node: ConfigNode) -> list[str]:
+    """Paths of the options ``importance_cap`` that are off, in the stages that will run."""
+    pipeline = node.value("pipeline")
+    return [
+        f"{path}.importance_cap"
+        for stage in (pipeline if isinstance(pipeline, list) else [])
+        for path, loss in node.named("loss", f"stage.{stage}")
+        if isinstance(loss, dict) and not loss.get("importance_cap")
+    ]

@@ -1,10 +1,11 @@
 """What a rollout engine is given and gives back."""
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, fields
 from typing import Protocol, runtime_checkable
 
+from groundrl.config_node import ConfigNode
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
@@ -38,6 +39,14 @@ class Sampling:
             usual = {field.name: field.default for field in fields(self)}
             typed = " ".join(f"sampling.{name}={usual[name]}" for name in wrong)
             raise UserError(f"tokens cannot be drawn with {told}: type for example {typed}")
+
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """What the constructor refuses."""
+        try:
+            cls(**node.options)
+        except UserError as error:
+            yield str(error).replace("sampling.", f"{node.path}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,16 @@
 """The native engine: prompts are prefilled once per group, then G completions decode together."""
 
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from shutil import which
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from groundrl.config_node import ConfigNode
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision import VisionFeatures
@@ -25,6 +29,8 @@ through 13 sizes at most."""
 class NativeEngine:
     """Samples with the policy's own weights, in the policy's own process."""
 
+    resource_options: ClassVar[frozenset[str]] = frozenset({"tokens_per_batch"})
+
     max_model_len: int | None = None
     prefetch: int = 0
 
@@ -36,6 +42,16 @@ class NativeEngine:
         self.tokens_per_batch = tokens_per_batch
         # One compilation serves all numbers of rows, prompts and tokens above one.
         self._step: Step = torch.compile(next_logits, dynamic=True) if compile else next_logits
+
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """``torch.compile`` writes C++ code, which needs a compiler."""
+        compilers = filter(None, (os.environ.get("CXX"), "g++", "clang++"))
+        if node.options.get("compile") is True and not any(map(which, compilers)):
+            yield (
+                f"{node.path}.compile=true needs a C++ compiler, and there is no g++ or clang++ "
+                f"here: install one, or type {node.path}.compile=false"
+            )
 
     @torch.no_grad()
     def generate(

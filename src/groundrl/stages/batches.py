@@ -1,4 +1,4 @@
-"""What the loss reads of a rollout: groups that are learned from, those of a pass together."""
+"""From a scored rollout to the inputs of the loss: groups, forward passes, tensors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from groundrl.losses import LossInputs
-from groundrl.policy.layout import Branch, split_group
+from groundrl.policy.layout import Branch, pack_rows, row_length, split_group
 from groundrl.policy.policy import TokenLogprobs
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision import VisionFeatures
@@ -19,7 +19,7 @@ from groundrl.rollout.sampler import Rollout
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A group that is learned from."""
+    """A group whose rewards differ, with all that the loss needs to know of it."""
 
     prompt: Prompt
     features: VisionFeatures
@@ -28,9 +28,9 @@ class Group:
     advantages: Float[Tensor, "G"]
     truncated: list[bool]
 
-    def parts(self, budget: int) -> list["Group"]:
-        """The same completions in groups whose rows hold at most ``budget`` tokens, or one
-        completion."""
+    def split(self, budget: int) -> list["Group"]:
+        """The same completions in groups of at most ``budget`` tokens, prompt and padding included,
+        or of one completion."""
         lengths = [len(completion.tokens) for completion in self.completions]
         return [
             replace(
@@ -46,7 +46,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Groups that share one forward pass, with what is computed before the first update."""
+    """Groups that share one forward pass, with the log-probabilities from before the update."""
 
     groups: list[Group]
     old_logprobs: Float[Tensor, "B T"] | None
@@ -56,15 +56,17 @@ class Batch:
 
 
 def learning_groups(
-    rollout: Rollout, advantages: Float[Tensor, "P G"], equal: Sequence[bool]
+    rollout: Rollout, advantages: Float[Tensor, "P G"], zero_variance: Sequence[bool]
 ) -> dict[int, Group]:
-    """By its number, each group whose rewards are not all ``equal``: those would add KL gradients
-    only. The others' images are not looked at."""
-    chosen = [index for index, same in enumerate(equal) if not same]
-    found: dict[int, Group] = {}
+    """Group number -> group, for the groups whose rewards differ.
+
+    Groups of zero variance would add KL gradients only, so their images are not even encoded.
+    """
+    chosen = [index for index, useless in enumerate(zero_variance) if not useless]
+    groups: dict[int, Group] = {}
     for index, features in zip(chosen, rollout.features(chosen), strict=True):
         completions = rollout.groups[index].completions
-        found[index] = Group(
+        groups[index] = Group(
             prompt=rollout.prompts[index],
             features=features,
             completions=[Branch(tokens=completion.tokens) for completion in completions],
@@ -72,7 +74,7 @@ def learning_groups(
             advantages=advantages[index],
             truncated=[completion.truncated for completion in completions],
         )
-    return found
+    return groups
 
 
 def completion_mask(completions: Sequence[Completion]) -> Bool[Tensor, "B T"]:
@@ -82,18 +84,18 @@ def completion_mask(completions: Sequence[Completion]) -> Bool[Tensor, "B T"]:
 
 
 def truncated_mask(completions: Sequence[Completion]) -> Bool[Tensor, "B"]:
-    """Which completions were cut off."""
+    """True for completions that were cut off at the token limit."""
     return torch.tensor([completion.truncated for completion in completions])
 
 
 def sampler_logprobs(groups: list[Group]) -> Float[Tensor, "B T"]:
-    """What the rollout engine reported, padded to the longest completion."""
+    """The log-probabilities of the rollout engine, padded to the longest completion."""
     rows = [torch.tensor(row) for group in groups for row in group.sampler_logprobs]
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
 
 def loss_inputs(batch: Batch, scored: TokenLogprobs) -> LossInputs:
-    """What the loss reads, on the device of the log-probabilities."""
+    """The inputs of the loss, on the device of the log-probabilities."""
     device = scored.logprobs.device
     return LossInputs(
         logprobs=scored.logprobs,
@@ -106,7 +108,21 @@ def loss_inputs(batch: Batch, scored: TokenLogprobs) -> LossInputs:
     )
 
 
-def minibatches(groups: int, count: int) -> list[range]:
-    """Numbers of the groups in ``count`` parts of nearly equal size, empty ones left out."""
+def pack_groups(
+    groups: Sequence[Group], tokens_per_forward: int, prefix_sharing: bool
+) -> list[list[Group]]:
+    """Groups that share a forward pass of at most ``tokens_per_forward`` tokens, padding included.
+
+    A group that is too long is split; each part then computes the prompt again.
+    """
+    # Without prefix sharing every completion is a row.
+    budget = tokens_per_forward if prefix_sharing else 0
+    parts = [part for group in groups for part in group.split(budget)]
+    rows = [row_length(part.prompt.prefix, part.completions) for part in parts]
+    return [[parts[i] for i in chosen] for chosen in pack_rows(rows, tokens_per_forward)]
+
+
+def split_evenly(groups: int, count: int) -> list[range]:
+    """Numbers of the groups in ``count`` minibatches of nearly equal size, empty ones left out."""
     bounds = [round(groups * k / count) for k in range(count + 1)]
     return [range(a, b) for a, b in pairwise(bounds) if b > a]

@@ -1,10 +1,10 @@
-"""What happens around the steps of a stage: checkpoints, interruption, the progress line."""
+"""Lightning callbacks of every stage: checkpoints, Ctrl-C, the progress line, rollout images."""
 
 import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -15,12 +15,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from groundrl.errors import UserError, is_disk_full
+from groundrl.files import replace_file
 from groundrl.parallel import is_first
 from groundrl.progress import ProgressLine
-from groundrl.report.rollouts import rollout_sheet
 from groundrl.report.tensorboard import log_image
 from groundrl.stages.base import Stage
-from groundrl.stages.grpo import GRPOModule
 
 
 class Interrupted(KeyboardInterrupt):
@@ -40,23 +39,23 @@ class Checkpoints(L.Callback):
     def __init__(self, folder: Path, every: int) -> None:
         self.path = folder / "last.ckpt"
         self.every = every
-        self.asked = False
-        """Ctrl-C was pressed."""
+        self.interrupted = False
+        """Ctrl-C was pressed in this process."""
         self.stopping = False
-        """This step is the last one."""
+        """Ctrl-C was pressed in any process: this step is the last one."""
 
     @contextmanager
-    def catching_interrupts(self) -> Iterator[None]:
-        """Inside, Ctrl-C is ours. Raises Interrupted at the end of the block if it was pressed."""
+    def catch_interrupts(self) -> Iterator[None]:
+        """Handle Ctrl-C inside the block; raises Interrupted at its end if it was pressed."""
         previous = signal.signal(signal.SIGINT, self._stop)
         try:
             yield
         except StopAtOnce:
-            raise Interrupted(f"stopped at once; {self._saved()}") from None
+            raise Interrupted(f"stopped at once; {self._saved_note()}") from None
         finally:
             signal.signal(signal.SIGINT, previous)
-        if self.asked or self.stopping:
-            raise Interrupted(f"interrupted; {self._saved()}")
+        if self.interrupted or self.stopping:
+            raise Interrupted(f"interrupted; {self._saved_note()}")
 
     def on_train_batch_end(
         self,
@@ -66,10 +65,10 @@ class Checkpoints(L.Callback):
         batch: object,
         batch_idx: int,
     ) -> None:
-        """Save when it is time to."""
+        """Save every ``every`` steps, after the last one and after Ctrl-C."""
         done = batch_idx + 1
         # Ctrl-C may reach the processes in different steps.
-        self.stopping = trainer.strategy.reduce_boolean_decision(self.asked, all=False)
+        self.stopping = trainer.strategy.reduce_boolean_decision(self.interrupted, all=False)
         if self.stopping or done % self.every == 0 or done == trainer.num_training_batches:
             self.save(trainer)
         # Not an exception: Lightning has yet to write this step's metrics.
@@ -77,37 +76,39 @@ class Checkpoints(L.Callback):
 
     def save(self, trainer: L.Trainer) -> None:
         """Replace ``last.ckpt`` in one move; raises UserError when the disk is full."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(".partial")
+        # Only the first process writes; the others take part in collecting the weights.
+        writing = (
+            replace_file(self.path, only_writer=True) if is_first() else nullcontext(self.path)
+        )
         try:
-            trainer.save_checkpoint(partial, weights_only=False)
-            if is_first():
-                os.replace(partial, self.path)
+            with writing as partial:
+                trainer.save_checkpoint(partial, weights_only=False)
         except OSError as error:
-            partial.unlink(missing_ok=True)
             if not is_disk_full(error):
                 raise
-            kept = "the one before it is kept" if self.path.exists() else "none was written before"
+            before = (
+                "the one before it is kept" if self.path.exists() else "none was written before"
+            )
             raise UserError(
-                f"no space left on the disk while writing the checkpoint {self.path}; {kept}. "
+                f"no space left on the disk while writing the checkpoint {self.path}; {before}. "
                 "Free some space and start again with resume=<run directory>."
             ) from error
 
-    def _saved(self) -> str:
+    def _saved_note(self) -> str:
         return f"saved in {self.path}" if self.path.exists() else "no step was saved yet"
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if self.interrupted:
             raise StopAtOnce
-        self.asked = True
-        # Not print: a signal may arrive while somebody else is printing.
+        self.interrupted = True
+        # Not print or logging: the signal may interrupt another write to the same stream.
         if is_first():
             os.write(2, b"\nstopping after this step (Ctrl-C again: at once, without saving)\n")
 
 
 class DirectCheckpointIO(TorchCheckpointIO):
-    """Writes where it is told to. Lightning takes a detour through the folder of temporary files,
-    which may be small and another disk."""
+    """Writes a checkpoint directly to its path. Lightning's own class writes it to the folder of
+    temporary files first, which may be small and on another disk."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None
@@ -118,7 +119,7 @@ class DirectCheckpointIO(TorchCheckpointIO):
 
 
 class Progress(L.Callback):
-    """Feeds the progress line with the stage's logged metrics."""
+    """Shows the stage's figures on a progress line."""
 
     def __init__(self, name: str, steps: int) -> None:
         self.name = name
@@ -126,7 +127,7 @@ class Progress(L.Callback):
         self.line: ProgressLine | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """The clock starts here; a resumed stage starts at its step."""
+        """Start the clock; a resumed stage starts at its step."""
         if not is_first():
             return
         done = trainer.fit_loop.epoch_loop.batch_progress.total.completed
@@ -144,29 +145,16 @@ class Progress(L.Callback):
         if self.line is None:
             return
         assert isinstance(pl_module, Stage)
-        logged = pl_module.logged
-        parts = {
-            name.removeprefix("reward/"): value
-            for name, value in logged.items()
-            if name.startswith("reward/") and name not in ("reward/total", "reward/std")
-        }
-        self.line.update(
-            batch_idx + 1,
-            reward=logged.get("reward/total"),
-            parts=parts,
-            kl=logged.get("policy/kl"),
-            loss=logged.get("sft/loss", logged.get("pretrain/loss")),
-            tokens_per_second=logged.get("tokens/per_second"),
-        )
+        self.line.update(batch_idx + 1, pl_module.progress_figures())
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Leave the line."""
+        """End the line."""
         self._close()
 
     def on_exception(
         self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
     ) -> None:
-        """Leave the line to what is printed about the exception."""
+        """End the line, so that the error message starts on the next one."""
         self._close()
 
     def _close(self) -> None:
@@ -175,29 +163,28 @@ class Progress(L.Callback):
 
 
 class RolloutImages(L.Callback):
-    """Draws rollouts into TensorBoard every ``every`` steps, the first step included."""
+    """Writes a stage's rollout image to TensorBoard every ``every`` steps, from the first on."""
 
     def __init__(self, every: int) -> None:
         self.every = every
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, *args: object, **kwargs: object
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
     ) -> None:
-        """Image, true boxes, predicted boxes, reward parts and advantage of some completions."""
-        if not isinstance(pl_module, GRPOModule) or pl_module.last is None or not is_first():
+        """The image, and the seconds that it took."""
+        if batch_idx % self.every or not is_first():
             return
-        if (pl_module.rollouts_done - 1) % self.every:
-            return
+        assert isinstance(pl_module, Stage)
         start = time.perf_counter()
-        last = pl_module.last
-        sheet = rollout_sheet(
-            last.rollout.groups,
-            last.scores,
-            [[a.parsed.groundings for a in group] for group in last.attempts(pl_module.reward)],
-            pl_module.last_advantages.tolist(),
-        )
+        image = pl_module.rollout_image()
+        if image is None:
+            return
         assert isinstance(trainer.logger, TensorBoardLogger)
         writer = trainer.logger.experiment
-        log_image(writer, "rollouts", sheet, pl_module.rollouts_done)
-        seconds = time.perf_counter() - start
-        writer.add_scalar("time/logging", seconds, pl_module.rollouts_done)
+        log_image(writer, "rollouts", image, batch_idx + 1)
+        writer.add_scalar("time/logging", time.perf_counter() - start, batch_idx + 1)

@@ -14,7 +14,7 @@ from torch import nn
 from groundrl.policy.policy import Policy
 from groundrl.stages.base import Stage
 from groundrl.stages.callbacks import Checkpoints, DirectCheckpointIO, Progress, RolloutImages
-from groundrl.stages.fixed_weights import FixedWeights
+from groundrl.stages.frozen_weights import FrozenWeightsCheck
 
 MakeTrainer = Callable[..., L.Trainer]
 """A partial ``lightning.Trainer``: accelerator, precision, devices."""
@@ -25,18 +25,19 @@ class StagePlan:
     """A stage of the pipeline, not yet built."""
 
     module: Callable[..., Stage]
-    """The module's constructor; policy, grammar and reward are handed over when it is built."""
+    """The module's constructor; policy, grammar, reward and engine are supplied when it is built,
+    those of them that it has as arguments."""
     steps: int
     prompts_per_step: int
     checkpoint_every: int = 50
     """Steps between two checkpoints."""
     image_every: int = 10
-    """Steps between two images of rollouts."""
+    """Steps between two images of rollouts; without effect on a stage that draws none."""
 
 
 @contextmanager
 def on_trainer_device(module: nn.Module, make_trainer: MakeTrainer) -> Iterator[None]:
-    """Inside, ``module`` is where the trainer trains it, at the same precision.
+    """Inside, ``module`` is on the trainer's device, at the trainer's precision.
 
     Lightning moves a module for a fit only, and back to the CPU afterwards.
     """
@@ -61,7 +62,7 @@ def open_policy(load: Callable[[], Policy], make_trainer: MakeTrainer) -> Iterat
             yield policy
     except BaseException:
         if isinstance(launcher, _SubprocessScriptLauncher):
-            launcher.kill(signal.SIGKILL)  # they would wait for this one
+            launcher.kill(signal.SIGKILL)  # or they would wait for this process forever
         raise
 
 
@@ -73,9 +74,9 @@ def fit(
     make_trainer: MakeTrainer,
     run_dir: Path,
 ) -> None:
-    """Train ``module`` for ``plan.steps`` steps, or for those left after its checkpoint.
+    """Train ``module`` for ``plan.steps`` steps in all, from its checkpoint if there is one.
 
-    Raises Interrupted after Ctrl-C, when the state is saved.
+    Raises Interrupted after Ctrl-C, once the state is saved.
     """
     checkpoints = Checkpoints(run_dir / "checkpoints" / name, plan.checkpoint_every)
     trainer = make_trainer(
@@ -86,7 +87,7 @@ def fit(
         callbacks=[
             RolloutImages(plan.image_every),
             Progress(name, plan.steps),
-            FixedWeights(run_dir),
+            FrozenWeightsCheck(run_dir),
             checkpoints,
         ],
         plugins=[DirectCheckpointIO()],
@@ -95,7 +96,7 @@ def fit(
         enable_model_summary=False,
     )
     resume = checkpoints.path if checkpoints.path.exists() else None
-    # Nothing here behaves differently in training and evaluation, and Lightning warns of a mix.
+    # No layer behaves differently in training mode; Lightning would warn of a mix of modes.
     module.train()
-    with checkpoints.catching_interrupts(), closing(module):
+    with checkpoints.catch_interrupts(), closing(module):
         trainer.fit(module, data, ckpt_path=resume, weights_only=False)

@@ -1,45 +1,54 @@
 """GRPO: sample groups, score them, and raise what was better than its group (arXiv 2402.03300)."""
 
-import operator
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial, reduce
-from typing import cast
+from functools import partial
+from typing import ClassVar, cast
 
 import torch
 from jaxtyping import Float
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from PIL import Image
 from torch import Tensor
 
 from groundrl.advantages import Advantage
-from groundrl.losses import Normalizer, PolicyLoss
-from groundrl.parallel import all_gather, mean_metrics, rank, sum_metrics, world_size
-from groundrl.policy.layout import pack_rows, row_length
-from groundrl.policy.policy import Policy, TokenLogprobs
+from groundrl.config_node import ConfigNode
+from groundrl.losses import PolicyLoss
+from groundrl.parallel import all_gather, mean_metrics, rank
+from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example
+from groundrl.report.rollouts import rollout_sheet
 from groundrl.rewards.base import RewardSum
 from groundrl.rollout.base import RolloutEngine
 from groundrl.rollout.memory import batch_option, explain_full_memory, pixel_option
-from groundrl.rollout.sampler import PendingRollout, Rollout, Sampler
-from groundrl.stages.base import Stage
-from groundrl.stages.batches import (
-    Batch,
-    Group,
-    completion_mask,
-    learning_groups,
-    loss_inputs,
-    minibatches,
-    truncated_mask,
-)
+from groundrl.rollout.sampler import PendingRollout, Sampler
+from groundrl.stages.batches import learning_groups
 from groundrl.stages.optimization import Optimization
+from groundrl.stages.policy_gradient import PolicyGradientStage
 from groundrl.stages.prefetch import RolloutPrefetch
-from groundrl.stages.rollout_metrics import rollout_metrics
-from groundrl.stages.scoring import ScoredRollout, Scoring
+from groundrl.stages.scoring import GroupScorer, ScoredRollout
+from groundrl.stages.step_metrics import (
+    ROLLOUT_METRICS,
+    TIME_METRICS,
+    StepTimes,
+    advantage_metrics,
+    rescued_share,
+    rollout_metrics,
+)
 
 
-class GRPOModule(Stage):
+class GRPOModule(PolicyGradientStage):
     """One training step: rollout -> reward -> advantage -> loss, each computed once."""
+
+    resource_options: ClassVar[frozenset[str]] = frozenset({"tokens_per_forward"})
+    metrics: ClassVar[Mapping[str, str]] = {
+        **PolicyGradientStage.metrics,
+        **ROLLOUT_METRICS,
+        **TIME_METRICS,
+    }
+    shown: ClassVar[Mapping[str, str]] = {
+        "policy/kl": "kl {:.4f}",
+        "tokens/per_second": "{:,.0f} tok/s",
+    }
 
     def __init__(
         self,
@@ -57,34 +66,38 @@ class GRPOModule(Stage):
     ) -> None:
         """``num_epochs`` passes over each rollout, each in ``num_minibatches`` optimizer steps;
         ``tokens_per_forward``, padding included, bounds memory and changes no result;
-        ``resample`` rounds draw prompts anew whose rewards are all equal, and groups that are then
-        still equal are left out of the update."""
-        super().__init__(policy)
-        self.automatic_optimization = False
-        self.sampler = sampler(engine)
+        ``resample`` rounds sample new completions for groups whose rewards are all equal, and
+        groups that are still equal after them are left out of the update."""
+        group_sampler = sampler(engine)
+        super().__init__(
+            policy=policy,
+            loss=loss,
+            optimization=optimization,
+            temperature=group_sampler.sampling.temperature,
+            num_epochs=num_epochs,
+            num_minibatches=num_minibatches,
+            tokens_per_forward=tokens_per_forward,
+        )
+        self.sampler = group_sampler
         self.prefetch = RolloutPrefetch(self.sampler)
         self.prefetches = engine.prefetch > 0
         self.reward = reward
         self.advantage = advantage
-        self.loss = loss
-        self.optimization = optimization
-        self.num_epochs = num_epochs
-        self.num_minibatches = num_minibatches
-        self.tokens_per_forward = tokens_per_forward
         self.resample = resample
         self.rollouts_done = 0
-        if loss.kl_coef:
-            policy.fix_reference()
-        self.seconds: dict[str, float] = {}
-        self.tokens = 0
-        """Sampled in this step."""
-        self.last: ScoredRollout | None = None
-        """What the last step learned from, for images."""
-        self.last_advantages = torch.zeros(0, 0)
+        self.times = StepTimes(policy.tower)
+        self.last: tuple[ScoredRollout, Float[Tensor, "P G"]] | None = None
+        """Rollout and advantages of the last step."""
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW on what the adapter leaves trainable."""
-        return self.optimization.optimizer(self.policy)
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """Advantages compare the completions of one group."""
+        for path, size in node.named("group_size", node.path):
+            if isinstance(size, int) and size < 2:
+                yield (
+                    f"{path} is {size}, but advantages compare the completions of one group: "
+                    f"type {path}=8, or any number from 2 on"
+                )
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Randomness depends on the step, so the step is part of the state."""
@@ -93,173 +106,110 @@ class GRPOModule(Stage):
         checkpoint["prefetched"] = self.prefetch.state()
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
-        """Go on with the next rollout."""
+        """Continue with the next rollout."""
         self.rollouts_done = checkpoint["rollouts_done"]
         self.prefetch.restore(checkpoint["prefetched"])
 
     def close(self) -> None:
-        """Let go of the next step's rollout."""
+        """Stop sampling the rollout of the next step."""
         self.prefetch.close()
 
     def training_step(
         self, batch: list[Example] | tuple[list[Example], list[Example]], batch_index: int
     ) -> None:
         """One rollout and the optimizer steps on it."""
-        examples, following = batch if isinstance(batch, tuple) else (batch, None)
-        self.seconds, self.tokens = {}, 0
-        start, looked = time.perf_counter(), self.policy.tower.seconds
+        examples, next_examples = batch if isinstance(batch, tuple) else (batch, None)
+        self.times = StepTimes(self.policy.tower)
         optimizer = cast(LightningOptimizer, self.optimizers())
         lr = self.optimization.set_lr(optimizer.optimizer, self.rollouts_done)
-        first = self.roll(partial(self.prefetch.take, self.policy, examples))
-        drawn = self.resampled(first)
-        advantages = self.advantages(drawn.rewards)
-        if following is not None and batch_index + 1 < self.trainer.num_training_batches:
-            with self.timed("rollout"):
-                self.prefetch.begin(self.policy, following, self.rollouts_done + 1)
-        with self.timed("update"), explain_full_memory(self.update_memory()):
-            learning = learning_groups(drawn.rollout, advantages, drawn.equal)
-            learned = self.update(drawn.rollout, learning)
+        first = self.score_rollout(  # prompts -> rollout [P][G] -> rewards [P G]
+            partial(self.prefetch.pop_or_start, self.policy, examples)
+        )
+        scored = self.resample_equal_groups(first)
+        advantages = self.compare(scored.rewards)  # rewards -> advantages [P G]
+        if next_examples is not None and batch_index + 1 < self.trainer.num_training_batches:
+            self.start_next_rollout(next_examples)
+        learned = self.learn(scored, advantages)  # advantages -> loss -> weights
         self.rollouts_done += 1
-        self.seconds["step"] = time.perf_counter() - start
-        self.seconds["vision"] = self.policy.tower.seconds - looked
-        self.last, self.last_advantages = drawn, advantages
-        # What is drawn until its rewards differ says nothing about the policy.
-        metrics = rollout_metrics(first, self.reward) | self.times()
+        self.last = scored, advantages
+        metrics = self.times.metrics() | rollout_metrics(first) | advantage_metrics(advantages)
         if self.resample:
-            rescued = sum(first.equal) - sum(drawn.equal)
-            metrics["group/rescued_frac"] = rescued / len(examples)
-        metrics["advantage/mean"] = advantages.mean().item()
-        metrics["advantage/abs_mean"] = advantages.abs().mean().item()
+            metrics["group/rescued_frac"] = rescued_share(first, scored)
         self.log_step(mean_metrics(all_gather(metrics)) | learned | {"lr": lr}, self.rollouts_done)
 
-    def roll(self, begin: Callable[..., PendingRollout]) -> ScoredRollout:
-        """Groups that are scored as they come."""
-        with Scoring(self.reward) as scoring:
-            with self.timed("rollout"), explain_full_memory(self.rollout_memory()):
-                rollout = begin(step=self.rollouts_done).rollout(scoring.take)
-            with self.timed("reward"):
-                scored = ScoredRollout(rollout=rollout, scores=scoring.scores())
-        self.tokens += scored.tokens
+    def score_rollout(self, start: Callable[..., PendingRollout]) -> ScoredRollout:
+        """The rollout that ``start(step=...)`` starts; its groups are scored as they complete."""
+        with GroupScorer(self.reward) as scorer:
+            with self.times.measure("rollout"), explain_full_memory(self.rollout_memory()):
+                rollout = start(step=self.rollouts_done).rollout(scorer.submit)
+            with self.times.measure("reward"):
+                scored = ScoredRollout(rollout=rollout, attempts=scorer.results())
+        self.times.tokens += scored.tokens
         return scored
 
-    def resampled(self, first: ScoredRollout) -> ScoredRollout:
-        """Prompts whose rewards are all equal get new groups, as long as there are rounds left
+    def resample_equal_groups(self, first: ScoredRollout) -> ScoredRollout:
+        """New completions for groups whose rewards are all equal, in up to ``resample`` rounds
         (after the dynamic sampling of DAPO, arXiv 2503.14476, section 3.2)."""
-        drawn = first
+        scored = first
         for round in range(1, self.resample + 1):
-            equal = [i for i, is_equal in enumerate(drawn.equal) if is_equal]
+            equal = [index for index, same in enumerate(scored.zero_variance) if same]
             if not equal:
                 break
-            begin = partial(self.sampler.again, self.policy, first.rollout, equal, round=round)
-            drawn = drawn.with_groups(equal, self.roll(begin))
-        return drawn
+            start = partial(self.sampler.again, self.policy, first.rollout, equal, round=round)
+            scored = scored.replace_groups(equal, self.score_rollout(start))
+        return scored
 
-    def advantages(self, rewards: Float[Tensor, "P G"]) -> Float[Tensor, "P G"]:
-        """Some kinds compare all groups of the step, those of the other processes included."""
+    def compare(self, rewards: Float[Tensor, "P G"]) -> Float[Tensor, "P G"]:
+        """Advantages of this process's completions. Some kinds compare all groups of the step, so
+        the processes exchange their rewards."""
         shares = all_gather(rewards)
         return self.advantage(torch.cat(shares)).split([len(share) for share in shares])[rank()]
 
-    def update(self, rollout: Rollout, learning: Mapping[int, Group]) -> dict[str, float]:
-        """All optimizer steps on one rollout; returns the mean of the loss's metrics.
+    def start_next_rollout(self, examples: list[Example]) -> None:
+        """Start sampling for the next step, with the weights from before this step's update."""
+        with self.times.measure("rollout"):
+            self.prefetch.start(self.policy, examples, self.rollouts_done + 1)
 
-        Every process makes the same steps, also where none of its own groups learns.
-        """
-        updates = []
-        for part in minibatches(len(rollout.groups), self.num_minibatches):
-            own = [learning[index] for index in part if index in learning]
-            if any(all_gather(bool(own))):
-                # The denominators belong to the whole optimizer step: neither splitting it nor
-                # skipping groups that have no gradient changes anything.
-                said = [one for index in part for one in rollout.groups[index].completions]
-                shares = all_gather(
-                    self.loss.normalizer(completion_mask(said), truncated_mask(said))
-                )
-                batches = [self.batch(groups) for groups in self.passes(own)]
-                updates.append((batches, reduce(operator.add, shares)))
-        totals: dict[str, float] = {}
-        steps = 0
-        for _ in range(self.num_epochs):
-            for batches, normalizer in updates:
-                for name, value in self.optimize(batches, normalizer).items():
-                    totals[name] = totals.get(name, 0.0) + value
-                steps += 1
-        return {name: total / steps for name, total in totals.items()}
+    def learn(self, scored: ScoredRollout, advantages: Float[Tensor, "P G"]) -> dict[str, float]:
+        """The optimizer steps on a rollout; returns the mean of the loss's metrics."""
+        with self.times.measure("update"), explain_full_memory(self.update_memory()):
+            groups = learning_groups(scored.rollout, advantages, scored.zero_variance)
+            return self.update(scored.rollout, groups)
 
-    def passes(self, groups: list[Group]) -> list[list[Group]]:
-        """Groups that share a forward pass; one that is too long is split, and its parts compute
-        their prompt each."""
-        # Without prefix sharing every completion is a row.
-        budget = self.tokens_per_forward if self.policy.prefix_sharing else 0
-        parts = [part for group in groups for part in group.parts(budget)]
-        rows = [row_length(part.prompt.prefix, part.completions) for part in parts]
-        return [[parts[i] for i in pack] for pack in pack_rows(rows, self.tokens_per_forward)]
-
-    def batch(self, groups: list[Group]) -> Batch:
-        """Old and reference log-probabilities, only where the loss will read them."""
-        on_policy = self.num_epochs * self.num_minibatches == 1
-        with torch.no_grad():
-            old = None if on_policy else self.logprobs(groups).logprobs
-        ref = None
-        if self.loss.kl_coef:
-            with self.policy.reference():
-                ref = self.logprobs(groups).logprobs
-        return Batch(groups=groups, old_logprobs=old, ref_logprobs=ref)
-
-    def logprobs(self, groups: list[Group]) -> TokenLogprobs:
-        """Of all completions of ``groups``, at the sampling temperature."""
-        return self.policy.logprobs(
-            [group.prompt for group in groups],
-            [group.completions for group in groups],
-            [group.features for group in groups],
-            temperature=self.sampler.sampling.temperature,
+    def progress_figures(self) -> list[str]:
+        """``reward 0.61 (acc 0.50, iou 0.72)``, then the figures of ``shown``."""
+        terms = ", ".join(
+            f"{name} {self.logged[f'reward/{name}']:.2f}"
+            for name in self.reward.terms
+            if f"reward/{name}" in self.logged
         )
+        reward = f"reward {self.logged['reward/total']:.2f}" + (f" ({terms})" if terms else "")
+        return [reward, *super().progress_figures()]
 
-    def optimize(self, batches: list[Batch], normalizer: Normalizer) -> dict[str, float]:
-        """One optimizer step, its gradient accumulated over the forward passes."""
-        totals: dict[str, float] = {}
-
-        def losses() -> Iterator[Tensor]:
-            for batch in batches:
-                scored = self.logprobs(batch.groups)
-                inputs = loss_inputs(batch, scored)
-                output = self.loss(inputs, normalizer)
-                yield output.loss
-                counted = self.loss.counted(scored.mask, inputs.truncated)
-                entropy = (scored.entropy * counted).sum() / normalizer.tokens.clamp(min=1)
-                for name, value in {**output.metrics, "policy/entropy": entropy}.items():
-                    totals[name] = totals.get(name, 0.0) + value.item()
-
-        norm = self.optimizer_step_on(losses(), self.optimization.max_grad_norm)
-        return sum_metrics(all_gather(totals)) | {"policy/grad_norm": norm}
+    def rollout_image(self) -> Image.Image | None:
+        """Image, true and predicted boxes, reward parts and advantages of some completions."""
+        if self.last is None:
+            return None
+        scored, advantages = self.last
+        return rollout_sheet(
+            scored.rollout.groups,
+            [[one.score for one in group] for group in scored.attempts],
+            [[one.attempt.parsed.groundings for one in group] for group in scored.attempts],
+            advantages.tolist(),
+        )
 
     def rollout_memory(self) -> dict[str, object]:
         """Options on which the memory of a rollout depends, with their values."""
-        return batch_option(self.sampler.engine) | self.lengths()
+        return batch_option(self.sampler.engine) | self.row_length_options()
 
     def update_memory(self) -> dict[str, object]:
         """Options on which the memory of an update depends, with their values."""
         tokens = {"stage.grpo.module.tokens_per_forward": self.tokens_per_forward}
-        return tokens | self.lengths()
+        return tokens | self.row_length_options()
 
-    def lengths(self) -> dict[str, object]:
+    def row_length_options(self) -> dict[str, object]:
         """Options on which the length of a row depends, with their values."""
         return {
             "stage.grpo.module.sampler.sampling.max_tokens": self.sampler.sampling.max_tokens,
             **pixel_option(self.policy),
         }
-
-    def times(self) -> dict[str, float]:
-        """``time/<part>`` of this step, and its speed."""
-        return {
-            **{f"time/{part}": seconds for part, seconds in self.seconds.items()},
-            # The other processes draw about as many.
-            "tokens/per_second": self.tokens * world_size() / self.seconds["step"],
-        }
-
-    @contextmanager
-    def timed(self, part: str) -> Iterator[None]:
-        """The block's wall time counts in ``time/<part>``."""
-        start = time.perf_counter()
-        yield
-        seconds = time.perf_counter() - start
-        self.seconds[part] = self.seconds.get(part, 0.0) + seconds

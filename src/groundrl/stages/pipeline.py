@@ -13,6 +13,7 @@ from torch.utils.tensorboard.writer import SummaryWriter
 
 from groundrl.data.module import GroundingDataModule
 from groundrl.evaluation.heldout import HeldOut
+from groundrl.files import write_json
 from groundrl.parallel import is_first
 from groundrl.policy.policy import Policy
 from groundrl.report.run_report import write_report
@@ -20,7 +21,7 @@ from groundrl.report.tables import before_after_table
 from groundrl.report.tensorboard import log_hparams
 from groundrl.stages.base import Stage
 from groundrl.stages.fit import MakeTrainer, StagePlan, fit, on_trainer_device
-from groundrl.stages.fixed_weights import BASE
+from groundrl.stages.frozen_weights import BASE
 
 PROGRESS = "checkpoints/metrics.json"
 """What is measured so far; ``metrics.json`` itself exists only when the run is complete."""
@@ -49,7 +50,7 @@ class Warmup:
         for name in self.parts(run_dir, stage):
             _copy(run_dir / name, partial / name)
         metrics = json.loads((run_dir / PROGRESS).read_text())
-        (partial / "metrics.json").write_text(json.dumps(without_rewards(metrics), indent=1))
+        write_json(partial / "metrics.json", without_rewards(metrics))
         try:
             os.replace(partial, self.folder)
         except OSError:
@@ -174,13 +175,8 @@ class Pipeline:
             self.metrics = json.loads(path.read_text())
 
     def _write_metrics(self, name: str) -> None:
-        if not is_first():
-            return
-        path = self.run_dir / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".partial")
-        draft.write_text(json.dumps(self.metrics, indent=1))
-        draft.replace(path)
+        if is_first():
+            write_json(self.run_dir / name, self.metrics)
 
 
 def without_rewards(metrics: Metrics) -> Metrics:

@@ -1,4 +1,4 @@
-"""The next step's rollout, drawn while this step learns."""
+"""The rollout of the next step, sampled while the current step learns."""
 
 from groundrl.parallel import all_gather, rank
 from groundrl.policy.policy import Policy
@@ -8,38 +8,40 @@ from groundrl.rollout.sampler import PendingRollout, Sampler
 
 
 class RolloutPrefetch:
-    """At most one rollout that has begun before its step."""
+    """Holds at most one rollout that was started before its step."""
 
     def __init__(self, sampler: Sampler) -> None:
         self.sampler = sampler
-        self._drawing: PendingRollout | None = None
-        self._kept: list[list[SampledTokens]] | None = None
+        self._pending: PendingRollout | None = None
+        self._restored: list[list[SampledTokens]] | None = None
 
-    def begin(self, policy: Policy, examples: list[Example], step: int) -> None:
-        """Draw for a later step under the weights of this moment."""
-        self._drawing = self.sampler.begin(policy, examples, step)
+    def start(self, policy: Policy, examples: list[Example], step: int) -> None:
+        """Start sampling for a later step, with the current weights."""
+        self._pending = self.sampler.begin(policy, examples, step)
 
-    def take(self, policy: Policy, examples: list[Example], step: int) -> PendingRollout:
-        """The step's rollout: as it was begun, from the checkpoint, or else begun now."""
-        drawing, kept = self._drawing, self._kept
-        self._drawing = self._kept = None
-        if kept is not None:
-            kept = kept[rank() * len(examples) :][: len(examples)]
-        return drawing or self.sampler.begin(policy, examples, step, known=kept)
+    def pop_or_start(self, policy: Policy, examples: list[Example], step: int) -> PendingRollout:
+        """The rollout of ``step``: started ahead, restored from the checkpoint, or started now."""
+        pending, restored = self._pending, self._restored
+        self._pending = self._restored = None
+        if restored is not None:
+            restored = restored[rank() * len(examples) :][: len(examples)]
+        return pending or self.sampler.begin(policy, examples, step, known=restored)
 
     def state(self) -> list[list[SampledTokens]] | None:
-        """The groups of all processes, waited for: the weights that draw them are gone after a
-        restart. None when none has begun."""
-        if self._drawing is None:
+        """The completed groups of all processes, for a checkpoint; None when none was started.
+
+        Waits for them: after a restart the weights that sample them no longer exist.
+        """
+        if self._pending is None:
             return None
-        return [group for share in all_gather(self._drawing.wait()) for group in share]
+        return [group for share in all_gather(self._pending.wait()) for group in share]
 
     def restore(self, groups: list[list[SampledTokens]] | None) -> None:
-        """Go on with a ``state``."""
-        self._kept = groups
+        """Use a ``state`` for the next rollout."""
+        self._restored = groups
 
     def close(self) -> None:
-        """Let go of what is under way."""
-        if self._drawing is not None:
-            self._drawing.coming.close()
-            self._drawing = None
+        """Stop the rollout that is being sampled."""
+        if self._pending is not None:
+            self._pending.coming.close()
+            self._pending = None

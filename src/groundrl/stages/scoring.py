@@ -1,4 +1,4 @@
-"""Scores groups while others are still being drawn."""
+"""Scores groups of completions while others are still being sampled."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,9 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from groundrl.advantages import zero_variance
-from groundrl.answers.attempt import Attempt
-from groundrl.records import RolloutGroup, Score
-from groundrl.rewards.base import RewardSum
+from groundrl.records import RolloutGroup
+from groundrl.rewards.base import RewardedAttempt, RewardSum
 from groundrl.rollout.sampler import Rollout
 
 
@@ -20,63 +19,57 @@ class ScoredRollout:
     """P groups of G completions with their rewards."""
 
     rollout: Rollout
-    scores: list[list[Score]]
+    attempts: list[list[RewardedAttempt]]
+    """Each completion as it was parsed, with its score, [P][G]."""
 
     @property
     def rewards(self) -> Float[Tensor, "P G"]:
         """Total rewards."""
-        return torch.tensor([[score.total for score in group] for group in self.scores])
+        return torch.tensor([[one.score.total for one in group] for group in self.attempts])
 
     @property
-    def equal(self) -> list[bool]:
-        """The groups of which nothing can be learned, since all their rewards are equal."""
+    def zero_variance(self) -> list[bool]:
+        """Per group, whether its rewards are all equal: such a group teaches nothing."""
         return zero_variance(self.rewards).tolist()
 
     @property
     def tokens(self) -> int:
-        """In all completions."""
+        """Number of tokens in all completions."""
         return sum(len(c.tokens) for group in self.rollout.groups for c in group.completions)
 
-    def attempts(self, reward: RewardSum) -> list[list[Attempt]]:
-        """The parsed completions, [P][G]."""
-        return [
-            [reward.attempt(group, completion) for completion in group.completions]
-            for group in self.rollout.groups
-        ]
-
-    def with_groups(self, places: Sequence[int], other: "ScoredRollout") -> "ScoredRollout":
-        """The groups of ``other`` at ``places``, where their rewards differ."""
-        groups, scores = list(self.rollout.groups), list(self.scores)
-        for place, group, score, equal in zip(
-            places, other.rollout.groups, other.scores, other.equal, strict=True
+    def replace_groups(self, indices: Sequence[int], other: "ScoredRollout") -> "ScoredRollout":
+        """The groups at ``indices`` replaced by those of ``other``, where their rewards differ."""
+        groups, attempts = list(self.rollout.groups), list(self.attempts)
+        for index, group, scored, useless in zip(
+            indices, other.rollout.groups, other.attempts, other.zero_variance, strict=True
         ):
-            if not equal:
-                groups[place], scores[place] = group, score
-        return ScoredRollout(rollout=replace(self.rollout, groups=tuple(groups)), scores=scores)
+            if not useless:
+                groups[index], attempts[index] = group, scored
+        return ScoredRollout(rollout=replace(self.rollout, groups=tuple(groups)), attempts=attempts)
 
 
-class Scoring:
-    """One thread that scores the groups of a rollout as they come."""
+class GroupScorer:
+    """One thread that parses and scores the groups of a rollout as they are sampled."""
 
     def __init__(self, reward: RewardSum) -> None:
         self._reward = reward
         self._pool = ThreadPoolExecutor(1)
-        self._scores: dict[int, Future[list[list[Score]]]] = {}
+        self._futures: dict[int, Future[list[list[RewardedAttempt]]]] = {}
 
-    def take(self, index: int, group: RolloutGroup) -> None:
-        """Score it when its turn comes; raises what the scoring of an earlier one raised."""
-        for scores in self._scores.values():
-            if scores.done():
-                scores.result()
-        self._scores[index] = self._pool.submit(self._reward, [group])
+    def submit(self, index: int, group: RolloutGroup) -> None:
+        """Queue group number ``index``; raises the error of a group that was scored before."""
+        for future in self._futures.values():
+            if future.done():
+                future.result()
+        self._futures[index] = self._pool.submit(self._reward, [group])
 
-    def scores(self) -> list[list[Score]]:
-        """[P][G], whatever the order in which the groups came."""
-        return [self._scores[index].result()[0] for index in sorted(self._scores)]
+    def results(self) -> list[list[RewardedAttempt]]:
+        """Wait for all groups; [P][G] by their numbers, in whatever order they were submitted."""
+        return [self._futures[index].result()[0] for index in sorted(self._futures)]
 
-    def __enter__(self) -> "Scoring":
+    def __enter__(self) -> "GroupScorer":
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Forget what is left to score; nobody waits for it after an exception."""
+        """Cancel what is still queued: after an exception its results are not needed."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,7 +1,7 @@
 """SFT warm-up: teaches the grammar of grounded reasoning from worked examples."""
 
-from collections.abc import Iterator
-from typing import cast
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, cast
 
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
@@ -22,6 +22,14 @@ from groundrl.stages.optimization import Optimization
 class SFTModule(Stage):
     """Next-token cross-entropy on the answer, ``-mean log p(token)``, prompt excluded."""
 
+    resource_options: ClassVar[frozenset[str]] = frozenset({"tokens_per_forward"})
+    metrics: ClassVar[Mapping[str, str]] = {
+        **Stage.metrics,
+        "sft/loss": "Mean cross-entropy per target token, nats.",
+        "sft/entropy": "Entropy of the policy per target token, nats.",
+    }
+    shown: ClassVar[Mapping[str, str]] = {"sft/loss": "loss {:.3f}"}
+
     def __init__(
         self,
         policy: Policy,
@@ -41,7 +49,7 @@ class SFTModule(Stage):
         return self.optimization.optimizer(self.policy)
 
     def training_step(self, examples: list[Example], batch_index: int) -> None:
-        """One optimizer step on the scored tokens of all samples of all processes."""
+        """One optimizer step on the target tokens of all samples of all processes."""
         optimizer = cast(LightningOptimizer, self.optimizers())
         lr = self.optimization.set_lr(optimizer.optimizer, self.global_step)
         prompts = [prompt for _, prompt in examples]

@@ -1,8 +1,8 @@
-"""One image through detection, cropping, captions and verification."""
+"""One image through detection, cropping, captioning and verification."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from groundrl.chat.base import ImageAttachment
 from groundrl.detectors.base import DependsOnName, Detector, UnlabelledImageError
@@ -10,60 +10,51 @@ from groundrl.detectors.records import InputImage, Region
 from groundrl.errors import UserError
 from groundrl.images import UnreadableImageError
 from groundrl.synthesis.annotations import (
-    AnnotatedInput,
     Caption,
-    CheckedCaption,
-    Crop,
+    CaptionedImage,
     Decision,
-    Signer,
     Verdict,
+    VerdictSource,
+    VerifiedCaption,
 )
-from groundrl.synthesis.codec import (
-    box_row,
-    caption_row,
-    crop_row,
-    digest_of,
-    read_caption,
-    read_region,
-    read_verdict,
-    region_row,
-    verdict_row,
-)
+from groundrl.synthesis.codec import Result, Stage, digest_json, encode_box, encode_crop
 from groundrl.synthesis.consistency import conflict
-from groundrl.synthesis.crops import Cropping, crops_of, split_doubts
-from groundrl.synthesis.retries import is_readable, unreadable_verdict
-from groundrl.synthesis.roles import Teacher, Verifier, View
+from groundrl.synthesis.crops import Cropping, make_crops, split_doubts
+from groundrl.synthesis.retries import is_parsed, reject_unparsed
+from groundrl.synthesis.roles import ImageView, Teacher, Verifier
 
-T = TypeVar("T")
+R = TypeVar("R", tuple[Region, ...], Caption, Verdict)
+
+MAX_REPAIRS: Final = 3
+UNPARSED_CAPTION: Final = reject_unparsed("the teacher's answer is no caption")
 
 
-class Key(NamedTuple):
-    """What a result is kept under, beside the image's digest."""
+class ResultKey(NamedTuple):
+    """Key of a cached result, together with the digest of the image."""
 
-    stage: str
+    stage: Stage
     name: str
-    """Of the detector, teacher or verifier."""
+    """Name of the detector, teacher or verifier."""
     inputs: str
-    """Digest of everything else that was put in."""
+    """Digest of all other inputs."""
 
 
-Results = dict[Key, Any]
-"""Plain JSON values."""
+Results = dict[ResultKey, Result]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotationResult:
-    """What became of an image."""
+    """The outcome of annotating one image."""
 
     image: InputImage
-    annotated: AnnotatedInput | None
-    """None: it is left out, or unfinished, since somebody could not be reached."""
+    annotated: CaptionedImage | None
+    """None: the image is skipped, or unfinished because a model was unreachable."""
     results: Results
-    """What was found out just now; to be kept even where the image is unfinished."""
-    left_out: str | None = None
-    """Why it cannot be used."""
+    """New results; they are cached even where the image is unfinished."""
+    skip_reason: str | None = None
+    """Why the image cannot be used."""
     error: UserError | None = None
-    """Somebody refuses, or may be asked no more: the run cannot go on."""
+    """A model refuses, or its budget is spent: the run cannot continue."""
 
 
 class ModelUnreachable(Exception):
@@ -71,50 +62,48 @@ class ModelUnreachable(Exception):
 
 
 @dataclass(slots=True)
-class _Memory:
-    """Asks only for what is not known yet."""
+class _ImageResults:
+    """Cached and new results of one image."""
 
-    known: Mapping[Key, Any]
-    fresh: Results = field(default_factory=dict)
+    cached: Mapping[ResultKey, Result]
+    new: Results = field(default_factory=dict)
 
-    def ask(
+    def get_or_compute(
         self,
-        stage: str,
+        stage: Stage,
         name: str,
         inputs: Sequence[Any],
-        answer: Callable[[list[int]], Sequence[T | None]],
-        to_row: Callable[[T], Any],
-        from_row: Callable[[Any], T],
-        lasts: Callable[[T], bool] = lambda _: True,
-    ) -> list[T]:
-        """The result for each of ``inputs``; ``answer`` is given the indices of the unknown ones.
-        What does not last is not kept for later runs. Raises Unreachable when one of them stays
-        unknown."""
-        keys = [Key(stage, name, digest_of(value)) for value in inputs]
-        unknown = [i for i, key in enumerate(keys) if key not in self.known]
-        found = answer(unknown) if unknown else ()
-        fresh = {
-            keys[i]: value for i, value in zip(unknown, found, strict=True) if value is not None
+        compute: Callable[[list[int]], Sequence[R | None]],
+        is_cacheable: Callable[[R], bool] = lambda _: True,
+    ) -> list[R]:
+        """The result for each of ``inputs``.
+
+        ``compute`` is called with the indices of the inputs without a cached result. Raises
+        ModelUnreachable when one of them stays without a result.
+        """
+        keys = [ResultKey(stage, name, digest_json(value)) for value in inputs]
+        missing = [i for i, key in enumerate(keys) if key not in self.cached]
+        answers = compute(missing) if missing else ()
+        computed = {
+            keys[i]: answer
+            for i, answer in zip(missing, answers, strict=True)
+            if answer is not None
         }
-        self.fresh |= {key: to_row(value) for key, value in fresh.items() if lasts(value)}
-        if len(fresh) < len({keys[i] for i in unknown}):
-            answer([])  # one whose budget ended in the middle says so
+        self.new |= {key: result for key, result in computed.items() if is_cacheable(result)}
+        if len(computed) < len({keys[i] for i in missing}):
+            compute([])  # raises BudgetSpent where the budget ended during the call above
             raise ModelUnreachable(stage)
-        return [fresh[key] if key in fresh else from_row(self.known[key]) for key in keys]
-
-
-MAX_REPAIRS: Final = 3
-NO_CAPTION: Final = unreadable_verdict("the teacher's answer is no caption")
+        return [computed[key] if key in computed else cast(R, self.cached[key]) for key in keys]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotator:
-    """Everything that an image meets; a pure function of it, given what is known already."""
+    """Annotates images; the outcome depends on the image and the cached results alone."""
 
     detector: Detector
     teacher: Teacher
     verifier: Verifier | None
-    """None: every caption is kept as it is."""
+    """None: captions are kept without verification."""
     cropping: Cropping = field(default_factory=Cropping)
     repairs: int = MAX_REPAIRS
     """How often a caption may be repaired; the last repair is verified, too."""
@@ -123,165 +112,173 @@ class Annotator:
         if self.repairs < 0:
             raise UserError(f"repairs={self.repairs}: type repairs=3, or any from 0 on")
 
-    def __call__(self, image: InputImage, known: Mapping[Key, Any]) -> AnnotationResult:
-        """Does not raise: see ``AnnotationResult``."""
-        memory = _Memory(known)
-        annotated = left_out = error = None
+    def __call__(self, image: InputImage, cached: Mapping[ResultKey, Result]) -> AnnotationResult:
+        """Annotate one image; problems are returned in the result, not raised."""
+        results = _ImageResults(cached)
+        annotated = skip_reason = error = None
         try:
-            annotated = self._annotate(image, memory)
+            annotated = self._annotate(image, results)
         except ModelUnreachable:
             pass
         except UnlabelledImageError as reason:
-            left_out = str(reason)
+            skip_reason = str(reason)
         except UnreadableImageError as reason:
-            left_out = f"it cannot be read any more: {reason}"
+            skip_reason = f"it cannot be read any more: {reason}"
         except UserError as refusal:
             error = refusal
         return AnnotationResult(
             image=image,
             annotated=annotated,
-            results=memory.fresh,
-            left_out=left_out,
+            results=results.new,
+            skip_reason=skip_reason,
             error=error,
         )
 
-    def _annotate(self, image: InputImage, memory: _Memory) -> AnnotatedInput:
-        seen = self._detect(image, memory)
-        regions, doubts = split_doubts(seen, self.cropping.duplicate_iou)
-        crops = crops_of(regions, image.source, self.cropping)
-        shown: dict[Any, ImageAttachment] = {}
-        views = [
-            View(image=image, crop=crop, regions=regions, doubts=doubts, shown=shown)
+    def _annotate(self, image: InputImage, results: _ImageResults) -> CaptionedImage:
+        detected = self._detect(image, results)
+        regions, doubts = split_doubts(detected, self.cropping.duplicate_iou)
+        crops = make_crops(regions, image.source, self.cropping)
+        attachments: dict[Any, ImageAttachment] = {}
+        image_view, *crop_views = (
+            ImageView(
+                image=image, crop=crop, regions=regions, doubts=doubts, attachments=attachments
+            )
             for crop in (None, *crops)
-        ]
-        captions = self._describe(views, memory)
-        branches = self._check(views[1:], captions[1:], memory)
-        whole = self._whole(views[0], captions[0], branches, memory)
-        return AnnotatedInput(
+        )
+        caption, *crop_captions = self._generate_captions([image_view, *crop_views], results)
+        verified = self._verify_captions(crop_views, crop_captions, results)
+        return CaptionedImage(
             image=image,
             regions=regions,
             doubts=doubts,
-            whole=whole,
-            branches=tuple(branches),
+            image_caption=self._verify_image_caption(image_view, caption, verified, results),
+            crop_captions=tuple(verified),
         )
 
-    def _detect(self, image: InputImage, memory: _Memory) -> tuple[Region, ...]:
-        # Moved or there twice, an image shows the same; boxes of a data set belong to a name.
+    def _detect(self, image: InputImage, results: _ImageResults) -> tuple[Region, ...]:
+        # Equal pixels have equal regions, except for boxes that a data set gives by file name.
         detector = self.detector
-        (found,) = memory.ask(
-            "detect",
+        (regions,) = results.get_or_compute(
+            Stage.DETECT,
             detector.name,
             [detector.known_as(image) if isinstance(detector, DependsOnName) else None],
             lambda _: detector([image]),
-            lambda regions: [region_row(region) for region in regions],
-            lambda rows: tuple(read_region(row) for row in rows),
         )
-        return found
+        return regions
 
-    def _describe(self, views: Sequence[View], memory: _Memory) -> list[Caption]:
-        return memory.ask(
-            "caption",
+    def _generate_captions(
+        self, views: Sequence[ImageView], results: _ImageResults
+    ) -> list[Caption]:
+        return results.get_or_compute(
+            Stage.CAPTION,
             self.teacher.name,
-            [view_inputs(view) for view in views],
-            lambda unknown: self.teacher([views[i] for i in unknown]),
-            caption_row,
-            read_caption,
-            is_readable,
+            [list_caption_inputs(view) for view in views],
+            lambda missing: self.teacher([views[i] for i in missing]),
+            is_parsed,
         )
 
-    def _check(
-        self, views: Sequence[View], captions: Sequence[Caption], memory: _Memory
-    ) -> list[CheckedCaption]:
-        """All captions of one level."""
-        first = [
-            CheckedCaption(crop=view.crop, caption=caption, verdicts=(), text=caption.text.strip())
-            if is_readable(caption)
-            else CheckedCaption(crop=view.crop, caption=caption, verdicts=(NO_CAPTION,), text=None)
+    def _verify_captions(
+        self, views: Sequence[ImageView], captions: Sequence[Caption], results: _ImageResults
+    ) -> list[VerifiedCaption]:
+        """Verify the captions of one level."""
+        unverified = [
+            VerifiedCaption(
+                crop=view.crop,
+                caption=caption,
+                verdicts=() if is_parsed(caption) else (UNPARSED_CAPTION,),
+                text=caption.text.strip() if is_parsed(caption) else None,
+            )
             for view, caption in zip(views, captions, strict=True)
         ]
-        return self._verified(views, first, memory)
+        return self._verify_until_kept(views, unverified, results)
 
-    def _verified(
-        self, views: Sequence[View], captions: Sequence[CheckedCaption], memory: _Memory
-    ) -> list[CheckedCaption]:
-        """With verdicts on what is left of each, round by round: those that were repaired come
-        again."""
-        checked = [*captions]
-        verifier = self.verifier
-        waiting = [i for i, one in enumerate(checked) if one.text and verifier is not None]
-        while waiting:
-            cases = [(views[i], checked[i].text or "") for i in waiting]
-            for i, verdict in zip(waiting, self._verify(cases, memory), strict=True):
-                checked[i] = self._after(checked[i], verdict)
-            waiting = [
+    def _verify_until_kept(
+        self,
+        views: Sequence[ImageView],
+        captions: Sequence[VerifiedCaption],
+        results: _ImageResults,
+    ) -> list[VerifiedCaption]:
+        """Verify the current texts; repaired texts are verified again in the next round."""
+        verified = [*captions]
+        pending = [i for i, one in enumerate(verified) if one.text and self.verifier is not None]
+        while pending:
+            cases = [(views[i], verified[i].text or "") for i in pending]
+            for i, verdict in zip(pending, self._get_verdicts(cases, results), strict=True):
+                verified[i] = self._apply_verdict(verified[i], verdict)
+            pending = [
                 i
-                for i in waiting
-                if checked[i].text and checked[i].verdicts[-1].decision is Decision.REPAIR
+                for i in pending
+                if verified[i].text and verified[i].verdicts[-1].decision is Decision.REPAIR
             ]
-        return checked
+        return verified
 
-    def _after(self, checked: CheckedCaption, verdict: Verdict) -> CheckedCaption:
-        """A repair that nobody may verify any more is none."""
-        verdicts = (*checked.verdicts, verdict)
-        mine = [one for one in verdicts if one.by is not Signer.CONSISTENCY]
-        repairs = sum(one.decision is Decision.REPAIR for one in mine)
+    def _apply_verdict(self, caption: VerifiedCaption, verdict: Verdict) -> VerifiedCaption:
+        """The caption after one more verdict; more than ``repairs`` repairs reject it."""
+        verdicts = (*caption.verdicts, verdict)
+        repairs = sum(
+            one.decision is Decision.REPAIR
+            for one in verdicts
+            if one.by is not VerdictSource.CONSISTENCY
+        )
         match verdict.decision:
             case Decision.KEEP:
-                text = checked.text
+                text = caption.text
             case Decision.REPAIR:
                 text = verdict.repaired if repairs <= self.repairs else None
             case Decision.REJECT:
                 text = None
-        return replace(checked, verdicts=verdicts, text=text)
+        return replace(caption, verdicts=verdicts, text=text)
 
-    def _verify(self, cases: list[tuple[View, str]], memory: _Memory) -> list[Verdict]:
+    def _get_verdicts(
+        self, cases: list[tuple[ImageView, str]], results: _ImageResults
+    ) -> list[Verdict]:
         verifier = self.verifier
         assert verifier is not None
-        return memory.ask(
-            "verify",
+        return results.get_or_compute(
+            Stage.VERIFY,
             verifier.name,
-            [[view_inputs(view), text, *doubt_inputs(view)] for view, text in cases],
-            lambda unknown: verifier([cases[i] for i in unknown]),
-            verdict_row,
-            read_verdict,
-            is_readable,
+            [[list_caption_inputs(view), text, *list_doubt_inputs(view)] for view, text in cases],
+            lambda missing: verifier([cases[i] for i in missing]),
+            is_parsed,
         )
 
-    def _whole(
-        self, view: View, caption: Caption, branches: Sequence[CheckedCaption], memory: _Memory
-    ) -> CheckedCaption:
-        """Level 1, checked after level 2: regions whose crops were rejected speak for nothing. What
-        level 2 repairs is verified again."""
-        rejected = [b.crop.region for b in branches if b.crop is not None and b.text is None]
-        left = tuple(region for region in view.regions if region not in rejected)
-        views = [replace(view, regions=left)]
-        (checked,) = self._check(views, [caption], memory)
+    def _verify_image_caption(
+        self,
+        view: ImageView,
+        caption: Caption,
+        crop_captions: Sequence[VerifiedCaption],
+        results: _ImageResults,
+    ) -> VerifiedCaption:
+        """Verify level 1 after level 2.
+
+        Regions whose crop captions were rejected do not count as evidence. A text that level 2
+        contradicts is repaired and verified again.
+        """
+        rejected = [c.crop.region for c in crop_captions if c.crop is not None and c.text is None]
+        evidence = tuple(region for region in view.regions if region not in rejected)
+        views = [replace(view, regions=evidence)]
+        (verified,) = self._verify_captions(views, [caption], results)
         if self.verifier is None:
-            return checked
-        while checked.text is not None:
-            verdict = conflict(checked.text, (*view.regions, *view.doubts), branches)
+            return verified
+        while verified.text is not None:
+            verdict = conflict(verified.text, (*view.regions, *view.doubts), crop_captions)
             if verdict is None:
                 break
-            checked = self._after(checked, verdict)
-            (checked,) = self._verified(views, [checked], memory)
-        return checked
+            verified = self._apply_verdict(verified, verdict)
+            (verified,) = self._verify_until_kept(views, [verified], results)
+        return verified
 
 
-def view_inputs(view: View) -> Any:
-    """What captions depend on, the image's pixels aside."""
-    crop: Crop | None = view.crop
+def list_caption_inputs(view: ImageView) -> Any:
+    """What the caption of a view depends on, besides the pixels of the image."""
     image = view.image.source
-    return [
-        [image.width, image.height],
-        crop_row(crop),
-        _labels_and_boxes(view.regions),
-    ]
+    return [[image.width, image.height], encode_crop(view.crop), _list_boxes(view.regions)]
 
 
-def doubt_inputs(view: View) -> Any:
-    """What verdicts depend on besides; nothing where there is no doubt."""
-    return [_labels_and_boxes(view.doubts)] if view.doubts else []
+def list_doubt_inputs(view: ImageView) -> Any:
+    """What verdicts depend on in addition; empty without doubts, so that older keys stay valid."""
+    return [_list_boxes(view.doubts)] if view.doubts else []
 
 
-def _labels_and_boxes(regions: Sequence[Region]) -> Any:
-    return [[region.label, *box_row(region.box)] for region in regions]
+def _list_boxes(regions: Sequence[Region]) -> Any:
+    return [[region.label, *encode_box(region.box)] for region in regions]

@@ -1,10 +1,11 @@
-"""What flows through the stages: Image -> Region -> Crop -> Caption -> Verdict -> Sample.
+"""Records of the stages of a synthesis: Image -> Region -> Crop -> Caption -> Verdict -> Sample.
 
 Boxes are in the PIXEL frame of the whole image.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from groundrl.boxes import Box
 from groundrl.detectors.records import InputImage, Region
@@ -12,21 +13,30 @@ from groundrl.detectors.records import InputImage, Region
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crop:
-    """What is shown of a region: its box with a margin, inside the image."""
+    """A part of the image: the box of a region, enlarged by a margin."""
 
     region: Region
     box: Box
 
 
 class ErrorKind(StrEnum):
-    """How a caption can be wrong (after ViGoR, section 3.1)."""
+    """What a caption is wrong about (after ViGoR, section 3.1)."""
 
     OBJECT = "object"
-    """Something that is not there."""
+    """The caption names an object that is not in the image."""
     ATTRIBUTE = "attribute"
     RELATION = "relation"
     COUNT = "count"
     OTHER = "other"
+
+
+PLANTABLE_KINDS: Final = (
+    ErrorKind.OBJECT,
+    ErrorKind.ATTRIBUTE,
+    ErrorKind.RELATION,
+    ErrorKind.COUNT,
+)
+"""Kinds of error that the embedded teacher plants, and that verifiers are measured by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,62 +49,62 @@ class CaptionError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caption:
-    """What a teacher says of an image or a crop."""
+    """A teacher's description of an image or a crop."""
 
     text: str
     planted: tuple[CaptionError, ...] = ()
-    """Errors that the embedded teacher made on purpose: the truth that verifiers are measured by.
-    Nothing but the measurement reads them."""
+    """Errors that the embedded teacher made on purpose. Only the measurement of the verifier reads
+    them."""
     tokens: int = 0
-    """Of prompt and answer together; 0 where no language model was asked."""
+    """Of prompts and answers together; 0 where no language model was asked."""
     cost: float = 0.0
-    """In the currency of whoever is paid; 0 where nobody is."""
+    """In the currency of ``spending.price``; 0 where no price is set."""
 
 
 class Decision(StrEnum):
-    """What becomes of a caption."""
+    """A verifier's decision about a caption."""
 
     KEEP = "keep"
     REPAIR = "repair"
     REJECT = "reject"
 
 
-class Signer(StrEnum):
-    """Who gave a verdict."""
+class VerdictSource(StrEnum):
+    """Where a verdict comes from."""
 
     VERIFIER = "verifier"
     CONSISTENCY = "consistency"
-    """Level 2, which denies what level 1 says."""
+    """The captions of the crops (level 2) contradict the caption of the image (level 1)."""
     FORMAT = "format"
-    """Nobody: a caption or a verdict could not be read."""
+    """A model's answer could not be parsed, so there is no caption or no verdict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What is said of a caption."""
+    """A decision about a caption, with its reason."""
 
     decision: Decision
     reason: str
     flaw: CaptionError | None = None
-    """What is wrong; None for ``keep``."""
+    """The wrong words; None for ``keep``, and where a rejection names none."""
     repaired: str | None = None
-    """The caption without the flaw, for ``repair``; it is verified again."""
-    by: Signer = Signer.VERIFIER
+    """The corrected caption, for ``repair``; it is verified again."""
+    by: VerdictSource = VerdictSource.VERIFIER
     tokens: int = 0
-    """Of prompt and answer together."""
+    """Of prompts and answers together."""
     cost: float = 0.0
-    """In the currency of whoever is paid."""
+    """In the currency of ``spending.price``."""
 
     @property
-    def fault(self) -> str:
-        """ "unreadable", the kind of error, or "none named"."""
-        if self.by is Signer.FORMAT:
+    def rejection_kind(self) -> str:
+        """Under which a rejection is counted: the kind of error, "unreadable" or "none named"."""
+        if self.by is VerdictSource.FORMAT:
             return "unreadable"
         return "none named" if self.flaw is None else str(self.flaw.kind)
 
 
 class FinalDecision(StrEnum):
-    """What became of a caption in the end."""
+    """The result of all verdicts on a caption."""
 
     KEPT = "kept"
     REPAIRED = "repaired"
@@ -102,27 +112,27 @@ class FinalDecision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedCaption:
-    """A caption with everything that was said of it."""
+class VerifiedCaption:
+    """A caption with all verdicts on it; it may have been rejected."""
 
     crop: Crop | None
-    """None: of the whole image (level 1)."""
+    """None: the caption is about the whole image (level 1)."""
     caption: Caption
-    """As the teacher wrote it."""
+    """As the teacher generated it."""
     verdicts: tuple[Verdict, ...]
-    """In order: each but the first is on what the one before repaired."""
+    """In order; each verdict after a repair is about the repaired text."""
     text: str | None
-    """What is left of it; None where it was rejected."""
+    """The final text; None where the caption was rejected."""
 
     @property
     def flaws(self) -> tuple[CaptionError, ...]:
-        """That verifiers found, in order."""
+        """The errors that were found, in order."""
         wrong = (v for v in self.verdicts if v.decision is not Decision.KEEP)
         return tuple(verdict.flaw for verdict in wrong if verdict.flaw is not None)
 
     @property
-    def ending(self) -> FinalDecision:
-        """What became of it."""
+    def final_decision(self) -> FinalDecision:
+        """Kept, repaired or rejected."""
         if self.text is None:
             return FinalDecision.REJECTED
         kept = all(verdict.decision is Decision.KEEP for verdict in self.verdicts)
@@ -130,14 +140,15 @@ class CheckedCaption:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnnotatedInput:
-    """All that was found out about an image."""
+class CaptionedImage:
+    """An image with its regions and the verified captions of both levels."""
 
     image: InputImage
     regions: tuple[Region, ...]
-    """Sure ones, duplicates merged."""
+    """Regions above the detector's threshold, without duplicates."""
     doubts: tuple[Region, ...] = ()
-    """The others."""
-    whole: CheckedCaption
-    branches: tuple[CheckedCaption, ...]
-    """The crops, in the order of ``regions``."""
+    """Regions below the detector's threshold, without duplicates."""
+    image_caption: VerifiedCaption
+    """Of the whole image (level 1)."""
+    crop_captions: tuple[VerifiedCaption, ...]
+    """Of the crops (level 2), in the order of ``regions``."""

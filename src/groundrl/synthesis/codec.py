@@ -1,104 +1,108 @@
-"""Results of the stages as plain JSON values, for the cache and for the files of a run."""
+"""JSON forms of the records of a synthesis, for the cache and for ``images.jsonl``.
+
+A box is ``[x1, y1, x2, y2]`` in the PIXEL frame.
+"""
 
 import hashlib
 import json
 from dataclasses import asdict
-from typing import Any
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, TypeAdapter
 
 from groundrl.boxes import Box, Frame
 from groundrl.detectors.records import Region
 from groundrl.synthesis.annotations import (
-    AnnotatedInput,
     Caption,
-    CaptionError,
-    CheckedCaption,
+    CaptionedImage,
     Crop,
-    Decision,
-    ErrorKind,
-    Signer,
     Verdict,
+    VerifiedCaption,
 )
 
+Result = tuple[Region, ...] | Caption | Verdict
+"""What a stage computes, and what is cached."""
 
-def digest_of(value: Any) -> str:
-    """Of plain JSON values; equal values, equal digest."""
+
+class Stage(StrEnum):
+    """The stages whose results are cached."""
+
+    DETECT = "detect"
+    CAPTION = "caption"
+    VERIFY = "verify"
+
+
+def digest_json(value: Any) -> str:
+    """Digest of a plain JSON value; equal values have equal digests."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    # Lone surrogates occur in file names that are not UTF-8.
+    # File names that are not UTF-8 contain lone surrogates.
     return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
-def box_row(box: Box) -> list[float]:
+def encode_box(box: Box) -> list[float]:
     """PIXEL corners."""
     assert box.frame is Frame.PIXEL
     return list(box.corners)
 
 
-def region_row(region: Region) -> dict[str, Any]:
-    """Label, box, score, and of a doubt that it is none that is sure."""
-    row = {"label": region.label, "box": box_row(region.box), "score": region.score}
+def encode_region(region: Region) -> dict[str, Any]:
+    """Label, box and score; ``sure`` only where it is false."""
+    row = {"label": region.label, "box": encode_box(region.box), "score": region.score}
     return row if region.sure else {**row, "sure": False}
 
 
-def read_region(row: dict[str, Any]) -> Region:
-    """From ``region_row``."""
-    x1, y1, x2, y2 = row["box"]
-    box = Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=Frame.PIXEL)
-    return Region(label=row["label"], box=box, score=row["score"], sure=row.get("sure", True))
-
-
-def crop_row(crop: Crop | None) -> dict[str, Any] | None:
+def encode_crop(crop: Crop | None) -> dict[str, Any] | None:
     """Region and box; None for the whole image."""
-    return None if crop is None else {"region": region_row(crop.region), "box": box_row(crop.box)}
+    if crop is None:
+        return None
+    return {"region": encode_region(crop.region), "box": encode_box(crop.box)}
 
 
-def caption_row(caption: Caption) -> dict[str, Any]:
-    """With the planted errors."""
-    return asdict(caption)
-
-
-def read_caption(row: dict[str, Any]) -> Caption:
-    """From ``caption_row``."""
-    planted = tuple(_read_flaw(flaw) for flaw in row["planted"])
-    return Caption(text=row["text"], planted=planted, tokens=row["tokens"], cost=row["cost"])
-
-
-def verdict_row(verdict: Verdict) -> dict[str, Any]:
-    """All fields."""
-    return asdict(verdict)
-
-
-def read_verdict(row: dict[str, Any]) -> Verdict:
-    """From ``verdict_row``."""
-    return Verdict(
-        decision=Decision(row["decision"]),
-        reason=row["reason"],
-        flaw=None if row["flaw"] is None else _read_flaw(row["flaw"]),
-        repaired=row["repaired"],
-        by=Signer(row["by"]),
-        tokens=row["tokens"],
-        cost=row["cost"],
-    )
-
-
-def _read_flaw(row: dict[str, Any]) -> CaptionError:
-    return CaptionError(kind=ErrorKind(row["kind"]), span=row["span"])
-
-
-def checked_row(checked: CheckedCaption) -> dict[str, Any]:
-    """A caption, its verdicts and what is left of it."""
+def encode_verified_caption(verified: VerifiedCaption) -> dict[str, Any]:
+    """The generated caption, its verdicts and the final text."""
     return {
-        "crop": crop_row(checked.crop),
-        "caption": caption_row(checked.caption),
-        "verdicts": [verdict_row(verdict) for verdict in checked.verdicts],
-        "text": checked.text,
+        "crop": encode_crop(verified.crop),
+        "caption": asdict(verified.caption),
+        "verdicts": [asdict(verdict) for verdict in verified.verdicts],
+        "text": verified.text,
     }
 
 
-def annotated_row(annotated: AnnotatedInput) -> dict[str, Any]:
-    """Everything but the image itself."""
+def encode_captioned_image(annotated: CaptionedImage) -> dict[str, Any]:
+    """Regions and captions; the image itself is left out."""
     return {
-        "regions": [region_row(region) for region in annotated.regions],
-        "doubts": [region_row(region) for region in annotated.doubts],
-        "level_1": checked_row(annotated.whole),
-        "level_2": [checked_row(branch) for branch in annotated.branches],
+        "regions": [encode_region(region) for region in annotated.regions],
+        "doubts": [encode_region(region) for region in annotated.doubts],
+        "level_1": encode_verified_caption(annotated.image_caption),
+        "level_2": [encode_verified_caption(caption) for caption in annotated.crop_captions],
     }
+
+
+def _expand_box(row: Any) -> Any:
+    """A region whose box is ``[x1, y1, x2, y2]`` -> a region whose box has named fields."""
+    match row:
+        case {"box": [x1, y1, x2, y2]}:
+            box = {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "frame": Frame.PIXEL}
+            return {**row, "box": box}
+    return row
+
+
+_ADAPTERS: Final[dict[Stage, TypeAdapter[Any]]] = {
+    Stage.DETECT: TypeAdapter(tuple[Annotated[Region, BeforeValidator(_expand_box)], ...]),
+    Stage.CAPTION: TypeAdapter(Caption),
+    Stage.VERIFY: TypeAdapter(Verdict),
+}
+
+
+def encode_result(result: Result) -> str:
+    """JSON text of a cached result."""
+    if isinstance(result, tuple):
+        return json.dumps([encode_region(region) for region in result])
+    return json.dumps(asdict(result))
+
+
+def decode_result(stage: Stage, text: str) -> Result:
+    """The result in a JSON text. Raises ValueError."""
+    # Not validate_json, which refuses the lone surrogates of file names that are not UTF-8.
+    return _ADAPTERS[stage].validate_python(json.loads(text))

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from groundrl.detectors.records import Region
 from groundrl.synthesis.annotations import (
     CaptionError,
-    CheckedCaption,
     Decision,
     ErrorKind,
-    Signer,
     Verdict,
+    VerdictSource,
+    VerifiedCaption,
 )
 from groundrl.synthesis.reading import Mention, parse_caption, split_label
 
 
 def conflict(
-    text: str, regions: Sequence[Region], branches: Sequence[CheckedCaption]
+    text: str, regions: Sequence[Region], branches: Sequence[VerifiedCaption]
 ) -> Verdict | None:
     """What level 1 says and level 2 denies, with the sentence left out; None without such a thing.
 
@@ -37,7 +37,7 @@ def conflict(
                 reason=reason,
                 flaw=CaptionError(kind=kind, span=span),
                 repaired=left or None,
-                by=Signer.CONSISTENCY,
+                by=VerdictSource.CONSISTENCY,
             )
     return None
 
@@ -53,7 +53,7 @@ def _denial(
     return None, ""
 
 
-def _colors(regions: Sequence[Region], branches: Sequence[CheckedCaption]) -> dict[str, set[str]]:
+def _colors(regions: Sequence[Region], branches: Sequence[VerifiedCaption]) -> dict[str, set[str]]:
     """The colours of each noun; only of those nouns of which every region says its own."""
     said: dict[str, set[str]] = {}
     complete: dict[str, int] = {}
@@ -68,7 +68,7 @@ def _colors(regions: Sequence[Region], branches: Sequence[CheckedCaption]) -> di
     return {noun: found for noun, found in said.items() if complete[noun] == left.count(noun)}
 
 
-def color_of(branch: CheckedCaption) -> str | None:
+def color_of(branch: VerifiedCaption) -> str | None:
     """The colour that a crop's caption gives to what the crop is about."""
     if branch.crop is None or branch.text is None:
         return None

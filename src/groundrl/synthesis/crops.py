@@ -1,4 +1,4 @@
-"""Regions -> what is shown of them, one by one."""
+"""Regions -> crops: the parts of the image that are captioned one by one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,18 +12,19 @@ from groundrl.synthesis.annotations import Crop
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cropping:
-    """How regions become crops."""
+    """Options for making crops from regions."""
 
     margin: float = 0.25
-    """Added on each side, as a share of the box's width and height."""
+    """Added on each side, as a fraction of the box's width and height."""
     min_side: int = 48
-    """Pixels that a crop has at least in each direction, where the image has them."""
+    """Smallest width and height of a crop in pixels, where the image is large enough."""
     duplicate_iou: float = 0.6
-    """From here on, two regions of one label are the same object; the surer one stays."""
+    """IoU from which two regions with the same label are one object; the one with the higher score
+    is kept."""
     min_area: float = 0.0005
-    """Share of the image below which a region is not looked at."""
+    """Fraction of the image's area; smaller regions get no crop."""
     max_crops: int = 12
-    """Per image; the surest regions are taken, of equally sure ones the largest."""
+    """Crops per image: of the regions with the highest scores; at equal scores the largest."""
 
     def __post_init__(self) -> None:
         if self.margin < 0 or self.min_side < 1 or self.max_crops < 1:
@@ -38,18 +39,18 @@ class Cropping:
             )
 
 
-def without_duplicates(regions: Sequence[Region], duplicate_iou: float) -> tuple[Region, ...]:
-    """Without duplicates, in the old order: of regions with one label that overlap by at least
-    ``duplicate_iou`` the surest stays (greedy, surest first)."""
+def drop_duplicates(regions: Sequence[Region], duplicate_iou: float) -> tuple[Region, ...]:
+    """Non-maximum suppression per label: of regions with the same label and an IoU of at least
+    ``duplicate_iou``, the one with the highest score is kept. The order stays."""
     order = sorted(range(len(regions)), key=lambda i: (-regions[i].score, i))
     kept: list[int] = []
     for i in order:
-        twins = (
+        overlaps = (
             regions[j].label == regions[i].label
             and iou(regions[j].box, regions[i].box) >= duplicate_iou
             for j in kept
         )
-        if not any(twins):
+        if not any(overlaps):
             kept.append(i)
     return tuple(regions[i] for i in sorted(kept))
 
@@ -57,9 +58,10 @@ def without_duplicates(regions: Sequence[Region], duplicate_iou: float) -> tuple
 def split_doubts(
     regions: Sequence[Region], duplicate_iou: float
 ) -> tuple[tuple[Region, ...], tuple[Region, ...]]:
-    """The sure regions and the doubts, both without duplicates; what is sure is no doubt."""
-    sure = without_duplicates([region for region in regions if region.sure], duplicate_iou)
-    doubts = without_duplicates([region for region in regions if not region.sure], duplicate_iou)
+    """The sure regions and the doubts, both without duplicates. A doubt that overlaps a sure region
+    with its label is dropped."""
+    sure = drop_duplicates([region for region in regions if region.sure], duplicate_iou)
+    doubts = drop_duplicates([region for region in regions if not region.sure], duplicate_iou)
     return sure, tuple(
         one
         for one in doubts
@@ -69,27 +71,29 @@ def split_doubts(
     )
 
 
-def crops_of(regions: Sequence[Region], image: ImageSource, options: Cropping) -> tuple[Crop, ...]:
-    """A crop of each region that is large enough and among the surest, in the order of regions."""
+def make_crops(
+    regions: Sequence[Region], image: ImageSource, options: Cropping
+) -> tuple[Crop, ...]:
+    """Crops of the large enough regions with the highest scores, in the order of ``regions``."""
     smallest = options.min_area * image.width * image.height
     large = [i for i, region in enumerate(regions) if region.box.area >= max(smallest, 1.0)]
     large.sort(key=lambda i: (-regions[i].score, -regions[i].box.area, i))
     chosen = sorted(large[: options.max_crops])
     return tuple(
-        Crop(region=regions[i], box=zoomed(regions[i].box, image, options)) for i in chosen
+        Crop(region=regions[i], box=expand_box(regions[i].box, image, options)) for i in chosen
     )
 
 
-def zoomed(box: Box, image: ImageSource, options: Cropping) -> Box:
-    """The box with its margin, on whole pixels, inside the image; it contains ``box``."""
-    x1, x2 = _stretched(box.x1, box.x2, image.width, options)
-    y1, y2 = _stretched(box.y1, box.y2, image.height, options)
+def expand_box(box: Box, image: ImageSource, options: Cropping) -> Box:
+    """``box`` with its margin, extended to whole pixels and moved to lie inside the image."""
+    x1, x2 = _expand_side(box.x1, box.x2, image.width, options)
+    y1, y2 = _expand_side(box.y1, box.y2, image.height, options)
     return Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=box.frame)
 
 
-def _stretched(low: float, high: float, extent: int, options: Cropping) -> tuple[float, float]:
+def _expand_side(low: float, high: float, extent: int, options: Cropping) -> tuple[float, float]:
     side = max((1 + 2 * options.margin) * (high - low), float(options.min_side))
     side = min(side, float(extent))
-    # Moved back where it would leave the image: what is near the edge is shown as large.
+    # A crop at the edge is moved, not cut: it shows its object at the same scale.
     start = min(max((low + high - side) / 2, 0.0), extent - side)
     return float(int(start)), min(float(-int(-(start + side) // 1)), float(extent))

@@ -1,4 +1,4 @@
-"""Where the images of a run come from: a folder, or the embedded world."""
+"""Image collections of a run: a folder of files, or scenes of the embedded world."""
 
 import hashlib
 import os
@@ -9,44 +9,45 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from groundrl.data.datasets import WorldDataset, world
+from groundrl.data.datasets import WorldDataset
 from groundrl.data.detection import IMAGE_SUFFIXES
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
 from groundrl.files import printable
 from groundrl.images import UnreadableImageError, checked_size
 from groundrl.records import ImageFile
+from groundrl.world.graph import Look, Subject
 from groundrl.world.source import SceneImage
 
 SUFFIXES: Final = IMAGE_SUFFIXES | {".gif"}
 MAX_ASPECT: Final = 200
 """Longer over shorter side; processors of the Qwen-VL family refuse more."""
 READ_AHEAD: Final = 32
-"""Images that are checked while others are worked on."""
+"""Files that are checked in the background ahead of the current one."""
 MAX_SHOWN: Final = 5
-"""Reasons in an error message."""
+"""Reasons listed in an error message."""
 
 
 class FolderImages:
-    """Every image below a folder, in the order of their paths.
+    """All images in a folder and its subfolders, sorted by path.
 
-    Folders that links lead to belong to it, each once. What is no usable image is left out with
-    its reason and ends nothing; of an animation the first frame is used.
+    Links to folders are followed, each folder is read once. A file that is no usable image is
+    skipped, and its reason is recorded; of an animation the first frame is used.
     """
 
     def __init__(self, root: str | Path, min_side: int = 16) -> None:
-        """Looks for files, opens none. Raises UserError where there are none."""
+        """List the image files without opening them. Raises UserError where there are none."""
         self.root = Path(root).expanduser()
         self.min_side = min_side
-        """Pixels of the shorter side below which nothing can be seen."""
-        self.left_out: dict[str, str] = {}
-        """Reasons by id, complete when all images were asked for."""
+        """Smallest length of the shorter side in pixels; smaller images are skipped."""
+        self.skipped: dict[str, str] = {}
+        """Path of each unusable file -> reason; complete after one full iteration."""
         if not self.root.is_dir():
             raise UserError(
                 f"images={printable(self.root)}: no such folder. Type images=<folder with "
                 "images>, or images=world for drawn scenes."
             )
-        self._files = self._below()
+        self._files = self._find_image_files()
         if not self._files:
             raise UserError(
                 f"images={printable(self.root)}: no images in this folder or below it "
@@ -56,24 +57,24 @@ class FolderImages:
 
     @property
     def name(self) -> str:
-        """Of the folder."""
+        """Name of the folder."""
         return printable(self.root.resolve().name)
 
     def __len__(self) -> int:
-        """Files, those among them that turn out to be no images."""
+        """Number of files, including those that turn out to be unusable."""
         return len(self._files)
 
     def __iter__(self) -> Iterator[InputImage]:
-        """The usable ones. Raises UserError at the end when there was none."""
+        """The usable images. Raises UserError at the end where there was none."""
         usable = 0
-        for file, found in self._checked():
-            if isinstance(found, InputImage):
+        for file, checked in self._check_files():
+            if isinstance(checked, InputImage):
                 usable += 1
-                yield found
+                yield checked
             else:
-                self.left_out[printable(file)] = found
+                self.skipped[printable(file)] = checked
         if not usable:
-            reasons = [f"  {name}: {why}" for name, why in self.left_out.items()]
+            reasons = [f"  {name}: {why}" for name, why in self.skipped.items()]
             more = (
                 [f"  ... and {len(reasons) - MAX_SHOWN} more"] if len(reasons) > MAX_SHOWN else []
             )
@@ -83,20 +84,20 @@ class FolderImages:
                 f"\n{lines}\nType images=<folder with images>."
             )
 
-    def _checked(self) -> Iterator[tuple[str, InputImage | str]]:
-        """Each file with its image, or with the reason why it is none."""
-        # PIL decodes outside the interpreter lock, so threads are enough.
+    def _check_files(self) -> Iterator[tuple[str, InputImage | str]]:
+        """Each file with its image, or with the reason why it is skipped."""
+        # PIL releases the interpreter lock while it decodes, so threads are enough.
         with ThreadPoolExecutor(max_workers=min(READ_AHEAD, os.cpu_count() or 1)) as pool:
             ahead = deque[tuple[str, Future[InputImage | str]]]()
             for file in self._files:
-                ahead.append((file, pool.submit(self._check, file)))
+                ahead.append((file, pool.submit(self._check_file, file)))
                 if len(ahead) > READ_AHEAD:
-                    first, coming = ahead.popleft()
-                    yield first, coming.result()
-            for file, coming in ahead:
-                yield file, coming.result()
+                    first, future = ahead.popleft()
+                    yield first, future.result()
+            for file, future in ahead:
+                yield file, future.result()
 
-    def _check(self, file: str) -> InputImage | str:
+    def _check_file(self, file: str) -> InputImage | str:
         path = self.root / file
         if not path.is_file():
             return "no file, or a link that leads nowhere"
@@ -116,13 +117,13 @@ class FolderImages:
         image = ImageFile(path=path, width=width, height=height)
         return InputImage(id=printable(file), source=image, digest=digest.hexdigest())
 
-    def _below(self) -> list[str]:
-        """Paths from the root of all files that are called images, sorted by their bytes."""
+    def _find_image_files(self) -> list[str]:
+        """Relative paths of all files with an image suffix, sorted by their bytes."""
         found: list[str] = []
         seen: set[Path] = set()
         folders, links = [""], deque[str]()
         while folders or links:
-            # Links come last, so that an image is called by its own folder where it can be.
+            # Links come last, so that a file gets the path without a link where there is one.
             folder = folders.pop() if folders else links.popleft()
             real = (self.root / folder).resolve()
             if real in seen or (folder and self.root.resolve().is_relative_to(real)):
@@ -132,7 +133,7 @@ class FolderImages:
                 with os.scandir(self.root / folder) as entries:
                     inside = sorted(entries, key=lambda entry: os.fsencode(entry.name))
             except OSError as error:
-                self.left_out[printable(folder)] = f"folder cannot be read ({error.strerror})"
+                self.skipped[printable(folder)] = f"folder cannot be read ({error.strerror})"
                 continue
             for entry in inside:
                 path = os.path.join(folder, entry.name)
@@ -148,7 +149,7 @@ class FolderImages:
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a folder, or a link to one; a link to itself is not."""
+    """Whether the entry is a folder or a link to one; false for a link to itself."""
     try:
         return entry.is_dir()
     except OSError:
@@ -157,13 +158,13 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneImages:
-    """Scenes of the embedded world, drawn when they are looked at."""
+    """Scenes of the embedded world; a scene is rendered when its image is loaded."""
 
     size: int
-    """Scenes."""
+    """Number of scenes."""
     seed: int = 0
-    subject: str = "tabletop"
-    look: str = "plain"
+    subject: str = Subject.TABLETOP
+    look: str = Look.PLAIN
     min_objects: int = 3
     max_objects: int = 5
     image_size: int = 160
@@ -171,19 +172,19 @@ class SceneImages:
     name: str = "world"
 
     @property
-    def left_out(self) -> Mapping[str, str]:
-        """Nothing."""
+    def skipped(self) -> Mapping[str, str]:
+        """Always empty."""
         return {}
 
     def __post_init__(self) -> None:
-        """Raises UserError for unknown words."""
+        """Raises UserError for an unknown subject or look."""
         if self.size < 1:
             raise UserError(f"scenes.size={self.size}: type scenes.size=1 or more")
-        self.scenes()
+        self.make_dataset()
 
-    def scenes(self) -> WorldDataset:
-        """The scenes by index."""
-        return world(
+    def make_dataset(self) -> WorldDataset:
+        """The data set that generates the scenes."""
+        return WorldDataset(
             seed=self.seed,
             size=self.size,
             subject=self.subject,
@@ -197,8 +198,8 @@ class SceneImages:
         return self.size
 
     def __iter__(self) -> Iterator[InputImage]:
-        scenes = self.scenes()
+        dataset = self.make_dataset()
         for index in range(self.size):
-            image = SceneImage(spec=scenes.spec(index))
+            image = SceneImage(spec=dataset.spec(index))
             digest = hashlib.blake2b(image.key.encode(), digest_size=16).hexdigest()
             yield InputImage(id=f"{index:06}", source=image, digest=digest)

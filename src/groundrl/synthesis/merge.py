@@ -1,26 +1,26 @@
-"""Both levels in one: a caption that points, the objects, and how they stand to each other."""
+"""Both caption levels as one: a caption that points, the objects, and their relations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from groundrl.detectors.records import Region
-from groundrl.language.words import verb_be, with_article
+from groundrl.questions.sentences import there_is, weave
 from groundrl.records import Grounding, Segments
 from groundrl.relations import Relation
-from groundrl.synthesis.annotations import AnnotatedInput
+from groundrl.synthesis.annotations import CaptionedImage
 from groundrl.synthesis.consistency import color_of
 from groundrl.synthesis.reading import Mention, Reading, parse_caption, split_label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Thing:
-    """An object whose caption stood up to verification."""
+class MergedObject:
+    """An object whose caption was accepted."""
 
     noun: str
     color: str | None
     region: Region
     caption: str
-    """Level 2."""
+    """Of level 2."""
 
     @property
     def label(self) -> str:
@@ -29,116 +29,102 @@ class Thing:
 
     @property
     def grounding(self) -> Grounding:
-        """With its box."""
+        """The label and the box."""
         return Grounding(label=self.label, box=self.region.box)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Merged:
-    """What is known of an image in the end."""
+class MergedImage:
+    """What the accepted captions of an image say."""
 
     caption: Segments
-    """Empty where nothing is left to say."""
-    things: tuple[Thing, ...]
+    """Empty where no caption was accepted."""
+    objects: tuple[MergedObject, ...]
     relations: tuple[tuple[int, Relation, int], ...]
-    """Said of ``things`` in captions that were kept; each once."""
+    """Between indices of ``objects``, as accepted captions state them; each once."""
     uncertain: frozenset[str]
-    """Nouns of which there may be more than ``things`` holds."""
+    """Nouns of which there may be more than ``objects`` holds."""
 
 
-def merge(annotated: AnnotatedInput) -> Merged:
-    """Level 1 with its objects linked to boxes, then level 2 of those that it does not name."""
-    things = tuple(
-        Thing(
+def merge(annotated: CaptionedImage) -> MergedImage:
+    """The caption of level 1 with its objects linked to boxes, then the objects that it does not
+    name."""
+    objects = tuple(
+        MergedObject(
             noun=split_label(branch.crop.region.label)[1],
             color=color_of(branch) or split_label(branch.crop.region.label)[0],
             region=branch.crop.region,
             caption=branch.text,
         )
-        for branch in annotated.branches
+        for branch in annotated.crop_captions
         if branch.crop is not None and branch.text is not None
     )
     nouns = {split_label(region.label)[1] for region in annotated.regions}
-    whole = annotated.whole.text
+    whole = annotated.image_caption.text
     readings = [parse_caption(text, nouns) for text in ([] if whole is None else [whole])]
-    caption, linked = _linked(readings[0], things) if readings else ((), set())
-    rest = [thing for index, thing in enumerate(things) if index not in linked]
+    caption, linked = _link(readings[0], objects) if readings else ((), set())
+    rest = [one.grounding for index, one in enumerate(objects) if index not in linked]
     if rest:
-        caption = _joined(caption, _there_is(rest, also=bool(caption)))
-    readings += [parse_caption(thing.caption, nouns) for thing in things]
-    kept = [thing.region for thing in things]
-    return Merged(
+        more = there_is(rest, also=bool(caption))
+        caption = weave(*_without_last_blank(caption), " ", *more) if caption else more
+    readings += [parse_caption(one.caption, nouns) for one in objects]
+    accepted = [one.region for one in objects]
+    return MergedImage(
         caption=caption,
-        things=things,
-        relations=_relations(readings, things),
+        objects=objects,
+        relations=_relations(readings, objects),
         uncertain=frozenset(
             split_label(region.label)[1]
             for region in (*annotated.regions, *annotated.doubts)
-            if region not in kept
+            if region not in accepted
         ),
     )
 
 
-def referent(mention: Mention, things: Sequence[Thing]) -> int | None:
-    """Index of the one thing that a mention can mean."""
+def referent(mention: Mention, objects: Sequence[MergedObject]) -> int | None:
+    """Index of the one object that a mention can mean; None where it may mean several or none."""
     if not mention.is_single:
         return None
-    found = [i for i, thing in enumerate(things) if thing.noun == mention.noun]
+    found = [i for i, one in enumerate(objects) if one.noun == mention.noun]
     if mention.color is not None:
-        of_color = [i for i in found if things[i].color == mention.color]
-        found = of_color or [i for i in found if things[i].color is None]
+        of_color = [i for i in found if objects[i].color == mention.color]
+        found = of_color or [i for i in found if objects[i].color is None]
     return found[0] if len(found) == 1 else None
 
 
-def _there_is(things: Sequence[Thing], also: bool) -> Segments:
-    """ "There is also a A, a B and a C." """
-    parts: list[str | Grounding] = [f"There {verb_be(things[0].noun)} {'also ' if also else ''}"]
-    for index, thing in enumerate(things):
-        if index:
-            parts.append(" and " if index == len(things) - 1 else ", ")
-        article = with_article(thing.label).removesuffix(thing.label)
-        parts = [*parts[:-1], f"{parts[-1]}{article}", thing.grounding]
-    return (*parts, ".")
-
-
-def _linked(reading: Reading, things: Sequence[Thing]) -> tuple[Segments, set[int]]:
-    """The text with every thing pointed at where it is first named, and which ones are."""
+def _link(reading: Reading, objects: Sequence[MergedObject]) -> tuple[Segments, set[int]]:
+    """The text with each object pointed at where it is first named, and the indices of these
+    objects."""
     parts: list[str | Grounding] = []
     done: set[int] = set()
     at = 0
     for mention in reading.mentions:
-        index = referent(mention, things)
+        index = referent(mention, objects)
         if index is None or index in done or mention.number is not None:
             continue
         done.add(index)
         if mention.start > at:
             parts.append(reading.text[at : mention.start])
         label = reading.text[mention.start : mention.end]
-        parts.append(Grounding(label=label, box=things[index].region.box))
+        parts.append(Grounding(label=label, box=objects[index].region.box))
         at = mention.end
     if at < len(reading.text):
         parts.append(reading.text[at:])
     return tuple(parts), done
 
 
-def _joined(first: Segments, second: Segments) -> Segments:
-    """With a blank between them; ``second`` begins with a string, and so do its neighbours meet."""
-    if not first:
-        return second
-    *before, last = first
-    begin = f" {second[0]}"
-    if isinstance(last, str):
-        return (*before, f"{last.rstrip()}{begin}", *second[1:])
-    return (*first, begin, *second[1:])
+def _without_last_blank(caption: Segments) -> Segments:
+    *before, last = caption
+    return (*before, last.rstrip() if isinstance(last, str) else last)
 
 
 def _relations(
-    readings: Sequence[Reading], things: Sequence[Thing]
+    readings: Sequence[Reading], objects: Sequence[MergedObject]
 ) -> tuple[tuple[int, Relation, int], ...]:
     found: dict[tuple[int, Relation, int], None] = {}
     for reading in readings:
-        for said in reading.relations:
-            i, j = referent(said.subject, things), referent(said.object, things)
+        for stated in reading.relations:
+            i, j = referent(stated.subject, objects), referent(stated.object, objects)
             if i is not None and j is not None and i != j:
-                found[i, said.relation, j] = None
+                found[i, stated.relation, j] = None
     return tuple(found)

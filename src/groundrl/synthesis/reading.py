@@ -7,26 +7,13 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
+from groundrl.language.colors import COLOR_WORDS
+from groundrl.language.numbers import NUMBERS
 from groundrl.language.words import fold_case, plural
 from groundrl.relations import Relation
 
-NUMBERS: Final = (
-    *("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
-    *("eleven", "twelve"),
-)
-COLOR_WORDS: Final = {
-    **{
-        name: name
-        for name in (
-            *("red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink", "brown"),
-            *("black", "white", "gray"),
-        )
-    },
-    "grey": "gray",
-    "violet": "purple",
-    "turquoise": "cyan",
-}
-"""What may be written -> the colour it names."""
+_NUMBERS: Final = ("no", *NUMBERS[1:])
+"""The number that a word of a caption means stands at its index."""
 RELATION_WORDS: Final = {
     "to the left of": Relation.LEFT_OF,
     "on the left of": Relation.LEFT_OF,
@@ -141,7 +128,7 @@ def _pattern(nouns: frozenset[str]) -> tuple[re.Pattern[str], dict[str, tuple[st
         forms[fold_case(noun)] = (noun, False)
     words = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
     colors = "|".join(COLOR_WORDS)
-    numbers = "|".join(NUMBERS)
+    numbers = "|".join(_NUMBERS)
     pattern = re.compile(
         rf"\b(?:(?P<number>{numbers}|\d{{1,9}})\s+{_FILLER})?"
         rf"(?:(?P<color>{colors})\s+{_FILLER})?(?P<noun>{words})\b"
@@ -174,7 +161,7 @@ def _mention(
     color = None if found["color"] is None else COLOR_WORDS[found["color"]]
     count = None
     if number is not None:
-        count = int(number) if number.isdigit() else NUMBERS.index(number)
+        count = int(number) if number.isdigit() else _NUMBERS.index(number)
     inside = [i for i, (start, end) in enumerate(sentences) if start <= found.start() < end]
     return Mention(
         noun=noun,

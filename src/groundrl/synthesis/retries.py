@@ -1,4 +1,4 @@
-"""Language models that are asked until what they say can be read."""
+"""Repeats a request to a language model until its answer can be parsed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -6,61 +6,69 @@ from typing import Final, TypeVar
 
 from groundrl.chat.base import ChatModel, Reply, Request
 from groundrl.chat.spending import BudgetSpent
-from groundrl.synthesis.annotations import Caption, Decision, Signer, Verdict
+from groundrl.synthesis.annotations import Caption, Decision, Verdict, VerdictSource
 
 Answer = TypeVar("Answer", Caption, Verdict)
 
 MAX_TRIES: Final = 3
-RETRY_NOTE: Final = (
+RETRY_INSTRUCTION: Final = (
     "An earlier answer to this could not be used. Answer with this JSON and nothing else."
 )
-"""Added when somebody is asked again: a greedy model would repeat itself."""
-UNREADABLE: Final = "unreadable"
-"""How the reason of a verdict begins that nobody really gave."""
-LONGEST_REASON: Final = 300
+"""Added to a repeated request: a model that decodes greedily would repeat its answer."""
+UNPARSED: Final = "unreadable"
+"""Begins the reason of a verdict that stands for an answer that could not be parsed."""
+MAX_REASON_LENGTH: Final = 300
+"""Characters."""
 
 
-def unreadable_verdict(why: str) -> Verdict:
-    """The verdict on a caption where caption or verdict cannot be read."""
-    reason = f"{UNREADABLE}: {why}"[:LONGEST_REASON]
-    return Verdict(decision=Decision.REJECT, reason=reason, by=Signer.FORMAT)
+def reject_unparsed(why: str) -> Verdict:
+    """The verdict on a caption where the caption or the verdict could not be parsed."""
+    reason = f"{UNPARSED}: {why}"[:MAX_REASON_LENGTH]
+    return Verdict(decision=Decision.REJECT, reason=reason, by=VerdictSource.FORMAT)
 
 
-def is_readable(said: Caption | Verdict) -> bool:
-    """Whether somebody really said it. What is not is asked for again by the next run."""
-    return bool(said.text.strip()) if isinstance(said, Caption) else said.by is not Signer.FORMAT
+def is_parsed(answer: Caption | Verdict) -> bool:
+    """Whether the model's answer could be parsed; other results are not cached."""
+    if isinstance(answer, Caption):
+        return bool(answer.text.strip())
+    return answer.by is not VerdictSource.FORMAT
 
 
-def ask_until_readable(
-    chat: ChatModel, requests: Sequence[Request], read: Callable[[int, str], Answer]
+def ask_with_retries(
+    chat: ChatModel, requests: Sequence[Request], parse: Callable[[int, str], Answer]
 ) -> list[Answer | None]:
-    """The answer to each, ``read`` with its index; after ``MAX_TRIES`` unreadable answers, the last
-    of them. None where the model could not be reached. Tokens and cost are those of all tries.
-    Raises UserError when the model refuses."""
-    found: list[Answer | None] = [None for _ in requests]
-    left = list(range(len(requests)))
+    """The parsed answer to each request; ``parse`` is called with the index of the request.
+
+    After ``MAX_TRIES`` answers that could not be parsed, the last of them. None where the model was
+    unreachable. Tokens and cost are summed over all tries. Raises UserError when the model refuses.
+    """
+    answers: list[Answer | None] = [None for _ in requests]
+    pending = list(range(len(requests)))
     for attempt in range(MAX_TRIES):
-        for i, reply in zip(left, _replies(chat, requests, left, attempt), strict=True):
-            before = found[i]
-            found[i] = None if reply is None else _with_cost(read(i, reply.text), reply, before)
-        left = [i for i in left if (one := found[i]) is not None and not is_readable(one)]
-        if not left:
+        replies = _ask(chat, requests, pending, attempt)
+        for i, reply in zip(pending, replies, strict=True):
+            previous = answers[i]
+            answers[i] = None if reply is None else _add_cost(parse(i, reply.text), reply, previous)
+        pending = [i for i in pending if (one := answers[i]) is not None and not is_parsed(one)]
+        if not pending:
             break
-    return found
+    return answers
 
 
-def _replies(
-    chat: ChatModel, requests: Sequence[Request], left: Sequence[int], attempt: int
+def _ask(
+    chat: ChatModel, requests: Sequence[Request], pending: Sequence[int], attempt: int
 ) -> Sequence[Reply | None]:
     if attempt == 0:
         return chat(requests)
-    again = [replace(requests[i], text=f"{requests[i].text}\n{RETRY_NOTE}") for i in left]
+    repeated = [
+        replace(requests[i], text=f"{requests[i].text}\n{RETRY_INSTRUCTION}") for i in pending
+    ]
     try:
-        return chat(again)
-    except BudgetSpent:  # what could be read is kept
-        return [None for _ in left]
+        return chat(repeated)
+    except BudgetSpent:  # the answers that were parsed before are still returned
+        return [None for _ in pending]
 
 
-def _with_cost(said: Answer, reply: Reply, before: Answer | None) -> Answer:
-    tokens, cost = (0, 0.0) if before is None else (before.tokens, before.cost)
-    return replace(said, tokens=tokens + reply.tokens, cost=cost + reply.cost)
+def _add_cost(answer: Answer, reply: Reply, previous: Answer | None) -> Answer:
+    tokens, cost = (0, 0.0) if previous is None else (previous.tokens, previous.cost)
+    return replace(answer, tokens=tokens + reply.tokens, cost=cost + reply.cost)

@@ -1,8 +1,8 @@
-"""What stages are made of: whoever finds regions, describes them and checks the descriptions.
+"""Interfaces of the parts of a synthesis: image collection, teacher, verifier.
 
-Each has a name, what its answers depend on: they are kept under it and used again under no other.
-Threads may call all of them at once. One that computes in this process says with ``batch_size``
-how much it likes to be asked together, and is then called by one thread at a time.
+Each has a ``name`` that contains everything its results depend on: results are cached under it.
+Several threads may call a teacher or verifier at once. A part with a ``batch_size`` (see
+``detectors.base.Batched``) is called by one thread, with up to ``batch_size`` inputs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,17 +16,16 @@ from groundrl.synthesis.annotations import Caption, Crop, Verdict
 
 @runtime_checkable
 class ImageCollection(Protocol):
-    """The images of a run, in an order of their own; made one by one, so that there may be more
-    of them than fit into memory."""
+    """The images of a run in a fixed order, created one by one: they need not fit into memory."""
 
     @property
     def name(self) -> str:
-        """Of the data set, for provenance."""
+        """Name of the data set, for provenance."""
         ...
 
     @property
-    def left_out(self) -> Mapping[str, str]:
-        """Why files are no images, by their paths; complete when all images were asked for."""
+    def skipped(self) -> Mapping[str, str]:
+        """Path of each unusable file -> reason; complete after one full iteration."""
         ...
 
     def __len__(self) -> int: ...
@@ -34,37 +33,46 @@ class ImageCollection(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """What a teacher describes and a verifier sees."""
+class ImageView:
+    """What a caption is about: an image or one crop of it, with the regions of the image."""
 
     image: InputImage
     crop: Crop | None
     """None: the whole image."""
     regions: tuple[Region, ...]
-    """All that were found in the image."""
+    """All regions of the image that are above the detector's threshold."""
     doubts: tuple[Region, ...] = ()
-    """What may be there besides; only verifiers read it."""
-    shown: dict[Any, ImageAttachment] = field(default_factory=dict, compare=False, repr=False)
-    """What was shown of the image already; its views may share it."""
+    """Regions below the detector's threshold; only verifiers use them."""
+    attachments: dict[Any, ImageAttachment] = field(default_factory=dict, compare=False, repr=False)
+    """Cache of the encoded images for language models; all views of an image share it."""
 
 
 @runtime_checkable
 class Teacher(Protocol):
-    """Writes captions: of whole images (level 1) and of crops (level 2)."""
+    """Generates captions of whole images (level 1) and of crops (level 2)."""
 
     @property
     def name(self) -> str: ...
-    def __call__(self, views: Sequence[View]) -> list[Caption | None]:
-        """A caption of each view; None where the teacher could not be reached."""
+    def __call__(self, views: Sequence[ImageView]) -> list[Caption | None]:
+        """The caption of each view; None where the model was unreachable."""
         ...
 
 
 @runtime_checkable
 class Verifier(Protocol):
-    """Checks captions."""
+    """Verifies captions."""
 
     @property
     def name(self) -> str: ...
-    def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
-        """A verdict on each text about its view; None where the verifier could not be reached."""
+    def __call__(self, cases: Sequence[tuple[ImageView, str]]) -> list[Verdict | None]:
+        """The verdict on each caption text; None where the model was unreachable."""
+        ...
+
+
+@runtime_checkable
+class UsesVocabulary(Protocol):
+    """A verifier that needs to know which labels the detector looks for."""
+
+    def with_vocabulary(self, labels: Sequence[str]) -> Verifier:
+        """The same verifier with these labels in addition."""
         ...

@@ -1,4 +1,4 @@
-"""An annotated image -> its samples, and the row that tells where all of it comes from."""
+"""An annotated image -> its samples and its line of ``images.jsonl``."""
 
 import random
 from collections.abc import Sequence
@@ -9,75 +9,87 @@ from groundrl.cache_key import cache_key
 from groundrl.detectors.base import KnowsLicences
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
+from groundrl.questions.draft import check_kinds, make_sample
+from groundrl.questions.proof import is_proven
 from groundrl.records import Grounding, Provenance, Sample
 from groundrl.synthesis.annotate import Annotator
-from groundrl.synthesis.annotations import AnnotatedInput
-from groundrl.synthesis.codec import annotated_row, box_row, digest_of
-from groundrl.synthesis.follows import follows
-from groundrl.synthesis.merge import Merged, merge
-from groundrl.synthesis.questions import KINDS, boxes_of, check_kinds, draft, sample_of
+from groundrl.synthesis.annotations import CaptionedImage
+from groundrl.synthesis.codec import digest_json, encode_box, encode_captioned_image
+from groundrl.synthesis.merge import MergedImage, merge
+from groundrl.synthesis.merged_questions import ASKERS, KINDS, known_merged
 from groundrl.synthesis.reading import parse_caption, split_label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionPlan:
-    """What is asked, and who is held out."""
+    """Which questions are asked, and which images are held out."""
 
     kinds: Sequence[str] = KINDS
-    """At most one question of each about an image."""
+    """Kinds of question; at most one question of each kind per image."""
     heldout_share: float = 0.1
-    """Of images, not of questions; equal pixels are held out together."""
+    """Fraction of the images; images with equal pixels are in the same split."""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_kinds(self.kinds)
+        check_kinds(self.kinds, ASKERS, "questions.kinds: ")
+        if len({*self.kinds}) < len(self.kinds):
+            raise UserError(
+                f"questions.kinds: a kind is given twice; choose from {', '.join(ASKERS)}"
+            )
         if not 0 <= self.heldout_share < 1:
             raise UserError(
                 f"questions.heldout_share={self.heldout_share}: type a share from 0 to below 1"
             )
 
-    def split(self, image: InputImage) -> str:
-        """Of an image, by its pixels alone."""
-        drawn = int(digest_of(image.digest)[:12], 16) / 16**12
-        return "heldout" if drawn < self.heldout_share else "train"
+    def choose_split(self, image: InputImage) -> str:
+        """ "train" or "heldout", a function of the pixels alone."""
+        number = int(digest_json(image.digest)[:12], 16) / 16**12
+        return "heldout" if number < self.heldout_share else "train"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageSamples:
-    """An image as it is written down."""
+    """What a run writes about an image."""
 
     split: str
     samples: tuple[Sample, ...]
-    dropped: tuple[str, ...]
-    """Kinds of question whose answer does not follow from the boxes."""
+    dropped_kinds: tuple[str, ...]
+    """Kinds of the questions that were dropped: their answers do not follow from the boxes."""
     record: dict[str, Any]
     """One line of ``images.jsonl``."""
 
 
 def make_samples(
-    annotated: AnnotatedInput, annotator: Annotator, questions: QuestionPlan, source: Provenance
+    annotated: CaptionedImage, annotator: Annotator, questions: QuestionPlan, source: Provenance
 ) -> ImageSamples:
-    """Merge, ask and check."""
+    """Merge the captions of an image, write its questions, and drop those that boxes contradict."""
     image, merged = annotated.image, merge(annotated)
-    split = questions.split(image)
+    split = questions.choose_split(image)
     detector = annotator.detector
-    own = detector.licence_of(image) if isinstance(detector, KnowsLicences) else None
-    licence = source.licence if own is None else own
+    labelled = detector.licence_of(image) if isinstance(detector, KnowsLicences) else None
+    licence = source.licence if labelled is None else labelled
     provenance = Provenance(dataset=source.dataset, split=split, licence=licence)
-    # Named in a caption that was kept, it may well be there.
-    nouns = {name: split_label(name)[1] for name in annotator.detector.vocabulary}
-    said = " ".join(c.text or "" for c in (annotated.whole, *annotated.branches))
-    named = {mention.noun for mention in parse_caption(said, nouns.values()).mentions}
+    # A class that a kept caption mentions may be there, although the detector did not find it.
+    nouns = {name: split_label(name)[1] for name in detector.vocabulary}
+    captions = (annotated.image_caption, *annotated.crop_captions)
+    text = " ".join(caption.text or "" for caption in captions)
+    named = {mention.noun for mention in parse_caption(text, nouns.values()).mentions}
     vocabulary = [name for name, noun in nouns.items() if noun not in named]
-    boxes = boxes_of(merged, image, vocabulary)
+    known = known_merged(merged, image, vocabulary)
     samples: list[Sample] = []
     dropped: list[str] = []
     for kind in questions.kinds:
         rng = random.Random(f"{questions.seed}/{image.digest}/{kind}")
-        one = draft(kind, merged, boxes, rng)
-        if one is not None:
-            sample = sample_of(one, kind, image, provenance)
-            if follows(sample, one.claim, merged):
+        draft = ASKERS[kind](known, rng)
+        if draft is not None:
+            sample = make_sample(
+                draft,
+                id=f"{image.id}:{kind}",
+                image=image.source,
+                kind=kind,
+                provenance=provenance,
+            )
+            if is_proven(sample, draft.claim, known):
                 samples.append(sample)
             else:
                 dropped.append(kind)
@@ -86,17 +98,19 @@ def make_samples(
         "digest": image.digest,
         "split": split,
         "licence": licence,
-        "made_by": sources_of(annotator, questions),
-        **annotated_row(annotated),
-        "merged": merged_row(merged),
+        "made_by": list_components(annotator, questions),
+        **encode_captioned_image(annotated),
+        "merged": encode_merged(merged),
         "samples": [sample.id for sample in samples],
         "dropped": dropped,
     }
-    return ImageSamples(split=split, samples=tuple(samples), dropped=tuple(dropped), record=record)
+    return ImageSamples(
+        split=split, samples=tuple(samples), dropped_kinds=tuple(dropped), record=record
+    )
 
 
-def sources_of(annotator: Annotator, questions: QuestionPlan) -> dict[str, Any]:
-    """Who found the regions, wrote the captions and gave the verdicts; who drew the questions."""
+def list_components(annotator: Annotator, questions: QuestionPlan) -> dict[str, Any]:
+    """The component behind each part of the data, with the settings that determine its results."""
     verifier = annotator.verifier
     return {
         "regions": annotator.detector.name,
@@ -104,15 +118,15 @@ def sources_of(annotator: Annotator, questions: QuestionPlan) -> dict[str, Any]:
         "verdicts": None if verifier is None else verifier.name,
         "consistency": None if verifier is None else cache_key("consistency", version=1),
         "merged": cache_key("merge", version=1),
-        "questions": cache_key("questions", version=1, seed=questions.seed),
+        "questions": cache_key("questions", version=2, seed=questions.seed),
     }
 
 
-def merged_row(merged: Merged) -> dict[str, Any]:
-    """The linked caption, objects with attributes, relations between their indices."""
+def encode_merged(merged: MergedImage) -> dict[str, Any]:
+    """The merged caption, objects with attributes, and relations between indices of objects."""
     return {
         "caption": [
-            {"label": part.label, "box": box_row(part.box)}
+            {"label": part.label, "box": encode_box(part.box)}
             if isinstance(part, Grounding)
             else {"text": part}
             for part in merged.caption
@@ -121,12 +135,12 @@ def merged_row(merged: Merged) -> dict[str, Any]:
             {
                 "label": thing.label,
                 "class": thing.noun,
-                "box": box_row(thing.region.box),
+                "box": encode_box(thing.region.box),
                 "score": thing.region.score,
                 "attributes": {} if thing.color is None else {"color": thing.color},
                 "caption": thing.caption,
             }
-            for thing in merged.things
+            for thing in merged.objects
         ],
         "relations": [
             {"subject": i, "relation": str(relation), "object": j}

@@ -1,119 +1,124 @@
-"""What works on images: threads of one process, enough of them to keep a chat server busy."""
+"""Workers that annotate images: threads of one process, enough to keep a chat server busy."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from groundrl.detectors.base import Batched
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
 from groundrl.micro_batcher import MicroBatcher
 from groundrl.records import Provenance
-from groundrl.synthesis.annotate import AnnotationResult, Annotator, Key
+from groundrl.synthesis.annotate import AnnotationResult, Annotator, Results
 from groundrl.synthesis.samples import ImageSamples, QuestionPlan, make_samples
 
-AHEAD: Final = 4
-"""Images under way or waiting to be written, per thread: one slow image holds up nobody until
-so many others are done."""
+IMAGES_AHEAD: Final = 4
+"""Images in progress or waiting to be written, per thread: while one slow image is in progress,
+the other threads can finish this many."""
 
-Task = tuple[InputImage, Mapping[Key, Any]]
-"""An image, and what is known of it."""
+ImageTask = tuple[InputImage, Results]
+"""An image and its cached results."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerResult:
-    """What a worker says of an image."""
+    """What a worker returns for an image."""
 
-    outcome: AnnotationResult
-    written: ImageSamples | None
-    """None: it is unfinished."""
+    annotation: AnnotationResult
+    samples: ImageSamples | None
+    """None: the image is skipped or unfinished."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """Works on images when it is started; until then it may be sent anywhere."""
+    """Starts a worker; it is picklable, so that a task runner can start it on another machine."""
 
     annotator: Callable[[], Annotator]
-    """Builds it, on the machine where it is needed."""
+    """Builds the annotator on the machine of the worker."""
     questions: QuestionPlan
     source: Provenance
-    """Of the images."""
+    """Provenance of the images."""
     concurrency: int
-    """Images at once."""
+    """Images in progress at once."""
 
     @contextmanager
-    def __call__(self) -> Iterator[Callable[[Iterable[Task]], Iterator[WorkerResult]]]:
-        """Its value works on images and has each ``WorkerResult``, in order; threads may share it,
-        and share what is at once. Raises UserError."""
+    def __call__(self) -> Iterator[Callable[[Iterable[ImageTask]], Iterator[WorkerResult]]]:
+        """A function that annotates images and yields their results in order. Several threads may
+        call it; together they work on ``concurrency`` images at once. Raises UserError."""
         if self.concurrency < 1:
             raise UserError(
                 f"concurrency={self.concurrency}: type concurrency=64, or any from 1 on"
             )
-        annotator = with_micro_batching(self.annotator())
+        annotator = add_micro_batching(self.annotator())
 
-        def work(tasks: Iterable[Task]) -> Iterator[WorkerResult]:
-            for outcome in annotate_all(annotator, tasks, pool, AHEAD * self.concurrency):
-                made = None
-                if outcome.annotated is not None:
-                    made = make_samples(outcome.annotated, annotator, self.questions, self.source)
-                yield WorkerResult(outcome=outcome, written=made)
+        def work(tasks: Iterable[ImageTask]) -> Iterator[WorkerResult]:
+            window = IMAGES_AHEAD * self.concurrency
+            for annotation in annotate_in_order(annotator, tasks, pool, window):
+                samples = None
+                if annotation.annotated is not None:
+                    samples = make_samples(
+                        annotation.annotated, annotator, self.questions, self.source
+                    )
+                yield WorkerResult(annotation=annotation, samples=samples)
 
         with ThreadPoolExecutor(self.concurrency, thread_name_prefix="image") as pool:
             yield work
 
 
-def annotate_all(
-    annotator: Annotator, tasks: Iterable[Task], pool: ThreadPoolExecutor, most: int
+def annotate_in_order(
+    annotator: Annotator, tasks: Iterable[ImageTask], pool: ThreadPoolExecutor, window: int
 ) -> Iterator[AnnotationResult]:
-    """The outcome of each, in order, with at most ``most`` under way or waiting for their turn.
+    """The result of each task, in order; at most ``window`` tasks are in progress or waiting to be
+    yielded.
 
-    ``tasks`` are taken in the caller's thread, and no further ahead than there is work for. Closing
-    the iterator stops the work.
+    ``tasks`` is consumed in the caller's thread, at most ``window`` tasks ahead. Closing the
+    iterator cancels the tasks that have not started.
     """
     source = iter(tasks)
-    window: deque[Future[AnnotationResult]] = deque()
+    futures: deque[Future[AnnotationResult]] = deque()
     try:
-        for task in islice(source, most):
-            window.append(pool.submit(annotator, *task))
-        while window:
-            outcome = window.popleft().result()
+        for task in islice(source, window):
+            futures.append(pool.submit(annotator, *task))
+        while futures:
+            result = futures.popleft().result()
             for task in islice(source, 1):
-                window.append(pool.submit(annotator, *task))
-            yield outcome
+                futures.append(pool.submit(annotator, *task))
+            yield result
     finally:
-        for future in window:
+        for future in futures:
             future.cancel()
 
 
 @dataclass(frozen=True, slots=True)
-class _MicroBatchedRole:
-    """A role whose callers, in their threads, are answered in batches."""
+class _MicroBatched:
+    """A detector, teacher or verifier whose calls from several threads are joined into batches."""
 
-    role: Any
-    gathered: MicroBatcher[Any, Any]
+    component: Any
+    micro_batcher: MicroBatcher[Any, Any]
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.role, name)
+        return getattr(self.component, name)
 
     def __call__(self, inputs: Any) -> Any:
-        return self.gathered(inputs)
+        return self.micro_batcher(inputs)
 
 
-def with_micro_batching(annotator: Annotator) -> Annotator:
-    """With every role that likes batches behind one queue."""
+def add_micro_batching(annotator: Annotator) -> Annotator:
+    """The annotator with a micro-batcher in front of each component that has a ``batch_size``."""
 
-    def shared(role: Any) -> Any:
-        if not isinstance(role, Batched):
-            return role
-        return _MicroBatchedRole(role, MicroBatcher(cast(Any, role), role.batch_size))
+    def wrap(component: Any) -> Any:
+        if not isinstance(component, Batched):
+            return component
+        call: Any = component
+        return _MicroBatched(component, MicroBatcher(call, component.batch_size))
 
     return replace(
         annotator,
-        detector=shared(annotator.detector),
-        teacher=shared(annotator.teacher),
-        verifier=shared(annotator.verifier),
+        detector=wrap(annotator.detector),
+        teacher=wrap(annotator.teacher),
+        verifier=wrap(annotator.verifier),
     )

@@ -13,7 +13,6 @@ from PIL import Image, ImageDraw, ImageFont
 from groundrl.errors import UserError
 from groundrl.records import Sample
 from groundrl.world.graph import Look, Scene, SceneSpec, Subject
-from groundrl.world.phrases import label
 from groundrl.world.questions import KINDS, questions_about
 from groundrl.world.render import Render, render
 
@@ -41,10 +40,10 @@ def draw_boxes(image: Image.Image, scene: Scene) -> Image.Image:
         x1, y1, x2, y2 = (ZOOM * value for value in thing.box.corners)
         draw.rectangle((x1, y1, x2 - 1, y2 - 1), outline=(255, 255, 255))
         # Kept on the image, so that names at its right edge stay readable.
-        left = min(x1 + 2, page.width - FONT.getlength(label(thing)) - 1)
+        left = min(x1 + 2, page.width - FONT.getlength(thing.label) - 1)
         place = (left, max(0, y1 - 17))
-        draw.rectangle(draw.textbbox(place, label(thing), font=FONT), fill=(0, 0, 0))
-        draw.text(place, label(thing), font=FONT, fill=(255, 255, 255))
+        draw.rectangle(draw.textbbox(place, thing.label, font=FONT), fill=(0, 0, 0))
+        draw.text(place, thing.label, font=FONT, fill=(255, 255, 255))
     return page
 
 

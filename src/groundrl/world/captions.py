@@ -1,11 +1,12 @@
-"""Captions that are exact: each object once, every statement borne out by the scene."""
+"""Captions that are exact: each object once, every statement true of the scene."""
 
 import numpy as np
 
-from groundrl.records import Segments
+from groundrl.language.words import article
+from groundrl.questions.sentences import capitalized, listing, weave
+from groundrl.records import Grounding, Segments
 from groundrl.relations import Relation
 from groundrl.world.graph import Scene, SceneObject, Subject
-from groundrl.world.phrases import capitalized, label, listing, weave, with_article
 from groundrl.world.relations import holds
 
 PLACE = {Subject.TABLETOP: "On the table, ", Subject.STREET: "On the street, "}
@@ -26,34 +27,35 @@ def caption(scene: Scene, rng: np.random.Generator) -> Segments:
     "On the table, a [red cup] is left of a [blue box]. A [green ball] is behind a [gray book]."
     """
     left = [scene.objects[int(i)] for i in rng.permutation(len(scene.objects))]
-    parts: list[str | SceneObject] = []
+    parts: list[str | Grounding] = []
     opening = PLACE[scene.spec.subject]
     while len(left) > 1 and (used := _related(scene, left, rng)):
         things, relations = used
-        sentence: list[str | SceneObject] = [*_a(things[0]), f" is {relations[0]} ", *_a(things[1])]
+        sentence: list[str | Grounding] = [*_a(things[0]), f" is {relations[0]} ", *_a(things[1])]
         if len(things) == 3:
             sentence += [f" and {relations[1]} ", *_a(things[2])]
         # "On the table, a cup is on a box" would say that the cup is on both.
         starts = opening if Relation.ON not in relations else ""
         opening = "" if starts else opening
-        parts += _placed(starts, [*sentence, ". "])
+        parts += _opened(starts, [*sentence, ". "])
         left = [thing for thing in left if thing not in things]
     if left:
         also = "there is also " if parts else "there is "
-        parts += _placed(opening, [also, *listing(left, None), ". "])
+        parts += _opened(opening, [also, *listing([thing.grounding for thing in left], "a"), ". "])
     *body, last = capitalized(weave(*parts))
     return (*body, str(last).rstrip())
 
 
-def _placed(opening: str, sentence: list[str | SceneObject]) -> list[str | SceneObject]:
+def _opened(opening: str, sentence: list[str | Grounding]) -> list[str | Grounding]:
+    """The sentence behind its opening words; without them it begins with a capital letter."""
     if opening:
         return [opening, *sentence]
     first = str(sentence[0])
     return [first[:1].upper() + first[1:], *sentence[1:]]
 
 
-def _a(thing: SceneObject) -> list[str | SceneObject]:
-    return [with_article(label(thing)).split()[0] + " ", thing]
+def _a(thing: SceneObject) -> list[str | Grounding]:
+    return [article(thing.label), thing.grounding]
 
 
 def _related(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from groundrl.boxes import Box
+from groundrl.records import Grounding
 
 
 class Subject(StrEnum):
@@ -59,6 +60,16 @@ class SceneObject:
     """Visible share of the pixels that the object would cover alone, in (0, 1]."""
     depth: float
     """Distance of the base's centre along the viewing axis, metres."""
+
+    @property
+    def label(self) -> str:
+        """The name of the object in a grounding: "red cup"."""
+        return f"{self.color} {self.category}"
+
+    @property
+    def grounding(self) -> Grounding:
+        """The label and the box."""
+        return Grounding(label=self.label, box=self.box)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,5 @@
 """One image of four quarters: what is seen, how far it is, and where two objects are."""
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ AUGMENTED = (
     "The image has four quarters: top left the scene, top right how far it is, bottom left "
     "where the first object is, bottom right where the second one is."
 )
-"""Said before a question about such an image."""
+"""Stands before a question about such an image."""
 
 
 def four_quarters(rgb: "Image", depth: "Image", boxes: tuple[Box, Box], side: int) -> "Image":
@@ -41,22 +40,13 @@ def four_quarters(rgb: "Image", depth: "Image", boxes: tuple[Box, Box], side: in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuarteredImage(ABC):
-    """An image of four quarters, put together when it is loaded."""
+class FourQuarters:
+    """Base of square images that are put together by ``four_quarters`` when they are loaded."""
 
     boxes: tuple[Box, Box]
-    """Of the RGB layer, PIXEL frame."""
+    """PIXEL frame of the image in the first quarter."""
     side: int
-    """Width and height, pixels."""
-
-    @property
-    @abstractmethod
-    def key(self) -> str:
-        """See ``ImageSource``."""
-
-    @abstractmethod
-    def layers(self) -> tuple["Image", "Image"]:
-        """RGB, and depth in grey."""
+    """Pixels."""
 
     @property
     def width(self) -> int:
@@ -68,15 +58,10 @@ class QuarteredImage(ABC):
         """Pixels."""
         return self.side
 
-    def load(self) -> "Image":
-        """Decoded RGB pixels."""
-        rgb, depth = self.layers()
-        return four_quarters(rgb, depth, self.boxes, self.side)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuarteredScene(QuarteredImage):
-    """A scene with its depth and two boxes, drawn when it is loaded."""
+class QuarteredScene(FourQuarters):
+    """A scene with its depth and two boxes."""
 
     spec: SceneSpec
 
@@ -86,12 +71,14 @@ class QuarteredScene(QuarteredImage):
         boxes = "/".join(str(box.corners) for box in self.boxes)
         return f"quarters:{self.side}:{SceneImage(spec=self.spec).key}:{boxes}"
 
-    def layers(self) -> tuple["Image", "Image"]:
-        """Near is bright, by the inverse of the distance."""
+    def load(self) -> "Image":
+        """Decoded RGB pixels; near is bright, by the inverse of the distance."""
         from PIL import Image
 
         from groundrl.world.render import render
 
         drawn = render(self.spec)
         nearness = 255 * drawn.depth.min() / drawn.depth
-        return Image.fromarray(drawn.image), Image.fromarray(nearness.astype(np.uint8))
+        depth = Image.fromarray(nearness.astype(np.uint8))
+        rgb = Image.fromarray(drawn.image)
+        return four_quarters(rgb, depth, self.boxes, self.side)

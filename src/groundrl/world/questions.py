@@ -5,34 +5,42 @@ close to call is never asked about. Equal (spec, kinds, turn), equal question.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Final
 
 import numpy as np
 
 from groundrl.errors import UserError
-from groundrl.records import Grounding, Sample
-from groundrl.world import place_kinds, thing_kinds
-from groundrl.world.drafts import Draft
+from groundrl.questions import counts, places, pointing, things
+from groundrl.questions.draft import Asker, check_kinds, make_sample
+from groundrl.questions.draws import NumpyDraws
+from groundrl.questions.known import KnownImage
+from groundrl.records import Sample
 from groundrl.world.graph import Scene, SceneSpec
+from groundrl.world.known import known_scene
 from groundrl.world.render import build_scene
 from groundrl.world.source import SceneImage, provenance
 
-DRAFTERS: dict[str, Callable[[Scene, np.random.Generator], Draft | None]] = {
-    "describe": thing_kinds.describe,
-    "locate": thing_kinds.locate,
-    "color": thing_kinds.color,
-    "category": thing_kinds.category,
-    "side": place_kinds.side,
-    "depth": place_kinds.depth,
-    "relation_which": place_kinds.relation_which,
-    "multi_color": thing_kinds.multi_color,
-    "multi_side": place_kinds.multi_side,
-    "count": place_kinds.count,
-    "exists": thing_kinds.exists,
-    "presence": thing_kinds.presence,
+ASKERS: Final[dict[str, Asker]] = {
+    "describe": partial(
+        pointing.describe, questions=("What objects are there?", "Describe the objects.")
+    ),
+    "locate": pointing.locate,
+    "color": partial(things.color, relational=True),
+    "category": things.category,
+    "side": places.side,
+    "depth": places.depth,
+    "relation_which": places.relation_which,
+    "multi_color": things.multi_color,
+    "multi_side": places.multi_side,
+    "count": counts.count_in_words,
+    "exists": things.presence_of_color,
+    "presence": things.presence,
 }
-KINDS: tuple[str, ...] = tuple(DRAFTERS)
+"""A module adds a kind of its own by an entry."""
+KINDS: tuple[str, ...] = tuple(ASKERS)
 """All kinds of question."""
 POINTING_KINDS: tuple[str, ...] = ("describe", "locate")
 """No options and no answer words: the boxes are the answer."""
@@ -52,21 +60,18 @@ def ask(scene: Scene, kind: str, rng: np.random.Generator) -> Sample | None:
 
     Raises UserError for an unknown kind.
     """
-    _check_kinds((kind,))
-    draft = DRAFTERS[kind](scene, rng)
+    check_kinds((kind,), ASKERS)
+    return _ask(known_scene(scene), scene.spec, kind, rng)
+
+
+def _ask(image: KnownImage, spec: SceneSpec, kind: str, rng: np.random.Generator) -> Sample | None:
+    draft = ASKERS[kind](image, NumpyDraws(rng))
     if draft is None:
         return None
-    shown = draft.right + draft.wrong
-    options = tuple(shown[int(i)] for i in rng.permutation(len(shown)))
-    spec = scene.spec
-    return Sample(
+    return make_sample(
+        draft,
         id=f"{spec.subject}-{spec.look}-{spec.seed}-{spec.index}-{kind}-0",
         image=SceneImage(spec=spec),
-        question=draft.question,
-        options=options,
-        answers=tuple(option for option in options if option in draft.right),
-        groundings=tuple(part for part in draft.rationale if isinstance(part, Grounding)),
-        rationale=draft.rationale,
         kind=kind,
         provenance=provenance(spec),
     )
@@ -78,11 +83,13 @@ def questions_about(scene: Scene, kinds: Sequence[str], turns: int) -> list[Samp
     Each turn draws a kind uniformly among those the scene still has a new question of. The first
     questions do not depend on ``turns``. Raises UserError for an unknown kind.
     """
-    _check_kinds(kinds)
+    check_kinds(kinds, ASKERS)
+    image = known_scene(scene)
     found: list[Sample] = []
     for turn in range(turns):
         rng = _generator(scene.spec, kinds, turn)
-        sample = _new_question(scene, kinds, {earlier.question for earlier in found}, rng)
+        asked = {earlier.question for earlier in found}
+        sample = _new_question(image, scene.spec, kinds, asked, rng)
         if sample is None:
             break
         found.append(replace(sample, id=f"{sample.id.removesuffix('-0')}-{turn}"))
@@ -104,21 +111,18 @@ def sample_question(spec: SceneSpec, kinds: Sequence[str], turn: int = 0) -> Sam
 
 
 def _new_question(
-    scene: Scene, kinds: Sequence[str], asked: set[str], rng: np.random.Generator
+    image: KnownImage,
+    spec: SceneSpec,
+    kinds: Sequence[str],
+    asked: set[str],
+    rng: np.random.Generator,
 ) -> Sample | None:
     for i in rng.permutation(len(kinds)):
         for _ in range(DRAWS_PER_KIND):
-            sample = ask(scene, kinds[int(i)], rng)
+            sample = _ask(image, spec, kinds[int(i)], rng)
             if sample is not None and sample.question not in asked:
                 return sample
     return None
-
-
-def _check_kinds(kinds: Sequence[str]) -> None:
-    unknown = [kind for kind in kinds if kind not in DRAFTERS]
-    if unknown or not kinds:
-        what = f"unknown kind of question: {', '.join(unknown)}" if unknown else "no kind given"
-        raise UserError(f"{what}; choose from {', '.join(KINDS)}")
 
 
 def _generator(spec: SceneSpec, kinds: Sequence[str], turn: int) -> np.random.Generator:

@@ -11,7 +11,7 @@ from synthesis_files import KEEP, checked, region, reject, repair, shown
 
 from groundrl.report.parts import MOST_BOXES, MOST_CHARACTERS
 from groundrl.synthesis.annotations import CaptionError, ErrorKind
-from groundrl.synthesis.quality import Tally
+from groundrl.synthesis.quality import CaptionStatistics
 from groundrl.synthesis.report.captions import history
 from groundrl.synthesis.report.cards import MOST_CROPS
 from groundrl.synthesis.report.page import synthesis_page
@@ -30,11 +30,11 @@ def showcase(*images: ShownImage, most: int = 200) -> Showcase:
 
 def written(folder: Path, *images: ShownImage, most: int = 200) -> Path:
     """The page about those images."""
-    tally = Tally()
+    tally = CaptionStatistics()
     for one in images:
         tally.add(one.annotated)
     figures = {name: float(value) for name, value in tally.counts.items()}
-    figures |= {f"verification/{name}": value for name, value in tally.figures().items()}
+    figures |= {f"verification/{name}": value for name, value in tally.compute_quality().items()}
     figures |= {"images": float(len(images)), "samples/train/locate": 3.0}
     people = {"regions": "given", "verdicts": None}
     seen = showcase(*images, most=most)
@@ -164,7 +164,7 @@ def test_a_crowd_of_regions_is_drawn_in_part_and_counted(tmp_path: Path) -> None
     assert "<del><mark>dog</mark></del>" in text
 
 
-def test_a_image_without_regions_questions_or_file_has_a_card(tmp_path: Path) -> None:
+def test_an_image_without_regions_questions_or_file_has_a_card(tmp_path: Path) -> None:
     bare = shown(tmp_path, "bare", checked("A wall.", KEEP))
     (tmp_path / "cup.png").unlink()
     text = written(tmp_path, bare).read_text()

@@ -1,6 +1,6 @@
 """MMHal-Bench (arXiv 2309.14525): open questions of eight types, rated for what they invent."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
@@ -9,6 +9,7 @@ import numpy as np
 
 from groundrl.answers.attempt import Attempt
 from groundrl.answers.record import INVENTS_BELOW
+from groundrl.config_node import ConfigNode
 from groundrl.evaluation.benchmarks.base import (
     UNPARSED,
     Figures,
@@ -68,6 +69,16 @@ class MMHal(RowBenchmark):
     }
     row: ClassVar[type] = MMHalRow
     sizes: ClassVar[Mapping[str, int]] = {"": 96}
+
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """Only a judge that has a ``rater`` can rate the answers."""
+        if not hasattr(node.targets.get("judge"), "rater"):
+            yield (
+                f"the answers to {node.path.rpartition('.')[2]} are rated by a language model, and "
+                "none is chosen: type judge=openai judge.chat.model=<name>, or judge=vllm_server "
+                "judge.chat.model=<name>"
+            )
 
     @property
     def download(self) -> Download:

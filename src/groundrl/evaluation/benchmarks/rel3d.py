@@ -20,7 +20,7 @@ from groundrl.evaluation.benchmarks.published import RowBenchmark
 from groundrl.evaluation.benchmarks.statements import WORDS, Statements, statement
 from groundrl.json_rows import Number, Text, Whole
 from groundrl.records import Grounding, ImageFile, NamedImage, Provenance, Sample
-from groundrl.world.quarters import AUGMENTED, QuarteredImage
+from groundrl.world.quarters import AUGMENTED, FourQuarters, four_quarters
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -31,8 +31,8 @@ PLACE = "https://github.com/princeton-vl/Rel3D#download-datasets-and-pre-trained
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuarteredFiles(QuarteredImage):
-    """An image with its depth and two boxes, put together when it is loaded."""
+class QuarteredFiles(FourQuarters):
+    """An image file with its depth and two boxes."""
 
     rgb: ImageFile
     depth: ImageFile
@@ -42,14 +42,15 @@ class QuarteredFiles(QuarteredImage):
         """The files and the boxes."""
         return f"quarters:{self.side}:{self.rgb.key}:{[box.corners for box in self.boxes]}"
 
-    def layers(self) -> tuple["Image", "Image"]:
-        """Depth is stretched to 8 bits."""
+    def load(self) -> "Image":
+        """Decoded RGB pixels; depth is stretched to 8 bits."""
         from PIL import Image
 
         with Image.open(self.depth.path) as file:
             far = np.asarray(file.convert("F"))
         grey = 255 * (far - far.min()) / max(float(np.ptp(far)), 1e-9)
-        return self.rgb.load(), Image.fromarray(grey.astype(np.uint8))
+        depth = Image.fromarray(grey.astype(np.uint8))
+        return four_quarters(self.rgb.load(), depth, self.boxes, self.side)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,13 +21,20 @@ from groundrl.evaluation.benchmarks.choice import Choices
 from groundrl.evaluation.benchmarks.mme import TaskPairs
 from groundrl.evaluation.benchmarks.refcoco import Pointing
 from groundrl.evaluation.benchmarks.statements import WORDS, Statements, statement
+from groundrl.language.words import plural
 from groundrl.records import Sample
-from groundrl.world.claims import CLAIMED, PAIRS, Claim, claim, one_word
 from groundrl.world.graph import Look, Scene, SceneSpec, Subject
-from groundrl.world.phrases import plural
 from groundrl.world.quarters import AUGMENTED, QuarteredScene
 from groundrl.world.questions import ANSWER_KINDS, ask
 from groundrl.world.render import build_scene
+from groundrl.world.true_false import (
+    PAIR_TASKS,
+    STATED_RELATIONS,
+    RelationStatement,
+    draw_pair,
+    draw_statement,
+    one_word,
+)
 from groundrl.world.vocabulary import CATEGORIES
 
 HELD_OUT_SEED = 9_000_011
@@ -103,16 +110,15 @@ class WorldMME(TaskPairs, World):
 
     def questions(self) -> QuestionSet:
         """One task per scene, the tasks in turn."""
-        tasks = tuple(PAIRS)
 
         def draw(index: int, scene: Scene) -> tuple[Sample, Sample] | None:
-            task = tasks[index // 2 % len(tasks)]
-            pair = PAIRS[task](scene, np.random.default_rng(index))
+            task = PAIR_TASKS[index // 2 % len(PAIR_TASKS)]
+            pair = draw_pair(scene, task, np.random.default_rng(index))
             if pair is None:
                 return None
             name = f"{task}/{index}"
             return (
-                one_word(scene, f"{name}/0", pair.yes, "yes", task, pair.things),
+                one_word(scene, f"{name}/0", pair.yes, "yes", task, pair.objects),
                 one_word(scene, f"{name}/1", pair.no, "no", task),
             )
 
@@ -121,28 +127,28 @@ class WorldMME(TaskPairs, World):
         )
 
 
-def draw_statements(world: World) -> list[tuple[int, Scene, Claim]]:
+def draw_statements(world: World) -> list[tuple[int, Scene, RelationStatement]]:
     """Statements with every relation equally often, exactly half of each of them true."""
-    wanted = [(relation, true) for relation in CLAIMED for true in (True, False)]
+    wanted = [(relation, true) for relation in STATED_RELATIONS for true in (True, False)]
     scenes = world.scenes()
-    found: list[tuple[int, Scene, Claim]] = []
+    found: list[tuple[int, Scene, RelationStatement]] = []
     turn = 0
     while len(found) < world.size:
         relation, true = wanted[turn % len(wanted)]
         turn += 1
         for index, scene in itertools.islice(scenes, MOST_SCENES):
-            one = claim(scene, relation, true, np.random.default_rng(index))
+            one = draw_statement(scene, relation, true, np.random.default_rng(index))
             if one is not None:
                 found.append((index, scene, one))
                 break
     return found
 
 
-def statement_sample(index: int, scene: Scene, one: Claim) -> Sample:
+def statement_sample(index: int, scene: Scene, one: RelationStatement) -> Sample:
     """The question whether a statement is true."""
-    things = (one.subject, one.object)
+    objects = (one.subject, one.object)
     text, answer = statement(one.text), WORDS[one.true]
-    return one_word(scene, str(index), text, answer, str(one.relation), things)
+    return one_word(scene, str(index), text, answer, str(one.relation), objects)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +173,7 @@ class WorldRel3D(Statements, World):
         """See ``Benchmark``."""
         return QuestionSet(samples=tuple(self._sample(*drawn) for drawn in draw_statements(self)))
 
-    def _sample(self, index: int, scene: Scene, one: Claim) -> Sample:
+    def _sample(self, index: int, scene: Scene, one: RelationStatement) -> Sample:
         sample = statement_sample(index, scene, one)
         if not self.augmented:
             return sample

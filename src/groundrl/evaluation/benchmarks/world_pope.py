@@ -11,10 +11,11 @@ import numpy as np
 from groundrl.evaluation.benchmarks.base import QuestionSet
 from groundrl.evaluation.benchmarks.world import World
 from groundrl.evaluation.benchmarks.yes_no import Presence
+from groundrl.language.words import with_article
 from groundrl.records import Sample
-from groundrl.world.claims import one_word
 from groundrl.world.graph import Scene
-from groundrl.world.phrases import with_article
+from groundrl.world.known import known_objects
+from groundrl.world.true_false import one_word
 from groundrl.world.vocabulary import CATEGORIES
 
 CLASSES = tuple(name for names in CATEGORIES.values() for name in names)
@@ -59,6 +60,6 @@ class WorldPOPE(Presence, World):
         return max(names, key=lambda name: counts[name])
 
     def _sample(self, scene: Scene, name: str, noun: str, answer: str) -> Sample:
-        things = [thing for thing in scene.objects if thing.category == noun]
+        objects = [one for one in known_objects(scene) if one.noun == noun]
         question = f"Is there {with_article(noun)}?"
-        return one_word(scene, name, question, answer, "presence", things)
+        return one_word(scene, name, question, answer, "presence", objects)

@@ -15,8 +15,8 @@ from groundrl.evaluation.benchmarks.base import Figures, ScoredAttempt, answer_t
 from groundrl.evaluation.judging.verdict_cache import Judge
 from groundrl.figures import FigureInfo
 from groundrl.json_rows import Flag, Text
+from groundrl.questions.counts import COUNTS
 from groundrl.records import Grounding
-from groundrl.world.phrases import NUMBERS
 
 
 class Misalignment(StrEnum):
@@ -105,8 +105,8 @@ def _by_rule(one: Case) -> Judgement:
         reason = f"the reasoning {'denies' if denies else 'affirms'}, the answer is {plain[0]}"
         return _misaligned(Misalignment.CONTRADICTION, reason)
     for word in named:
-        if word in NUMBERS:
-            if one.pointed - NUMBERS.index(word) not in (0, 1):
+        if word in COUNTS:
+            if one.pointed - COUNTS.index(word) not in (0, 1):
                 return _misaligned(Misalignment.MISSING_DETAIL, f"it does not point at {word}")
         elif not any(_holds(clause.affirmed, word) for clause in clauses):
             if any(_holds(clause.denied, word) for clause in clauses):

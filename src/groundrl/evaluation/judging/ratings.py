@@ -12,6 +12,7 @@ from groundrl.answers.attempt import Attempt
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Benchmark, ScoredAttempt
 from groundrl.evaluation.judging.verdict_cache import Judge
+from groundrl.files import replace_file
 from groundrl.json_rows import Text, Whole
 
 BEST = 6
@@ -90,10 +91,12 @@ def save_scores(path: Path, answers: Mapping[str, list[ScoredAttempt]]) -> None:
     }
     if not scores:
         return
-    draft = path.with_suffix(".partial")
-    with path.open(encoding="utf-8") as old, draft.open("w", encoding="utf-8") as new:
+    with (
+        replace_file(path) as partial,
+        path.open(encoding="utf-8") as old,
+        partial.open("w", encoding="utf-8") as new,
+    ):
         for line in old:
             row = json.loads(line)
             row["scores"] = scores.get((row["set"], row["id"]), row["scores"])
             new.write(json.dumps(row) + "\n")
-    draft.replace(path)

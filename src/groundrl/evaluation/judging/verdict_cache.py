@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
+from groundrl.files import drop_torn_line, whole_lines
 from groundrl.json_rows import Text, validate
 from groundrl.progress import ProgressLine
 
@@ -72,8 +73,8 @@ class VerdictCache(Generic[C, V]):
         """New verdicts, each written down behind the last whole line."""
         found: dict[str, V | None] = {}
         line = ProgressLine(len(new), "judge")
+        drop_torn_line(self.path)
         with self.path.open("ab") as file, line:
-            file.truncate(sum(map(len, self._lines())))
             line.update(0)
             for start in range(0, len(new), CASES_AT_ONCE):
                 chunk = new[start : start + CASES_AT_ONCE]
@@ -104,15 +105,13 @@ class VerdictCache(Generic[C, V]):
         return known
 
     def _lines(self) -> list[bytes]:
-        """Those with their ends. A last line without was cut off with its run; raises UserError
-        where it is something else, which is not ours to cut."""
-        if not self.path.exists():
-            return []
-        lines = self.path.read_bytes().splitlines(keepends=True)
-        if lines and not lines[-1].endswith(b"\n"):
-            cut = lines.pop()
-            if cut[: len(BEGINNING)] != BEGINNING[: len(cut)]:
-                raise UserError(f"{self.path}:{len(lines) + 1}: no judgement: {cut!r:.40}")
+        """All but a torn last line. Raises UserError where that line is not the beginning of a
+        judgement: then the file is not ours to cut."""
+        content = self.path.read_bytes() if self.path.exists() else b""
+        whole = whole_lines(content)
+        lines, torn = whole.splitlines(), content[len(whole) :]
+        if torn[: len(BEGINNING)] != BEGINNING[: len(torn)]:
+            raise UserError(f"{self.path}:{len(lines) + 1}: no judgement: {torn!r:.40}")
         return lines
 
 

@@ -8,10 +8,10 @@ from difflib import SequenceMatcher
 from groundrl.report.parts import MOST_CHARACTERS, cut
 from groundrl.synthesis.annotations import (
     CaptionError,
-    CheckedCaption,
     Decision,
     FinalDecision,
     Verdict,
+    VerifiedCaption,
 )
 
 WORDS = re.compile(r"\S+\s*|\s+")
@@ -23,7 +23,7 @@ ENDING_CHIPS = {
 }
 
 
-def history(checked: CheckedCaption) -> str:
+def history(checked: VerifiedCaption) -> str:
     """One line per verdict that changed something, each on the text that the one before left; of
     the last one only its reason, where it had nothing to say against the text."""
     if not checked.verdicts:

@@ -10,9 +10,9 @@ from groundrl.detectors.records import InputImage, Region
 from groundrl.images import UnreadableImageError
 from groundrl.records import Grounding, Sample, Segments
 from groundrl.report.parts import MOST_BOXES, box_layer, cut, facets, image_frame, inline_jpeg
-from groundrl.synthesis.annotations import CheckedCaption, FinalDecision
+from groundrl.synthesis.annotations import FinalDecision, VerifiedCaption
 from groundrl.synthesis.merge import merge
-from groundrl.synthesis.quality import planted_error
+from groundrl.synthesis.quality import compare_with_planted
 from groundrl.synthesis.report.captions import ENDING_CHIPS, chip, history
 from groundrl.synthesis.report.showcase import ShownImage
 
@@ -65,7 +65,9 @@ def _image_with_boxes(shown: ShownImage, image: Image.Image | None) -> str:
     """The regions in the colours of what became of their crops."""
     annotated, source = shown.annotated, shown.annotated.image.source
     size = source.width, source.height
-    endings = {b.crop.region: b.ending for b in annotated.branches if b.crop is not None}
+    endings = {
+        b.crop.region: b.final_decision for b in annotated.crop_captions if b.crop is not None
+    }
     order = sorted(range(len(annotated.regions)), key=lambda i: annotated.regions[i] not in endings)
     boxes = [
         _box(i, annotated.regions[i], endings.get(annotated.regions[i]), size)
@@ -97,7 +99,9 @@ def _captions(
 ) -> str:
     whole, *branches = shown.captions
     # Those with something to see come first where not all can be shown.
-    order = sorted(range(len(branches)), key=lambda i: branches[i].ending is FinalDecision.KEPT)
+    order = sorted(
+        range(len(branches)), key=lambda i: branches[i].final_decision is FinalDecision.KEPT
+    )
     kept = [branches[i] for i in sorted(order[:MOST_CROPS])]
     of = shown.annotated.image
     entries = _entry(of, whole, None, None, measured) + "".join(
@@ -112,15 +116,15 @@ def _captions(
 
 def _entry(
     of: InputImage,
-    checked: CheckedCaption,
+    checked: VerifiedCaption,
     image: Image.Image | None,
     places: Mapping[Corners, int] | None,
     measured: bool,
 ) -> str:
     """A caption; pointing at it lights the box of its crop."""
-    planted = planted_error(of, checked) if measured else ""
+    planted = compare_with_planted(of, checked) if measured else ""
     values = {
-        "verdict": str(checked.ending),
+        "verdict": str(checked.final_decision),
         "error": [str(flaw.kind) for flaw in checked.flaws],
         "level": WHOLE if checked.crop is None else CROP,
         "planted": planted,
@@ -131,7 +135,7 @@ def _entry(
         head = f"<b>{index + 1}</b> {html.escape(_region(checked.crop.region))}"
         tied = f' tabindex="0" data-box="r{index}"'
         thumb = _thumb(checked, image)
-    ending = chip(checked.ending, ENDING_CHIPS[checked.ending])
+    ending = chip(checked.final_decision, ENDING_CHIPS[checked.final_decision])
     return (
         f'<div class="entry caption" {facets(values)}{tied}>{thumb}<div>'
         f'<p class="what">{head} {ending}</p>{_planted_errors(checked, planted)}{history(checked)}'
@@ -139,7 +143,7 @@ def _entry(
     )
 
 
-def _thumb(checked: CheckedCaption, image: Image.Image | None) -> str:
+def _thumb(checked: VerifiedCaption, image: Image.Image | None) -> str:
     if image is None or checked.crop is None:
         return ""
     box = checked.crop.box.corners
@@ -147,7 +151,7 @@ def _thumb(checked: CheckedCaption, image: Image.Image | None) -> str:
     return f'<img alt="crop" src="{inline_jpeg(part, CROP_SIDE)}">'
 
 
-def _planted_errors(checked: CheckedCaption, planted: str) -> str:
+def _planted_errors(checked: VerifiedCaption, planted: str) -> str:
     """Which errors the teacher put in, and whether they were found."""
     if not planted:
         return ""

@@ -11,8 +11,7 @@ from groundrl.report.page import chips, page, section
 from groundrl.report.parts import HINT, filters
 from groundrl.report.svg import Dot, dot_whisker
 from groundrl.report.tables import Table, number, to_html
-from groundrl.synthesis.annotations import ErrorKind, FinalDecision
-from groundrl.synthesis.quality import PLANTABLE
+from groundrl.synthesis.annotations import PLANTABLE_KINDS, ErrorKind, FinalDecision
 from groundrl.synthesis.report.cards import CROP, WHOLE, image_card
 from groundrl.synthesis.report.showcase import WORST_FIRST, Showcase
 
@@ -84,9 +83,11 @@ def _stages(figures: Figures) -> str:
     }
     rows = [(name, f"{count:,}", f"{count / max(images, 1):.2f}") for name, count in counts.items()]
     if unfinished:
-        rows.append(("images unfinished: not everybody was reached", f"{unfinished:,}", ""))
-    if "left_out" in figures:
-        rows.append(("files left out: no usable images", f"{_count(figures, 'left_out'):,}", ""))
+        rows.append(("images unfinished: a model was unreachable", f"{unfinished:,}", ""))
+    if "skipped" in figures:
+        rows.append(
+            ("images skipped: not usable, or no labels", f"{_count(figures, 'skipped'):,}", "")
+        )
     return _table("from stage to stage", ("stage", "count", "per image"), rows)
 
 
@@ -157,7 +158,7 @@ def _quality(figures: Figures) -> str:
         )
 
     def dots(name: str) -> list[Dot]:
-        heads = {str(kind): f"verification/{name}/{kind}" for kind in PLANTABLE}
+        heads = {str(kind): f"verification/{name}/{kind}" for kind in PLANTABLE_KINDS}
         return [_dot(figures, kind, head) for kind, head in heads.items() if head in figures]
 
     plots = [
@@ -206,7 +207,7 @@ def _gallery(figures: Figures, showcase: Showcase) -> str:
         pool.shutdown(cancel_futures=True)
     picked = picked[: len(cards)]
     captions = [caption for shown in picked for caption in shown.captions]
-    endings = {caption.ending for caption in captions}
+    endings = {caption.final_decision for caption in captions}
     kinds = {flaw.kind for caption in captions for flaw in caption.flaws}
     choices = {
         "verdict": [str(end) for end in WORST_FIRST if end in endings],

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from groundrl.records import Sample
-from groundrl.synthesis.annotations import AnnotatedInput, CheckedCaption, Decision, FinalDecision
-from groundrl.synthesis.quality import planted_error
+from groundrl.synthesis.annotations import CaptionedImage, Decision, FinalDecision, VerifiedCaption
+from groundrl.synthesis.quality import compare_with_planted
 
 MAX_IMAGES: Final = 200
 """Images."""
@@ -21,23 +21,23 @@ WORST_FIRST: Final = (FinalDecision.REJECTED, FinalDecision.REPAIRED, FinalDecis
 class ShownImage:
     """An image and what was made of it; its pixels are loaded when it is drawn."""
 
-    annotated: AnnotatedInput
+    annotated: CaptionedImage
     samples: tuple[Sample, ...]
     split: str
 
     @property
-    def captions(self) -> tuple[CheckedCaption, ...]:
+    def captions(self) -> tuple[VerifiedCaption, ...]:
         """Level 1, then level 2."""
-        return (self.annotated.whole, *self.annotated.branches)
+        return (self.annotated.image_caption, *self.annotated.crop_captions)
 
     @property
     def group(self) -> tuple[int, str, str]:
         """Worst ending, the first error of a caption that ended so, and whether an error was
         missed or imagined."""
-        endings = [WORST_FIRST.index(caption.ending) for caption in self.captions]
+        endings = [WORST_FIRST.index(caption.final_decision) for caption in self.captions]
         worst = min(endings)
         first = self.captions[endings.index(worst)].flaws
-        planted = {planted_error(self.annotated.image, one) for one in self.captions}
+        planted = {compare_with_planted(self.annotated.image, one) for one in self.captions}
         told = next((one for one in ("missed", "false alarm") if one in planted), "")
         return worst, first[0].kind if first else "", told
 
@@ -64,12 +64,12 @@ class Showcase:
             largest = max(self._groups, key=lambda group: (len(self._groups[group]), group))
             self._groups[largest].pop()
 
-    def _count(self, caption: CheckedCaption) -> None:
+    def _count(self, caption: VerifiedCaption) -> None:
         for verdict in caption.verdicts:
             if verdict.decision is not Decision.KEEP:
                 gone = caption.text is None and verdict is caption.verdicts[-1]
                 decision = Decision.REJECT if gone else verdict.decision
-                key = (str(decision), verdict.fault, verdict.reason)
+                key = (str(decision), verdict.rejection_kind, verdict.reason)
                 known = key in self.reasons or len(self.reasons) < MAX_REASONS
                 self.reasons[key if known else (*key[:2], OTHERS)] += 1
 

@@ -1,1 +1,1 @@
-"""Whoever writes captions."""
+"""Teachers: generators of captions."""

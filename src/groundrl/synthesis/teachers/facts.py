@@ -1,14 +1,14 @@
-"""What the embedded teacher knows of a view: the scene itself, or else the regions of an image."""
+"""Facts about a view: from the scene graph of an embedded scene, or from an image's regions."""
 
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from groundrl.boxes import Box, intersection, iou
-from groundrl.data.box_views import is_beside
+from groundrl.questions.box_relations import is_beside
 from groundrl.relations import Relation
 from groundrl.synthesis.reading import split_label
-from groundrl.synthesis.roles import View
+from groundrl.synthesis.roles import ImageView
 from groundrl.world.graph import Scene, SceneSpec
 from groundrl.world.relations import holds
 from groundrl.world.render import build_scene
@@ -16,74 +16,76 @@ from groundrl.world.source import SceneImage
 from groundrl.world.vocabulary import CATEGORIES, COLORS
 
 INSIDE: Final = 0.5
-"""Share of an object's box from which a crop shows the object."""
-OF_SCENES: Final = (
+"""Fraction of an object's box that lies in a crop, from which the crop shows the object."""
+SCENE_RELATIONS: Final = (
     Relation.LEFT_OF,
     Relation.RIGHT_OF,
     Relation.IN_FRONT_OF,
     Relation.BEHIND,
     Relation.ON,
 )
-OF_BOXES: Final = (Relation.LEFT_OF, Relation.RIGHT_OF)
+BOX_RELATIONS: Final = (Relation.LEFT_OF, Relation.RIGHT_OF)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Thing:
+class VisibleObject:
     """An object in a view."""
 
     noun: str
     color: str | None
-    """None: not known."""
+    """None: unknown."""
     box: Box
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What is true of a view."""
+class ViewFacts:
+    """Objects in a view, and what is true of them."""
 
-    things: tuple[Thing, ...]
-    """That it shows; of a crop, first the one that it is about."""
+    objects: tuple[VisibleObject, ...]
+    """Objects in the view; in a crop, the object of its region comes first."""
     relations: tuple[tuple[int, Relation, int], ...]
-    """Clearly true ones between ``things``."""
+    """(subject, relation, object): clearly true relations between indices of ``objects``."""
     absent: tuple[str, ...]
-    """Nouns that could be expected in such an image and of which the view shows none."""
+    """Nouns that are plausible in such an image and that the view does not show."""
     colors: tuple[str, ...]
-    """That things can have."""
+    """All colours that objects can have."""
 
 
-def facts_of(view: View) -> Facts:
-    """The scene's truth for images of the embedded world. Of a photograph what its regions say:
-    classes, numbers, left and right."""
+def collect_facts(view: ImageView) -> ViewFacts:
+    """The facts of a view: the ground truth of an embedded scene; for other images classes, counts,
+    left and right from the regions."""
     image = view.image.source
     if isinstance(image, SceneImage):
-        return _in_view(_whole_scene(image.spec), view)
-    things = tuple(
-        Thing(noun=noun, color=color, box=region.box)
+        return _restrict_to_crop(_collect_scene_facts(image.spec), view)
+    objects = tuple(
+        VisibleObject(noun=noun, color=color, box=region.box)
         for region in view.regions
         for color, noun in [split_label(region.label)]
     )
     relations = tuple(
         (i, relation, j)
-        for i, a in enumerate(things)
-        for j, b in enumerate(things)
-        for relation in OF_BOXES
+        for i, a in enumerate(objects)
+        for j, b in enumerate(objects)
+        for relation in BOX_RELATIONS
         if is_beside(relation, a.box, b.box, image.width, image.height)
     )
-    return _in_view(Facts(things=things, relations=relations, absent=(), colors=()), view)
+    return _restrict_to_crop(
+        ViewFacts(objects=objects, relations=relations, absent=(), colors=()), view
+    )
 
 
 @lru_cache(maxsize=256)
-def _whole_scene(spec: SceneSpec) -> Facts:
+def _collect_scene_facts(spec: SceneSpec) -> ViewFacts:
     scene: Scene = build_scene(spec)
-    return Facts(
-        things=tuple(
-            Thing(noun=thing.category, color=thing.color, box=thing.box) for thing in scene.objects
+    return ViewFacts(
+        objects=tuple(
+            VisibleObject(noun=one.category, color=one.color, box=one.box) for one in scene.objects
         ),
         relations=tuple(
             (i, relation, j)
             for i, a in enumerate(scene.objects)
             for j, b in enumerate(scene.objects)
-            for relation in OF_SCENES
+            for relation in SCENE_RELATIONS
             if holds(relation, a, b, scene)
         ),
         absent=CATEGORIES[spec.subject],
@@ -91,23 +93,23 @@ def _whole_scene(spec: SceneSpec) -> Facts:
     )
 
 
-def _in_view(whole: Facts, view: View) -> Facts:
-    """What is left of an image's facts in a crop; things are renumbered, the main one first."""
-    order = list(range(len(whole.things)))
+def _restrict_to_crop(facts: ViewFacts, view: ImageView) -> ViewFacts:
+    """The facts of a crop out of those of the whole image; the object of the region comes first."""
+    order = list(range(len(facts.objects)))
     if view.crop is not None:
         crop, region = view.crop.box, view.crop.region.box
-        boxes = [thing.box for thing in whole.things]
+        boxes = [one.box for one in facts.objects]
         order = [i for i in order if intersection(boxes[i], crop) >= INSIDE * boxes[i].area]
         order.sort(key=lambda i: (-iou(boxes[i], region), i))
-    place = {old: new for new, old in enumerate(order)}
-    shown = {whole.things[i].noun for i in order}
-    return Facts(
-        things=tuple(whole.things[i] for i in order),
+    new_index = {old: new for new, old in enumerate(order)}
+    shown = {facts.objects[i].noun for i in order}
+    return ViewFacts(
+        objects=tuple(facts.objects[i] for i in order),
         relations=tuple(
-            (place[i], relation, place[j])
-            for i, relation, j in whole.relations
-            if i in place and j in place
+            (new_index[i], relation, new_index[j])
+            for i, relation, j in facts.relations
+            if i in new_index and j in new_index
         ),
-        absent=tuple(noun for noun in whole.absent if noun not in shown),
-        colors=whole.colors,
+        absent=tuple(noun for noun in facts.absent if noun not in shown),
+        colors=facts.colors,
     )

@@ -1,16 +1,19 @@
-"""A vision-language model as teacher: it sees the image, or the crop, and describes it."""
+"""A vision-language model as teacher: it is shown the image or the crop and describes it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
+
+from pydantic import BaseModel, ValidationError
 
 from groundrl.cache_key import cache_key, digest
 from groundrl.chat.base import ChatModel, Request
 from groundrl.chat.json_reply import after_thinking, read_object
 from groundrl.synthesis.annotations import Caption
-from groundrl.synthesis.prompt_parts import attach_images, json_line, plain_text
-from groundrl.synthesis.retries import RETRY_NOTE, ask_until_readable
-from groundrl.synthesis.roles import View
+from groundrl.synthesis.prompt_parts import clean_text, make_attachments, write_json_line
+from groundrl.synthesis.retries import RETRY_INSTRUCTION, ask_with_retries
+from groundrl.synthesis.roles import ImageView
 
 WHOLE: Final = """\
 Describe this picture in two to five sentences for somebody who cannot see it: which things there \
@@ -33,28 +36,28 @@ SCHEMA: Final = {
     "additionalProperties": False,
 }
 PROMPT_VERSION: Final = 2
-LONGEST: Final = 1500
+MAX_LENGTH: Final = 1500
 """Characters of a caption."""
-PROMPT = "\n".join([WHOLE, PART, RULES, TOLD, ANSWER, RETRY_NOTE, str(LONGEST)])
+PROMPT = "\n".join([WHOLE, PART, RULES, TOLD, ANSWER, RETRY_INSTRUCTION, str(MAX_LENGTH)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptedTeacher:
-    """Whole images (level 1) and crops (level 2), each with a prompt of its own.
+    """Describes whole images (level 1) and crops (level 2), with one prompt for each.
 
-    An answer that is no caption is asked for again, and in the end makes an empty one.
+    An answer that cannot be parsed is requested again; after the last try the caption is empty.
     """
 
     chat: ChatModel
     labels: bool = True
-    """Whether it is told what the detector found."""
+    """Whether the prompt lists the labels that the detector found."""
     max_side: int = 1024
-    """Pixels of the longer side that it is shown at most."""
+    """Largest longer side of the image that is sent, in pixels."""
     seed: int = 0
 
     @property
     def name(self) -> str:
-        """The model, the version of the prompts, and the options."""
+        """The model, the version of the prompts, and the settings."""
         return cache_key(
             f"{self.chat.name} teacher",
             prompt=f"{PROMPT_VERSION}-{digest(PROMPT)}",
@@ -63,31 +66,37 @@ class PromptedTeacher:
             seed=self.seed,
         )
 
-    def __call__(self, views: Sequence[View]) -> list[Caption | None]:
+    def __call__(self, views: Sequence[ImageView]) -> list[Caption | None]:
         """See ``Teacher``. Raises UserError when the model refuses."""
-        images = attach_images(views, self.max_side)
+        images = make_attachments(views, self.max_side)
         requests = [
             Request(text=self._prompt(view), images=(image,), schema=SCHEMA, seed=self.seed)
             for view, image in zip(views, images, strict=True)
         ]
-        return ask_until_readable(self.chat, requests, lambda _, answer: read_caption(answer))
+        return ask_with_retries(self.chat, requests, lambda _, answer: parse_caption_answer(answer))
 
-    def _prompt(self, view: View) -> str:
+    def _prompt(self, view: ImageView) -> str:
         parts = [WHOLE if view.crop is None else PART, RULES]
         regions = view.regions if view.crop is None else [view.crop.region]
         labels = sorted({region.label for region in regions})
         if self.labels and labels:
-            parts.append(TOLD + json_line(labels=labels))
+            parts.append(TOLD + write_json_line(labels=labels))
         return "\n".join([*parts, ANSWER])
 
 
-def read_caption(text: str) -> Caption:
-    """The caption in an answer, which is empty where there is none. Raises nothing.
+class _Answer(BaseModel):
+    caption: str
 
-    A model that is held to no schema may write a caption without JSON around it.
+
+def parse_caption_answer(text: str) -> Caption:
+    """The caption in a model's answer; empty where the answer contains none. Raises nothing.
+
+    An answer without JSON is a caption as a whole: not every model follows a schema.
     """
-    found = read_object(text)
-    answer = after_thinking(text)
-    said = answer if found is None and "{" not in answer else found
-    value = said.get("caption") if isinstance(said, dict) else said
-    return Caption(text=plain_text(value, LONGEST) or "")
+    answer = read_object(text)
+    plain = after_thinking(text)
+    caption = plain if answer is None and "{" not in plain else None
+    if answer is not None:
+        with suppress(ValidationError):
+            caption = _Answer.model_validate(answer).caption
+    return Caption(text=clean_text(caption, MAX_LENGTH) or "")

@@ -1,114 +1,115 @@
-"""Sentences of the embedded teacher, and how one is made wrong."""
+"""Sentences of the embedded teacher, and the errors that it plants in them."""
 
 import random
 from dataclasses import dataclass, replace
 from typing import Final
 
+from groundrl.language.numbers import NUMBERS
 from groundrl.language.words import plural, verb_be, with_article
 from groundrl.relations import CONVERSE, Relation
 from groundrl.synthesis.annotations import CaptionError, ErrorKind
-from groundrl.synthesis.reading import NUMBERS
-from groundrl.synthesis.teachers.facts import Facts, Thing
+from groundrl.synthesis.teachers.facts import ViewFacts, VisibleObject
 
 MAX_NUMBER: Final = len(NUMBERS) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """One sentence: that something is there, how two things stand, or how many there are."""
+    """One sentence: an object exists, two objects are in a relation, or a count of objects."""
 
-    thing: Thing
+    subject: VisibleObject
     opening: str = "There"
-    """"This" for what a crop is about."""
+    """"This" for the object of a crop."""
     relation: Relation | None = None
-    other: Thing | None = None
-    """What the relation is to."""
+    object: VisibleObject | None = None
+    """The object of ``relation``."""
     number: int | None = None
+    """How many objects of the subject's class there are."""
 
     @property
     def text(self) -> str:
         """ "There is a red cup." "A red cup is behind a box." "There are two cups in all." """
         if self.number is not None:
-            noun = self.thing.noun
+            noun = self.subject.noun
             many = self.number > 1 or verb_be(noun) == "are"
             return f"There {'are' if many else 'is'} {self.counted} in all."
-        verb = verb_be(self.thing.noun)
-        if self.relation is None or self.other is None:
-            return f"{self.opening} {verb} {with_article(phrase(self.thing))}."
-        first = with_article(phrase(self.thing))
-        second = with_article(phrase(self.other))
+        verb = verb_be(self.subject.noun)
+        if self.relation is None or self.object is None:
+            return f"{self.opening} {verb} {with_article(name_object(self.subject))}."
+        first = with_article(name_object(self.subject))
+        second = with_article(name_object(self.object))
         return f"{first[:1].upper()}{first[1:]} {verb} {self.relation} {second}."
 
     @property
     def counted(self) -> str:
         """ "two cups"."""
         assert self.number is not None
-        noun = self.thing.noun
+        noun = self.subject.noun
         return f"{NUMBERS[self.number]} {noun if self.number == 1 else plural(noun)}"
 
 
-def phrase(thing: Thing) -> str:
-    """ "red cup", or "cup" where the colour is not known."""
-    return thing.noun if thing.color is None else f"{thing.color} {thing.noun}"
+def name_object(one: VisibleObject) -> str:
+    """ "red cup", or "cup" where the colour is unknown."""
+    return one.noun if one.color is None else f"{one.color} {one.noun}"
 
 
-def with_error(
-    statements: list[Statement], facts: Facts, kind: ErrorKind, rng: random.Random
+def plant_error(
+    statements: list[Statement], facts: ViewFacts, kind: ErrorKind, rng: random.Random
 ) -> tuple[list[Statement], CaptionError] | None:
-    """The statements with one error of that kind among them; None where there can be none."""
+    """The statements with one error of ``kind``, and that error; None where none is possible."""
     if kind is ErrorKind.OBJECT:
-        return _with_something_absent(statements, facts, rng)
+        return _add_absent_object(statements, facts, rng)
     places = list(range(len(statements)))
     rng.shuffle(places)
     for place in places:
-        found = _SPOILERS[kind](statements[place], facts, rng)
+        found = _ERROR_MAKERS[kind](statements[place], facts, rng)
         if found is not None:
             wrong, flaw = found
             return [*statements[:place], wrong, *statements[place + 1 :]], flaw
     return None
 
 
-def _with_something_absent(
-    statements: list[Statement], facts: Facts, rng: random.Random
+def _add_absent_object(
+    statements: list[Statement], facts: ViewFacts, rng: random.Random
 ) -> tuple[list[Statement], CaptionError] | None:
-    """One more sentence, or one thing of a relation taken for another."""
+    """Mention an absent object: in a new sentence, or as the object of a relation."""
     if not facts.absent:
         return None
     color = rng.choice(facts.colors) if facts.colors else None
-    invented = Thing(noun=rng.choice(facts.absent), color=color, box=facts.things[0].box)
-    flaw = CaptionError(kind=ErrorKind.OBJECT, span=phrase(invented))
+    invented = VisibleObject(noun=rng.choice(facts.absent), color=color, box=facts.objects[0].box)
+    flaw = CaptionError(kind=ErrorKind.OBJECT, span=name_object(invented))
     related = [i for i, one in enumerate(statements) if one.relation is not None]
     if related and rng.random() < 0.5:
         place = rng.choice(related)
-        wrong = replace(statements[place], other=invented)
+        wrong = replace(statements[place], object=invented)
         return [*statements[:place], wrong, *statements[place + 1 :]], flaw
     place = rng.randint(1, len(statements))
-    return [*statements[:place], Statement(thing=invented), *statements[place:]], flaw
+    return [*statements[:place], Statement(subject=invented), *statements[place:]], flaw
 
 
-def _recolored(
-    one: Statement, facts: Facts, rng: random.Random
+def _change_color(
+    one: Statement, facts: ViewFacts, rng: random.Random
 ) -> tuple[Statement, CaptionError] | None:
-    if one.number is not None or one.thing.color is None:
+    if one.number is not None or one.subject.color is None:
         return None
-    # Another thing of this class may have that colour: the statement would be true.
-    taken = {thing.color for thing in facts.things if thing.noun == one.thing.noun}
+    # Not the colour of another object of this class: the statement would be true.
+    taken = {other.color for other in facts.objects if other.noun == one.subject.noun}
     color = rng.choice([name for name in facts.colors if name not in taken])
-    wrong = replace(one, thing=replace(one.thing, color=color))
-    return wrong, CaptionError(kind=ErrorKind.ATTRIBUTE, span=phrase(wrong.thing))
+    wrong = replace(one, subject=replace(one.subject, color=color))
+    return wrong, CaptionError(kind=ErrorKind.ATTRIBUTE, span=name_object(wrong.subject))
 
 
-def _turned(
-    one: Statement, facts: Facts, rng: random.Random
+def _reverse_relation(
+    one: Statement, facts: ViewFacts, rng: random.Random
 ) -> tuple[Statement, CaptionError] | None:
-    if one.relation is None or one.other is None or one.relation not in CONVERSE:
+    if one.relation is None or one.object is None or one.relation not in CONVERSE:
         return None
     wrong = replace(one, relation=CONVERSE[one.relation])
     return wrong, CaptionError(kind=ErrorKind.RELATION, span=wrong.text.rstrip("."))
 
 
-def _miscounted(
-    one: Statement, facts: Facts, rng: random.Random
+def _change_count(
+    one: Statement, facts: ViewFacts, rng: random.Random
 ) -> tuple[Statement, CaptionError] | None:
     if one.number is None:
         return None
@@ -117,8 +118,8 @@ def _miscounted(
     return wrong, CaptionError(kind=ErrorKind.COUNT, span=wrong.counted)
 
 
-_SPOILERS: Final = {
-    ErrorKind.ATTRIBUTE: _recolored,
-    ErrorKind.RELATION: _turned,
-    ErrorKind.COUNT: _miscounted,
+_ERROR_MAKERS: Final = {
+    ErrorKind.ATTRIBUTE: _change_color,
+    ErrorKind.RELATION: _reverse_relation,
+    ErrorKind.COUNT: _change_count,
 }

@@ -1,33 +1,34 @@
-"""The embedded teacher: exact captions, and now and then a planted error that it owns up to."""
+"""The embedded teacher: exact captions, some of them with a planted and recorded error."""
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from groundrl.cache_key import cache_key
 from groundrl.errors import UserError
-from groundrl.synthesis.annotations import Caption, ErrorKind
-from groundrl.synthesis.roles import View
-from groundrl.synthesis.teachers.facts import Facts, facts_of
-from groundrl.synthesis.teachers.statements import MAX_NUMBER, Statement, phrase, with_error
+from groundrl.synthesis.annotations import PLANTABLE_KINDS, Caption
+from groundrl.synthesis.roles import ImageView
+from groundrl.synthesis.teachers.facts import ViewFacts, collect_facts
+from groundrl.synthesis.teachers.statements import MAX_NUMBER, Statement, name_object, plant_error
 from groundrl.world.source import SceneImage
 
-PLANTED: Final = (ErrorKind.OBJECT, ErrorKind.ATTRIBUTE, ErrorKind.RELATION, ErrorKind.COUNT)
 MAX_RELATIONS: Final = 3
-"""Sentences that relate two things, per caption."""
+"""Sentences with a relation, per caption of a whole image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldTeacher:
-    """Describes images of the embedded world exactly, ``error_rate`` of the views with one error.
+    """Describes images of the embedded world exactly, and plants one error in some captions.
 
-    Errors of all kinds are equally likely; a view that leaves no room for one kind gets another.
-    Every caption is a function of (seed, pixels, view). Of photographs it repeats what their
-    regions say, without errors of its own.
+    All kinds of error are equally likely; where one kind is not possible, another is planted. A
+    caption is a function of (seed, pixels, view). Photographs are described by their regions,
+    without planted errors.
     """
 
     error_rate: float = 0.15
+    """Fraction of the captions with a planted error."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -36,79 +37,77 @@ class WorldTeacher:
 
     @property
     def name(self) -> str:
-        """With all that captions depend on; the number counts changes of the sentences."""
+        """All settings that captions depend on; ``version`` counts changes of the sentences."""
         return cache_key("world", version=1, error_rate=self.error_rate, seed=self.seed)
 
-    def __call__(self, views: Sequence[View]) -> list[Caption | None]:
-        """A caption of each."""
+    def __call__(self, views: Sequence[ImageView]) -> list[Caption | None]:
+        """The caption of each view."""
         return [self._caption(view) for view in views]
 
-    def _caption(self, view: View) -> Caption:
-        facts = facts_of(view)
-        if not facts.things:
+    def _caption(self, view: ImageView) -> Caption:
+        facts = collect_facts(view)
+        if not facts.objects:
             return Caption(text="There is nothing to point at.")
         crop = view.crop
         place = "whole" if crop is None else f"{crop.region.label}{crop.box.corners}"
-        # Text seeds are digested by random.Random itself, equal in every process.
+        # random.Random hashes a text seed itself, equally in every process.
         rng = random.Random(f"{self.seed}/{view.image.digest}/{place}")
-        said = _whole(facts, rng) if crop is None else _part(facts, rng)
-        wrong = rng.random() < self.error_rate
-        if wrong and isinstance(view.image.source, SceneImage):
-            for kind in rng.sample(PLANTED, len(PLANTED)):
-                found = with_error(said, facts, kind, rng)
-                if found is not None:
-                    return Caption(text=_text(found[0]), planted=(found[1],))
-        return Caption(text=_text(said))
+        exact = _describe_image(facts, rng) if crop is None else _describe_crop(facts, rng)
+        plant = rng.random() < self.error_rate
+        if plant and isinstance(view.image.source, SceneImage):
+            for kind in rng.sample(PLANTABLE_KINDS, len(PLANTABLE_KINDS)):
+                planted = plant_error(exact, facts, kind, rng)
+                if planted is not None:
+                    statements, error = planted
+                    return Caption(text=_join(statements), planted=(error,))
+        return Caption(text=_join(exact))
 
 
-def _whole(facts: Facts, rng: random.Random) -> list[Statement]:
-    """Every thing once, a few relations, and how many there are of one kind."""
-    said: list[Statement] = []
-    left = set(range(len(facts.things)))
-    relations = rng.sample(facts.relations, len(facts.relations))
-    for i, relation, j in relations:
-        # "A zebra is left of a zebra" would be true of any two.
-        told = phrase(facts.things[i]) != phrase(facts.things[j])
-        if told and {i, j} & left and len(said) < MAX_RELATIONS:
-            said.append(Statement(thing=facts.things[i], relation=relation, other=facts.things[j]))
-            left -= {i, j}
-    alone = [facts.things[i] for i in sorted(left)]
-    # Photographs hold many things of a kind: one sentence names them all.
-    said += [Statement(thing=thing) for thing in {phrase(thing): thing for thing in alone}.values()]
-    return [*said, *_count(facts, rng)]
+def _describe_image(facts: ViewFacts, rng: random.Random) -> list[Statement]:
+    """Every object once, a few relations, and the count of one class."""
+    statements: list[Statement] = []
+    objects, unmentioned = facts.objects, set(range(len(facts.objects)))
+    for i, relation, j in rng.sample(facts.relations, len(facts.relations)):
+        # "A zebra is left of a zebra" is true of any two zebras.
+        differ = name_object(objects[i]) != name_object(objects[j])
+        if differ and {i, j} & unmentioned and len(statements) < MAX_RELATIONS:
+            statements.append(Statement(subject=objects[i], relation=relation, object=objects[j]))
+            unmentioned -= {i, j}
+    # Photographs show many objects of a class: one sentence mentions all of them.
+    by_name = {name_object(objects[i]): objects[i] for i in sorted(unmentioned)}
+    statements += [Statement(subject=one) for one in by_name.values()]
+    return [*statements, *_state_count(facts, rng)]
 
 
-def _part(facts: Facts, rng: random.Random) -> list[Statement]:
-    """What a crop is about, how it stands to something else, and how many there are of its kind."""
-    main = facts.things[0]
-    said = [Statement(thing=main, opening="This")]
-    own = [
+def _describe_crop(facts: ViewFacts, rng: random.Random) -> list[Statement]:
+    """The object of a crop, a relation to another object, and the count of its class."""
+    main = facts.objects[0]
+    statements = [Statement(subject=main, opening="This")]
+    relations = [
         (relation, j)
         for i, relation, j in facts.relations
-        if i == 0 and phrase(facts.things[j]) != phrase(main)
+        if i == 0 and name_object(facts.objects[j]) != name_object(main)
     ]
-    for relation, j in rng.sample(own, min(1, len(own))):
-        said.append(Statement(thing=main, relation=relation, other=facts.things[j]))
-    number = sum(thing.noun == main.noun for thing in facts.things)
+    for relation, j in rng.sample(relations, min(1, len(relations))):
+        statements.append(Statement(subject=main, relation=relation, object=facts.objects[j]))
+    number = sum(one.noun == main.noun for one in facts.objects)
     if number <= MAX_NUMBER:
-        said.append(Statement(thing=main, number=number))
-    return said
+        statements.append(Statement(subject=main, number=number))
+    return statements
 
 
-def _count(facts: Facts, rng: random.Random) -> list[Statement]:
-    numbers = {
-        thing.noun: sum(other.noun == thing.noun for other in facts.things)
-        for thing in facts.things
-    }
-    countable = sorted(noun for noun, number in numbers.items() if number <= MAX_NUMBER)
+def _state_count(facts: ViewFacts, rng: random.Random) -> list[Statement]:
+    """The count of one class; empty where all counts are too large to be written as words."""
+    counts = Counter(one.noun for one in facts.objects)
+    countable = sorted(noun for noun, number in counts.items() if number <= MAX_NUMBER)
     if not countable:
         return []
-    # One that occurs several times says more.
-    several = [noun for noun in countable if numbers[noun] > 1]
+    # A class with several objects is more informative.
+    several = [noun for noun in countable if counts[noun] > 1]
     noun = rng.choice(several or countable)
-    thing = next(thing for thing in facts.things if thing.noun == noun)
-    return [Statement(thing=thing, number=numbers[noun])]
+    subject = next(one for one in facts.objects if one.noun == noun)
+    return [Statement(subject=subject, number=counts[noun])]
 
 
-def _text(statements: Sequence[Statement]) -> str:
+def _join(statements: Sequence[Statement]) -> str:
     return " ".join(statement.text for statement in statements)

@@ -1,1 +1,1 @@
-"""Whoever checks captions."""
+"""Verifiers: they keep, repair or reject captions."""

@@ -1,23 +1,30 @@
-"""A language model as verifier: it reads a caption, and may see what it is about."""
+"""A language model as verifier: it reads a caption, and may be shown the image or crop."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from pydantic import BaseModel, ValidationError
+
 from groundrl.boxes import intersection
 from groundrl.cache_key import cache_key, digest
 from groundrl.chat.base import ChatModel, Request
 from groundrl.chat.json_reply import read_object
 from groundrl.synthesis.annotations import CaptionError, Decision, ErrorKind, Verdict
-from groundrl.synthesis.prompt_parts import attach_images, json_line, list_regions, plain_text
-from groundrl.synthesis.retries import (
-    LONGEST_REASON,
-    RETRY_NOTE,
-    ask_until_readable,
-    unreadable_verdict,
+from groundrl.synthesis.prompt_parts import (
+    clean_text,
+    list_regions,
+    make_attachments,
+    write_json_line,
 )
-from groundrl.synthesis.roles import View
+from groundrl.synthesis.retries import (
+    MAX_REASON_LENGTH,
+    RETRY_INSTRUCTION,
+    ask_with_retries,
+    reject_unparsed,
+)
+from groundrl.synthesis.roles import ImageView
 
 TASK: Final = """\
 A caption describes a picture, or a part that was cut out of one. Go through it claim by claim and \
@@ -54,25 +61,30 @@ SCHEMA: Final = {
 }
 PROMPT_VERSION: Final = 2
 GROWTH: Final = 40
-"""Characters that a repaired caption may be longer: a repair adds no claims."""
-PROMPT = "\n".join([TASK, SEES, READS, DECIDE, ANSWER, RETRY_NOTE, f"{GROWTH} {LONGEST_REASON}"])
+"""Characters by which a repaired caption may be longer: a repair must not add claims."""
+PROMPT = "\n".join(
+    [TASK, SEES, READS, DECIDE, ANSWER, RETRY_INSTRUCTION, f"{GROWTH} {MAX_REASON_LENGTH}"]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptedVerifier:
-    """Keeps, repairs or rejects captions. What it says is held against rules, see
-    ``read_verdict``; what breaks them is asked for again, and in the end rejects."""
+    """Keeps, repairs or rejects captions.
+
+    An answer that breaks the rules of ``parse_verdict_answer`` is requested again; after the last
+    try the caption is rejected.
+    """
 
     chat: ChatModel
     sees: bool = True
-    """Whether it is shown the image or the crop; otherwise it reads labels and boxes."""
+    """Whether the image or crop is sent; otherwise the prompt lists labels and boxes."""
     max_side: int = 1024
-    """Pixels of the longer side that it is shown at most."""
+    """Largest longer side of the image that is sent, in pixels."""
     seed: int = 0
 
     @property
     def name(self) -> str:
-        """The model, the version of the prompt, and the options."""
+        """The model, the version of the prompt, and the settings."""
         return cache_key(
             f"{self.chat.name} verifier",
             prompt=f"{PROMPT_VERSION}-{digest(PROMPT)}",
@@ -81,10 +93,10 @@ class PromptedVerifier:
             seed=self.seed,
         )
 
-    def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
+    def __call__(self, cases: Sequence[tuple[ImageView, str]]) -> list[Verdict | None]:
         """See ``Verifier``. Raises UserError when the model refuses."""
         views = [view for view, _ in cases]
-        images = attach_images(views, self.max_side) if self.sees else [None for _ in cases]
+        images = make_attachments(views, self.max_side) if self.sees else [None for _ in cases]
         requests = [
             Request(
                 text=self._prompt(view, caption),
@@ -94,61 +106,71 @@ class PromptedVerifier:
             )
             for (view, caption), image in zip(cases, images, strict=True)
         ]
-        return ask_until_readable(
-            self.chat, requests, lambda i, answer: read_verdict(answer, cases[i][1])
+        return ask_with_retries(
+            self.chat, requests, lambda i, answer: parse_verdict_answer(answer, cases[i][1])
         )
 
-    def _prompt(self, view: View, caption: str) -> str:
-        told: dict[str, Any] = {"caption": caption}
+    def _prompt(self, view: ImageView, caption: str) -> str:
+        data: dict[str, Any] = {"caption": caption}
         regions = view.regions
         if view.crop is not None:
-            told["label"] = view.crop.region.label
+            data["label"] = view.crop.region.label
             box = view.crop.box
             regions = tuple(r for r in regions if intersection(r.box, box) > 0)
         if not self.sees:
-            told["picture"] = [view.image.source.width, view.image.source.height]
+            data["picture"] = [view.image.source.width, view.image.source.height]
             if view.crop is not None:
-                told["cut_out"] = [round(value) for value in view.crop.box.corners]
-            told["objects"] = list_regions(regions)
-        return "\n".join([TASK, SEES if self.sees else READS, DECIDE, json_line(**told), ANSWER])
+                data["cut_out"] = [round(value) for value in view.crop.box.corners]
+            data["objects"] = list_regions(regions)
+        return "\n".join(
+            [TASK, SEES if self.sees else READS, DECIDE, write_json_line(**data), ANSWER]
+        )
 
 
-def read_verdict(text: str, caption: str) -> Verdict:
-    """The verdict in an answer about ``caption``. Raises nothing.
+class _Answer(BaseModel):
+    """A model's answer; only the decision is required."""
 
-    A repair must name words of the caption, be a text of its own at most ``GROWTH`` characters
-    longer, and have those words less often. What breaks a rule is ``unreadable``.
+    decision: Decision
+    reason: Any = None
+    kind: Any = None
+    span: Any = None
+    repaired: Any = None
+
+
+def parse_verdict_answer(text: str, caption: str) -> Verdict:
+    """The verdict in a model's answer about ``caption``. Raises nothing.
+
+    A repair must quote words of the caption, be at most ``GROWTH`` characters longer than it, and
+    contain those words less often. An answer that breaks a rule rejects the caption as
+    ``unreadable``.
     """
     found = read_object(text)
     if found is None:
-        return unreadable_verdict("no JSON object")
-    reason = plain_text(found.get("reason"), len(text)) or "none given"
-    reason = reason[:LONGEST_REASON]
-    decision = found.get("decision")
-    if decision == Decision.KEEP:
+        return reject_unparsed("no JSON object")
+    try:
+        answer = _Answer.model_validate(found)
+    except ValidationError:
+        return reject_unparsed("no decision")
+    reason = (clean_text(answer.reason, len(text)) or "none given")[:MAX_REASON_LENGTH]
+    if answer.decision is Decision.KEEP:
         return Verdict(decision=Decision.KEEP, reason=reason)
-    if decision not in (Decision.REPAIR, Decision.REJECT):
-        return unreadable_verdict("no decision")
-    span = _span(found.get("span"), caption)
-    kinds = [kind for kind in ErrorKind if kind == found.get("kind")]
-    flaw = (
-        None
-        if span is None
-        else CaptionError(kind=kinds[0] if kinds else ErrorKind.OTHER, span=span)
-    )
-    if decision == Decision.REJECT:
+    flaw, span = None, _find_span(answer.span, caption)
+    if span is not None:
+        kinds = [kind for kind in ErrorKind if kind == answer.kind]
+        flaw = CaptionError(kind=kinds[0] if kinds else ErrorKind.OTHER, span=span)
+    if answer.decision is Decision.REJECT:
         return Verdict(decision=Decision.REJECT, reason=reason, flaw=flaw)
     if flaw is None:
-        return unreadable_verdict(f"the words to repair are not in the caption: {reason}")
-    repaired = plain_text(found.get("repaired"), len(caption) + GROWTH)
+        return reject_unparsed(f"the words to repair are not in the caption: {reason}")
+    repaired = clean_text(answer.repaired, len(caption) + GROWTH)
     if repaired is None or repaired.count(flaw.span) >= caption.count(flaw.span):
-        return replace(unreadable_verdict(f"no usable repair: {reason}"), flaw=flaw)
+        return replace(reject_unparsed(f"no usable repair: {reason}"), flaw=flaw)
     return Verdict(decision=Decision.REPAIR, reason=reason, flaw=flaw, repaired=repaired)
 
 
-def _span(value: object, caption: str) -> str | None:
-    """The words as the caption writes them; None where it does not."""
+def _find_span(value: object, caption: str) -> str | None:
+    """The quoted words as the caption spells them; None where it does not contain them."""
     if not isinstance(value, str) or not value.strip():
         return None
-    place = re.search(re.escape(value.strip()), caption, re.IGNORECASE)
-    return None if place is None else place[0]
+    match = re.search(re.escape(value.strip()), caption, re.IGNORECASE)
+    return None if match is None else match[0]

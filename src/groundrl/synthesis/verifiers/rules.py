@@ -1,66 +1,62 @@
-"""The offline verifier: captions held against detections and pixels."""
+"""The offline verifier: it compares captions with detections and pixels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from PIL import Image
 
-from groundrl.boxes import intersection, iou
+from groundrl.boxes import iou
 from groundrl.cache_key import cache_key
 from groundrl.detectors.records import Region
+from groundrl.language.numbers import NUMBERS
 from groundrl.language.synonyms import is_among, is_same, may_mean, words_for
 from groundrl.language.words import plural, verb_be
+from groundrl.questions.box_relations import agrees
 from groundrl.relations import CONVERSE
 from groundrl.synthesis.annotations import CaptionError, Decision, ErrorKind, Verdict
-from groundrl.synthesis.colors import visible_colors
-from groundrl.synthesis.placing import borne_out
 from groundrl.synthesis.reading import (
-    NUMBERS,
     Mention,
     Reading,
     StatedRelation,
     parse_caption,
     split_label,
 )
-from groundrl.synthesis.roles import View
+from groundrl.synthesis.roles import ImageView
+from groundrl.synthesis.verifiers.evidence import Evidence
 
-CERTAIN: Final = 0.75
-"""Share of a region's box inside a crop from which the crop shows it beyond doubt."""
-POSSIBLE: Final = 0.1
-"""Share from which it may show it."""
 SAME_PLACE: Final = 0.1
-"""IoU from which a doubt may be about the object of a crop, whose boxes scatter."""
+"""IoU from which a doubt may show the same object as the region of a crop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleVerifier:
-    """Nouns against regions, numbers against how many of them there are, relations against their
-    boxes, colours against their labels and pixels; the first flaw found is repaired.
+    """Checks nouns against regions, counts against the number of regions, relations against boxes,
+    and colours against labels and pixels; the first error is repaired.
 
-    A colour is right when label or pixels bear it out. Only what could have been seen is denied: a
-    class that a detector looks for or found in this image, under any of its names (synonyms.py).
-    What is said of other things is kept, and so is what a doubt of the detector bears out.
+    A colour is right where the label or the pixels have it. A noun can be wrong only if the
+    detector looks for its class or found it in this image, under any name (language/synonyms.py).
+    Statements about other nouns are kept, and so are those that a doubt of the detector supports.
     """
 
     vocabulary: Sequence[str] = ()
-    """Labels that were looked for: their absence from the regions makes a mention wrong."""
+    """Labels that the detector looks for: to mention one that it did not find is an error."""
 
     @property
     def name(self) -> str:
-        """The number counts changes of the rules."""
+        """``version`` counts changes of the rules."""
         return cache_key("rules", version=4, vocabulary=list(self.vocabulary) or None)
 
-    def with_labels(self, looked_for: Sequence[str]) -> "RuleVerifier":
-        """One that also knows what a detector looks for."""
-        return replace(self, vocabulary=(*dict.fromkeys((*self.vocabulary, *looked_for)),))
+    def with_vocabulary(self, labels: Sequence[str]) -> "RuleVerifier":
+        """The same verifier with the labels of a detector in its vocabulary."""
+        return replace(self, vocabulary=(*dict.fromkeys((*self.vocabulary, *labels)),))
 
-    def __call__(self, cases: Sequence[tuple[View, str]]) -> list[Verdict | None]:
-        """A verdict on each; images that it needs to see are loaded once."""
+    def __call__(self, cases: Sequence[tuple[ImageView, str]]) -> list[Verdict | None]:
+        """The verdict on each caption; every image is loaded at most once."""
         images: dict[str, Image.Image] = {}
-        return [self._judge(_Evidence(view, images), text) for view, text in cases]
+        return [self._verify(Evidence(view, images), text) for view, text in cases]
 
-    def _judge(self, evidence: "_Evidence", text: str) -> Verdict:
+    def _verify(self, evidence: Evidence, text: str) -> Verdict:
         view = evidence.view
         known = {split_label(region.label)[1] for region in view.regions}
         known |= {split_label(noun)[1] for noun in self.vocabulary}
@@ -69,95 +65,47 @@ class RuleVerifier:
             known.add(own)
         reading = parse_caption(text, words_for(known))
         if own is not None and not any(may_mean(one.noun, own) for one in reading.mentions):
-            verdict = _another_name(reading, evidence)
+            verdict = _check_crop_noun(reading, evidence)
             if verdict is not None:
                 return verdict
         for mention in reading.mentions:
-            verdict = _mention(mention, reading, evidence, known)
+            verdict = _check_mention(mention, reading, evidence, known)
             if verdict is not None:
-                return _about_something(verdict, own, reading)
-        for said in reading.relations:
-            verdict = _relation(said, reading, evidence)
+                return _require_content(verdict, own, reading)
+        for relation in reading.relations:
+            verdict = _check_relation(relation, reading, evidence)
             if verdict is not None:
-                return _about_something(verdict, own, reading)
+                return _require_content(verdict, own, reading)
         if not reading.mentions:
             return Verdict(decision=Decision.KEEP, reason="it names nothing that was looked for")
         return Verdict(decision=Decision.KEEP, reason="nothing speaks against it")
 
 
-@dataclass(slots=True)
-class _Evidence:
-    """What is known of a view; pixels are loaded when they are asked for."""
-
-    view: View
-    images: dict[str, Image.Image]
-    """That were loaded already, by digest."""
-    _colors: dict[Region, tuple[str, ...]] = field(default_factory=dict)
-
-    def certain(self, word: str) -> list[Region]:
-        """Sure regions that the word may mean, and that are in view beyond doubt."""
-        return self._in_view(word, CERTAIN, self.view.regions)
-
-    def possible(self, word: str) -> list[Region]:
-        """Regions and doubts that the word may mean, and that may be in view."""
-        return self._in_view(word, POSSIBLE, (*self.view.regions, *self.view.doubts))
-
-    def _in_view(self, word: str, share: float, regions: Sequence[Region]) -> list[Region]:
-        crop = self.view.crop
-        return [
-            region
-            for region in regions
-            if may_mean(word, split_label(region.label)[1])
-            and (
-                crop is None
-                or intersection(region.box, crop.box) >= share * max(region.box.area, 1e-9)
-            )
-        ]
-
-    def of(self, mention: Mention) -> list[Region]:
-        """That a mention may mean; those of its colour where there are some."""
-        regions = self.possible(mention.noun)
-        if mention.color is None:
-            return regions
-        return [r for r in regions if mention.color in self.colors(r)] or regions
-
-    def colors(self, region: Region) -> tuple[str, ...]:
-        """That the region may be said to have: the label's, then what its pixels look like."""
-        if region not in self._colors:
-            image = self.view.image
-            if image.digest not in self.images:
-                self.images[image.digest] = image.source.load()
-            named = split_label(region.label)[0]
-            seen = visible_colors(self.images[image.digest], region.box)
-            self._colors[region] = (() if named is None else (named,)) + seen
-        return self._colors[region]
-
-
-def _another_name(reading: Reading, evidence: _Evidence) -> Verdict | None:
-    """A crop's caption that calls its region what a doubt in the same place is called: one of the
-    two is wrong."""
+def _check_crop_noun(reading: Reading, evidence: Evidence) -> Verdict | None:
+    """Rejects the caption of a crop that gives its object the label of a doubt in the same place:
+    region or caption is wrong."""
     assert evidence.view.crop is not None
     region = evidence.view.crop.region
     for mention in reading.mentions:
-        for doubt in evidence.possible(mention.noun):
+        for doubt in evidence.find_possible(mention.noun):
             if not doubt.sure and iou(doubt.box, region.box) >= SAME_PLACE:
                 span = reading.text[mention.start : mention.end]
                 flaw = CaptionError(kind=ErrorKind.OBJECT, span=span)
-                return _rejected(f"it may be a {region.label}", flaw)
+                return _reject(f"it may be a {region.label}", flaw)
     return None
 
 
-def _mention(
-    mention: Mention, reading: Reading, evidence: _Evidence, known: set[str]
+def _check_mention(
+    mention: Mention, reading: Reading, evidence: Evidence, known: set[str]
 ) -> Verdict | None:
-    """What is wrong with a noun, its number or its colour; ``known``: classes that can be seen."""
+    """The verdict on a wrong noun, number or colour; ``known``: the detector's classes."""
     word, words = mention.noun, reading.text[mention.start : mention.end]
-    possible = evidence.possible(word)
-    # Of "men" among people nobody can tell how many there are, and of "tables" neither.
+    possible = evidence.find_possible(word)
+    # The number of "men" among regions of "person" is unknown.
     same = any(is_same(word, noun) for noun in known)
     among = any(is_among(word, noun) for noun in known)
     if mention.number == 0:
-        certain = evidence.certain(word)
+        certain = evidence.find_certain(word)
         flaw = CaptionError(kind=ErrorKind.COUNT, span=words)
         text = reading.without_sentence(mention.sentence)
         denied = certain and (same or not among)
@@ -167,7 +115,7 @@ def _mention(
         text = reading.without_sentence(mention.sentence)
         return _repair(flaw, f"no {word} was found here", text)
     if any(region.sure for region in possible) and mention.color and not mention.plural:
-        verdict = _color(mention, reading, evidence, possible)
+        verdict = _check_color(mention, reading, evidence, possible)
         if verdict is not None:
             return verdict
     if mention.number is None or mention.color is not None or not among:
@@ -176,27 +124,27 @@ def _mention(
         flaw = CaptionError(kind=ErrorKind.COUNT, span=words)
         text = reading.without_sentence(mention.sentence)
         return _repair(flaw, f"at most {len(possible)} found", text)
-    return _number(mention, reading, evidence) if same else None
+    return _check_number(mention, reading, evidence) if same else None
 
 
-def _color(
-    mention: Mention, reading: Reading, evidence: _Evidence, possible: list[Region]
+def _check_color(
+    mention: Mention, reading: Reading, evidence: Evidence, possible: list[Region]
 ) -> Verdict | None:
-    if any(mention.color in evidence.colors(region) for region in possible):
+    if any(mention.color in evidence.list_colors(region) for region in possible):
         return None
-    right = evidence.colors(possible[0])[0]  # sure ones come first
+    right = evidence.list_colors(possible[0])[0]  # sure regions come first
     flaw = CaptionError(kind=ErrorKind.ATTRIBUTE, span=reading.text[mention.start : mention.end])
     reason = f"the {mention.noun} looks {right}"
     if len(possible) > 1:
         return _repair(flaw, reason, reading.without_sentence(mention.sentence))
     assert mention.color_span is not None
-    return _repair(flaw, reason, _with_article(reading, mention.color_span, right))
+    return _repair(flaw, reason, _replace_word(reading, mention.color_span, right))
 
 
-def _number(mention: Mention, reading: Reading, evidence: _Evidence) -> Verdict | None:
+def _check_number(mention: Mention, reading: Reading, evidence: Evidence) -> Verdict | None:
     assert mention.number is not None
     assert mention.number_span is not None
-    low, high = len(evidence.certain(mention.noun)), len(evidence.possible(mention.noun))
+    low, high = len(evidence.find_certain(mention.noun)), len(evidence.find_possible(mention.noun))
     if low <= mention.number <= high:
         return None
     flaw = CaptionError(kind=ErrorKind.COUNT, span=reading.text[mention.start : mention.end])
@@ -212,30 +160,36 @@ def _number(mention: Mention, reading: Reading, evidence: _Evidence) -> Verdict 
     return _repair(flaw, reason, f"{before}{NUMBERS[low]} {noun}{after}")
 
 
-def _relation(said: StatedRelation, reading: Reading, evidence: _Evidence) -> Verdict | None:
-    """Wrong when no two regions that may be meant bear it out, and two sure ones speak against."""
+def _check_relation(stated: StatedRelation, reading: Reading, evidence: Evidence) -> Verdict | None:
+    """A relation is wrong when no pair of possible regions supports it and two sure regions
+    contradict it."""
     view = evidence.view
-    image, things = view.image.source, [region.box for region in view.regions]
-    pairs = [(a, b) for a in evidence.of(said.subject) for b in evidence.of(said.object) if a != b]
-    told = [
-        borne_out(said.relation, a.box, b.box, things, image.width, image.height) for a, b in pairs
+    image, boxes = view.image.source, [region.box for region in view.regions]
+    pairs = [
+        (a, b)
+        for a in evidence.find_mentioned(stated.subject)
+        for b in evidence.find_mentioned(stated.object)
+        if a != b
+    ]
+    supported = [
+        agrees(stated.relation, a.box, b.box, boxes, image.width, image.height) for a, b in pairs
     ]
     sure = any(a.sure and b.sure for a, b in pairs)
-    if not sure or any(answer is not False for answer in told):
+    if not sure or any(answer is not False for answer in supported):
         return None
     flaw = CaptionError(
-        kind=ErrorKind.RELATION, span=reading.text[said.subject.start : said.object.end]
+        kind=ErrorKind.RELATION, span=reading.text[stated.subject.start : stated.object.end]
     )
-    turned = CONVERSE.get(said.relation)
-    if len(pairs) == 1 and turned is not None:
-        text = reading.replaced((said.start, said.end), turned)
-        return _repair(flaw, f"the boxes say {turned}", text)
-    text = reading.without_sentence(said.subject.sentence)
+    converse = CONVERSE.get(stated.relation)
+    if len(pairs) == 1 and converse is not None:
+        text = reading.replaced((stated.start, stated.end), converse)
+        return _repair(flaw, f"the boxes say {converse}", text)
+    text = reading.without_sentence(stated.subject.sentence)
     return _repair(flaw, "the boxes say otherwise", text)
 
 
-def _with_article(reading: Reading, span: tuple[int, int], word: str) -> str:
-    """Another word at ``span``, with the "a" or "an" before it that it asks for."""
+def _replace_word(reading: Reading, span: tuple[int, int], word: str) -> str:
+    """The text with ``word`` at ``span``, and the matching "a" or "an" before it."""
     before, after = reading.text[: span[0]], reading.text[span[1] :]
     for wrong in ("a ", "an ", "A ", "An "):
         if before == wrong or before.endswith(f" {wrong}"):
@@ -248,7 +202,7 @@ def _repair(flaw: CaptionError, reason: str, text: str) -> Verdict:
     return Verdict(decision=Decision.REPAIR, reason=reason, flaw=flaw, repaired=text)
 
 
-def _rejected(reason: str, flaw: CaptionError | None = None) -> Verdict:
+def _reject(reason: str, flaw: CaptionError | None = None) -> Verdict:
     return Verdict(
         decision=Decision.REJECT,
         reason=reason,
@@ -256,11 +210,11 @@ def _rejected(reason: str, flaw: CaptionError | None = None) -> Verdict:
     )
 
 
-def _about_something(verdict: Verdict, own: str | None, reading: Reading) -> Verdict:
-    """Rejected instead where the repair leaves nothing, or nothing more about what was found."""
+def _require_content(verdict: Verdict, own: str | None, reading: Reading) -> Verdict:
+    """The verdict; a rejection where its repair leaves no text, or none about the crop's object."""
     before = {mention.noun for mention in reading.mentions}
     left = parse_caption(verdict.repaired or "", before).mentions
     about = {word for word in before if own is not None and may_mean(word, own)}
     if verdict.repaired and (not about or about & {mention.noun for mention in left}):
         return verdict
-    return _rejected(verdict.reason, verdict.flaw)
+    return _reject(verdict.reason, verdict.flaw)

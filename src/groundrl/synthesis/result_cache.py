@@ -1,0 +1,110 @@
+"""Cache of results by image content, in one SQLite file."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from groundrl.errors import UserError
+from groundrl.synthesis.annotate import ResultKey, Results
+from groundrl.synthesis.codec import Stage, decode_result, encode_result
+
+APPLICATION_ID: Final = 0x67726C31
+"""SQLite's ``application_id`` of our files."""
+LOCK_TIMEOUT: Final = 120.0
+"""Seconds to wait while another run writes to the file."""
+
+
+class ResultCache:
+    """Results by image, stage, component name and inputs; a stored result is never replaced.
+
+    Several processes may share a file. A killed process loses only what it had not saved yet
+    (write-ahead log). Every method raises UserError for a foreign or damaged file and for a full
+    disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._explain_errors():
+            self._connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT, isolation_level=None)
+            self._create_table()
+
+    def _create_table(self) -> None:
+        run = self._connection.execute
+        (application_id,) = run("PRAGMA application_id").fetchone()
+        (tables,) = run("SELECT count(*) FROM sqlite_master").fetchone()
+        if application_id != APPLICATION_ID and (application_id or tables):
+            raise UserError(
+                f"{self.path} is a database of something else: move it away, or type "
+                "cache_dir=<another folder>"
+            )
+        run("PRAGMA journal_mode=WAL")
+        run("PRAGMA synchronous=NORMAL")
+        run(f"PRAGMA application_id={APPLICATION_ID}")
+        run(
+            "CREATE TABLE IF NOT EXISTS results (picture TEXT, stage TEXT, name TEXT, inputs TEXT, "
+            "value TEXT, PRIMARY KEY (picture, stage, name, inputs)) WITHOUT ROWID"
+        )
+
+    def load(self, digest: str) -> Results:
+        """All results of the image with this digest."""
+        query = "SELECT stage, name, inputs, value FROM results WHERE picture = ?"
+        with self._explain_errors():
+            rows = self._connection.execute(query, [digest]).fetchall()
+        try:
+            return {
+                ResultKey(Stage(stage), name, inputs): decode_result(Stage(stage), value)
+                for stage, name, inputs, value in rows
+            }
+        except ValueError as error:
+            raise UserError(
+                f"{self.path} holds a result that cannot be read: delete it, or type "
+                f"cache_dir=<another folder>\n{error}"
+            ) from error
+
+    def save(self, digest: str, results: Results) -> None:
+        """Add the results of an image: all of them, or none where it fails."""
+        rows = [(digest, *key, encode_result(result)) for key, result in results.items()]
+        if not rows:
+            return
+        with self._explain_errors():
+            run = self._connection.execute
+            run("BEGIN IMMEDIATE")
+            try:
+                self._connection.executemany(
+                    "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?)", rows
+                )
+                run("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    run("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _explain_errors(self) -> Iterator[None]:
+        """Turns errors that the user can fix into UserError."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                raise UserError(
+                    f"no space left on the disk ({self.path}): free some and type the same "
+                    "command again; what is finished is kept"
+                ) from error
+            if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                raise UserError(
+                    f"{self.path} is damaged or no database ({error}): delete it, or type "
+                    "cache_dir=<another folder>"
+                ) from error
+            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+                raise UserError(
+                    f"{self.path} cannot be written to ({error}): type cache_dir=<another folder>"
+                ) from error
+            raise
+
+    def close(self) -> None:
+        """Close the file; saved results are safe without it, too."""
+        self._connection.close()

@@ -1,0 +1,36 @@
+"""Sentences that point."""
+
+from synthesis_views import box
+
+from groundrl.questions.sentences import listing, state, there_is, weave
+from groundrl.records import Grounding, Segments
+
+
+def at(label: str) -> Grounding:
+    return Grounding(label=label, box=box(0, 0, 1, 1))
+
+
+CUP, OVEN, SKIS = at("red cup"), at("oven"), at("skis")
+
+
+def text(segments: Segments) -> str:
+    return "".join(part if isinstance(part, str) else f"[{part.label}]" for part in segments)
+
+
+def test_neighbouring_strings_become_one() -> None:
+    assert weave("", "a ", "b ", CUP, "", ".") == ("a b ", CUP, ".")
+
+
+def test_objects_are_listed_with_their_articles() -> None:
+    assert text(weave(*listing([CUP, OVEN, SKIS]))) == "[red cup], [oven] and [skis]"
+    assert text(weave(*listing([CUP, OVEN], "the"))) == "the [red cup] and the [oven]"
+    assert text(there_is([CUP, OVEN, SKIS])) == "There is a [red cup], an [oven] and [skis]."
+    assert text(there_is([SKIS], also=True)) == "There are also [skis]."
+
+
+def test_a_statement_agrees_with_its_subject() -> None:
+    assert text(state([CUP], "red")) == "The [red cup] is red."
+    assert text(state([SKIS], "left of", CUP)) == "The [skis] are left of the [red cup]."
+    assert text(state([CUP, OVEN], "red")) == "The [red cup] and the [oven] are red."
+    both = state([CUP, OVEN], "above", SKIS, of_these=True)
+    assert text(both) == "Of these, [red cup] and [oven] are above the [skis]."

@@ -1,0 +1,164 @@
+"""A stage of another package: trained, shown, saved, resumed and reported like ours."""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+import lightning as L
+import pytest
+import torch
+from groundrl.launch.quiet import silence_libraries
+from PIL import Image
+from stage_runs import MakePolicy, logged, train, weights
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from world_questions import world_samples
+
+from groundrl.boxes import Frame
+from groundrl.data.datasets import SampleList
+from groundrl.data.module import GroundingDataModule
+from groundrl.evaluation.heldout import HeldOut
+from groundrl.grammar import get_grammar
+from groundrl.policy.layout import Branch
+from groundrl.policy.policy import Policy
+from groundrl.policy.prompt import Example
+from groundrl.rewards.acc import Acc
+from groundrl.rewards.base import RewardSum
+from groundrl.rollout.base import Sampling
+from groundrl.rollout.native import NativeEngine
+from groundrl.rollout.sampler import Sampler
+from groundrl.stages.base import Stage
+from groundrl.stages.fit import StagePlan
+from groundrl.stages.pipeline import Pipeline
+
+
+class RepeatAfterMe(Stage):
+    """Teaches the policy to answer every question with one sentence."""
+
+    metrics: ClassVar[Mapping[str, str]] = {
+        **Stage.metrics,
+        "repeat/surprise": "Mean -log p of a token of the sentence, nats.",
+        "repeat/<word>": "Not used.",
+    }
+    shown: ClassVar[Mapping[str, str]] = {"repeat/surprise": "surprise {:.2f}"}
+
+    def __init__(self, policy: Policy, sentence: str = "yes", lr: float = 1e-2) -> None:
+        super().__init__(policy)
+        self.automatic_optimization = False
+        self.sentence = sentence
+        self.lr = lr
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD([p for p in self.parameters() if p.requires_grad], self.lr)
+
+    def training_step(self, examples: list[Example], batch_index: int) -> None:
+        prompts = [prompt for _, prompt in examples]
+        answer = [Branch(tokens=self.policy.encode.answer_tokens(self.sentence))]
+        scored = self.policy.logprobs(prompts, [answer] * len(prompts))
+        loss = -scored.logprobs.sum() / scored.mask.sum()
+        self.optimizer_step_on([loss], max_grad_norm=1.0)
+        self.log_step({"repeat/surprise": loss.detach(), "lr": self.lr}, self.global_step)
+
+
+class Painter(RepeatAfterMe):
+    """Draws something beside it."""
+
+    def rollout_image(self) -> Image.Image:
+        return Image.new("RGB", (8, 8), "red")
+
+
+class PowerCut(Exception):
+    """The run is lost."""
+
+
+class Interrupted(RepeatAfterMe):
+    """Fails in its third step."""
+
+    def training_step(self, examples: list[Example], batch_index: int) -> None:
+        if batch_index == 2:
+            raise PowerCut
+        super().training_step(examples, batch_index)
+
+
+class Careless(RepeatAfterMe):
+    """Logs a metric that it does not declare."""
+
+    def training_step(self, examples: list[Example], batch_index: int) -> None:
+        self.log_step({"repeat/a/b": 1.0}, self.global_step)
+
+
+def pipeline(policy: Policy, run_dir: Path) -> Pipeline:
+    """Two steps of RepeatAfterMe between two measurements of four held-out questions."""
+    return Pipeline(
+        policy=policy,
+        data=GroundingDataModule(train=SampleList(tuple(world_samples(8)))),
+        plans={"repeat": StagePlan(module=RepeatAfterMe, steps=2, prompts_per_step=3)},
+        build=lambda plan: plan.module(policy),
+        held_out=HeldOut(
+            sets={"world": SampleList(tuple(world_samples(4)))},
+            sampler=Sampler(NativeEngine(), Sampling(max_tokens=4, temperature=0.0), group_size=1),
+            reward=RewardSum(
+                terms={"acc": Acc()}, grammar=get_grammar("obj_bbox"), frame=Frame.PERMILLE
+            ),
+        ),
+        make_trainer=partial(L.Trainer, accelerator="cpu", devices=1),
+        run_dir=run_dir,
+        hparams={"seed": 0},
+    )
+
+
+def test_the_pipeline_trains_measures_and_reports_it(
+    make_policy: MakePolicy, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    silence_libraries()
+    policy = make_policy()
+    before = weights(policy)
+    metrics = pipeline(policy, tmp_path).run()
+    assert metrics["repeat"]["world/n"] == 4
+    assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
+    assert any(not torch.equal(before[name], now) for name, now in weights(policy).items())
+    assert (tmp_path / "checkpoints/repeat/last.ckpt").is_file()
+    assert (tmp_path / "checkpoints/repeat/adapter").is_dir()
+    assert "repeat/surprise" in (tmp_path / "report.html").read_text()
+    assert "repeat 2/2  surprise " in capfd.readouterr().err
+
+
+def test_a_finished_stage_is_loaded_and_not_trained_again(
+    make_policy: MakePolicy, tmp_path: Path
+) -> None:
+    silence_libraries()
+    first = make_policy()
+    pipeline(first, tmp_path).run()
+    again = make_policy()
+    pipeline(again, tmp_path).run()
+    expected = weights(first)
+    assert all(torch.equal(expected[name], now) for name, now in weights(again).items())
+
+
+def test_a_checkpoint_is_continued(make_policy: MakePolicy, tmp_path: Path) -> None:
+    straight, resumed = RepeatAfterMe(make_policy()), RepeatAfterMe(make_policy())
+    train(straight, tmp_path / "straight")
+    with pytest.raises(PowerCut):
+        train(Interrupted(make_policy()), tmp_path / "resumed")
+    train(resumed, tmp_path / "resumed")
+    assert logged(tmp_path / "straight") == logged(tmp_path / "resumed")
+    expected = weights(straight.policy)
+    assert all(torch.equal(expected[name], now) for name, now in weights(resumed.policy).items())
+
+
+def test_a_stage_without_rollouts_draws_none(make_policy: MakePolicy, tmp_path: Path) -> None:
+    train(RepeatAfterMe(make_policy()), tmp_path, steps=1)
+    assert set(logged(tmp_path)) == {"repeat/surprise", "lr"}
+
+
+def test_a_stage_may_draw_an_image_of_its_own(make_policy: MakePolicy, tmp_path: Path) -> None:
+    train(Painter(make_policy()), tmp_path, steps=2)
+    events = EventAccumulator(str(tmp_path / "tensorboard" / "stage"))
+    events.Reload()
+    assert [image.step for image in events.Images("rollouts")] == [1]  # every ten steps
+
+
+def test_an_undeclared_metric_names_the_class(make_policy: MakePolicy, tmp_path: Path) -> None:
+    with pytest.raises(KeyError, match=r"repeat/a/b.*add them to Careless\.metrics"):
+        train(Careless(make_policy()), tmp_path, steps=1)

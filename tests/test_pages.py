@@ -1,0 +1,211 @@
+"""The commands on the pages can be typed, and what the pages show is true."""
+
+import json
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from groundrl.config.check import check_config
+from groundrl.data.rows import SampleRow
+from groundrl.errors import UserError
+from groundrl.json_rows import validate
+from groundrl.launch.resolvers import register_resolvers
+from groundrl.rewards import audit
+from groundrl.rewards.function import Function
+
+ROOT = Path(__file__).parents[1]
+PAGES = {
+    str(file.relative_to(ROOT)): file.read_text(encoding="utf-8")
+    for file in (
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *sorted((ROOT / "docs").glob("*.md")),
+    )
+    if file.name != "config_reference.md"  # generated
+}
+TEXT = "\n".join(PAGES.values())
+TRAIN, EVALUATE = "python train.py", "python evaluate.py"
+SYNTHESIZE = "python synthesize.py"
+FILL = ROOT / "benchmarks" / "results_table.py"
+
+
+def blocks(language: str, text: str = TEXT) -> list[str]:
+    """The fenced blocks of one language."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+    return [text for name, text in fenced if name == language]
+
+
+def commands(script: str = TRAIN) -> list[list[str]]:
+    """The words behind ``script``, without comments and environment variables."""
+    whole = [block.replace("\\\n", "") for block in blocks("sh")]
+    lines = [line for block in whole for line in block.splitlines() if script in line]
+    found = [shlex.split(line.partition(script)[2], comments=True) for line in lines]
+    return [list(words) for words in dict.fromkeys(map(tuple, found))]
+
+
+def one_job(words: list[str]) -> list[str]:
+    """A multirun's first job."""
+    parsed = OverridesParser.create().parse_overrides([word for word in words if word != "-m"])
+    return [
+        f"{override.key_or_group}={override.sweep_string_iterator().__next__()}"
+        if override.is_sweep_override()
+        else str(override.input_line)
+        for override in parsed
+    ]
+
+
+@pytest.fixture
+def _hydra() -> Iterator[None]:
+    register_resolvers(ROOT)
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        yield
+
+
+def test_the_pages_show_many_commands() -> None:
+    assert len(commands()) > 20
+
+
+@pytest.mark.usefixtures("_hydra")
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_a_training_command_of_the_pages_passes_the_check(words: list[str]) -> None:
+    # A line for a GPU machine is read on one without.
+    overrides = [*one_job(words), "trainer.accelerator=cpu"]
+    check_config(compose("train", overrides, return_hydra_config=True))
+
+
+@pytest.mark.usefixtures("_hydra")
+@pytest.mark.parametrize("words", commands(EVALUATE), ids=" ".join)
+def test_an_evaluation_command_of_the_pages_passes_the_check(words: list[str]) -> None:
+    check_config(compose("evaluate", [*words, "trainer.accelerator=cpu"], return_hydra_config=True))
+
+
+@pytest.mark.usefixtures("_hydra")
+@pytest.mark.parametrize("words", commands(SYNTHESIZE), ids=" ".join)
+def test_a_synthesis_command_of_the_pages_passes_the_check(words: list[str]) -> None:
+    check_config(compose("synthesize", words, return_hydra_config=True))
+
+
+KEY = r"[a-z_]+(\.[a-z_]+)*=\S+"
+CONTEXTS = {
+    "train": [
+        [],
+        ["model=qwen2_5_vl_3b"],
+        ["rollout=vllm_server", "rollout.urls=[http://localhost:8000]"],
+        ["data=synthesized", "data.root=outputs"],
+    ],
+    "evaluate": [[], ["judge=openai"], ["runner=ray"]],
+    "synthesize": [[], ["teacher=openai"], ["verifier=vllm_server"], ["runner=ray"]],
+}
+"""Choices beside which a sentence may name a key."""
+
+
+def options_in_sentences() -> list[list[str]]:
+    """Options within sentences."""
+    text = re.sub(r"^```.*?^```$", "", TEXT, flags=re.DOTALL | re.MULTILINE)
+    spans = [re.sub(r"<[^>]*>", "any", span).split() for span in re.findall(r"`([^`]+)`", text)]
+    options = [words for words in spans if all(re.fullmatch(KEY, word) for word in words)]
+    return [list(words) for words in dict.fromkeys(map(tuple, options))]
+
+
+def composes(script: str, words: list[str]) -> bool:
+    """Whether Hydra accepts ``words``."""
+    try:
+        compose(script, words)
+    except HydraException:
+        return False
+    return True
+
+
+@pytest.mark.usefixtures("_hydra")
+@pytest.mark.parametrize("words", options_in_sentences(), ids=" ".join)
+def test_an_option_in_a_sentence_can_be_typed(words: list[str]) -> None:
+    assert any(
+        composes(script, [*context, *words])
+        for script, contexts in CONTEXTS.items()
+        for context in contexts
+    )
+
+
+def test_every_benchmark_stands_on_its_page() -> None:
+    for file in (ROOT / "conf/benchmark").glob("*.yaml"):
+        assert f"`{file.stem}`" in PAGES["docs/evaluation.md"], file.stem
+
+
+def test_the_sample_of_own_data_is_a_row_of_our_schema() -> None:
+    (block,) = blocks("json", PAGES["docs/own_data.md"])
+    row = validate(SampleRow, json.loads(block))
+    assert row.answers == ("cat",)
+    assert row.rationale is not None
+    assert row.rationale[1].piece() == row.groundings[0].grounding()
+
+
+def test_the_reward_function_of_the_pages_can_be_plugged_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (block,) = blocks("python", PAGES["docs/rewards.md"])
+    (tmp_path / "my_rewards.py").write_text(block)
+    monkeypatch.syspath_prepend(tmp_path)
+    function = Function(path="my_rewards.brevity").function
+    assert function(completions=["short", "x" * 400], prompts=["", ""]) == [1.0, 0.0]
+
+
+def test_the_audit_of_the_pages_finds_no_cheat_that_pays() -> None:
+    assert "python -m groundrl.rewards.audit reward=iou+acc" in TEXT
+    assert audit.main(["reward=iou+acc"]) == 0
+
+
+def test_every_reward_term_stands_on_its_page() -> None:
+    for file in (ROOT / "conf/reward/term").glob("*.yaml"):
+        assert f"`{file.stem}`" in PAGES["docs/rewards.md"], file.stem
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_to_a_file(page: str) -> None:
+    text = re.sub(r"^```.*?^```$", "", PAGES[page], flags=re.DOTALL | re.MULTILINE)
+    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        if not link.startswith("http"):
+            assert ((ROOT / page).parent / link).is_file(), link
+
+
+def test_the_readme_is_short_and_its_tree_exists() -> None:
+    readme = PAGES["README.md"]
+    assert len(readme.splitlines()) <= 150
+    tree = next(block for block in blocks("", readme) if "src/groundrl/\n" in block)
+    below = ROOT
+    for line in tree.splitlines():
+        # The phrase stands behind two blanks or more.
+        for name in re.split(r"\s{3,}", line.strip())[0].split():
+            path = (below if line.startswith(" ") else ROOT) / name
+            assert path.exists(), name
+            if not line.startswith(" "):
+                below = path
+
+
+def test_the_results_are_filled_in_between_their_markers(tmp_path: Path) -> None:
+    run, page = tmp_path / "run", tmp_path / "results.md"
+    run.mkdir()
+    stage = {"t/acc": 0.5, "t/acc_low": 0.4, "t/acc_high": 0.6, "t/n": 9}
+    metrics = {"start": {**stage, "t/acc": 0.25}, "grpo": stage, "time": {"train_grpo": 120}}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    page.write_text("head\n<!-- results -->\nold\n<!-- /results -->\ntail\n")
+    arguments = [str(run), "--page", str(page), "--out", str(tmp_path / "figures.json")]
+    for _ in range(2):  # filling in twice changes nothing
+        subprocess.run([sys.executable, str(FILL), *arguments], check=True, capture_output=True)
+        text = page.read_text()
+        assert text.startswith("head\n<!-- results -->\nOne run, 2 minutes")
+        assert text.endswith("<!-- /results -->\ntail\n")
+        assert "old" not in text
+        assert "+0.250" in text
+    assert json.loads((tmp_path / "figures.json").read_text())[str(run)]["run"]["t/acc"] == 0.5
+    filled = runpy.run_path(str(FILL))["filled"]
+    with pytest.raises(UserError, match="has no <!-- results"):
+        filled("no markers", "")
