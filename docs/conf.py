@@ -18,7 +18,7 @@ extensions = [
     "sphinx_copybutton",
     "config_reference",
 ]
-myst_enable_extensions = ["deflist", "dollarmath"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 apidoc_modules = [

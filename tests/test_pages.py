@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -156,6 +157,21 @@ def test_the_reward_function_of_the_pages_can_be_plugged_in(
     monkeypatch.syspath_prepend(tmp_path)
     function = Function(path="my_rewards.brevity").function
     assert function(completions=["short", "x" * 400], prompts=["", ""]) == [1.0, 0.0]
+
+
+def test_the_program_of_the_grpo_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    program = "\n".join(blocks("python", PAGES["docs/one_grpo_step.md"]))
+    found: dict[str, Any] = {}
+    exec(compile(program, "docs/one_grpo_step.md", "exec"), found)
+    assert found["rewards"].shape == (2, 4)
+    assert any(parameter.grad.abs().sum() > 0 for parameter in found["learning"])
+    assert "Where is the bottle?" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_that_a_page_includes_exists(page: str) -> None:
+    for file in re.findall(r"^:::\{literalinclude\} (\S+)$", PAGES[page], flags=re.MULTILINE):
+        assert ((ROOT / page).parent / file).is_file(), file
 
 
 def test_the_audit_of_the_pages_finds_no_cheat_that_pays() -> None:
