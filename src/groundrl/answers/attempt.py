@@ -7,8 +7,8 @@ from groundrl.grammar.base import Grammar, Parsed
 from groundrl.records import Completion, Grounding, RolloutGroup, Sample
 
 ABSENCE_KINDS = frozenset({"exists", "presence"})
-"""Kinds of question where a sample without groundings says: there is nothing to point at. For any
-other kind it says: the boxes are not known."""
+"""Kinds of question where a sample without groundings means: there is nothing to point at. For any
+other kind it means: the boxes are not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Attempt:
     @property
     def true_boxes(self) -> list[Box] | None:
         """The boxes of a good answer, PIXEL frame: none where nothing is there to point at, None
-        where nobody knows."""
+        where they are not known."""
         if not self.sample.groundings and self.sample.kind not in ABSENCE_KINDS:
             return None
         return [grounding.box for grounding in self.sample.groundings]

@@ -1,4 +1,4 @@
-"""Do the answers point at the right things? One record per answered question, one metric."""
+"""Accuracy, IoU and format of grounded answers: one record per answer, one metric."""
 
 import hashlib
 from collections.abc import Iterable
@@ -30,9 +30,9 @@ class GroundedAnswer:
     """None when the question asks for boxes only."""
     predicted: tuple[Box, ...]
     true: tuple[Box, ...]
-    """Empty when the truth names no boxes: the question then says nothing about IoU."""
+    """Empty when the true boxes are not known: IoU then leaves the question out."""
     sizes: ImageSizes
-    """A width of 0: nobody knows the image's size, so nothing is said about its frame."""
+    """A width of 0: the size of the image is not known, so ``off_frame`` leaves it out."""
     boxes_read: bool
     """Every box that the answer begins could be read, whatever stands around it."""
     format_ok: bool
@@ -44,8 +44,8 @@ class GroundedAnswer:
     """``Sample.image.key``; questions about one image are resampled together."""
 
 
-def grounded_answer(attempt: Attempt, correct: bool | None) -> GroundedAnswer:
-    """What the metrics need to know about an answer."""
+def summarize_answer(attempt: Attempt, correct: bool | None) -> GroundedAnswer:
+    """The values of an answer that the metrics are computed from."""
     sample = attempt.sample
     return GroundedAnswer(
         correct=correct,
@@ -102,7 +102,7 @@ COLUMNS: tuple[str, ...] = (
     "truncated",
     "tokens",
 )
-"""What is kept of an outcome, as numbers that processes can exchange."""
+"""The numbers of an answer that processes exchange."""
 
 Table = dict[str, np.ndarray]
 
