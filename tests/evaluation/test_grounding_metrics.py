@@ -8,7 +8,7 @@ import torch
 from replies import reply
 
 from groundrl.boxes import Box, Frame, ImageSizes, matched_iou
-from groundrl.evaluation.grounding import GroundedAnswer, GroundingMetrics, grounded_answer
+from groundrl.evaluation.grounding import GroundedAnswer, GroundingMetrics, summarize_answer
 from groundrl.intervals import bootstrap, wilson
 from groundrl.metrics import EVALUATION
 from groundrl.records import ImageFile, Provenance, Sample
@@ -164,7 +164,7 @@ def test_many_answers_are_summed_up_quickly_and_exactly() -> None:
 
 def test_only_a_box_that_is_begun_can_be_unreadable() -> None:
     def unreadable(text: str) -> float:
-        return scores([grounded_answer(reply(SAMPLE, text), None)])["parse_failure"]
+        return scores([summarize_answer(reply(SAMPLE, text), None)])["parse_failure"]
 
     for text in ("[1,2,3,4 cup] It is red.", "B", "", "<think>[1,2,3,4 cup]", "[see above]"):
         assert unreadable(text) == 0

@@ -1,4 +1,4 @@
-"""How boxes are written in texts, and signs that they are written otherwise than is said."""
+"""How boxes are written in texts (grammar and frame), and signs of a wrong grammar or frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ STRAY_SHARE = 0.5
 LOOKED_AT, MOST_BOXES = 200, 50
 """Answers with true boxes that are read in every frame, and their boxes."""
 CLEARLY_MORE, WORTH_TELLING = 2.0, 0.1
-"""Times the IoU of the frame that is said, and a mean IoU: another frame from both on."""
+"""Another frame is reported when its mean IoU is at least 0.1 and twice that of the chosen one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +38,11 @@ class Notation:
 
 def check_notation(path: Path, texts: Sequence[tuple[str, Notation, str]]) -> None:
     """Raises UserError for texts (set, notation, text) of one set in several notations, or in
-    another grammar than is said."""
-    said: dict[str, set[Notation]] = {}
+    another grammar than the one that is declared."""
+    declared: dict[str, set[Notation]] = {}
     for name, notation, _ in texts:
-        said.setdefault(name, set()).add(notation)
-    for name, notations in said.items():
+        declared.setdefault(name, set()).add(notation)
+    for name, notations in declared.items():
         if len(notations) > 1:
             mix = ", ".join(sorted(f"{n.grammar.name} in {n.frame}" for n in notations))
             raise UserError(
@@ -56,7 +56,7 @@ def check_notation(path: Path, texts: Sequence[tuple[str, Notation, str]]) -> No
     likely = max(boxed, key=lambda name: boxed[name])
     if boxed[likely] > 0 and boxed[used] < STRAY_SHARE * boxed[likely]:
         cure = f"type records.grammar={likely}"
-        if path.suffix == ".jsonl":  # each line says its own
+        if path.suffix == ".jsonl":  # each line declares its own
             cure = f'write "grammar": "{likely}" into its lines'
         raise UserError(
             f"{path} is said to write boxes as {used}, which finds boxes in {boxed[used]} of "
@@ -66,7 +66,7 @@ def check_notation(path: Path, texts: Sequence[tuple[str, Notation, str]]) -> No
 
 def other_frames(attempts: Sequence[Attempt], notation: Notation) -> dict[str, float]:
     """``iou_as_<frame>``: mean IoU if the boxes were read in that frame, where this is clearly more
-    than in the frame that is said: a sign of a wrong ``frame``. Nothing is ever scored so."""
+    than in the chosen frame: a sign of a wrong ``frame``. Scores never use another frame."""
     boxed = [
         one
         for one in attempts

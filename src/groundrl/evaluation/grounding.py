@@ -1,4 +1,4 @@
-"""Do the answers point at the right things? One record per answered question, one metric."""
+"""Accuracy, IoU and format of grounded answers: one record per answer, one metric."""
 
 import hashlib
 from collections.abc import Iterable
@@ -44,8 +44,8 @@ class GroundedAnswer:
     """``Sample.image.key``; questions about one image are resampled together."""
 
 
-def grounded_answer(attempt: Attempt, correct: bool | None) -> GroundedAnswer:
-    """The record of an answer for the metrics."""
+def summarize_answer(attempt: Attempt, correct: bool | None) -> GroundedAnswer:
+    """The values of an answer that the metrics are computed from."""
     sample = attempt.sample
     return GroundedAnswer(
         correct=correct,
@@ -102,7 +102,7 @@ COLUMNS: tuple[str, ...] = (
     "truncated",
     "tokens",
 )
-"""What is kept of an outcome, as numbers that processes can exchange."""
+"""The numbers of an answer that processes exchange."""
 
 Table = dict[str, np.ndarray]
 

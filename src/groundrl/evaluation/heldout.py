@@ -20,7 +20,7 @@ from groundrl.answers.record import (
 )
 from groundrl.data.datasets import Encoded, SampleSource
 from groundrl.data.module import batches_of
-from groundrl.evaluation.grounding import GroundingMetrics, grounded_answer
+from groundrl.evaluation.grounding import GroundingMetrics, summarize_answer
 from groundrl.intervals import bootstrap
 from groundrl.parallel import all_gather, is_first, rank, share_of, world_size
 from groundrl.policy.policy import Policy
@@ -68,7 +68,7 @@ class HeldOut:
                 ):
                     rewarded = [group[0] for group in self.reward(groups)]
                     answered = [(one.attempt, is_right(one.attempt)) for one in rewarded]
-                    metrics.update(grounded_answer(*one) for one in answered)
+                    metrics.update(summarize_answer(*one) for one in answered)
                     rewards += [one.score.total for one in rewarded]
                     images += [attempt.sample.image.key for attempt, _ in answered]
                     for attempt, correct in answered if is_first() else ():

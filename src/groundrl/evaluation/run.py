@@ -90,7 +90,7 @@ class Evaluation:
     rater: Judge[RatedAnswer, Rating] | None
     """Rates the answers to ``Rated`` benchmarks; None: there must be none of these."""
     labels: Labels | None
-    """What people said of the same answers."""
+    """People's labels of the same answers."""
     runner: TaskRunner = field(default_factory=LocalRunner)
     """Starts the workers that answer questions."""
     hparams: Mapping[str, object]

@@ -9,7 +9,7 @@ import numpy as np
 
 from groundrl.answers.attempt import Attempt
 from groundrl.answers.options import normalise
-from groundrl.evaluation.grounding import GroundingMetrics, grounded_answer
+from groundrl.evaluation.grounding import GroundingMetrics, summarize_answer
 from groundrl.figures import FigureInfo, FigureInfos
 from groundrl.intervals import bootstrap, bootstrap_of_sums, wilson
 from groundrl.records import Sample
@@ -93,7 +93,7 @@ def summarize(benchmark: Benchmark, answered: Sequence[ScoredAttempt]) -> Figure
     figure of one name, the benchmark's counts."""
     metrics = GroundingMetrics(sync_on_compute=False)  # all answers are here
     metrics.update(
-        grounded_answer(
+        summarize_answer(
             one.attempt, None if "correct" not in one.scores else one.scores["correct"] > 0
         )
         for one in answered

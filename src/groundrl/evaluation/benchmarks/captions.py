@@ -55,8 +55,8 @@ def caption_text(attempt: Attempt) -> str:
     parsed = attempt.parsed
     if parsed.answer is None and not parsed.reasoning:
         return attempt.completion.text
-    said = [part.label if isinstance(part, Grounding) else part for part in parsed.reasoning]
-    return " ".join([*said, parsed.answer or ""])
+    parts = [part.label if isinstance(part, Grounding) else part for part in parsed.reasoning]
+    return " ".join([*parts, parsed.answer or ""])
 
 
 class Captions:

@@ -1,4 +1,4 @@
-"""What people said of the cases of a judge, and how far the judge agrees."""
+"""People's labels of the cases of a judge, and how far the judge agrees with them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ LABEL_FIGURES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """What people said of answers, from a file."""
+    """People's labels of answers, from a file."""
 
     path: Path
     rows: Mapping[tuple[str, str], bool]
@@ -43,7 +43,7 @@ class Labels:
     def by_set(self, ids: Mapping[str, Collection[str]]) -> dict[str, dict[str, bool]]:
         """The labels of every set by id, given its ``ids``; those of other answers are left out.
 
-        Raises UserError where the set is needed and is not said, or an answer is labelled twice.
+        Raises UserError where the set is needed and missing, or an answer is labelled twice.
         """
         found: dict[str, dict[str, bool]] = {name: {} for name in ids}
         unclear, twice = [], []
