@@ -9,7 +9,7 @@ from typing import ClassVar
 import lightning as L
 import pytest
 import torch
-from groundrl.launch.quiet import silence_libraries
+from groundrl.launch.logs import silence_libraries
 from PIL import Image
 from stage_runs import MakePolicy, logged, train, weights
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
