@@ -9,7 +9,6 @@ from typing import ClassVar
 import lightning as L
 import pytest
 import torch
-from groundrl.launch.logs import silence_libraries
 from PIL import Image
 from stage_runs import MakePolicy, logged, train, weights
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -20,6 +19,7 @@ from groundrl.data.datasets import SampleList
 from groundrl.data.module import GroundingDataModule
 from groundrl.evaluation.heldout import HeldOut
 from groundrl.grammar import get_grammar
+from groundrl.launch.logs import silence_libraries
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example
