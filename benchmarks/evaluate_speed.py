@@ -68,7 +68,7 @@ def ours(models: Models, samples: tuple[Sample, ...], max_tokens: int) -> Answer
     """Batches of 128, images and their part of the prompt once."""
     sampling = Sampling(max_tokens=max_tokens, temperature=0.0)
     sampler = Sampler(NativeEngine(), sampling, group_size=1)
-    batches = answers_to(SampleList(samples), models.policy, sampler)
+    batches = answers_to(SampleList(samples), models.policy, models.policy.encode, sampler)
     return [group.completions[0].tokens for groups in batches for group in groups]
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from groundrl.report.run_report import read_metrics
 
@@ -75,3 +76,23 @@ def test_mistakes_are_told_in_one_message(
     assert result.returncode == 2, result.stderr
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "names"),
+    [
+        ("pope_random", ["pope_random"]),
+        ("vsr_zeroshot", ["vsr_zeroshot"]),
+        ("refcocog_val", ["refcocog_val"]),
+        ("pope", ["pope_random", "pope_popular", "pope_adversarial"]),
+    ],
+)
+def test_a_part_of_a_benchmark_can_be_chosen_alone(option: str, names: list[str]) -> None:
+    found = evaluate(f"benchmark={option}", "--cfg", "job")
+    assert list(yaml.safe_load(found.stdout)["benchmark"]) == names
+
+
+def test_an_unknown_part_is_answered_with_the_nearest_name() -> None:
+    found = evaluate("benchmark=pope_rand", "--cfg", "job")
+    assert found.returncode == 2
+    assert "did you mean 'pope_random'?" in found.stdout + found.stderr

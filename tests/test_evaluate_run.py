@@ -12,7 +12,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from groundrl.evaluation.inference import Respondent
+from groundrl.evaluation.inference import ModelSource
 from groundrl.evaluation.run import Evaluation
 from groundrl.launch.evaluation import build_evaluation
 from groundrl.launch.make import make
@@ -108,5 +108,5 @@ def test_a_typed_limit_of_tokens_wins_over_that_of_the_run(
     trained: Path, build: Build, typed: list[str], expected: int
 ) -> None:
     source = build(f"run={trained}", *typed).source
-    assert isinstance(source, Respondent)
+    assert isinstance(source, ModelSource)
     assert source.sampler.sampling.max_tokens == expected

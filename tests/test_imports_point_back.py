@@ -15,10 +15,10 @@ ORDER = (
     {
         "errors",
         "cache_key",
+        "figures",
         "config_node",
         "files",
         "json_rows",
-        "fields",
         "metrics",
         "progress",
         "parallel",

@@ -45,6 +45,7 @@ def test_a_row_becomes_its_dataclass() -> None:
     [
         ([], "expected an object, got []"),
         ({}, "lacks the field 'name'"),
+        ({"parts": [{}]}, "lacks the field 'name'; parts[0]: lacks the fields 'label', 'box'"),
         ({"name": "a", "nam": 1}, "has an unknown field 'nam'"),
         ({"name": 3}, "name: expected text, got 3"),
         ({"name": "a", "count": True}, "count: expected a whole number, got True"),

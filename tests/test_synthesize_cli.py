@@ -1,4 +1,4 @@
-"""synthesize.py as somebody uses it: killed and started again, its data trained on, mistakes."""
+"""synthesize.py as a user runs it: killed and resumed, training on its data, mistakes."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def places(folder: Path) -> list[str]:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """Of all files but those that tell of time and place."""
+    """The content of all files, except those with times and paths."""
     told = ("metrics.json", "resolved.yaml", "report.html")
     return {
         str(path.relative_to(folder)): path.read_bytes()
@@ -55,7 +55,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("images", [1, 25])
-def test_a_run_that_is_killed_goes_on_and_ends_the_same(
+def test_a_killed_run_resumes_and_writes_the_same_files(
     straight: Path, tmp_path: Path, images: int
 ) -> None:
     run = tmp_path / "run"
@@ -98,7 +98,7 @@ class Teacher:
 """
 
 
-def test_a_teacher_that_is_away_leaves_images_unfinished(tmp_path: Path) -> None:
+def test_an_unreachable_teacher_leaves_images_unfinished(tmp_path: Path) -> None:
     (tmp_path / "away.py").write_text(TEACHER)
     path = f"{ROOT / 'src'}:{tmp_path}"
     chosen = ["scenes.size=5", "detector=oracle", *places(tmp_path)]
@@ -166,9 +166,7 @@ def test_the_data_is_trained_on_without_edits(straight: Path, tmp_path: Path) ->
         (["teacher.error_rate=2"], "teacher.error_rate=2"),
     ],
 )
-def test_mistakes_are_told_in_one_message(
-    tmp_path: Path, arguments: list[str], message: str
-) -> None:
+def test_a_mistake_gives_one_message(tmp_path: Path, arguments: list[str], message: str) -> None:
     result = synthesize("detector=oracle", *arguments, *places(tmp_path))
     assert result.returncode == 2, result.stderr
     assert message in result.stderr

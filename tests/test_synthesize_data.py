@@ -30,7 +30,7 @@ def synthesized(folder: Path, *arguments: str) -> dict[str, float]:
     return json.loads((folder / "run" / "metrics.json").read_text())
 
 
-def test_drawn_scenes_are_looked_at_by_the_embedded_model(tmp_path: Path) -> None:
+def test_scenes_are_annotated_with_the_embedded_model_as_detector(tmp_path: Path) -> None:
     found = synthesized(tmp_path, "scenes.size=3", "questions.heldout_share=0")
     assert (found["images"], found["regions"] >= 3) == (3, True)
     samples = sample_file(tmp_path / "run" / "train.jsonl").samples

@@ -1,4 +1,4 @@
-"""synthesize.py with language models behind HTTP: what they are asked, and what that may cost."""
+"""synthesize.py with language models behind HTTP: requests, tokens, cost and budgets."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def paid(url: str, folder: Path) -> list[str]:
     return [*CHOSEN, *sum(roles, at_once), f"cache_dir={folder}/cache"]
 
 
-def test_a_spent_budget_ends_a_run_with_what_is_finished_and_counts_on(tmp_path: Path) -> None:
+def test_a_spent_budget_ends_a_run_and_a_larger_one_resumes_it(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with chat_server(answer) as served:
         chosen = [*paid(served.url, tmp_path), *TEACHER_PRICE, *VERIFIER_PRICE]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.special import ndtri, stdtrit
+from scipy.special import stdtrit
 from scipy.stats import binomtest
 
 LEVEL = 0.95
@@ -21,7 +21,7 @@ _points = ContextVar("points", default=False)
 
 @contextmanager
 def without_intervals() -> Iterator[None]:
-    """Inside, a bootstrap has nan for its ends: for those who resample around it themselves."""
+    """Inside, the ends of a bootstrap are nan and cost no time: for resampling around it."""
     token = _points.set(True)
     try:
         yield
@@ -52,14 +52,8 @@ def wilson(successes: int, n: int) -> Interval:
     """
     if not 0 <= successes <= n or n == 0:
         raise ValueError(f"{successes} successes in {n} trials is no proportion")
-    p, z = successes / n, float(ndtri(_UPPER))
-    center = p + z * z / (2 * n)
-    spread = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    # At p = 0 and p = 1 the outer end is p itself, which the formula misses by a rounding.
-    low = 0.0 if successes == 0 else (center - spread) / scale
-    high = 1.0 if successes == n else (center + spread) / scale
-    return Interval(mean=p, low=low, high=high, n=n)
+    found = binomtest(successes, n).proportion_ci(LEVEL, method="wilson")
+    return Interval(mean=successes / n, low=float(found.low), high=float(found.high), n=n)
 
 
 def t_interval(values: Sequence[float]) -> Interval:

@@ -42,6 +42,7 @@ _EXPECTED = {
     "dataclass_type": "an object",
     "model_type": "an object",
     "greater_than_equal": "a number from {ge} on",
+    "less_than_equal": "a number up to {le}",
     "literal_error": "{expected}",
     "enum": "{expected}",
     "too_short": "at least {min_length} items",
@@ -81,11 +82,21 @@ def validate(shape: type[T], value: object) -> T:
 
 def describe_problems(error: ValidationError) -> list[str]:
     """One line per problem: ``boxes[1].label: expected text, got 3``."""
-    lines = (
-        _describe(one["type"], one["loc"], one["msg"], one.get("ctx", {}), one["input"])
-        for one in error.errors(include_url=False)
-    )
-    return list(dict.fromkeys(lines))
+    lines: list[str] = []
+    missing: dict[tuple[int | str, ...], list[str]] = {}
+    for one in error.errors(include_url=False):
+        parent, name = one["loc"][:-1], one["loc"][-1:]
+        if one["type"] == "missing" and isinstance(name[0], str):
+            missing.setdefault(parent, []).append(name[0])
+        else:
+            lines.append(
+                _describe(one["type"], one["loc"], one["msg"], one.get("ctx", {}), one["input"])
+            )
+    lacking = [
+        _at(parent, f"lacks the field{'s' * (len(names) > 1)} {', '.join(map(repr, names))}")
+        for parent, names in missing.items()
+    ]
+    return list(dict.fromkeys([*lacking, *lines]))
 
 
 def read_rows(
@@ -120,8 +131,6 @@ def _adapter(shape: type) -> Any:
 def _describe(
     kind: str, location: tuple[int | str, ...], message: str, context: dict[str, Any], value: object
 ) -> str:
-    if kind == "missing" and isinstance(location[-1], str):
-        return _at(location[:-1], f"lacks the field {location[-1]!r}")
     if kind == "missing":  # an item of a tuple of fixed length
         return _at(location[:-1], f"expected more than {location[-1]} items, got {value!r:.60}")
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):

@@ -20,29 +20,29 @@ def test_a_record_is_written_as_it_was_read() -> None:
 
 @pytest.mark.parametrize("name", LINE)
 def test_no_field_may_be_missing_or_of_another_type(name: str) -> None:
-    with pytest.raises(ValueError, match=f"it lacks the field '{name}'"):
+    with pytest.raises(ValueError, match=f"lacks the field '{name}'"):
         read_record({key: value for key, value in LINE.items() if key != name})
-    with pytest.raises(ValueError, match=rf"{name} must be .*, got \(1, 2\)"):
-        read_record(LINE | {name: (1, 2)})
+    with pytest.raises(ValueError, match=rf"{name}.*: expected .*, got "):
+        read_record(LINE | {name: {"no": "such"}})
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"options": "abc"}, "options must be a list of texts, got 'abc'"),
-        ({"options": [1, 2]}, "options must be a list of texts"),
-        ({"answers": [1]}, "answers must be a list of texts"),
-        ({"truncated": "no"}, "truncated must be true or false, got 'no'"),
-        ({"tokens": [True]}, "tokens must be a list of whole numbers"),
-        ({"image_size": ["a", "b"]}, "image_size must be width and height"),
-        ({"image_size": [None, None]}, "image_size must be width and height"),
-        ({"image_size": [-1, 6]}, "image_size must be width and height"),
-        ({"model_size": [float("inf"), 6]}, "model_size must be width and height"),
-        ({"scores": {"correct": float("nan")}}, "scores must be an object of numbers"),
-        ({"boxes_true": [["dog", [0, 0, 1]]]}, "boxes_true must be a list of"),
-        ({"boxes_predicted": [["dog", [9, 0, 1, 1]]]}, "box needs x1 <= x2"),
-        ({"spans_predicted": [[1]]}, "spans_predicted must be a list of"),
-        ({"frame": "unit", "image_size": [0, 0]}, "must tell what unit means"),
+        ({"options": "abc"}, "options: expected a list, got 'abc'"),
+        ({"options": [1, 2]}, r"options\[0\]: expected text, got 1; options\[1\]: expected text"),
+        ({"answers": [1]}, r"answers\[0\]: expected text"),
+        ({"truncated": "no"}, "truncated: expected true or false, got 'no'"),
+        ({"tokens": [True]}, r"tokens\[0\]: expected a whole number, got True"),
+        ({"image_size": ["a", "b"]}, r"image_size\[0\]: expected a whole number"),
+        ({"image_size": [None, None]}, r"image_size\[0\]: expected a whole number"),
+        ({"image_size": [-1, 6]}, r"image_size\[0\]: expected a number from 0 on"),
+        ({"model_size": [float("inf"), 6]}, r"model_size\[0\]: expected a whole number"),
+        ({"scores": {"correct": float("nan")}}, "scores.correct: expected a number, got nan"),
+        ({"boxes_true": [["dog", [0, 0, 1]]]}, r"boxes_true\[0\]\[1\]: expected more than 3 items"),
+        ({"boxes_predicted": [["dog", [9, 0, 1, 1]]]}, r"boxes_predicted\[0\]: box needs x1 <= x2"),
+        ({"spans_predicted": [[1]]}, r"spans_predicted\[0\]: expected more than 1 items"),
+        ({"frame": "unit", "image_size": [0, 0]}, "boxes in unit need image_size"),
     ],
 )
 def test_a_value_that_means_nothing_is_told(change: dict[str, Any], reason: str) -> None:
@@ -64,7 +64,11 @@ def test_every_broken_line_of_a_file_is_named_at_once(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     with pytest.raises(UserError) as told:
         read_record_file(path)
-    for number, reason in ((2, "seed must be"), (3, "unknown grammar"), (4, "expected an object")):
+    for number, reason in (
+        (2, "seed: expected"),
+        (3, "unknown grammar"),
+        (4, "expected an object"),
+    ):
         assert f"predictions.jsonl:{number}: no answer record ({reason}" in str(told.value)
     problems = Problems("x")
-    assert len(read_records(path, path.read_bytes(), problems)) == 1
+    assert len(list(read_records(path, path.read_bytes(), problems))) == 1

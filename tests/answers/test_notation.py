@@ -9,7 +9,7 @@ from replies import PLAIN, reply
 from groundrl.answers.attempt import Attempt
 from groundrl.answers.notation import Notation, other_frames
 from groundrl.boxes import Frame
-from groundrl.evaluation.benchmarks.files import pixel_corners
+from groundrl.evaluation.benchmarks.files import pixel_box
 from groundrl.records import Grounding, ImageFile, Provenance, Sample
 from groundrl.report.benchmark_table import alarms
 
@@ -17,7 +17,7 @@ SAMPLE = Sample(
     id="0",
     image=ImageFile(path=Path("cup.png"), width=200, height=100),
     question="Where?",
-    groundings=(Grounding(label="cup", box=pixel_corners(100, 20, 180, 80)),),
+    groundings=(Grounding(label="cup", box=pixel_box(100.0, 20.0, 180.0, 80.0)),),
     provenance=Provenance(dataset="d", split="s"),
 )
 WRITTEN = {
@@ -41,7 +41,7 @@ def test_boxes_in_another_frame_than_is_said_name_their_frame(said: str, written
 
 
 def test_it_is_told_with_both_figures() -> None:
-    assert alarms({"a/iou": 0.02, "a/iou_as_pixel": 0.61}) == [
+    assert alarms({"a/iou": 0.02, "a/iou_as_pixel": 0.61}, {}) == [
         "a: boxes read as pixel would have an iou of 0.61 instead of 0.02: is the frame right that "
         "was said?"
     ]

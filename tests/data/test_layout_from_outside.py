@@ -1,78 +1,22 @@
 """One class adds a data set layout, for training data and for ``detector=given``."""
 
-import csv
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from mylab.layouts import CsvLayout
 from omegaconf import OmegaConf
 
 from groundrl.config.check import check_config
 from groundrl.data.detection import (
-    AnnotatedImage,
-    Boxes,
-    DetectionSet,
     Layout,
-    check_images,
-    check_set,
-    pixel_box,
 )
-from groundrl.data.problems import Problems
-from groundrl.records import Grounding, ImageFile
 from groundrl.synthesis.images import FolderImages
 
 CONF = Path(__file__).parents[2] / "conf"
-TARGET = {"_target_": f"{__name__}.CsvLayout"}
-
-
-@dataclass(frozen=True, slots=True)
-class CsvLayout:
-    """boxes_<split>.csv with rows image, label, x1, y1, x2, y2 in pixels."""
-
-    form: ClassVar[str] = "a CSV folder (boxes_<split>.csv)"
-
-    def recognises(self, path: Path) -> bool:
-        return any(path.glob("boxes_*.csv"))
-
-    def read(
-        self,
-        path: str | Path,
-        split: str | None,
-        *,
-        images: str | Path | None = None,
-        skip_unreadable: bool = False,
-    ) -> DetectionSet:
-        table = Path(path) / f"boxes_{split}.csv"
-        problems = Problems(f"CSV data set {table}", skip_unreadable)
-        with table.open() as lines:
-            rows = [
-                (table.parent / name, label, *map(float, box))
-                for name, label, *box in csv.reader(lines)
-            ]
-        found = {}
-        for file, image in check_images(row[0] for row in rows).items():
-            if isinstance(image, ImageFile):
-                found[file] = (image, Boxes(problems))
-            else:
-                problems.unreadable(file, image)
-        for number, (file, label, *corners) in enumerate(rows, start=1):
-            image, boxes = found[file]
-            item = Grounding(label=label, box=pixel_box(tuple(corners), image))
-            boxes.add(item, f"{table}:{number}")
-        return check_set(
-            problems,
-            name=table.parent.name,
-            split=str(split),
-            names=sorted({row[1] for row in rows}),
-            images=[
-                AnnotatedImage(id=file.stem, image=image, groundings=boxes.groundings)
-                for file, (image, boxes) in found.items()
-            ],
-        )
+TARGET = {"_target_": "mylab.layouts.CsvLayout"}
 
 
 @pytest.fixture

@@ -54,6 +54,18 @@ def doubted(regions: tuple[Region, ...]) -> list[tuple[str, float]]:
     return [(region.label, region.score) for region in regions if not region.sure]
 
 
+def test_a_policy_that_others_share_keeps_its_template(
+    embedded: Policy, images: list[InputImage]
+) -> None:
+    own = PromptTemplate(instruction="Answer inside <answer>.")
+    embedded.encode.template = own
+    try:
+        ask(embedded, answers=1)(images[:1])
+        assert embedded.encode.template is own
+    finally:
+        embedded.encode.template = PromptTemplate()
+
+
 def test_the_embedded_model_finds_most_of_what_is_there(
     embedded: Policy, images: list[InputImage]
 ) -> None:

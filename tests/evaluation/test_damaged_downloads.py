@@ -9,14 +9,16 @@ import pytest
 from replies import images, written
 
 from groundrl.errors import UserError
+from groundrl.evaluation.benchmarks.aokvqa import AOKVQA, AOKVQADirect
 from groundrl.evaluation.benchmarks.chair import CHAIR
-from groundrl.evaluation.benchmarks.choice import AOKVQA, AOKVQADirect, DrivingVQA
-from groundrl.evaluation.benchmarks.files import PublishedBenchmark
+from groundrl.evaluation.benchmarks.choice import DrivingVQA
+from groundrl.evaluation.benchmarks.mme import COGNITION, MME, PERCEPTION
 from groundrl.evaluation.benchmarks.mmhal import MMHal
+from groundrl.evaluation.benchmarks.published import PublishedBenchmark
 from groundrl.evaluation.benchmarks.refcoco import RefCOCO
 from groundrl.evaluation.benchmarks.rel3d import Rel3D
 from groundrl.evaluation.benchmarks.statements import VSR, SpatialSense
-from groundrl.evaluation.benchmarks.yes_no import COGNITION, MME, PERCEPTION, POPE
+from groundrl.evaluation.benchmarks.yes_no import POPE
 
 DRIVING = {
     "img_filename": "a.jpg",
@@ -91,27 +93,43 @@ def placed(
 
 DAMAGES: list[tuple[type[PublishedBenchmark], dict[str, Any], str]] = [
     (DrivingVQA, {"relevant_entities": [{"car": [1, 2, -3, 4]}]}, "record 0: box needs x1 <= x2"),
-    (DrivingVQA, {"relevant_entities": [{"car": [1, 2, 3]}]}, "record 0: car must be four numbers"),
-    (DrivingVQA, {"possible_answers": ["yes"]}, "record 0: possible_answers must be an object"),
-    (DrivingVQA, {"questions": []}, "record 0: questions must be text"),
+    (
+        DrivingVQA,
+        {"relevant_entities": [{"car": [1, 2, 3]}]},
+        r"record 0: relevant_entities\[0\].car: expected more than 3 items",
+    ),
+    (DrivingVQA, {"possible_answers": ["yes"]}, "record 0: possible_answers: expected an object"),
+    (DrivingVQA, {"questions": []}, "record 0: questions: expected text"),
     (DrivingVQA, {"true_answers": ["C"]}, r"record 0: true_answers \['C'\] are not among"),
     (AOKVQA, {"correct_choice_idx": 7}, "record 0: correct_choice_idx 7 is none of 2"),
-    (AOKVQA, {"correct_choice_idx": -1}, "record 0: correct_choice_idx must be a whole number"),
-    (AOKVQA, {"image_id": "9"}, "record 0: image_id must be a whole number, got '9'"),
-    (AOKVQA, {"choices": None}, "record 0: choices must be a list of texts"),
-    (AOKVQADirect, {"direct_answers": "dog"}, "record 0: direct_answers must be a list of texts"),
-    (VSR, {"label": "False"}, "jsonl:1: label must be true or false, or 1 or 0, got 'False'"),
-    (VSR, {"caption": 5}, "jsonl:1: caption must be text"),
-    (POPE, {"label": "perhaps"}, "json:1: label must be yes or no, got 'perhaps'"),
-    (POPE, {"text": None}, "json:1: text must be text, got None"),
-    (SpatialSense, {"label": "0"}, "record 0: label must be true or false"),
+    (
+        AOKVQA,
+        {"correct_choice_idx": -1},
+        "record 0: correct_choice_idx: expected a number from 0 on",
+    ),
+    (AOKVQA, {"image_id": "9"}, "record 0: image_id: expected a whole number, got '9'"),
+    (AOKVQA, {"choices": None}, "record 0: choices: expected a list"),
+    (AOKVQADirect, {"direct_answers": "dog"}, "record 0: direct_answers: expected a list"),
+    (VSR, {"label": "False"}, "jsonl:1: label: expected true or false, or 1 or 0, got 'False'"),
+    (VSR, {"caption": 5}, "jsonl:1: caption: expected text"),
+    (POPE, {"label": "perhaps"}, "json:1: label: expected 'yes' or 'no', got 'perhaps'"),
+    (POPE, {"text": None}, "json:1: text: expected text, got None"),
+    (SpatialSense, {"label": "0"}, r"record 0: annotations\[0\].label: expected true or false"),
     (SpatialSense, {"subject": THING | {"bbox": [8, 2, 10, 29]}}, "record 0: box needs x1 <= x2"),
-    (SpatialSense, {"object": {"bbox": [2, 8, 1, 2]}}, "record 0: it lacks the field 'name'"),
-    (RefCOCO, {"sentences": [{"sent": "cat"}]}, "record 0: it lacks the field 'sent_id'"),
+    (
+        SpatialSense,
+        {"object": {"bbox": [2, 8, 1, 2]}},
+        r"record 0: annotations\[0\].object: lacks the field 'name'",
+    ),
+    (
+        RefCOCO,
+        {"sentences": [{"sent": "cat"}]},
+        r"record 0: sentences\[0\]: lacks the field 'sent_id'",
+    ),
     (RefCOCO, {"ann_id": 6}, "record 0: ann_id 6 is not in instances.json"),
-    (Rel3D, {"label": "no"}, "test 0: label must be true or false"),
-    (Rel3D, {"subject": {"name": "cup"}}, "test 0: it lacks the field 'bbox'"),
-    (MMHal, {"image_content": "cat"}, "record 0: image_content must be a list of texts"),
+    (Rel3D, {"label": "no"}, "test 0: label: expected true or false"),
+    (Rel3D, {"subject": {"name": "cup"}}, "test 0: subject: lacks the field 'bbox'"),
+    (MMHal, {"image_content": "cat"}, "record 0: image_content: expected a list"),
 ]
 
 
@@ -122,6 +140,19 @@ def test_a_damaged_record_is_named_with_its_file(
     assert len(placed(tmp_path / "whole", kind, {}).questions().samples) == 1
     with pytest.raises(UserError, match=message):
         placed(tmp_path / "damaged", kind, change).questions()
+
+
+def test_all_damaged_records_are_named_at_once(tmp_path: Path) -> None:
+    benchmark = placed(tmp_path, AOKVQA, {})
+    rows = [CHOICE, CHOICE | {"question": 1, "choices": 2}, CHOICE | {"correct_choice_idx": 9}]
+    written(tmp_path / "aokvqa_v1p0_val.json", rows)
+    with pytest.raises(UserError) as caught:
+        benchmark.questions()
+    first, second = str(caught.value).splitlines()[1:3]
+    assert first.endswith(
+        "record 1: question: expected text, got 1; choices: expected a list, got 2"
+    )
+    assert second.endswith("record 2: correct_choice_idx 9 is none of 2 choices")
 
 
 def test_a_box_of_negative_width_is_named(tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ import pytest
 
 from groundrl.answers.notation import Notation
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Form, QuestionSet, summary
+from groundrl.evaluation.benchmarks.base import Form, QuestionSet, summarize
 from groundrl.evaluation.benchmarks.world import WorldREC
 from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
-from groundrl.evaluation.inference import PREDICTIONS, Respondent, ask, score_attempt
+from groundrl.evaluation.inference import PREDICTIONS, ModelSource, answer_questions, score_attempt
 from groundrl.evaluation.matching import match_recorded
-from groundrl.evaluation.prompting import template_for
+from groundrl.evaluation.prompting import choose_template
 from groundrl.evaluation.recorded import read_predictions
 from groundrl.grammar import get_grammar
 from groundrl.policy.policy import Policy
@@ -44,9 +44,9 @@ class Counting(Sampler):
         return super().__call__(policy, examples, step, take)
 
 
-def respondent(policy: Policy, sampler: Sampler) -> Respondent:
-    return Respondent(
-        opened=lambda: nullcontext(policy),
+def model_source(policy: Policy, sampler: Sampler) -> ModelSource:
+    return ModelSource(
+        open_policy=lambda: nullcontext(policy),
         sampler=sampler,
         notation=Notation.of("obj_bbox", "permille"),
         prompting="grounded",
@@ -54,8 +54,8 @@ def respondent(policy: Policy, sampler: Sampler) -> Respondent:
 
 
 def figures(policy: Policy, folder: Path, sampler: Sampler) -> dict[str, dict[str, float]]:
-    answers, _ = ask(respondent(policy, sampler), BENCHMARKS, folder)
-    return {name: summary(BENCHMARKS[name], found) for name, found in answers.items()}
+    answers, _ = answer_questions(model_source(policy, sampler), BENCHMARKS, folder)
+    return {name: summarize(BENCHMARKS[name], found) for name, found in answers.items()}
 
 
 def test_a_killed_run_goes_on_with_the_questions_that_are_left(
@@ -92,7 +92,7 @@ def test_recorded_answers_score_as_the_run_did(make_policy: MakePolicy, tmp_path
     found, _ = match_recorded(path, read_predictions(path, get_grammar("obj_bbox")), BENCHMARKS)
     for name, benchmark in BENCHMARKS.items():
         answers = [score_attempt(benchmark, one.attempt) for one in found[name]]
-        assert summary(benchmark, answers) == whole[name]
+        assert summarize(benchmark, answers) == whole[name]
 
 
 def test_a_line_tells_all_about_an_answer(make_policy: MakePolicy, tmp_path: Path) -> None:
@@ -109,30 +109,45 @@ def test_a_line_tells_all_about_an_answer(make_policy: MakePolicy, tmp_path: Pat
     assert record["image_size"] == [160, 160]
 
 
+def test_a_policy_that_others_share_keeps_its_template(
+    make_policy: MakePolicy, tmp_path: Path
+) -> None:
+    policy = make_policy(None)
+    policy.encode.template = PromptTemplate(instruction="Answer inside <answer>.")
+    encode, template = policy.encode, policy.encode.template
+    figures(policy, tmp_path, Counting())
+    assert policy.encode is encode
+    assert policy.encode.template is template
+    lines = (tmp_path / PREDICTIONS).read_text().splitlines()
+    prompts = [json.loads(line)["prompt"] for line in lines]
+    assert all("Point at the object that is meant" in text for text in prompts[:3])
+    assert all("answer yes or no inside <answer>" in text for text in prompts[3:])
+
+
 def test_a_question_that_is_asked_twice_is_refused(make_policy: MakePolicy, tmp_path: Path) -> None:
     class Twice(WorldREC):
         def questions(self) -> QuestionSet:
             samples = super().questions().samples
             return QuestionSet(samples=(*samples, samples[0]))
 
-    one = respondent(make_policy(None), Counting())
+    one = model_source(make_policy(None), Counting())
     with pytest.raises(UserError, match="rec asks 1 questions twice"):
-        ask(one, {"rec": Twice(size=2)}, tmp_path)
+        answer_questions(one, {"rec": Twice(size=2)}, tmp_path)
 
 
 def test_a_model_that_learned_by_examples_is_asked_the_bare_question() -> None:
     bare = PromptTemplate()
     for form in Form:
-        assert template_for(bare, form, get_grammar("obj_bbox"), "grounded") == bare
+        assert choose_template(bare, form, get_grammar("obj_bbox"), "grounded") == bare
 
 
 def test_instructions_differ_in_what_is_asked_for_only() -> None:
     grammar = get_grammar("obj_bbox")
     own = PromptTemplate(instruction="As in training.", answer_style="letters")
-    assert template_for(own, Form.OPTIONS, grammar, "grounded") == own
-    asked = {form: template_for(own, form, grammar, "grounded").instruction for form in Form}
+    assert choose_template(own, Form.OPTIONS, grammar, "grounded") == own
+    asked = {form: choose_template(own, form, grammar, "grounded").instruction for form in Form}
     assert "answer yes or no inside <answer>" in asked[Form.YES_NO]
     assert all(grammar.syntax in asked[form] for form in (Form.BOX, Form.TEXT, Form.TRUE_FALSE))
-    direct = {form: template_for(own, form, grammar, "direct").instruction for form in Form}
+    direct = {form: choose_template(own, form, grammar, "direct").instruction for form in Form}
     assert direct[Form.OPTIONS] == "Answer with the letter, or the letters separated by commas."
     assert not any("think" in text for text in direct.values())

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Benchmark, Figures, summary
+from groundrl.evaluation.benchmarks.aokvqa import AOKVQA, AOKVQADirect
+from groundrl.evaluation.benchmarks.base import Benchmark, Figures, summarize
 from groundrl.evaluation.benchmarks.chair import CHAIR
-from groundrl.evaluation.benchmarks.choice import AOKVQA, AOKVQADirect, DrivingVQA
+from groundrl.evaluation.benchmarks.choice import DrivingVQA
+from groundrl.evaluation.benchmarks.mme import MME
 from groundrl.evaluation.benchmarks.mmhal import MMHal
 from groundrl.evaluation.benchmarks.refcoco import RefCOCO
 from groundrl.evaluation.benchmarks.statements import VSR
-from groundrl.evaluation.benchmarks.yes_no import MME, POPE
+from groundrl.evaluation.benchmarks.yes_no import POPE
 from groundrl.evaluation.inference import prediction_line, score_attempt
 from groundrl.evaluation.matching import match_recorded
 from groundrl.evaluation.recorded import RecordedAnswer, read_predictions
@@ -36,7 +38,7 @@ def score(folder: Path, benchmark: Benchmark, *pairs: tuple[str, str]) -> Figure
         for k, (truth, answer) in enumerate(pairs)
     ]
     found = read(folder, benchmark, rows)
-    return summary(benchmark, [score_attempt(benchmark, one.attempt) for one in found])
+    return summarize(benchmark, [score_attempt(benchmark, one.attempt) for one in found])
 
 
 def test_the_truth_is_read_in_the_form_that_is_asked_for(tmp_path: Path) -> None:
@@ -85,7 +87,7 @@ def test_options_that_are_not_among_those_shown_are_no_truth(tmp_path: Path) -> 
 @pytest.mark.parametrize("prompt", [5, ["a"]])
 def test_a_prompt_is_a_text_or_is_left_out(tmp_path: Path, prompt: Any) -> None:
     row = {"ground_truth_response": "B", "generated_response": "B"}
-    with pytest.raises(UserError, match="record 0: prompt must be text"):
+    with pytest.raises(UserError, match="record 0: prompt: expected text"):
         read(tmp_path, DrivingVQA(), [row | {"prompt": prompt}])
     assert len(read(tmp_path, DrivingVQA(), [row, row | {"prompt": None}])) == 2
 
@@ -94,6 +96,6 @@ def test_what_a_list_says_of_the_prompt_is_kept(tmp_path: Path) -> None:
     row = {"prompt": "Why\ud83d?", "ground_truth_response": "B", "generated_response": "B\ud83d"}
     benchmark = DrivingVQA()
     (one,) = read(tmp_path, benchmark, [row])
-    line = json.loads(prediction_line(score_attempt(benchmark, one.attempt), "set", one.asking))
+    line = json.loads(prediction_line(score_attempt(benchmark, one.attempt), "set", one.origin))
     assert (line["prompt"], line["text"]) == ("Why\ufffd?", "B\ufffd")
     assert (line["prompting"], line["seed"]) == (None, None)

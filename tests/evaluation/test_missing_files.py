@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from groundrl.errors import UserError
+from groundrl.evaluation.benchmarks.aokvqa import AOKVQA
 from groundrl.evaluation.benchmarks.chair import CHAIR
-from groundrl.evaluation.benchmarks.choice import AOKVQA, DrivingVQA
+from groundrl.evaluation.benchmarks.choice import DrivingVQA
 from groundrl.evaluation.benchmarks.rel3d import Rel3D
 from groundrl.evaluation.benchmarks.statements import VSR, SpatialSense
 

@@ -10,12 +10,12 @@ from replies import DATA, images, needs_data, replies
 
 from groundrl.chat.openai_compatible import OpenAICompatibleModel
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import ScoredAttempt, summary
+from groundrl.evaluation.benchmarks.base import ScoredAttempt, summarize
 from groundrl.evaluation.benchmarks.mmhal import TYPES, MMHal
 from groundrl.evaluation.judging.chat_judge import ChatJudge
-from groundrl.evaluation.judging.ratings import Rating, rate_answers, rating_of, read_rating
+from groundrl.evaluation.judging.ratings import Rating, rate_answers, read_rating
 from groundrl.evaluation.judging.verdict_cache import VerdictCache
-from groundrl.metrics import BENCHMARKS
+from groundrl.json_rows import validate
 from groundrl.records import Sample
 
 SERVED = "http://127.0.0.1:9/v1"
@@ -79,7 +79,7 @@ def test_ratings_are_averaged_over_all_over_types_and_below_three(tmp_path: Path
     values = [one.scores["rating"] for one in all_rated["mmhal"]]
     expected = [float(n % 7) for n in range(15)] + [0.0]
     assert values == expected
-    figures = summary(benchmark, all_rated["mmhal"])
+    figures = summarize(benchmark, all_rated["mmhal"])
     assert figures["rating"] == pytest.approx(sum(expected) / 16)
     assert figures["hallucination_rate"] == pytest.approx(sum(v < 3 for v in expected) / 16)
     assert figures["rating_low"] < figures["rating"] < figures["rating_high"]
@@ -87,7 +87,7 @@ def test_ratings_are_averaged_over_all_over_types_and_below_three(tmp_path: Path
     assert "unjudged" not in figures
     names = {n.removesuffix("_low").removesuffix("_high") for n in figures}
     assert {n.rpartition("/")[2] for n in names if n.startswith((*TYPES, "rat", "hal"))} <= {
-        *BENCHMARKS
+        *MMHal.figure_infos
     }
     prompt = said(served.bodies[0])
     for part in ("Door, Tree", "What is ", "It is ", "Answered "):
@@ -120,19 +120,19 @@ def test_ratings_are_kept_replayed_and_missing_ones_counted(tmp_path: Path) -> N
     with chat_server(reply) as served:
         rater = ChatJudge(chat=OpenAICompatibleModel("m", [served.url], retries=0)).rater
         first = rate_answers(
-            {"mmhal": benchmark}, found, VerdictCache(judge=rater, path=path, read=rating_of)
+            {"mmhal": benchmark}, found, VerdictCache(judge=rater, path=path, verdict=Rating)
         )
-    figures = summary(benchmark, first["mmhal"])
+    figures = summarize(benchmark, first["mmhal"])
     assert figures["unjudged"] == 1
     offline = ChatJudge(chat=OpenAICompatibleModel("m", [SERVED], retries=0)).rater
     again = rate_answers(
-        {"mmhal": benchmark}, found, VerdictCache(judge=offline, path=path, read=rating_of)
+        {"mmhal": benchmark}, found, VerdictCache(judge=offline, path=path, verdict=Rating)
     )
     assert [a.scores for a in again["mmhal"]] == [a.scores for a in first["mmhal"]]
     row = json.loads(path.read_text().splitlines()[0])
-    assert rating_of(row) == Rating(value=row["value"], text=row["text"])
-    with pytest.raises(ValueError, match="from 0 to 6"):
-        rating_of({"value": 9, "text": ""})
+    assert validate(Rating, row) == Rating(value=row["value"], text=row["text"])
+    with pytest.raises(ValueError, match="value: expected a number up to 6, got 9"):
+        validate(Rating, {"value": 9, "text": ""})
 
 
 def test_without_a_rater_the_user_is_told_what_to_type(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_missing_image_does_not_move_the_types(tmp_path: Path) -> None:
     assert len(found.missing) == 3
     assert [s.kind for s in found.samples[:2]] == ["counting", "relation"]
     (tmp_path / "response_template.json").write_text('[{"image_id": "x"}]')
-    with pytest.raises(UserError, match="record 0: it lacks the field 'image_src'"):
+    with pytest.raises(UserError, match="record 0: lacks the fields 'image_src', 'image_content'"):
         MMHal(root=str(tmp_path)).questions()
     with pytest.raises(UserError, match=r"data.root"):
         MMHal().questions()

@@ -10,7 +10,8 @@ from PIL import Image
 from replies import DATA, figures, images, needs_data, oracle, written
 
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.choice import AOKVQA, MAX_AREA, AOKVQADirect, DrivingVQA
+from groundrl.evaluation.benchmarks.aokvqa import AOKVQA, AOKVQADirect
+from groundrl.evaluation.benchmarks.choice import MAX_AREA, DrivingVQA
 from groundrl.evaluation.benchmarks.refcoco import RefCOCO
 from groundrl.evaluation.benchmarks.rel3d import Rel3D
 from groundrl.evaluation.benchmarks.statements import VSR, SpatialSense, split_of

@@ -7,10 +7,11 @@ from replies import DATA, needs_data
 
 from groundrl.answers.notation import Notation
 from groundrl.boxes import Frame
-from groundrl.evaluation.benchmarks.base import Benchmark, summary
+from groundrl.evaluation.benchmarks.base import Benchmark, summarize
+from groundrl.evaluation.benchmarks.mme import MME
 from groundrl.evaluation.benchmarks.statements import VSR
-from groundrl.evaluation.benchmarks.yes_no import MME, POPE
-from groundrl.evaluation.inference import Respondent, ask
+from groundrl.evaluation.benchmarks.yes_no import POPE
+from groundrl.evaluation.inference import ModelSource, answer_questions
 from groundrl.policy.adapter import Adapter
 from groundrl.policy.load import load_policy
 from groundrl.prompts import PromptTemplate
@@ -31,19 +32,19 @@ def test_every_question_about_an_image_at_hand_is_answered_and_the_others_are_co
     benchmarks: dict[str, Benchmark] = {f"pope_{v}": POPE(variant=v, root=root) for v in variants}
     benchmarks["mme"] = MME(root=root)
     benchmarks |= {f"vsr_{s}": VSR(variant="random", split=s, root=root) for s in splits}
-    respondent = Respondent(
-        opened=lambda: nullcontext(policy),
+    source = ModelSource(
+        open_policy=lambda: nullcontext(policy),
         sampler=Sampler(
             NativeEngine(), Sampling(max_tokens=8, temperature=0.0), group_size=1, seed=0
         ),
         notation=Notation.of("obj_bbox", "permille"),
         prompting="grounded",
     )
-    answers, questions = ask(respondent, benchmarks, tmp_path)
+    answers, questions = answer_questions(source, benchmarks, tmp_path)
     counts = {name: len(found) for name, found in answers.items()}
     assert counts == {**{f"pope_{v}": 12 for v in variants}, "mme": 30, **VSR_COUNTS}
     for name, found in answers.items():
-        figures = summary(benchmarks[name], found)
+        figures = summarize(benchmarks[name], found)
         assert figures["n"] == counts[name]
         assert counts[name] + len(questions[name].missing) == PUBLISHED[name]
         assert found[0].attempt.sample.image.width > 160  # a photograph, not a scene

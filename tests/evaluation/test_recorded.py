@@ -9,8 +9,9 @@ from PIL import Image
 
 from groundrl.answers.notation import Notation
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Benchmark, Figures, summary
-from groundrl.evaluation.benchmarks.choice import AOKVQA, DrivingVQA, distinct_options
+from groundrl.evaluation.benchmarks.aokvqa import AOKVQA
+from groundrl.evaluation.benchmarks.base import Benchmark, Figures, summarize
+from groundrl.evaluation.benchmarks.choice import DrivingVQA, distinct_options
 from groundrl.evaluation.inference import prediction_line, score_attempt
 from groundrl.evaluation.matching import match_recorded
 from groundrl.evaluation.recorded import read_predictions
@@ -25,7 +26,7 @@ RUNS = ("sft_1ep", "grpo_acc_bbox_format")
 
 def scored(path: Path, benchmark: Benchmark) -> Figures:
     found, _ = match_recorded(path, read_predictions(path, LISTED.grammar), {"set": benchmark})
-    return summary(benchmark, [score_attempt(benchmark, one.attempt) for one in found["set"]])
+    return summarize(benchmark, [score_attempt(benchmark, one.attempt) for one in found["set"]])
 
 
 def row(answer: str, truth: str = "B", **changes: Any) -> dict[str, Any]:
@@ -120,10 +121,10 @@ def test_empty_and_huge_answers_are_wrong_and_nothing_else(tmp_path: Path) -> No
     ("rows", "message"),
     [
         ([], "no answers"),
-        ([{"generated_response": "x"}], "record 0: it lacks the field 'ground_truth_response'"),
+        ([{"generated_response": "x"}], "record 0: lacks the field 'ground_truth_response'"),
         (
             [row("B"), row("B", generated_response=None)],
-            "record 1: generated_response must be text, got None",
+            "record 1: generated_response: expected text, got None",
         ),
         (
             [row("B", generated_response="<think><obj>a</obj><bbox>[1, 2, 3, 4]</bbox></think>")],
@@ -142,7 +143,7 @@ def lines(folder: Path, changes: list[dict[str, Any]], name: str = "set") -> Pat
     source = listed(folder, [row("B"), row("A")])
     found, _ = match_recorded(source, read_predictions(source, LISTED.grammar), {name: benchmark})
     written = [
-        prediction_line(score_attempt(benchmark, o.attempt), name, o.asking) for o in found[name]
+        prediction_line(score_attempt(benchmark, o.attempt), name, o.origin) for o in found[name]
     ]
     path = folder / "predictions.jsonl"
     changed = [json.dumps(json.loads(r) | c) for r, c in zip(written, changes, strict=True)]
@@ -164,8 +165,8 @@ def test_our_own_file_scores_as_the_list_did(tmp_path: Path) -> None:
         ([{}, {"boxes_true": [["sign", [9, 0, 1, 1]]]}], "box needs x1 <= x2"),
         ([{}, {"grammar": "yaml"}], "unknown grammar 'yaml'"),
         ([{}, {"frame": "inches"}], "frame=inches is unknown"),
-        ([{}, {"frame": "model"}], "model_size must tell what model means"),
-        ([{}, {"id": 7}], "jsonl:2: no answer record .id must be text, got 7"),
+        ([{}, {"frame": "model"}], "boxes in model need image_size and model_size"),
+        ([{}, {"id": 7}], "jsonl:2: no answer record .id: expected text, got 7"),
         ([{"grammar": "bbox_2d"}] * 2, 'write "grammar": "inline_box" into its lines'),
         ([{}, {"grammar": "obj_bbox"}], "mix inline_box in pixel, obj_bbox in pixel"),
         (
@@ -189,7 +190,7 @@ def test_a_broken_file_of_ours_is_told_at_once(
         (b'{"set": "po', "Unterminated string"),
         (b'{"set": "\xe9"}', "codec can't decode byte 0xe9"),
         (b"[1]", "expected an object, got"),
-        (b'{"id": "1"}', "it lacks the field 'set'"),
+        (b'{"id": "1"}', "lacks the fields 'set', 'kind'"),
     ],
 )
 def test_a_broken_line_is_named(tmp_path: Path, line: bytes, reason: str) -> None:
@@ -234,7 +235,9 @@ def test_answers_that_do_not_fit_the_questions_are_refused(tmp_path: Path, sourc
     path = tmp_path / source
     with pytest.raises(UserError, match="lacks answers to 1 of 3 questions, for example 2"):
         scored(path, drivingvqa(tmp_path / "three", 3))
-    with pytest.raises(UserError, match="answers 1 questions nobody asks, for example 1"):
+    with pytest.raises(
+        UserError, match="answers 1 questions that the benchmark does not ask, for example 1"
+    ):
         scored(path, drivingvqa(tmp_path / "one", 1))
     with pytest.raises(UserError, match="answers 2 questions of another wording"):
         scored(path, drivingvqa(tmp_path / "other", 2, "May I stop?"))

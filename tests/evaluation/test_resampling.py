@@ -15,7 +15,7 @@ from groundrl.evaluation import resampling
 from groundrl.evaluation.benchmarks import world
 from groundrl.evaluation.benchmarks.base import ScoredAttempt
 from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
-from groundrl.evaluation.comparison import compare
+from groundrl.evaluation.compare import compare
 from groundrl.evaluation.inference import prediction_line
 from groundrl.evaluation.resampling import paired_figures
 from groundrl.records import Sample

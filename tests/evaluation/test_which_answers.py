@@ -10,7 +10,7 @@ from replies import LINE, images, reply, written
 
 from groundrl.answers.record import read_record
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Benchmark, QuestionSet, summary
+from groundrl.evaluation.benchmarks.base import Benchmark, QuestionSet, summarize
 from groundrl.evaluation.benchmarks.choice import DrivingVQA
 from groundrl.evaluation.benchmarks.refcoco import RefCOCO
 from groundrl.evaluation.benchmarks.yes_no import POPE
@@ -112,6 +112,6 @@ def test_thousands_of_boxes_are_scored_in_linear_time(benchmark: Benchmark) -> N
     text = f"{box}<think>{box}</think><answer>a</answer>"
     sample = read_record(LINE | {"options": ["a", "b"], "answers": ["a"]}).sample
     start = time.process_time()
-    summary(benchmark, [score_attempt(benchmark, reply(sample, text))])
+    summarize(benchmark, [score_attempt(benchmark, reply(sample, text))])
     # A quadratic search needs minutes; the bound leaves room for a busy machine.
     assert time.process_time() - start < 5

@@ -9,15 +9,8 @@ from replies import DATA, figures, images, needs_data, oracle, replies
 
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import QuestionSet
-from groundrl.evaluation.benchmarks.yes_no import (
-    COGNITION,
-    MME,
-    PERCEPTION,
-    POPE,
-    says_yes_in_mme,
-    says_yes_officially,
-    says_yes_strictly,
-)
+from groundrl.evaluation.benchmarks.mme import COGNITION, MME, PERCEPTION, read_yes_as_mme
+from groundrl.evaluation.benchmarks.yes_no import POPE, read_first_word, read_yes_as_pope
 from groundrl.records import Sample
 
 
@@ -40,9 +33,9 @@ from groundrl.records import Sample
 def test_texts_are_read_as_published(
     text: str, official: bool, strict: bool | None, mme: bool | None
 ) -> None:
-    assert says_yes_officially(text) is official
-    assert says_yes_strictly(text) is strict
-    assert says_yes_in_mme(text) is mme
+    assert read_yes_as_pope(text) is official
+    assert read_first_word(text) is strict
+    assert read_yes_as_mme(text) is mme
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from PIL import Image
 from groundrl.answers.attempt import Attempt, read_attempt
 from groundrl.answers.notation import Notation
 from groundrl.boxes import ImageSizes
-from groundrl.evaluation.benchmarks.base import Benchmark, Figures, ScoredAttempt, summary
+from groundrl.evaluation.benchmarks.base import Benchmark, Figures, ScoredAttempt, summarize
 from groundrl.evaluation.inference import score_attempt
 from groundrl.records import Completion, RolloutGroup, Sample
 
@@ -71,7 +71,7 @@ def figures(
     benchmark: Benchmark, samples: Iterable[Sample], say: Callable[[Sample], str]
 ) -> Figures:
     """What a predictor scores."""
-    return summary(benchmark, replies(benchmark, samples, say))
+    return summarize(benchmark, replies(benchmark, samples, say))
 
 
 def images(folder: Path, names: Iterable[str], size: tuple[int, int] = (8, 6)) -> None:

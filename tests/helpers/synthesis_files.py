@@ -1,4 +1,4 @@
-"""Images of a synthesis, in small."""
+"""Small annotated images."""
 
 from pathlib import Path
 

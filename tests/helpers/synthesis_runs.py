@@ -1,10 +1,10 @@
-"""A small run of synthesis, and what it left behind."""
+"""A small run of synthesis, and its files."""
 
 import json
 from dataclasses import replace
 from pathlib import Path
 
-from synthesis_views import RULES
+from synthesis_views import SCENE_VERIFIER
 
 from groundrl.detectors.oracle import OracleDetector
 from groundrl.synthesis.annotate import Annotator
@@ -19,7 +19,9 @@ def synthesis(folder: Path, **changed: object) -> Synthesis:
     """Two dozen scenes; ``changed`` are fields of the run or of its annotator."""
     roles = {k: changed.pop(k) for k in list(changed) if k in ("detector", "teacher", "verifier")}
     annotator = replace(
-        Annotator(detector=OracleDetector(), teacher=WorldTeacher(error_rate=0.3), verifier=RULES),
+        Annotator(
+            detector=OracleDetector(), teacher=WorldTeacher(error_rate=0.3), verifier=SCENE_VERIFIER
+        ),
         **roles,  # pyright: ignore[reportArgumentType]
     )
     run = Synthesis(
@@ -37,7 +39,7 @@ def synthesis(folder: Path, **changed: object) -> Synthesis:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """Of all files but those that tell of time and place."""
+    """The content of all files, except those with times and paths."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")

@@ -24,7 +24,7 @@ def region(label: str, *corners: float, score: float = 1.0, sure: bool = True) -
     return Region(label=label, box=box(*corners), score=score, sure=sure)
 
 
-def drawn(index: int, seed: int = 7, subject: Subject = Subject.TABLETOP) -> InputImage:
+def scene_image(index: int, seed: int = 7, subject: Subject = Subject.TABLETOP) -> InputImage:
     image = SceneImage(spec=SceneSpec(seed=seed, index=index, subject=subject))
     return InputImage(id=f"{index}", source=image, digest=image.key)
 
@@ -49,7 +49,7 @@ def view(
 
 
 @dataclass
-class Boxes:
+class FixedDetector:
     """A detector that finds the same two things everywhere."""
 
     name: str = "boxes"
@@ -61,8 +61,8 @@ class Boxes:
 
 
 @dataclass
-class Says:
-    """A teacher of one sentence, after a pause; ``down`` are images it is not reached for."""
+class FixedTeacher:
+    """A teacher with one sentence, after a pause; unreachable for the images in ``down``."""
 
     pause: float = 0.0
     down: set[str] = field(default_factory=set)
@@ -87,7 +87,7 @@ class Says:
 
 
 @dataclass
-class Keeps:
+class KeepingVerifier:
     """A verifier that finds nothing wrong."""
 
     pause: float = 0.0
@@ -98,5 +98,5 @@ class Keeps:
         return [Verdict(decision=Decision.KEEP, reason="fine") for _ in cases]
 
 
-RULES = RuleVerifier(vocabulary=OracleDetector().vocabulary)
-"""For drawn scenes."""
+SCENE_VERIFIER = RuleVerifier(vocabulary=OracleDetector().vocabulary)
+"""The rule verifier for embedded scenes."""

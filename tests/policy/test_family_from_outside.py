@@ -1,6 +1,5 @@
 """A class of models that groundrl has no facts about: one Python file and one YAML file add it."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,34 +21,12 @@ from groundrl.policy.family import ModelFamily
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
 
-FAMILY = '''"""ViP-LLaVA (arXiv 2312.00784), as a lab would write it."""
-
-from groundrl.policy.family import ModelFamily
-
-
-def vip_llava() -> ModelFamily:
-    return ModelFamily(features_in_one_tensor=True)
-'''
-MODEL = """
-_target_: groundrl.policy.load.load_policy
-path: ???
-frame: permille
-family:
-  _target_: lab_family.vip_llava
-template:
-  _target_: groundrl.prompts.PromptTemplate
-adapter:
-  _target_: groundrl.policy.adapter.Adapter
-  kind: frozen
-vision_store:
-  _target_: groundrl.policy.vision_store.open_vision_store
-  cache_dir: ???
-"""
+CONF = Path(__file__).parents[1] / "outside" / "conf" / "model" / "vip_llava.yaml"
 
 
 @pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
-    """The lab's YAML file, beside its Python file and a tiny checkpoint."""
+def config(tmp_path: Path) -> dict:
+    """The lab's YAML file with a tiny checkpoint."""
     words = tokenizer("<image>")
     tower = {"hidden_size": WIDTH, "intermediate_size": 96, "num_hidden_layers": 2}
     torch.manual_seed(0)
@@ -81,14 +58,18 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
     )
     vlm.save_pretrained(tmp_path / "checkpoint")
     processor.save_pretrained(tmp_path / "checkpoint")
-    (tmp_path / "lab_family.py").write_text(FAMILY)
-    (tmp_path / "vip_llava.yaml").write_text(MODEL)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "lab_family", raising=False)
-    config = OmegaConf.load(tmp_path / "vip_llava.yaml")
-    config.path = str(tmp_path / "checkpoint")
-    config.vision_store.cache_dir = str(tmp_path / "cache")
-    return OmegaConf.to_container(config)  # pyright: ignore[reportReturnType]
+    return {
+        "_target_": "groundrl.policy.load.load_policy",
+        "path": str(tmp_path / "checkpoint"),
+        "frame": "permille",
+        "family": OmegaConf.to_container(OmegaConf.load(CONF).model.family),
+        "template": {"_target_": "groundrl.prompts.PromptTemplate"},
+        "adapter": {"_target_": "groundrl.policy.adapter.Adapter", "kind": "frozen"},
+        "vision_store": {
+            "_target_": "groundrl.policy.vision_store.open_vision_store",
+            "cache_dir": str(tmp_path / "cache"),
+        },
+    }
 
 
 def scored(policy: Policy) -> tuple[torch.Tensor, torch.Tensor]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from handmade_scenes import random_scene
-from synthesis_views import box, drawn, region
+from synthesis_views import box, region, scene_image
 
 from groundrl.data.box_questions import known_annotations
 from groundrl.data.detection import AnnotatedImage
@@ -27,7 +27,7 @@ from groundrl.synthesis.merged_questions import ASKERS, known_merged
 from groundrl.world.known import known_scene
 from groundrl.world.questions import ASKERS as SCENE_ASKERS
 
-IMAGE = drawn(0)
+IMAGE = scene_image(0)
 SOURCE = Provenance(dataset="mine", split="all", licence="CC0")
 
 

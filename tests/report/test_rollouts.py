@@ -21,9 +21,9 @@ from groundrl.report.rollouts import (
     COLUMN,
     GAP,
     MARGIN,
-    MOST_LINES,
-    PROMPTS_SHOWN,
-    ranks,
+    MAX_LINES,
+    MAX_PROMPTS,
+    pick_ranks,
     rollout_sheet,
     wrap_text,
 )
@@ -71,9 +71,9 @@ def test_a_card_has_the_truth_and_three_completions(tmp_path: Path) -> None:
 
 def test_only_the_first_prompts_are_shown(tmp_path: Path) -> None:
     one = group(tmp_path, "a", "b")
-    most = sheet([one] * PROMPTS_SHOWN)
-    assert sheet([one] * (PROMPTS_SHOWN + 3)).size == most.size
-    assert most.height > sheet([one]).height * (PROMPTS_SHOWN - 1)
+    most = sheet([one] * MAX_PROMPTS)
+    assert sheet([one] * (MAX_PROMPTS + 3)).size == most.size
+    assert most.height > sheet([one]).height * (MAX_PROMPTS - 1)
 
 
 def test_a_rollout_without_prompts_is_an_empty_page() -> None:
@@ -95,7 +95,7 @@ def test_records_of_different_lengths_are_refused(tmp_path: Path) -> None:
     ("count", "places"), [(0, []), (1, [0]), (2, [0, 1]), (3, [0, 1, 2]), (8, [0, 4, 7])]
 )
 def test_best_middle_and_worst_are_shown_once(count: int, places: list[int]) -> None:
-    assert ranks(count) == places
+    assert pick_ranks(count) == places
 
 
 @given(text=st.text(alphabet="ab <>/\n", max_size=300))
@@ -103,7 +103,7 @@ def test_wrapped_lines_fit_and_lose_no_letter(text: str) -> None:
     lines = ["".join(piece for piece, _ in line) for line in wrap_text(text, FONT, 200)]
     # Each piece is measured by itself; kerning between pieces is far below two pixels.
     assert all(FONT.getlength(line.rstrip()) <= 202 for line in lines)
-    if len(lines) <= MOST_LINES and text.strip():
+    if len(lines) <= MAX_LINES and text.strip():
         assert "".join("".join(lines).split()) == "".join(text.split())
 
 
@@ -115,7 +115,7 @@ def test_markup_is_kept_in_another_colour() -> None:
 
 def test_long_text_ends_in_an_ellipsis() -> None:
     lines = wrap_text("word " * 500, FONT)
-    assert len(lines) == MOST_LINES + 1
+    assert len(lines) == MAX_LINES + 1
     assert lines[-1][0][0] == "…"
 
 

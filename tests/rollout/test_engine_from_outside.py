@@ -1,7 +1,5 @@
 """A rollout engine that groundrl does not know: one class with one method."""
 
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,49 +11,12 @@ from stage_runs import MakePolicy, grpo_module, train, weights
 
 from groundrl.config.check import check_config
 from groundrl.errors import UserError
-from groundrl.policy.policy import Policy
-from groundrl.policy.prompt import Prompt
-from groundrl.rollout.base import LoadFeatures, RolloutEngine, SampledTokens, Sampling
-from groundrl.rollout.randomness import RolloutSeeds
-
-
-@dataclass
-class FixedEngine(RolloutEngine):
-    """Returns token sequences of fixed lengths, a function of the seeds."""
-
-    length: int = 3
-    fails: bool = False
-
-    def memory_options(self) -> Mapping[str, object]:
-        return {"rollout.length": self.length}
-
-    def generate(
-        self,
-        policy: Policy,
-        prompts: list[Prompt],
-        features: LoadFeatures,
-        seeds: RolloutSeeds,
-        sampling: Sampling,
-    ) -> Generator[tuple[int, list[SampledTokens]]]:
-        if self.fails:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        for index in range(len(prompts)):
-            yield (
-                index,
-                [
-                    SampledTokens(
-                        tokens=(*range(first, first + self.length), policy.eos_token),
-                        logprobs=(-6.0,) * (self.length + 1),
-                        truncated=False,
-                    )
-                    for first in range(40, 40 + 100 * seeds.group_size, 100)
-                ],
-            )
+from groundrl.rollout.base import RolloutEngine
 
 
 def engine(**options: Any) -> RolloutEngine:
     """The engine, built from a config as a YAML file of ``conf/rollout`` would hold it."""
-    config = {"_target_": f"{__name__}.FixedEngine", **options}
+    config = {"_target_": "mylab.engines.FixedEngine", **options}
     check_config(OmegaConf.create({"rollout": config}))
     return instantiate(config)
 

@@ -1,14 +1,13 @@
 """A stage of another package: trained, shown, saved, resumed and reported like ours."""
 
 import json
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
 
 import lightning as L
 import pytest
 import torch
+from mylab.stages import RepeatAfterMe
 from PIL import Image
 from stage_runs import MakePolicy, logged, train, weights
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -20,7 +19,6 @@ from groundrl.data.module import GroundingDataModule
 from groundrl.evaluation.heldout import HeldOut
 from groundrl.grammar import get_grammar
 from groundrl.launch.logs import silence_libraries
-from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example
 from groundrl.rewards.acc import Acc
@@ -28,37 +26,8 @@ from groundrl.rewards.base import RewardSum
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Sampler
-from groundrl.stages.base import Stage
 from groundrl.stages.fit import StagePlan
 from groundrl.stages.pipeline import Pipeline
-
-
-class RepeatAfterMe(Stage):
-    """Teaches the policy to answer every question with one sentence."""
-
-    metrics: ClassVar[Mapping[str, str]] = {
-        **Stage.metrics,
-        "repeat/surprise": "Mean -log p of a token of the sentence, nats.",
-        "repeat/<word>": "Not used.",
-    }
-    shown: ClassVar[Mapping[str, str]] = {"repeat/surprise": "surprise {:.2f}"}
-
-    def __init__(self, policy: Policy, sentence: str = "yes", lr: float = 1e-2) -> None:
-        super().__init__(policy)
-        self.automatic_optimization = False
-        self.sentence = sentence
-        self.lr = lr
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD([p for p in self.parameters() if p.requires_grad], self.lr)
-
-    def training_step(self, examples: list[Example], batch_index: int) -> None:
-        prompts = [prompt for _, prompt in examples]
-        answer = [Branch(tokens=self.policy.encode.answer_tokens(self.sentence))]
-        scored = self.policy.logprobs(prompts, [answer] * len(prompts))
-        loss = -scored.logprobs.sum() / scored.mask.sum()
-        self.optimizer_step_on([loss], max_grad_norm=1.0)
-        self.log_step({"repeat/surprise": loss.detach(), "lr": self.lr}, self.global_step)
 
 
 class Painter(RepeatAfterMe):

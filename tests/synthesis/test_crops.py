@@ -1,16 +1,16 @@
-"""Crops show their region, in the image, once."""
+"""Crops contain their region, lie in the image, and have no duplicates."""
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from synthesis_views import box, drawn, region
+from synthesis_views import box, region, scene_image
 
 from groundrl.boxes import iou
 from groundrl.detectors.records import Region
 from groundrl.errors import UserError
 from groundrl.synthesis.crops import Cropping, drop_duplicates, expand_box, make_crops, split_doubts
 
-IMAGE = drawn(0).source
+IMAGE = scene_image(0).source
 SIDE = float(IMAGE.width)
 
 
@@ -45,7 +45,9 @@ def test_a_crop_has_its_margin_and_is_moved_back_from_the_edge() -> None:
 
 
 @given(found=st.lists(regions(), max_size=12), limit=st.floats(0.1, 1))
-def test_of_duplicates_the_surest_stays(found: list[Region], limit: float) -> None:
+def test_of_duplicates_the_one_with_the_highest_score_is_kept(
+    found: list[Region], limit: float
+) -> None:
     kept = drop_duplicates(found, limit)
     for i, one in enumerate(kept):
         for other in kept[i + 1 :]:
@@ -65,9 +67,7 @@ def test_duplicates_do_not_depend_on_the_order(found: list[Region], order: objec
 
 
 @given(found=st.lists(regions(), max_size=12), most=st.integers(1, 5))
-def test_there_are_at_most_so_many_crops_and_none_is_surer_than_they(
-    found: list[Region], most: int
-) -> None:
+def test_the_regions_with_the_highest_scores_get_crops(found: list[Region], most: int) -> None:
     options = Cropping(max_crops=most, min_area=0.0)
     crops = make_crops(found, IMAGE, options)
     assert len(crops) == min(most, sum(one.box.area >= 1 for one in found))
@@ -75,14 +75,14 @@ def test_there_are_at_most_so_many_crops_and_none_is_surer_than_they(
     assert all(r.score <= min(crop.region.score for crop in crops) for r in left)
 
 
-def test_impossible_crops_are_told() -> None:
+def test_impossible_options_for_crops_are_an_error() -> None:
     with pytest.raises(UserError, match="margin=-1"):
         Cropping(margin=-1.0)
     with pytest.raises(UserError, match="duplicate_iou=0"):
         Cropping(duplicate_iou=0.0)
 
 
-def test_what_is_sure_is_no_doubt() -> None:
+def test_a_doubt_that_overlaps_a_sure_region_is_dropped() -> None:
     sure = region("cup", 10, 10, 50, 50)
     again, beside, other = (
         region(label, *corners, score=0.2, sure=False)

@@ -1,10 +1,19 @@
-"""What a detector saw with less than its threshold bears out what is said, and makes nothing."""
+"""Doubts, which are regions below the detector's threshold, support captions and nothing else."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from synthesis_views import RULES, Boxes, Keeps, Says, box, drawn, region, view
+from synthesis_views import (
+    SCENE_VERIFIER,
+    FixedDetector,
+    FixedTeacher,
+    KeepingVerifier,
+    box,
+    region,
+    scene_image,
+    view,
+)
 
 from groundrl.detectors.records import InputImage, Region
 from groundrl.synthesis.annotate import Annotator
@@ -14,7 +23,7 @@ from groundrl.synthesis.consistency import find_conflict
 from groundrl.synthesis.merge import merge
 from groundrl.synthesis.roles import ImageView
 
-IMAGE = drawn(0)
+IMAGE = scene_image(0)
 SURE = (region("red cup", 10, 60, 40, 100), region("green box", 60, 80, 90, 120))
 DOUBTS = tuple(
     replace(one, sure=False, score=0.2)
@@ -29,7 +38,7 @@ CUP = Crop(region=SURE[0], box=box(0, 50, 48, 110))
 
 
 def ruled(text: str, shown: ImageView) -> Verdict:
-    (verdict,) = RULES([(shown, text)])
+    (verdict,) = SCENE_VERIFIER([(shown, text)])
     assert verdict is not None
     return verdict
 
@@ -44,7 +53,7 @@ def ruled(text: str, shown: ImageView) -> Verdict:
         "A cup is right of a green box.",
     ],
 )
-def test_what_a_doubt_bears_out_is_not_denied(text: str) -> None:
+def test_a_statement_that_a_doubt_supports_is_kept(text: str) -> None:
     assert ruled(text, CERTAIN).decision is not Decision.KEEP
     assert ruled(text, DOUBTFUL).decision is Decision.KEEP
 
@@ -59,16 +68,16 @@ def test_what_a_doubt_bears_out_is_not_denied(text: str) -> None:
         "A red cup is right of a green box.",
     ],
 )
-def test_what_not_even_a_doubt_bears_out_is_denied(text: str) -> None:
+def test_a_statement_that_no_region_and_no_doubt_supports_is_not_kept(text: str) -> None:
     assert ruled(text, DOUBTFUL).decision is not Decision.KEEP
 
 
-def test_a_doubt_alone_speaks_against_nothing() -> None:
+def test_a_doubt_alone_contradicts_no_statement() -> None:
     for text in ("No lamps.", "A green lamp.", "A lamp is left of a red cup."):
         assert ruled(text, DOUBTFUL).decision is Decision.KEEP
 
 
-def test_a_crop_that_is_called_what_its_region_may_be_instead_is_thrown_away() -> None:
+def test_a_caption_that_names_the_doubt_at_the_place_of_its_crop_is_rejected() -> None:
     crop = view(IMAGE, SURE, CUP, DOUBTS)
     verdict = ruled("This is a red ball.", crop)
     assert verdict.decision is Decision.REJECT
@@ -77,17 +86,17 @@ def test_a_crop_that_is_called_what_its_region_may_be_instead_is_thrown_away() -
     assert ruled("This is a red cup behind a red ball.", crop).decision is Decision.KEEP
 
 
-class Doubtful(Boxes):
+class Doubtful(FixedDetector):
     """Finds two things, and may have seen more."""
 
     def __call__(self, images: Sequence[InputImage]) -> list[tuple[Region, ...]]:
-        return [(*found, *DOUBTS) for found in Boxes.__call__(self, images)]
+        return [(*found, *DOUBTS) for found in FixedDetector.__call__(self, images)]
 
 
-def test_doubts_are_written_down_and_nothing_is_made_of_them() -> None:
+def test_doubts_are_recorded_and_get_no_crops_and_no_objects() -> None:
     certain, doubtful = (
-        Annotator(detector=one, teacher=Says(), verifier=Keeps())(IMAGE, {})
-        for one in (Boxes(), Doubtful())
+        Annotator(detector=one, teacher=FixedTeacher(), verifier=KeepingVerifier())(IMAGE, {})
+        for one in (FixedDetector(), Doubtful())
     )
     assert certain.annotated is not None
     assert doubtful.annotated is not None
@@ -100,18 +109,20 @@ def test_doubts_are_written_down_and_nothing_is_made_of_them() -> None:
     assert merged.uncertain == {"lamp", "cup", "ball"}
 
 
-def test_verdicts_are_asked_for_again_where_doubts_changed() -> None:
-    def asked(detector: Boxes) -> set[tuple[str, str]]:
-        outcome = Annotator(detector=detector, teacher=Says(), verifier=Keeps())(IMAGE, {})
+def test_captions_are_verified_again_where_doubts_changed() -> None:
+    def asked(detector: FixedDetector) -> set[tuple[str, str]]:
+        outcome = Annotator(detector=detector, teacher=FixedTeacher(), verifier=KeepingVerifier())(
+            IMAGE, {}
+        )
         return {(key.stage, key.inputs) for key in outcome.results}
 
-    certain, doubtful = asked(Boxes()), asked(Doubtful())
+    certain, doubtful = asked(FixedDetector()), asked(Doubtful())
     assert {stage for stage, _ in certain ^ doubtful} == {"verify"}
     assert len(certain) == len(doubtful)
 
 
-def test_level_2_denies_nothing_that_is_in_doubt() -> None:
-    caption = Says()([view(IMAGE, SURE, CUP)])[0]
+def test_level_2_does_not_contradict_an_object_with_a_doubt() -> None:
+    caption = FixedTeacher()([view(IMAGE, SURE, CUP)])[0]
     assert caption is not None
     thrown_away = VerifiedCaption(crop=CUP, caption=caption, verdicts=(), text=None)
     assert find_conflict("A cup.", SURE, [thrown_away]) is not None

@@ -1,8 +1,9 @@
-"""Folders of images as people have them, and scenes of the embedded world."""
+"""Folders of image files of all kinds, and scenes of the embedded world."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +15,7 @@ from groundrl.synthesis.images import FolderImages, SceneImages
 SHARED = Path(__file__).parents[3] / "shared/data/coco/images"
 
 
-def save(
-    path: Path, width: int = 40, height: int = 30, mode: str = "RGB", **options: object
-) -> None:
+def save(path: Path, width: int = 40, height: int = 30, mode: str = "RGB", **options: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     Image.fromarray(pixels).convert(mode).save(path, **options)
@@ -65,7 +64,7 @@ def test_everything_that_can_be_shown_is_an_image_of_the_size_it_is_shown_with(
     assert {p.id: p.source.width for p in images}["turned.jpg"] == 30
 
 
-def test_what_cannot_be_used_is_listed_with_its_reason_and_ends_nothing(tmp_path: Path) -> None:
+def test_unusable_files_are_skipped_with_their_reason(tmp_path: Path) -> None:
     save(tmp_path / "good.png")
     save(tmp_path / "one.png", width=1, height=1)
     save(tmp_path / "thin.png", width=4000, height=16)
@@ -116,7 +115,7 @@ def test_links_that_go_round_in_circles_are_followed_once(tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read every folder")
-def test_a_locked_folder_is_told(tmp_path: Path) -> None:
+def test_a_locked_folder_is_skipped_with_its_reason(tmp_path: Path) -> None:
     save(tmp_path / "a.png")
     save(tmp_path / "locked/b.png")
     (tmp_path / "locked").chmod(0)
@@ -142,7 +141,7 @@ def unusable(folder: Path) -> None:
         (Path.rmdir, "no such folder"),
     ],
 )
-def test_no_images_is_one_error_that_says_what_to_type(
+def test_no_images_is_one_error_with_what_to_type(
     tmp_path: Path, fill: Callable[[Path], None], told: str
 ) -> None:
     folder = tmp_path / "images"
@@ -176,7 +175,7 @@ def test_scenes_have_the_digest_of_what_they_show() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"size": 0}, {"size": 1, "look": "blurred"}])
-def test_unknown_scenes_are_an_error(wrong: dict[str, object]) -> None:
+def test_unknown_scenes_are_an_error(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=r"scenes.size=0|look=blurred"):
         SceneImages(**wrong)
 

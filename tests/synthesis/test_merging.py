@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthesis_views import RULES, drawn, region, true_regions
+from synthesis_views import SCENE_VERIFIER, region, scene_image, true_regions
 
 from groundrl.detectors.oracle import OracleDetector
 from groundrl.detectors.records import Region
@@ -21,7 +21,7 @@ from groundrl.synthesis.merged_questions import ASKERS, known_merged
 from groundrl.synthesis.samples import QuestionPlan, make_samples
 from groundrl.synthesis.teachers.world import WorldTeacher
 
-IMAGE = drawn(0)
+IMAGE = scene_image(0)
 CUP = region("cup", 10, 60, 40, 100)
 OTHER_CUP = region("cup", 100, 20, 130, 60)
 BOX = region("box", 60, 80, 90, 120)
@@ -104,9 +104,9 @@ def test_every_sample_of_a_scene_points_at_its_objects_and_follows(index: int, r
     annotator = Annotator(
         detector=OracleDetector(),
         teacher=WorldTeacher(error_rate=rate),
-        verifier=RULES,
+        verifier=SCENE_VERIFIER,
     )
-    image = drawn(index)
+    image = scene_image(index)
     outcome = annotator(image, {})
     assert outcome.annotated is not None
     made = make_samples(outcome.annotated, annotator, QuestionPlan(), SOURCE)
@@ -140,10 +140,10 @@ def test_captions_that_contradict_each_other_are_not_asked_about() -> None:
 
 def test_images_are_held_out_by_their_pixels() -> None:
     questions = QuestionPlan(heldout_share=0.2)
-    splits = [questions.choose_split(drawn(index)) for index in range(1000)]
+    splits = [questions.choose_split(scene_image(index)) for index in range(1000)]
     assert 150 < splits.count("heldout") < 250
-    twin = replace(drawn(3), id="copy/of/3")
-    assert questions.choose_split(twin) == questions.choose_split(drawn(3))
+    twin = replace(scene_image(3), id="copy/of/3")
+    assert questions.choose_split(twin) == questions.choose_split(scene_image(3))
 
 
 def test_unknown_kinds_and_a_kind_given_twice_are_user_errors() -> None:

@@ -1,10 +1,10 @@
-"""What is shown of an image is made ready once, whoever asks about it."""
+"""The images in requests are prepared once for all models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from PIL import Image
-from synthesis_views import Boxes
+from synthesis_views import FixedDetector
 
 from groundrl.chat.base import Reply, Request
 from groundrl.detectors.records import InputImage
@@ -40,12 +40,12 @@ class Remembers:
         return [Reply(text=self.answer, prompt_tokens=1, completion_tokens=1) for _ in requests]
 
 
-def test_teacher_and_verifier_are_shown_the_same_image_decoded_once() -> None:
+def test_teacher_and_verifier_share_an_image_that_is_decoded_once() -> None:
     source = Counting()
     writes = Remembers('{"caption": "A red cup."}')
     keeps = Remembers('{"decision": "keep", "reason": "fine"}')
     annotate = Annotator(
-        detector=Boxes(),
+        detector=FixedDetector(),
         teacher=PromptedTeacher(chat=writes),
         verifier=PromptedVerifier(chat=keeps),
     )
@@ -60,7 +60,7 @@ def test_teacher_and_verifier_are_shown_the_same_image_decoded_once() -> None:
     assert whole.data_url is whole.data_url
     # A model that is shown less sees other pixels.
     small = PromptedVerifier(chat=keeps, max_side=80)
-    assert Annotator(detector=Boxes(), teacher=annotate.teacher, verifier=small)(
+    assert Annotator(detector=FixedDetector(), teacher=annotate.teacher, verifier=small)(
         image, {}
     ).annotated
     assert keeps.asked[-1].images[0].image.size == (80, 80)

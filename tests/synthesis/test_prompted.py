@@ -1,4 +1,4 @@
-"""Language models as teachers and verifiers: what they are shown, what of their answers counts."""
+"""Language models as teachers and verifiers: their requests, and how their answers are parsed."""
 
 import base64
 import json
@@ -70,7 +70,7 @@ def by_size(bodies: list[Body]) -> list[Body]:
     return sorted(bodies, key=lambda body: -image_of(body).width)
 
 
-def test_a_teacher_sees_the_image_or_the_crop_and_may_be_told_the_labels(
+def test_a_teacher_gets_the_image_or_the_crop_and_optionally_the_labels(
     views: list[ImageView],
 ) -> None:
     with chat_server(lambda _: '{"caption": "A  red\\ncup."}') as served:
@@ -112,7 +112,7 @@ def test_a_teacher_sees_the_image_or_the_crop_and_may_be_told_the_labels(
         ("", ""),
     ],
 )
-def test_what_is_no_caption_is_an_empty_one(answer: str, caption: str) -> None:
+def test_an_answer_without_a_caption_gives_an_empty_caption(answer: str, caption: str) -> None:
     assert parse_caption_answer(answer).text == caption
 
 
@@ -122,7 +122,7 @@ def answered(**changes: Any) -> str:
     return json.dumps(verdict | changes)
 
 
-def test_a_repair_is_read_with_its_flaw() -> None:
+def test_a_repair_is_parsed_with_its_error() -> None:
     verdict = parse_verdict_answer(answered(span="Red Cup "), CAPTION)
     assert verdict.decision is Decision.REPAIR
     assert verdict.repaired == "A green cup stands left of a blue box."
@@ -152,7 +152,7 @@ def test_a_repair_is_read_with_its_flaw() -> None:
         ("", Decision.REJECT, "unreadable: no JSON object"),
     ],
 )
-def test_what_breaks_a_rule_rejects(answer: str, decision: Decision, reason: str) -> None:
+def test_an_answer_that_breaks_a_rule_rejects(answer: str, decision: Decision, reason: str) -> None:
     verdict = parse_verdict_answer(answer, CAPTION)
     assert verdict.decision is decision
     assert verdict.reason.startswith(reason)
@@ -210,7 +210,7 @@ def test_a_verifier_that_sees_gets_the_crop_and_one_that_reads_gets_the_boxes(
     assert served.bodies[0]["response_format"]["json_schema"]["strict"] is True
 
 
-def test_silence_is_no_verdict(views: list[ImageView]) -> None:
+def test_an_unreachable_verifier_gives_no_verdict(views: list[ImageView]) -> None:
     def reply(body: Body) -> str | Raw:
         return error(503, "ill") if "nobody" in said(body) else answered(decision="keep")
 
@@ -222,7 +222,9 @@ def test_silence_is_no_verdict(views: list[ImageView]) -> None:
     assert [v and v.decision for v in found] == [None, Decision.KEEP]
 
 
-def test_an_unreadable_answer_is_asked_for_again_a_few_times(views: list[ImageView]) -> None:
+def test_an_answer_that_cannot_be_parsed_is_requested_again_a_few_times(
+    views: list[ImageView],
+) -> None:
     def reply(body: Body) -> str:
         again = said(body).endswith(RETRY_INSTRUCTION)
         return answered() if again and "labels" not in said(body) else "{"
@@ -242,7 +244,7 @@ def test_an_unreadable_answer_is_asked_for_again_a_few_times(views: list[ImageVi
     assert asked[4] == f"{asked[3]}\n{RETRY_INSTRUCTION}"
 
 
-def test_captions_and_verdicts_say_what_they_cost(views: list[ImageView]) -> None:
+def test_captions_and_verdicts_carry_their_tokens_and_cost(views: list[ImageView]) -> None:
     spending = Spending(Price(prompt=1000.0, completion=2000.0))
     with chat_server(lambda _: answered(decision="keep", caption="A cup.")) as served:
         chat = OpenAICompatibleModel("m", [served.url], spending=spending)
@@ -253,9 +255,17 @@ def test_captions_and_verdicts_say_what_they_cost(views: list[ImageView]) -> Non
     assert spending.cost == pytest.approx(sum(filter(None, costs)))
 
 
-def test_names_tell_what_answers_depend_on() -> None:
-    teachers = [PromptedTeacher(chat=NOWHERE, **o) for o in ({}, {"labels": False}, {"seed": 1})]
-    verifiers = [PromptedVerifier(chat=NOWHERE, **o) for o in ({}, {"sees": False}, {"seed": 1})]
+def test_names_contain_everything_that_answers_depend_on() -> None:
+    teachers = [
+        PromptedTeacher(chat=NOWHERE),
+        PromptedTeacher(chat=NOWHERE, labels=False),
+        PromptedTeacher(chat=NOWHERE, seed=1),
+    ]
+    verifiers = [
+        PromptedVerifier(chat=NOWHERE),
+        PromptedVerifier(chat=NOWHERE, sees=False),
+        PromptedVerifier(chat=NOWHERE, seed=1),
+    ]
     names = [one.name for one in (*teachers, *verifiers)]
     assert len(set(names)) == 6
     assert names[2].startswith('m teacher prompt="')

@@ -1,4 +1,4 @@
-"""What is said of verifiers: it does not depend on how they word their verdicts."""
+"""The measured quality of verifiers, which does not depend on the words of their verdicts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ def measured(verifier: Verifier, false_alarm_rate: float = 0.0) -> CaptionStatis
 
 
 @pytest.mark.parametrize("flaw", [None, CaptionError(kind=ErrorKind.OTHER, span="There")])
-def test_who_rejects_everything_catches_all_errors_and_throws_all_right_captions_away(
+def test_a_verifier_that_rejects_everything_finds_all_errors_and_rejects_all_right_captions(
     flaw: CaptionError | None,
 ) -> None:
     tally = measured(Always(Decision.REJECT, flaw))
@@ -74,14 +74,14 @@ def test_who_rejects_everything_catches_all_errors_and_throws_all_right_captions
     assert tally.counts["verdicts/verifier/reject"] == tally.counts["captions"]
 
 
-def test_who_keeps_everything_catches_nothing() -> None:
+def test_a_verifier_that_keeps_everything_finds_no_error() -> None:
     found = measured(Always(Decision.KEEP)).compute_quality()
     assert found["recall/object"] == 0.0
     assert found["clean_rejected"] == 0.0
     assert found["survived"] > 0.8  # level 2 contradicts some
 
 
-def test_a_crop_of_something_else_is_no_right_caption_thrown_away() -> None:
+def test_the_caption_of_a_false_region_does_not_count_as_a_right_caption_rejected() -> None:
     exact = measured(ByLabel())
     alarmed = measured(ByLabel(), false_alarm_rate=1.0)
     rejected = alarmed.counts["rejected/other"]
@@ -91,7 +91,7 @@ def test_a_crop_of_something_else_is_no_right_caption_thrown_away() -> None:
     assert alarmed.counts["captions"] - alarmed.counts["clean"] - alarmed.counts["planted"] > 10
 
 
-def test_crops_of_something_else_are_counted_apart() -> None:
+def test_captions_of_false_regions_are_counted_apart() -> None:
     by_label, careless = (
         measured(one, false_alarm_rate=1.0) for one in (ByLabel(), Always(Decision.KEEP))
     )

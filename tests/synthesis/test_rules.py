@@ -1,14 +1,14 @@
-"""The offline verifier catches each kind of error, mends what it can, and leaves truth alone."""
+"""The offline verifier finds each kind of error, repairs what it can, and keeps true captions."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthesis_views import RULES, box, drawn, region, scene, view
+from synthesis_views import SCENE_VERIFIER, box, region, scene, scene_image, view
 
 from groundrl.synthesis.annotations import Crop, Decision, ErrorKind, Verdict
 from groundrl.synthesis.verifiers.rules import RuleVerifier
 
-IMAGE = drawn(0)
+IMAGE = scene_image(0)
 REGIONS = (
     region("red cup", 10, 60, 40, 100),
     region("blue cup", 100, 20, 130, 60),
@@ -19,7 +19,7 @@ CUP = view(IMAGE, REGIONS, Crop(region=REGIONS[0], box=box(0, 50, 48, 110)))
 
 
 def judged(text: str, shown: object = WHOLE) -> Verdict:
-    (verdict,) = RULES([(shown, text)])  # pyright: ignore[reportArgumentType]
+    (verdict,) = SCENE_VERIFIER([(shown, text)])  # pyright: ignore[reportArgumentType]
     assert verdict is not None
     return verdict
 
@@ -33,7 +33,7 @@ def judged(text: str, shown: object = WHOLE) -> Verdict:
         "There are no lamps. One box.",
     ],
 )
-def test_what_nothing_speaks_against_is_kept(text: str) -> None:
+def test_a_statement_that_nothing_contradicts_is_kept(text: str) -> None:
     assert judged(text).decision is Decision.KEEP
 
 
@@ -56,7 +56,7 @@ def test_what_nothing_speaks_against_is_kept(text: str) -> None:
         ),
     ],
 )
-def test_errors_are_found_and_mended(text: str, kind: ErrorKind, repaired: str) -> None:
+def test_errors_are_found_and_repaired(text: str, kind: ErrorKind, repaired: str) -> None:
     verdict = judged(text)
     assert verdict.decision is Decision.REPAIR
     assert verdict.flaw is not None
@@ -66,7 +66,7 @@ def test_errors_are_found_and_mended(text: str, kind: ErrorKind, repaired: str) 
 
 
 @pytest.mark.parametrize("said", ["in front of", "behind"])
-def test_who_stands_on_something_may_be_nearer_than_it_looks(said: str) -> None:
+def test_an_object_on_another_may_be_nearer_than_its_lower_edge(said: str) -> None:
     carrier, other = region("green box", 10, 60, 60, 120), region("red lamp", 90, 40, 120, 100)
     on_top, on_the_ground = region("blue cup", 20, 40, 50, 75), region("blue cup", 65, 30, 85, 75)
     text = f"A blue cup is {said} a red lamp."
@@ -76,7 +76,7 @@ def test_who_stands_on_something_may_be_nearer_than_it_looks(said: str) -> None:
     assert (judged(text, grounded).decision is Decision.KEEP) == (said == "behind")
 
 
-def test_a_colour_is_right_when_the_label_or_the_pixels_bear_it_out() -> None:
+def test_a_colour_is_right_where_the_label_or_the_pixels_have_it() -> None:
     thing = scene(IMAGE).objects[0]
     regions = [region(thing.category, *thing.box.corners)]
     shown = view(IMAGE, regions)
@@ -127,7 +127,7 @@ def seen(text: str, shown: object = None) -> Verdict:
         "A surfer waits.",
     ],
 )
-def test_a_crop_may_be_spoken_of_in_other_words(text: str) -> None:
+def test_a_crop_may_be_described_with_synonyms(text: str) -> None:
     assert seen(text, ON_A_BIKE).decision is Decision.KEEP
 
 
@@ -140,7 +140,7 @@ def test_a_crop_may_be_spoken_of_in_other_words(text: str) -> None:
         "Two people, one of them in a car. There are two cars.",
     ],
 )
-def test_what_nobody_looked_for_is_not_denied(text: str) -> None:
+def test_a_class_outside_the_vocabulary_is_not_denied(text: str) -> None:
     assert seen(text).decision is Decision.KEEP
 
 
@@ -153,7 +153,7 @@ def test_what_nobody_looked_for_is_not_denied(text: str) -> None:
         ("A TV. There are no tables.", ErrorKind.COUNT, "no tables"),
     ],
 )
-def test_what_was_looked_for_is_denied_under_all_its_names(
+def test_a_class_of_the_vocabulary_is_denied_under_all_its_names(
     text: str, kind: ErrorKind, span: str
 ) -> None:
     flaw = seen(text).flaw
@@ -161,18 +161,18 @@ def test_what_was_looked_for_is_denied_under_all_its_names(
     assert (flaw.kind, flaw.span) == (kind, span)
 
 
-def test_a_woman_is_denied_where_nobody_is() -> None:
+def test_a_woman_is_denied_where_no_person_was_found() -> None:
     empty = view(IMAGE, PHOTO[2:])
     assert seen("A tv. A woman.", empty).repaired == "A tv."
     assert seen("A tv. A coffee table.", view(IMAGE, PHOTO[4:])).decision is Decision.KEEP
 
 
-def test_its_name_keeps_labels_apart() -> None:
+def test_the_name_of_the_verifier_separates_labels() -> None:
     names = [["traffic", "light"], ["traffic light"], ["traffic"], []]
     assert len({RuleVerifier(vocabulary=one).name for one in names}) == 4
 
 
-@settings(deadline=None)  # now and then a scene is drawn
+@settings(deadline=None)  # a scene is rendered now and then
 @given(
     st.lists(
         st.sampled_from(

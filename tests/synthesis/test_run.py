@@ -1,4 +1,4 @@
-"""A run as a whole: what it writes, what it counts, and how it goes on where it was stopped."""
+"""A run as a whole: the files that it writes, its counts, and how it resumes."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from synthesis_runs import content, figures, synthesis
-from synthesis_views import RULES, Boxes, Keeps, Says
+from synthesis_views import SCENE_VERIFIER, FixedDetector, FixedTeacher, KeepingVerifier
 
 from groundrl.data.build import synthesized_module
 from groundrl.data.datasets import SampleList, sample_file
@@ -43,7 +43,7 @@ def test_all_files_hold_the_same_samples_and_they_can_be_trained_on(tmp_path: Pa
     assert sorted(told) == sorted(sample.id for sample in (*lines, *held_out))
     made_by = images[0]["made_by"]
     assert made_by["captions"] == "world version=1 error_rate=0.3 seed=0"
-    assert made_by["verdicts"] == RULES.name
+    assert made_by["verdicts"] == SCENE_VERIFIER.name
     card = (run / "README.md").read_text()
     assert f"24 images, {len(told)} samples ({len(held_out)} of them held out" in card
     assert "CC0" in card
@@ -91,7 +91,7 @@ def test_a_second_run_asks_no_model_and_one_with_another_verifier_asks_only_that
     roles = {
         "detector": Counted(OracleDetector()),  # pyright: ignore
         "teacher": Counted(WorldTeacher(error_rate=0.3)),  # pyright: ignore
-        "verifier": Counted(RULES),  # pyright: ignore
+        "verifier": Counted(SCENE_VERIFIER),  # pyright: ignore
     }
     synthesis(tmp_path / "first", **roles).run()
     asked = {name: role.asked for name, role in roles.items()}
@@ -99,42 +99,42 @@ def test_a_second_run_asks_no_model_and_one_with_another_verifier_asks_only_that
     synthesis(tmp_path / "second", **roles).run()
     assert {name: role.asked for name, role in roles.items()} == asked
     assert content(tmp_path / "second") == content(tmp_path / "first")
-    roles["verifier"] = Counted(RULES.with_vocabulary(["zebra"]))  # pyright: ignore
+    roles["verifier"] = Counted(SCENE_VERIFIER.with_vocabulary(["zebra"]))  # pyright: ignore
     synthesis(tmp_path / "third", **roles).run()
     assert {name: role.asked for name, role in roles.items()} == asked
 
 
 def test_an_unfinished_image_gets_no_samples_until_a_later_run_finishes_it(tmp_path: Path) -> None:
-    straight = synthesis(tmp_path / "a" / "run", detector=Boxes(), teacher=Says())
+    straight = synthesis(tmp_path / "a" / "run", detector=FixedDetector(), teacher=FixedTeacher())
     assert straight.run().unfinished == 0
-    roles = {"detector": Boxes(), "verifier": Keeps()}
-    down = Says(down={"000003", "000017"})
+    roles = {"detector": FixedDetector(), "verifier": KeepingVerifier()}
+    down = FixedTeacher(down={"000003", "000017"})
     assert synthesis(tmp_path / "b" / "run", **roles, teacher=down).run().unfinished == 2
     lines = (tmp_path / "b" / "run" / "images.jsonl").read_text().splitlines()
     assert len(lines) == 22
     assert figures(tmp_path / "b" / "run")["unfinished"] == 2
-    roles["verifier"] = RULES
-    assert synthesis(tmp_path / "b" / "run", **roles, teacher=Says()).run().unfinished == 0
+    roles["verifier"] = SCENE_VERIFIER
+    assert synthesis(tmp_path / "b" / "run", **roles, teacher=FixedTeacher()).run().unfinished == 0
     assert content(tmp_path / "b" / "run") == content(tmp_path / "a" / "run")
 
 
 def test_a_refusal_stops_the_run_and_keeps_what_was_answered(tmp_path: Path) -> None:
     @dataclass
-    class Expires(Says):
+    class Expires(FixedTeacher):
         left: int = 30
 
         def __call__(self, views: object) -> object:  # pyright: ignore
             self.left -= 1
             if self.left < 0:
                 raise UserError("the key has expired")
-            return Says.__call__(self, views)  # pyright: ignore
+            return FixedTeacher.__call__(self, views)  # pyright: ignore
 
-    roles = {"detector": Boxes(), "verifier": Keeps()}
+    roles = {"detector": FixedDetector(), "verifier": KeepingVerifier()}
     run = tmp_path / "run"
     with pytest.raises(UserError, match="the key has expired"):
         synthesis(run, **roles, teacher=Expires(left=9)).run()
     assert sorted(path.name for path in run.iterdir()) == [".lock", "images"]
-    counted = Counted(Says())  # pyright: ignore
+    counted = Counted(FixedTeacher())  # pyright: ignore
     assert synthesis(run, **roles, teacher=counted).run().unfinished == 0
     assert counted.asked == 3 * (24 - 9)
 
@@ -155,7 +155,7 @@ def build_recorded(built: list[object], build: Callable[[], Annotator]) -> Annot
 
 def test_equal_images_are_annotated_once_and_get_the_same_captions(tmp_path: Path) -> None:
     @dataclass
-    class Moody(Says):
+    class Moody(FixedTeacher):
         asked: int = 0
 
         def __call__(self, views: Sequence[ImageView]) -> list[Caption | None]:
@@ -164,7 +164,7 @@ def test_equal_images_are_annotated_once_and_get_the_same_captions(tmp_path: Pat
 
     teacher = Moody()
     built: list[object] = []
-    roles = {"detector": Boxes(), "teacher": teacher, "verifier": Keeps()}
+    roles = {"detector": FixedDetector(), "teacher": teacher, "verifier": KeepingVerifier()}
     for name in ("first", "second"):
         run = synthesis(tmp_path / name, **roles, images=Twice(size=5))
         replace(run, annotator=partial(build_recorded, built, run.annotator)).run()
@@ -179,49 +179,55 @@ def test_equal_images_are_annotated_once_and_get_the_same_captions(tmp_path: Pat
 
 def test_images_without_labels_are_skipped_with_the_reason(tmp_path: Path) -> None:
     @dataclass
-    class Labels(Boxes):
+    class Labels(FixedDetector):
         known: int = 2
 
         def __call__(self, images: Sequence[InputImage]) -> list[tuple[Region, ...]]:
             if int(images[0].id) >= self.known:
                 raise UnlabelledImageError("nobody looked")
-            return Boxes.__call__(self, images)
+            return FixedDetector.__call__(self, images)
 
-    run = synthesis(tmp_path / "run", detector=Labels(), teacher=Says(), verifier=Keeps())
+    run = synthesis(
+        tmp_path / "run", detector=Labels(), teacher=FixedTeacher(), verifier=KeepingVerifier()
+    )
     assert run.run().unfinished == 0
     found = figures(tmp_path / "run")
     assert (found["images"], found["skipped"]) == (2, 22)
     assert "000002\tnobody looked\n" in (tmp_path / "run" / "skipped.txt").read_text()
     labels = Labels(known=24, name="all")
-    assert synthesis(tmp_path / "run", detector=labels, teacher=Says()).run().unfinished == 0
+    assert (
+        synthesis(tmp_path / "run", detector=labels, teacher=FixedTeacher()).run().unfinished == 0
+    )
     assert not (tmp_path / "run" / "skipped.txt").exists()
     nobody = synthesis(tmp_path / "none", detector=Labels(known=0, name="nobody"))
     with pytest.raises(UserError, match=r"(?s)not one usable image.*000000: nobody looked"):
         nobody.run()
 
 
-def test_what_a_kept_caption_names_is_never_said_to_be_absent(tmp_path: Path) -> None:
-    class Names(Says):
+def test_a_class_in_a_kept_caption_is_never_asked_about_as_absent(tmp_path: Path) -> None:
+    class Names(FixedTeacher):
         def __call__(self, views: Sequence[ImageView]) -> list[Caption | None]:
             return [Caption(text="Two knives lie on a car.") for _ in views]
 
-    detector = Boxes(vocabulary=("cup", "box", "knife", "red car", "carpet"))
-    synthesis(tmp_path / "run", detector=detector, teacher=Names(), verifier=Keeps()).run()
+    detector = FixedDetector(vocabulary=("cup", "box", "knife", "red car", "carpet"))
+    synthesis(
+        tmp_path / "run", detector=detector, teacher=Names(), verifier=KeepingVerifier()
+    ).run()
     samples = sample_file(tmp_path / "run" / "train.jsonl").samples
     absent = {one.question for one in samples if one.kind == "exists" and one.answers == ("no",)}
     assert absent == {"Is there a carpet in the picture?"}
 
 
-def test_files_of_others_and_of_finished_runs_are_not_replaced(tmp_path: Path) -> None:
+def test_foreign_files_and_files_of_finished_runs_are_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "others").mkdir()
     (tmp_path / "others" / "README.md").write_text("mine")
     with pytest.raises(UserError, match=r"no run has written \(README\.md\): type output_dir="):
         synthesis(tmp_path / "others").run()
     assert (tmp_path / "others" / "README.md").read_text() == "mine"
-    roles = {"detector": Boxes(), "verifier": Keeps()}
-    synthesis(tmp_path / "run", **roles, teacher=Says()).run()
+    roles = {"detector": FixedDetector(), "verifier": KeepingVerifier()}
+    synthesis(tmp_path / "run", **roles, teacher=FixedTeacher()).run()
     before = content(tmp_path / "run")
-    away = Says(down={f"{index:06}" for index in range(24)})
+    away = FixedTeacher(down={f"{index:06}" for index in range(24)})
     again = synthesis(tmp_path / "run", **roles, teacher=away, cache=tmp_path / "other.sqlite")
     with pytest.raises(UserError, match="not one image is finished"):
         again.run()

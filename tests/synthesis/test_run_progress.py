@@ -1,6 +1,7 @@
 """The progress line and the costs of a run."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ class PaidTeacher:
 
     name = "paid"
 
-    def __call__(self, views: list[ImageView]) -> list[Caption | None]:
+    def __call__(self, views: Sequence[ImageView]) -> list[Caption | None]:
         return [Caption(text="This is a dog.", tokens=100, cost=0.01) for _ in views]
 
 
@@ -29,7 +30,7 @@ class Grumbler:
 
     name = "grumbler"
 
-    def __call__(self, cases: list[tuple[ImageView, str]]) -> list[Verdict | None]:
+    def __call__(self, cases: Sequence[tuple[ImageView, str]]) -> list[Verdict | None]:
         flaw = CaptionError(kind=ErrorKind.OBJECT, span="dog")
         verdict = Verdict(
             decision=Decision.REJECT, reason="no dog", flaw=flaw, tokens=50, cost=0.02

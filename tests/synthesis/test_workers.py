@@ -1,4 +1,4 @@
-"""Many images at once: in order, in constant memory, with a server that never stands idle."""
+"""Many images at once: in order, in constant memory, with a server that is never idle."""
 
 import gc
 import threading
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import pytest
-from synthesis_views import Boxes, Keeps, Says, drawn
+from synthesis_views import FixedDetector, FixedTeacher, KeepingVerifier, scene_image
 
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
@@ -40,14 +40,14 @@ class Images:
     def __iter__(self) -> Iterator[InputImage]:
         for index in range(self.size):
             self.taken += 1
-            yield drawn(index)
+            yield scene_image(index)
 
 
 def annotator(teacher: object, verifier: object = None) -> Annotator:
     return Annotator(
-        detector=Boxes(),
+        detector=FixedDetector(),
         teacher=teacher,  # pyright: ignore[reportArgumentType]
-        verifier=verifier or Keeps(),  # pyright: ignore[reportArgumentType]
+        verifier=verifier or KeepingVerifier(),  # pyright: ignore[reportArgumentType]
     )
 
 
@@ -62,9 +62,9 @@ def at_work(
         yield from annotate_in_order(asked, waiting, pool, IMAGES_AHEAD * concurrency)
 
 
-def test_outcomes_come_in_order_and_images_are_taken_as_they_are_needed() -> None:
+def test_results_are_in_order_and_images_are_consumed_as_needed() -> None:
     images = Images(size=10_000)
-    found = at_work(annotator(Says()), tasks(images), 4)
+    found = at_work(annotator(FixedTeacher()), tasks(images), 4)
     seen = [next(found).image.id for _ in range(50)]
     assert seen == [str(index) for index in range(50)]
     assert images.taken <= 50 + 4 * IMAGES_AHEAD
@@ -76,9 +76,9 @@ def test_outcomes_come_in_order_and_images_are_taken_as_they_are_needed() -> Non
 
 def test_a_server_is_kept_busy() -> None:
     pause, threads, count = 0.1, 16, 160
-    teacher = Says(pause=pause)
+    teacher = FixedTeacher(pause=pause)
     start = time.perf_counter()
-    asked = annotator(teacher, Keeps(pause=pause))
+    asked = annotator(teacher, KeepingVerifier(pause=pause))
     found = [*at_work(asked, tasks(Images(size=count)), threads)]
     seconds = time.perf_counter() - start
     assert len(found) == count
@@ -88,7 +88,7 @@ def test_a_server_is_kept_busy() -> None:
 
 
 def test_memory_does_not_grow_with_the_number_of_images() -> None:
-    found = at_work(annotator(Says()), tasks(Images(size=500)), 4)
+    found = at_work(annotator(FixedTeacher()), tasks(Images(size=500)), 4)
     held: list[int] = []
     tracemalloc.start()
     for number, _ in enumerate(found):
@@ -100,12 +100,12 @@ def test_memory_does_not_grow_with_the_number_of_images() -> None:
     assert held[1] - held[0] < 100_000
 
 
-def test_one_slow_image_holds_up_no_thread() -> None:
+def test_one_slow_image_blocks_no_other_thread() -> None:
     @dataclass
-    class SlowFirst(Says):
+    class SlowFirst(FixedTeacher):
         def __call__(self, views: Sequence[ImageView]) -> list[Caption | None]:
             self.pause = 0.5 if views[0].image.id == "0" else 0.01
-            return Says.__call__(self, views)
+            return FixedTeacher.__call__(self, views)
 
     start = time.perf_counter()
     list(at_work(annotator(SlowFirst()), tasks(Images(size=8 * IMAGES_AHEAD)), 8))
@@ -113,7 +113,7 @@ def test_one_slow_image_holds_up_no_thread() -> None:
 
 
 @dataclass
-class Model(Says):
+class Model(FixedTeacher):
     """Computes in this process."""
 
     batch_size: int = 8
@@ -123,13 +123,13 @@ class Model(Says):
     def __call__(self, views: Sequence[ImageView]) -> list[Caption | None]:
         self.sizes.append(len(views))
         self.threads.add(threading.get_ident())
-        return Says.__call__(self, views)
+        return FixedTeacher.__call__(self, views)
 
 
-def test_a_model_of_this_process_is_asked_in_batches_by_one_thread() -> None:
+def test_a_component_with_a_batch_size_is_called_with_batches_by_one_thread() -> None:
     model = Model(pause=0.02)
     found = [*at_work(add_micro_batching(annotator(model)), tasks(Images(size=40)), 8)]
-    alone = [annotator(Says())(drawn(index), {}) for index in range(40)]
+    alone = [annotator(FixedTeacher())(scene_image(index), {}) for index in range(40)]
     assert [one.annotated for one in found] == [one.annotated for one in alone]
     assert model.at_once == 1
     assert len(model.threads) == 1
@@ -137,7 +137,7 @@ def test_a_model_of_this_process_is_asked_in_batches_by_one_thread() -> None:
     assert sum(model.sizes) / len(model.sizes) > 4
 
 
-def test_what_a_batch_raises_reaches_all_who_wait() -> None:
+def test_an_error_in_a_batch_reaches_all_its_callers() -> None:
     def fails(values: Sequence[int]) -> list[int]:
         raise ValueError("broken")
 
@@ -145,29 +145,29 @@ def test_what_a_batch_raises_reaches_all_who_wait() -> None:
         MicroBatcher(fails, 4)([1, 2, 3])
 
 
-def test_an_image_whose_teacher_is_away_is_unfinished_and_keeps_what_is_known() -> None:
-    teacher = Says(down={"1"})
+def test_an_image_is_unfinished_without_its_teacher_and_its_results_are_kept() -> None:
+    teacher = FixedTeacher(down={"1"})
     found = [*at_work(annotator(teacher), tasks(Images(size=3)), 2)]
     assert [one.annotated is None for one in found] == [False, True, False]
     assert [key.stage for key in found[1].results] == ["detect"]
-    again = annotator(Says())(drawn(1), found[1].results)
+    again = annotator(FixedTeacher())(scene_image(1), found[1].results)
     assert again.annotated is not None
     assert "detect" not in {key.stage for key in again.results}
 
 
-def test_an_image_that_was_moved_is_not_looked_at_again() -> None:
-    known = annotator(Says())(drawn(1), {})
-    moved = annotator(Says())(replace(drawn(1), id="elsewhere/1.png"), known.results)
+def test_the_results_of_a_moved_image_are_reused() -> None:
+    known = annotator(FixedTeacher())(scene_image(1), {})
+    moved = annotator(FixedTeacher())(replace(scene_image(1), id="elsewhere/1.png"), known.results)
     assert moved.results == {}
     assert moved.annotated is not None
     assert moved.annotated.image.id == "elsewhere/1.png"
 
 
-def test_a_refusal_is_an_outcome() -> None:
-    class Refuses(Says):
+def test_a_refusal_is_returned_as_an_error() -> None:
+    class Refuses(FixedTeacher):
         def __call__(self, views: Sequence[ImageView]) -> list[Caption | None]:
             raise UserError("the key has expired")
 
-    outcome = annotator(Refuses())(drawn(0), {})
+    outcome = annotator(Refuses())(scene_image(0), {})
     assert outcome.annotated is None
     assert str(outcome.error) == "the key has expired"

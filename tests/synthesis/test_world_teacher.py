@@ -1,10 +1,10 @@
-"""The embedded teacher: exact, but for the errors that it owns up to."""
+"""The embedded teacher: exact captions, apart from the errors that it plants and records."""
 
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from synthesis_views import drawn, region, scene, true_regions, view
+from synthesis_views import region, scene, scene_image, true_regions, view
 
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
@@ -21,7 +21,7 @@ from groundrl.world.relations import holds
 def views(count: int, subject: Subject = Subject.TABLETOP) -> list[ImageView]:
     found: list[ImageView] = []
     for index in range(count):
-        image = drawn(index, subject=subject)
+        image = scene_image(index, subject=subject)
         regions = true_regions(image)
         crops = make_crops(regions, image.source, Cropping())
         found += [view(image, regions, crop) for crop in (None, *crops)]
@@ -67,13 +67,13 @@ def wrong_statements(caption: Caption, shown: ImageView) -> set[ErrorKind]:
     return found
 
 
-def test_captions_without_errors_say_nothing_that_the_scene_denies() -> None:
+def test_captions_without_planted_errors_are_true_of_the_scene() -> None:
     for caption, shown in zip(captions(WorldTeacher(error_rate=0.0), VIEWS), VIEWS, strict=True):
         assert caption.planted == ()
         assert wrong_statements(caption, shown) == set(), caption.text
 
 
-def test_a_planted_error_is_one_and_stands_in_the_text() -> None:
+def test_a_caption_has_at_most_one_planted_error_and_its_text_contains_it() -> None:
     kinds: Counter[ErrorKind] = Counter()
     for caption, shown in zip(captions(WorldTeacher(error_rate=1.0), VIEWS), VIEWS, strict=True):
         (flaw,) = caption.planted
@@ -85,7 +85,7 @@ def test_a_planted_error_is_one_and_stands_in_the_text() -> None:
     assert min(kinds.values()) > 0.08 * len(VIEWS)
 
 
-def test_errors_come_at_the_rate_asked_for_and_a_higher_rate_adds_to_them() -> None:
+def test_errors_are_planted_at_the_error_rate_and_a_higher_rate_adds_errors() -> None:
     some = captions(WorldTeacher(error_rate=0.15), VIEWS)
     more = captions(WorldTeacher(error_rate=0.3), VIEWS)
     n = len(VIEWS)
@@ -99,7 +99,7 @@ def test_captions_depend_on_the_seed_and_not_on_the_order() -> None:
     assert captions(WorldTeacher(error_rate=0.3, seed=1), VIEWS) != captions(teacher, VIEWS)
 
 
-def test_of_photographs_it_says_what_their_regions_say() -> None:
+def test_photographs_are_described_by_their_regions() -> None:
     image = ImageFile(path=Path("photo.jpg"), width=160, height=160)
     photo = InputImage(id="photo.jpg", source=image, digest="photo")
     regions = [region("dog", 0, 0, 30, 30), region("dog", 100, 0, 130, 30)]
@@ -110,6 +110,6 @@ def test_of_photographs_it_says_what_their_regions_say() -> None:
     assert "wine glass" in caption.text
 
 
-def test_a_rate_that_is_none_is_told() -> None:
+def test_an_error_rate_outside_0_to_1_is_an_error() -> None:
     with pytest.raises(UserError, match=r"error_rate=2"):
         WorldTeacher(error_rate=2.0)

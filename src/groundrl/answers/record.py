@@ -1,18 +1,17 @@
 """The record of one answer: a line of ``heldout_<stage>.jsonl`` and of ``predictions.jsonl``."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from groundrl.answers.attempt import Attempt
 from groundrl.answers.notation import Notation
-from groundrl.boxes import Frame, ImageSizes, matched_iou
+from groundrl.boxes import Box, Frame, ImageSizes, matched_iou
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
-from groundrl.fields import Fields
 from groundrl.files import json_lines
+from groundrl.json_rows import Corners, Flag, Number, Text, Whole, validate
 from groundrl.records import (
     Completion,
     Grounding,
@@ -23,10 +22,13 @@ from groundrl.records import (
     Sample,
 )
 
+INVENTS_BELOW = 3
+"""A score "rating" (0 to 6, MMHal-Bench) below it means: the answer invents something."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerOrigin:
-    """How an answer came about; None where nobody knows."""
+    """How an answer came about; None: not known."""
 
     notation: Notation
     prompt: str | None = None
@@ -34,13 +36,13 @@ class AnswerOrigin:
     prompting: str | None = None
     """Which instructions it was given: prompting.py."""
     seed: int | None = None
-    """What this answer was drawn from: ``Sampler.seed_of``."""
+    """Of this answer: ``Sampler.seed_of``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerRecord:
     """An answered question. Boxes are in the PIXEL frame; fields are named as in the file, but for
-    ``boxes_true``, ``boxes_predicted``, ``spans_predicted`` and those of ``asking``."""
+    ``boxes_true``, ``boxes_predicted``, ``spans_predicted`` and those of ``origin``."""
 
     set: str
     id: str
@@ -57,22 +59,22 @@ class AnswerRecord:
     iou: float | None
     """None for samples without boxes."""
     scores: Mapping[str, float]
-    """What a benchmark says of the answer; empty in training."""
+    """Of a benchmark for this answer; empty in training."""
     true: tuple[Grounding, ...]
     predicted: tuple[Grounding, ...]
     spans: tuple[tuple[int, int], ...]
-    """Where ``text`` says each of ``predicted``."""
+    """Start and end in ``text`` of each of ``predicted``."""
     image_key: str
     image_size: tuple[int, int]
-    """Width and height; 0 when nobody knows."""
+    """Width and height; 0: not known."""
     model_size: tuple[int, int]
     images: tuple[str, ...]
     """Files below the run directory; boxes refer to the first."""
-    asking: AnswerOrigin
+    origin: AnswerOrigin
 
     @property
     def sample(self) -> Sample:
-        """The question as the record tells it; its image is known by name only."""
+        """The question; its image is known by name only."""
         width, height = self.image_size
         return Sample(
             id=self.id,
@@ -86,7 +88,7 @@ class AnswerRecord:
         )
 
     def group(self, sample: Sample) -> RolloutGroup:
-        """The answer as it was sampled, as one to ``sample``."""
+        """The answer as a rollout for ``sample``."""
         width, height = self.model_size
         sizes = ImageSizes(
             width=sample.image.width,
@@ -109,9 +111,9 @@ class AnswerRecord:
             "question": self.question,
             "options": self.options,
             "answers": self.answers,
-            "prompt": self.asking.prompt,
-            "prompting": self.asking.prompting,
-            "seed": self.asking.seed,
+            "prompt": self.origin.prompt,
+            "prompting": self.origin.prompting,
+            "seed": self.origin.seed,
             "text": self.text,
             "tokens": self.tokens,
             "truncated": self.truncated,
@@ -124,8 +126,8 @@ class AnswerRecord:
                 for one in self.predicted
             ],
             "spans_predicted": self.spans,
-            "grammar": self.asking.notation.grammar.name,
-            "frame": self.asking.notation.frame.value,
+            "grammar": self.origin.notation.grammar.name,
+            "frame": self.origin.notation.frame.value,
             "image_key": self.image_key,
             "image_size": self.image_size,
             "model_size": self.model_size,
@@ -133,15 +135,15 @@ class AnswerRecord:
         }
 
 
-def record_of(
+def make_record(
     attempt: Attempt,
     set_name: str,
     correct: bool | None,
-    asking: AnswerOrigin,
+    origin: AnswerOrigin,
     scores: Mapping[str, float] | None = None,
 ) -> AnswerRecord:
-    """What is kept of an answer."""
-    sample, said = attempt.sample, attempt.parsed.groundings
+    """The record of an answer; ``scores`` are a benchmark's."""
+    sample, predicted = attempt.sample, attempt.parsed.groundings
     true = [grounding.box for grounding in sample.groundings]
     return AnswerRecord(
         set=set_name,
@@ -154,79 +156,128 @@ def record_of(
         tokens=attempt.completion.tokens,
         truncated=attempt.completion.truncated,
         correct=correct,
-        iou=matched_iou([one.box for one in said], true) if true else None,
+        iou=matched_iou([one.box for one in predicted], true) if true else None,
         scores=scores or {},
         true=sample.groundings,
-        predicted=said,
+        predicted=predicted,
         spans=attempt.parsed.spans,
         image_key=sample.image.key,
         image_size=(sample.image.width, sample.image.height),
         model_size=(attempt.sizes.model_width, attempt.sizes.model_height),
         images=tuple(image_file_name(image) for image in sample.images),
-        asking=asking,
+        origin=origin,
     )
 
 
-def read_record(row: Any) -> AnswerRecord:
+Size = tuple[Whole, Whole]
+LabelledBox = tuple[Text, Corners]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRow:
+    """Shape of a line."""
+
+    set: Text
+    id: Text
+    kind: Text
+    question: Text
+    options: tuple[Text, ...]
+    answers: tuple[Text, ...]
+    prompt: Text | None
+    prompting: Text | None
+    seed: Whole | None
+    text: Text
+    tokens: tuple[Whole, ...]
+    truncated: Flag
+    correct: Flag | None
+    iou: Number | None
+    scores: dict[Text, Number]
+    boxes_true: tuple[LabelledBox, ...]
+    boxes_predicted: tuple[LabelledBox, ...]
+    spans_predicted: tuple[tuple[Whole, Whole], ...]
+    grammar: Text
+    frame: Text
+    image_key: Text
+    image_size: Size
+    model_size: Size
+    images: tuple[Text, ...]
+
+
+def read_record(value: object) -> AnswerRecord:
     """A line's value. Raises ValueError, or UserError for an unknown notation."""
-    fields = Fields.of(row)
+    row = validate(AnswerRow, value)
     record = AnswerRecord(
-        set=fields.text("set"),
-        id=fields.text("id"),
-        kind=fields.text("kind"),
-        question=fields.text("question"),
-        options=fields.texts("options"),
-        answers=fields.texts("answers"),
-        text=fields.text("text"),
-        tokens=tuple(fields.wholes("tokens")),
-        truncated=fields.flag("truncated"),
-        correct=fields.flag("correct") if fields["correct"] is not None else None,
-        iou=fields.number("iou") if fields["iou"] is not None else None,
-        scores=fields.numbers("scores"),
-        true=fields.groundings("boxes_true"),
-        predicted=fields.groundings("boxes_predicted"),
-        spans=fields.spans("spans_predicted"),
-        image_key=fields.text("image_key"),
-        image_size=fields.size("image_size"),
-        model_size=fields.size("model_size"),
-        images=fields.texts("images"),
-        asking=AnswerOrigin(
-            notation=Notation.of(fields.text("grammar"), fields.text("frame")),
-            prompt=fields.text("prompt") if fields["prompt"] is not None else None,
-            prompting=fields.text("prompting") if fields["prompting"] is not None else None,
-            seed=fields.whole("seed") if fields["seed"] is not None else None,
+        set=row.set,
+        id=row.id,
+        kind=row.kind,
+        question=row.question,
+        options=row.options,
+        answers=row.answers,
+        text=row.text,
+        tokens=row.tokens,
+        truncated=row.truncated,
+        correct=row.correct,
+        iou=row.iou,
+        scores=row.scores,
+        true=_groundings(row.boxes_true, "boxes_true"),
+        predicted=_groundings(row.boxes_predicted, "boxes_predicted"),
+        spans=row.spans_predicted,
+        image_key=row.image_key,
+        image_size=row.image_size,
+        model_size=row.model_size,
+        images=row.images,
+        origin=AnswerOrigin(
+            notation=Notation.of(row.grammar, row.frame),
+            prompt=row.prompt,
+            prompting=row.prompting,
+            seed=row.seed,
         ),
     )
-    frame = record.asking.notation.frame
+    frame = record.origin.notation.frame
     extent = record.group(record.sample).sizes.extent(frame)
     if frame is not Frame.PIXEL and min(*record.image_size, *extent) <= 0:
-        raise ValueError(f"image_size and model_size must tell what {frame} means")
+        raise ValueError(f"boxes in {frame} need image_size and model_size above 0")
     return record
 
 
-def read_records(path: Path, content: bytes, problems: Problems) -> list[AnswerRecord]:
-    """The records of a file's lines; what is none is noted with its line."""
+def _groundings(pairs: Sequence[LabelledBox], name: str) -> tuple[Grounding, ...]:
+    """In pixels. Raises ValueError for swapped corners."""
     found = []
+    for index, (label, (x1, y1, x2, y2)) in enumerate(pairs):
+        try:
+            box = Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=Frame.PIXEL)
+        except ValueError as error:
+            raise ValueError(f"{name}[{index}]: {error}") from error
+        found.append(Grounding(label=label, box=box))
+    return tuple(found)
+
+
+def read_records(
+    path: Path, content: bytes, problems: Problems
+) -> Iterator[tuple[str, AnswerRecord]]:
+    """The records of a file's lines, each with ``file:line``; every broken line is added to
+    ``problems``."""
     for where, row in json_lines(path, content):
         try:
             if isinstance(row, ValueError):
                 raise row
-            found.append(read_record(row))
+            record = read_record(row)
         except (ValueError, UserError) as error:
             problems.add(where, f"no answer record ({error})")
-    return found
+        else:
+            yield where, record
 
 
 def read_record_file(path: Path) -> list[AnswerRecord]:
     """The records of a file. Raises UserError that lists every broken line."""
     problems = Problems(str(path))
-    found = read_records(path, path.read_bytes(), problems)
+    found = [record for _, record in read_records(path, path.read_bytes(), problems)]
     problems.raise_if_any()
     return found
 
 
 def save_images(sample: Sample, run_dir: Path) -> None:
-    """Writes each image once, where a record says that it is."""
+    """Write each image to its place in the run directory, unless it is there."""
     for image in sample.images:
         path = run_dir / image_file_name(image)
         if not path.exists():

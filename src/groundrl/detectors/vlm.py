@@ -68,7 +68,7 @@ class VlmDetector:
         """Images that are answered together."""
         self.policy = policy.eval().to("cuda" if torch.cuda.is_available() else "cpu")
         # The policy's own instruction asks for an answer to a question with options.
-        policy.encode.template = PromptTemplate()
+        self.encode = policy.encode.with_template(PromptTemplate())
         self.grammar = get_grammar(grammar)
         self.threshold = threshold
         self.doubt = check_doubt(doubt)
@@ -99,7 +99,7 @@ class VlmDetector:
         for start in range(0, len(images), self.batch_size):
             chosen = images[start : start + self.batch_size]
             samples = [self._sample(image) for image in chosen]
-            rollout = self.sampler(self.policy, self.policy.encode.examples(samples), step=0)
+            rollout = self.sampler(self.policy, self.encode.examples(samples), step=0)
             for image, group in zip(chosen, rollout.groups, strict=True):
                 found.append(self._regions(image, group))
         return found

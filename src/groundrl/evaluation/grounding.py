@@ -12,8 +12,10 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from groundrl.answers.attempt import Attempt
-from groundrl.boxes import Box, ImageSizes, is_inside, match
+from groundrl.boxes import Box, Frame, ImageSizes, is_inside, match
+from groundrl.figures import FigureInfo
 from groundrl.intervals import Interval, bootstrap, wilson
+from groundrl.metrics import EVALUATION
 from groundrl.rewards.format import follows_format
 
 HIT_IOU = 0.5
@@ -57,6 +59,35 @@ def grounded_answer(attempt: Attempt, correct: bool | None) -> GroundedAnswer:
         image_key=sample.image.key,
     )
 
+
+GROUNDING_FIGURES = {
+    **{name: FigureInfo(meaning=meaning) for name, meaning in EVALUATION.items()},
+    "off_frame": FigureInfo(
+        meaning=EVALUATION["off_frame"],
+        alarm_from=0.1,
+        alarm="of the boxes leave their images: were they written in another frame?",
+    ),
+    "parse_failure": FigureInfo(
+        meaning=EVALUATION["parse_failure"],
+        alarm_from=0.5,
+        alarm="of the answers begin boxes that cannot be read: see grammar=",
+    ),
+    "truncated": FigureInfo(
+        meaning=EVALUATION["truncated"],
+        alarm_from=0.1,
+        alarm="of the answers were cut off at the token limit: raise sampling.max_tokens",
+    ),
+}
+"""Of ``GroundingMetrics``."""
+
+OTHER_FRAME_FIGURES = {
+    f"iou_as_{frame}": FigureInfo(
+        meaning=f"Mean IoU of answers with boxes if these were meant as {frame}; only where that "
+        "is far more than in the frame that was chosen."
+    )
+    for frame in Frame
+}
+"""Of ``answers.notation.other_frames``."""
 
 COLUMNS: tuple[str, ...] = (
     "correct",  # nan when the question asks for boxes only

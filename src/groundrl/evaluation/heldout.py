@@ -14,8 +14,8 @@ from groundrl.answers.options import is_correct
 from groundrl.answers.record import (
     AnswerOrigin,
     AnswerRecord,
+    make_record,
     read_record_file,
-    record_of,
     save_images,
 )
 from groundrl.data.datasets import Encoded, SampleSource
@@ -24,6 +24,7 @@ from groundrl.evaluation.grounding import GroundingMetrics, grounded_answer
 from groundrl.intervals import bootstrap
 from groundrl.parallel import all_gather, is_first, rank, share_of, world_size
 from groundrl.policy.policy import Policy
+from groundrl.policy.prompt import PromptEncoder
 from groundrl.progress import ProgressLine
 from groundrl.records import RolloutGroup
 from groundrl.rewards.base import RewardSum
@@ -62,7 +63,9 @@ class HeldOut:
                 metrics = GroundingMetrics(sync_on_compute=False)  # all outcomes are here
                 rewards: list[float] = []
                 images: list[str] = []
-                for groups in answers_to(source, policy, self.sampler, self.num_workers):
+                for groups in answers_to(
+                    source, policy, policy.encode, self.sampler, self.num_workers
+                ):
                     rewarded = [group[0] for group in self.reward(groups)]
                     answered = [(one.attempt, is_right(one.attempt)) for one in rewarded]
                     metrics.update(grounded_answer(*one) for one in answered)
@@ -71,7 +74,7 @@ class HeldOut:
                     for attempt, correct in answered if is_first() else ():
                         save_images(attempt.sample, run_dir)
                         origin = self._origin(policy, attempt)
-                        record = record_of(attempt, set_name, correct, origin)
+                        record = make_record(attempt, set_name, correct, origin)
                         file.write(json.dumps(record.json) + "\n")
                     done += len(groups)
                     line.update(done)
@@ -101,13 +104,20 @@ class HeldOut:
 
 
 def answers_to(
-    source: SampleSource, policy: Policy, sampler: Sampler, num_workers: int = 0
+    source: SampleSource,
+    policy: Policy,
+    encode: PromptEncoder,
+    sampler: Sampler,
+    num_workers: int = 0,
 ) -> Iterator[list[RolloutGroup]]:
-    """Batches of answered questions, in order; processes that run together share each batch."""
+    """Batches of answered questions, in order; processes that run together share each batch.
+
+    ``encode``: writes the prompts; the policy's own encoder, or a copy with another template.
+    """
     bounds = pairwise([*range(0, len(source), QUESTIONS_AT_ONCE), len(source)])
     # Neighbours, because questions about one image often are.
     own = [share_of(range(start, stop), rank(), world_size()) for start, stop in bounds]
-    encoded = Encoded(source=source, encode=policy.encode)
+    encoded = Encoded(source=source, encode=encode)
     for examples in batches_of(encoded, own, num_workers):
         with explain_full_memory({**sampler.engine.memory_options(), **pixel_option(policy)}):
             groups = sampler(policy, examples, step=0).groups if examples else ()

@@ -1,4 +1,4 @@
-"""Puts the questions of benchmarks to a model; every answer is kept the moment it is there."""
+"""Inference: a model answers the questions of benchmarks; each answer is written at once."""
 
 import json
 import os
@@ -11,19 +11,18 @@ from pathlib import Path
 
 from groundrl.answers.attempt import Attempt, read_attempt
 from groundrl.answers.notation import Notation
-from groundrl.answers.record import AnswerOrigin, read_records, record_of
+from groundrl.answers.record import AnswerOrigin, make_record, read_records
 from groundrl.data.datasets import SampleList
 from groundrl.data.problems import Problems
 from groundrl.evaluation.benchmarks.base import Benchmark, Form, QuestionSet, ScoredAttempt
 from groundrl.evaluation.heldout import answers_to
 from groundrl.evaluation.matching import check_distinct
-from groundrl.evaluation.prompting import Prompting, template_for
+from groundrl.evaluation.prompting import Prompting, choose_template
 from groundrl.evaluation.recorded import RecordedAnswer
 from groundrl.files import drop_torn_line, whole_lines
 from groundrl.parallel import is_first
 from groundrl.policy.policy import Policy
 from groundrl.progress import ProgressLine
-from groundrl.prompts import PromptTemplate
 from groundrl.records import Sample
 from groundrl.rollout.sampler import Sampler
 from groundrl.task_runner import LocalRunner, TaskRunner, split_into_tasks
@@ -36,11 +35,11 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Respondent:
-    """A model, and how it is asked."""
+class ModelSource:
+    """Answers are sampled from a model."""
 
-    opened: Callable[[], AbstractContextManager[Policy]]
-    """The model on its device; called when the questions are known to be there."""
+    open_policy: Callable[[], AbstractContextManager[Policy]]
+    """Loads the model onto its device; called once the questions have been read."""
     sampler: Sampler
     """One completion per question."""
     notation: Notation
@@ -50,22 +49,22 @@ class Respondent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BenchmarkQuestions:
-    """Questions of one benchmark."""
+class InferenceTask:
+    """Questions of one benchmark that one worker answers."""
 
     set: str
     form: Form
     samples: tuple[Sample, ...]
 
 
-AskedAttempt = tuple[Attempt, AnswerOrigin]
+AnsweredQuestion = tuple[Attempt, AnswerOrigin]
 """An answer, and how it came about."""
 
 
-def prediction_line(one: ScoredAttempt, set_name: str, asking: AnswerOrigin) -> str:
+def prediction_line(one: ScoredAttempt, set_name: str, origin: AnswerOrigin) -> str:
     """A line of ``predictions.jsonl``: all that a later scoring needs."""
     correct = bool(one.scores["correct"]) if "correct" in one.scores else None
-    return json.dumps(record_of(one.attempt, set_name, correct, asking, one.scores).json) + "\n"
+    return json.dumps(make_record(one.attempt, set_name, correct, origin, one.scores).json) + "\n"
 
 
 def score_attempt(benchmark: Benchmark, attempt: Attempt) -> ScoredAttempt:
@@ -73,65 +72,66 @@ def score_attempt(benchmark: Benchmark, attempt: Attempt) -> ScoredAttempt:
     return ScoredAttempt(attempt=attempt, scores=benchmark.score(attempt))
 
 
-def ask(
-    respondent: Respondent,
+def answer_questions(
+    source: ModelSource,
     benchmarks: Mapping[str, Benchmark],
     run_dir: Path,
     runner: TaskRunner = HERE,
 ) -> tuple[dict[str, list[ScoredAttempt]], dict[str, QuestionSet]]:
-    """Answers to every question; those that ``predictions.jsonl`` holds are not asked again.
+    """Scored answers and the questions of each benchmark; questions that ``predictions.jsonl``
+    answers already are not asked again.
 
-    Processes that run together share the questions. ``runner``: this process, or others.
+    Processes that run together share the questions. ``runner``: starts the workers.
     """
     questions = {name: benchmark.questions() for name, benchmark in benchmarks.items()}
     for name, found in questions.items():
         check_distinct(name, found.samples)
     asked = {(name, s.id): s for name, found in questions.items() for s in found.samples}
     path = run_dir / PREDICTIONS
-    kept = _read_finished(path, asked)
+    finished = _read_finished(path, asked)
     stream = None if is_first() else StringIO()
-    line = ProgressLine(len(asked), "evaluate", stream=stream, first_step=len(kept))
-    if len(kept) < len(asked):
-        tasks = _tasks(benchmarks, questions, kept, runner)
+    line = ProgressLine(len(asked), "evaluate", stream=stream, first_step=len(finished))
+    if len(finished) < len(asked):
+        tasks = _make_tasks(benchmarks, questions, finished, runner)
         file = path.open("a", encoding="utf-8") if is_first() else open(os.devnull, "w")  # noqa: SIM115
-        with file, line, runner.start_workers(partial(_start_worker, respondent)) as work:
-            for name, told in work(tasks):
-                for attempt, asking in told:
+        with file, line, runner.start_workers(partial(_start_worker, source)) as work:
+            for name, answers in work(tasks):
+                for attempt, origin in answers:
                     one = score_attempt(benchmarks[name], attempt)
-                    file.write(prediction_line(one, name, asking))
-                    kept[name, attempt.sample.id] = attempt
-                # From here on a killed process loses nothing of them.
+                    file.write(prediction_line(one, name, origin))
+                    finished[name, attempt.sample.id] = attempt
+                # From here on a killed process loses none of them.
                 file.flush()
-                line.update(len(kept))
-    answers = {
-        name: [score_attempt(benchmark, kept[name, s.id]) for s in questions[name].samples]
+                line.update(len(finished))
+    scored = {
+        name: [score_attempt(benchmark, finished[name, s.id]) for s in questions[name].samples]
         for name, benchmark in benchmarks.items()
     }
-    return answers, questions
+    return scored, questions
 
 
-def _tasks(
+def _make_tasks(
     benchmarks: Mapping[str, Benchmark],
     questions: Mapping[str, QuestionSet],
-    kept: Container[Key],
+    finished: Container[Key],
     runner: TaskRunner,
-) -> Iterator[BenchmarkQuestions]:
-    """The questions that are left; those about one image follow each other."""
+) -> Iterator[InferenceTask]:
+    """The questions without an answer; those about one image follow each other."""
     for name, benchmark in benchmarks.items():
-        left = [s for s in questions[name].samples if (name, s.id) not in kept]
+        left = [s for s in questions[name].samples if (name, s.id) not in finished]
         number = {key: i for i, key in enumerate(dict.fromkeys(s.image.key for s in left))}
         left.sort(key=lambda sample: number[sample.image.key])
         for part in split_into_tasks(left, runner):
-            yield BenchmarkQuestions(set=name, form=benchmark.form, samples=tuple(part))
+            yield InferenceTask(set=name, form=benchmark.form, samples=tuple(part))
 
 
 @contextmanager
 def _start_worker(
-    respondent: Respondent,
-) -> Iterator[Callable[[BenchmarkQuestions], Iterator[tuple[str, list[AskedAttempt]]]]]:
-    """What answers questions, with the set that they are of."""
-    with respondent.opened() as policy:
-        yield partial(_answers, respondent, policy, policy.encode.template)
+    source: ModelSource,
+) -> Iterator[Callable[[InferenceTask], Iterator[tuple[str, list[AnsweredQuestion]]]]]:
+    """A function that answers a task's questions, batch by batch, with the benchmark's name."""
+    with source.open_policy() as policy:
+        yield partial(_answer_task, source, policy)
 
 
 def _read_finished(path: Path, asked: Mapping[Key, Sample]) -> dict[Key, Attempt]:
@@ -140,33 +140,32 @@ def _read_finished(path: Path, asked: Mapping[Key, Sample]) -> dict[Key, Attempt
         return {}
     whole = drop_torn_line(path) if is_first() else whole_lines(path.read_bytes())
     problems = Problems(str(path))
-    found = read_records(path, whole, problems)
+    found = [record for _, record in read_records(path, whole, problems)]
     problems.raise_if_any()
-    kept: dict[Key, Attempt] = {}
+    finished: dict[Key, Attempt] = {}
     for one in found:
         key = one.set, one.id
         if key in asked:
-            kept[key] = RecordedAnswer.of(one).about(asked[key]).attempt
-    return kept
+            finished[key] = RecordedAnswer.of(one).about(asked[key]).attempt
+    return finished
 
 
-def _answers(
-    respondent: Respondent, policy: Policy, template: PromptTemplate, asked: BenchmarkQuestions
-) -> Iterator[tuple[str, list[AskedAttempt]]]:
-    notation = respondent.notation
-    policy.encode.template = template_for(
-        template, asked.form, notation.grammar, respondent.prompting
-    )
-    source = SampleList(asked.samples)
-    for groups in answers_to(source, policy, respondent.sampler, respondent.num_workers):
-        told = []
+def _answer_task(
+    source: ModelSource, policy: Policy, task: InferenceTask
+) -> Iterator[tuple[str, list[AnsweredQuestion]]]:
+    notation, own = source.notation, policy.encode.template
+    template = choose_template(own, task.form, notation.grammar, source.prompting)
+    encode = policy.encode.with_template(template)
+    samples = SampleList(task.samples)
+    for groups in answers_to(samples, policy, encode, source.sampler, source.num_workers):
+        answers = []
         for group in groups:
             attempt = read_attempt(group, group.completions[0], notation.grammar, notation.frame)
-            asking = AnswerOrigin(
+            origin = AnswerOrigin(
                 notation=notation,
-                prompt=policy.encode.template.text(group.sample),
-                prompting=respondent.prompting,
-                seed=respondent.sampler.seed_of(group.sample.id, step=0),
+                prompt=template.text(group.sample),
+                prompting=source.prompting,
+                seed=source.sampler.seed_of(group.sample.id, step=0),
             )
-            told.append((attempt, asking))
-        yield asked.set, told
+            answers.append((attempt, origin))
+        yield task.set, answers

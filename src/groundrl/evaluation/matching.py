@@ -1,4 +1,4 @@
-"""Recorded answers find their questions; what does not fit together is told at once."""
+"""Matches recorded answers with the questions of benchmarks; one error lists what does not fit."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,13 +7,13 @@ from typing import cast
 
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Benchmark, Form, QuestionSet
-from groundrl.evaluation.benchmarks.files import PublishedBenchmark
+from groundrl.evaluation.benchmarks.published import PublishedBenchmark
 from groundrl.evaluation.recorded import EXPECTED, TRUTH, RecordedAnswer, with_truth
 from groundrl.records import NamedImage, Sample
 
 SHOWN = 3
 """Examples in a message."""
-TOLD_APART = (Form.OPTIONS, Form.BOX)
+REPEATS_CHECKED = (Form.OPTIONS, Form.BOX)
 """Whose questions and true answers are not the same of several images, as "Is it red?" is."""
 
 
@@ -21,7 +21,7 @@ def check_distinct(name: str, samples: Sequence[Sample]) -> None:
     """Raises UserError for questions of the same id: their answers could not be told apart."""
     twice = [key for key, count in Counter(sample.id for sample in samples).items() if count > 1]
     if twice:
-        raise UserError(f"{name} asks {len(twice)} questions twice, {_some(twice)}")
+        raise UserError(f"{name} asks {len(twice)} questions twice, {_list_examples(twice)}")
 
 
 def match_recorded(
@@ -62,7 +62,7 @@ def match_recorded(
 
 
 def _questions(benchmark: Benchmark) -> QuestionSet:
-    """Nobody needs the images of questions that were answered."""
+    """Without images: the questions have been answered."""
     if isinstance(benchmark, PublishedBenchmark):
         return cast(PublishedBenchmark, benchmark).questions(images=False)
     return benchmark.questions()
@@ -71,15 +71,15 @@ def _questions(benchmark: Benchmark) -> QuestionSet:
 def _by_their_own_truth(
     where: str, benchmark: PublishedBenchmark, own: list[RecordedAnswer]
 ) -> list[RecordedAnswer]:
-    """What a file says of itself, where nobody gave the published one."""
+    """The answers with the truth of their own file; the published files were not given."""
     if own[0].truth is None:
         return own
     form = benchmark.form
-    if form not in EXPECTED or not benchmark.told_by_lists:
+    if form not in EXPECTED or not benchmark.scored_from_lists:
         raise UserError(
             f"{where}: more belongs to its truth than a list can tell: type data.root=<folder>"
         )
-    if form in TOLD_APART:
+    if form in REPEATS_CHECKED:
         _check_repeated(where, own)
     found = [with_truth(one, form) for one in own]
     read = [one for one in found if one is not None]
@@ -99,16 +99,16 @@ def _check_repeated(where: str, own: Sequence[RecordedAnswer]) -> None:
     twice = []
     for index, one in enumerate(own):
         assert one.truth is not None
-        if one.asking.prompt:
-            first = seen.setdefault((one.asking.prompt, one.truth), index)
+        if one.origin.prompt:
+            first = seen.setdefault((one.origin.prompt, one.truth), index)
             same = own[first].group.completions == one.group.completions
             twice += [f"{index} and {first}"] if first < index and same else []
     if twice:
-        raise UserError(f"{where}: {len(twice)} records are in it twice, {_some(twice)}")
+        raise UserError(f"{where}: {len(twice)} records are in it twice, {_list_examples(twice)}")
 
 
 def _unanswered(where: str, benchmark: PublishedBenchmark, count: int) -> int:
-    """How many of the published questions ``count`` answers leave."""
+    """How many published questions have no answer, given ``count`` answers."""
     published = benchmark.sizes.get(benchmark.part, count)
     if count > published:
         raise UserError(
@@ -121,11 +121,11 @@ def _unanswered(where: str, benchmark: PublishedBenchmark, count: int) -> int:
 def _answerable(
     samples: Sequence[Sample], own: Sequence[RecordedAnswer]
 ) -> tuple[tuple[Sample, ...], list[Sample]]:
-    """The questions, without those that have neither an image nor an answer; and these."""
+    """The questions that have an image or an answer, and the others."""
     if own[0].set:
         ids = {one.group.sample.id for one in own}
         gone = [s for s in samples if isinstance(s.image, NamedImage) and s.id not in ids]
-    else:  # of a list only the length tells whether it leaves them out
+    else:  # only the length of a list shows whether it leaves them out
         gone = [s for s in samples if isinstance(s.image, NamedImage)]
         gone = gone if len(own) == len(samples) - len(gone) else []
     left_out = {one.id for one in gone}
@@ -140,19 +140,19 @@ def _pairs_by_id(
     strangers = [key for key in answers if key not in ids]
     lacking = [sample.id for sample in asked if sample.id not in answers]
     other = [s.id for s in asked if s.id in answers and _differ(s, answers[s.id])]
-    _complain(where, strangers, lacking, other, len(asked))
+    _raise_mismatches(where, strangers, lacking, other, len(asked))
     return [(sample, answers[sample.id]) for sample in asked]
 
 
 def _pairs_in_order(
     where: str, asked: Sequence[Sample], own: Sequence[RecordedAnswer]
 ) -> list[tuple[Sample, RecordedAnswer]]:
-    """Lists of published outputs do not name their questions: only their order does."""
+    """Lists of published outputs have no ids: their order is that of the questions."""
     pairs = list(zip(asked, own, strict=False))
     strangers = [one.group.sample.id for one in own[len(asked) :]]
     lacking = [sample.id for sample in asked[len(own) :]]
     other = [s.id for s, one in pairs if one.group.sample.options and _differ(s, one)]
-    _complain(where, strangers, lacking, other, len(asked))
+    _raise_mismatches(where, strangers, lacking, other, len(asked))
     return pairs
 
 
@@ -160,19 +160,26 @@ def _differ(sample: Sample, one: RecordedAnswer) -> bool:
     return sample.question.split() != one.group.sample.question.split()
 
 
-def _complain(
+def _raise_mismatches(
     where: str, strangers: list[str], lacking: list[str], other: list[str], asked: int
 ) -> None:
     problems = []
     if strangers:
-        problems.append(f"answers {len(strangers)} questions nobody asks, {_some(strangers)}")
+        problems.append(
+            f"answers {len(strangers)} questions that the benchmark does not ask, "
+            f"{_list_examples(strangers)}"
+        )
     if lacking:
-        problems.append(f"lacks answers to {len(lacking)} of {asked} questions, {_some(lacking)}")
+        problems.append(
+            f"lacks answers to {len(lacking)} of {asked} questions, {_list_examples(lacking)}"
+        )
     if other:
-        problems.append(f"answers {len(other)} questions of another wording, {_some(other)}")
+        problems.append(
+            f"answers {len(other)} questions of another wording, {_list_examples(other)}"
+        )
     if problems:
         raise UserError(f"{where}: it " + ", and ".join(problems))
 
 
-def _some(keys: Sequence[str]) -> str:
+def _list_examples(keys: Sequence[str]) -> str:
     return f"for example {', '.join(keys[:SHOWN])}"

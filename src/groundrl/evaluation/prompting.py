@@ -31,7 +31,7 @@ _CHOICES = {
 }
 
 
-def template_for(
+def choose_template(
     template: PromptTemplate, form: Form, grammar: Grammar, prompting: Prompting
 ) -> PromptTemplate:
     """The model's own template where it fits: training and evaluation then ask alike.

@@ -17,8 +17,8 @@ from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Form
 from groundrl.evaluation.benchmarks.choice import distinct_options
 from groundrl.evaluation.benchmarks.statements import TRUE_WORDS, WORDS
-from groundrl.fields import Fields
 from groundrl.grammar.base import Grammar
+from groundrl.json_rows import Text, validate
 from groundrl.prompts import LETTERS
 from groundrl.records import Completion, NamedImage, Provenance, RolloutGroup, Sample
 
@@ -32,22 +32,22 @@ class RecordedAnswer:
     """One answer from a file."""
 
     set: str
-    """Empty where the file does not say."""
+    """Name of the benchmark; empty: the file does not name it."""
     group: RolloutGroup
     """With one completion."""
-    asking: AnswerOrigin
+    origin: AnswerOrigin
     truth: str | None = None
-    """Of a list: the text that holds what is right; its sample does not say it yet."""
+    """Of a list: the text with the right answer, which ``group.sample`` lacks."""
 
     @classmethod
     def of(cls, record: AnswerRecord) -> "RecordedAnswer":
-        """From a line of ours."""
-        return cls(set=record.set, group=record.group(record.sample), asking=record.asking)
+        """From a line of ``predictions.jsonl``."""
+        return cls(set=record.set, group=record.group(record.sample), origin=record.origin)
 
     @property
     def attempt(self) -> Attempt:
         """The answer, read."""
-        notation = self.asking.notation
+        notation = self.origin.notation
         return read_attempt(self.group, self.group.completions[0], notation.grammar, notation.frame)
 
     def about(self, sample: Sample) -> "RecordedAnswer":
@@ -72,7 +72,8 @@ def read_predictions(path: Path, listed: Grammar) -> list[RecordedAnswer]:
         raise UserError(f"predictions={path}: no such file. Type predictions=<file>.")
     problems = Problems(str(path))
     if path.suffix == ".jsonl":
-        found = [RecordedAnswer.of(one) for one in read_records(path, path.read_bytes(), problems)]
+        records = read_records(path, path.read_bytes(), problems)
+        found = [RecordedAnswer.of(one) for _, one in records]
     else:
         found = _read_list(path, listed, problems)
     if not found and not problems.found:
@@ -81,13 +82,13 @@ def read_predictions(path: Path, listed: Grammar) -> list[RecordedAnswer]:
         if count > 1:
             problems.add(path, f"{count} answers to question {key[1]!r} of {key[0]!r}")
     problems.raise_if_any()
-    texts = [(one.set, one.asking.notation, one.group.completions[0].text) for one in found]
+    texts = [(one.set, one.origin.notation, one.group.completions[0].text) for one in found]
     check_notation(path, texts)
     return found
 
 
 def _read_list(path: Path, grammar: Grammar, problems: Problems) -> list[RecordedAnswer]:
-    # Nothing tells how large the images are, so that no other frame could be converted.
+    # The sizes of the images are not known, so no other frame could be converted.
     notation = Notation(grammar=grammar, frame=Frame.PIXEL)
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
@@ -98,16 +99,24 @@ def _read_list(path: Path, grammar: Grammar, problems: Problems) -> list[Recorde
     found = []
     for index, row in enumerate(rows):
         try:
-            found.append(_from_row(Fields.of(row), index, notation))
+            found.append(_from_row(validate(ListRow, row), index, notation))
         except ValueError as error:
             problems.add(f"{path}: record {index}", str(error))
     return found
 
 
-def _from_row(row: Fields, index: int, notation: Notation) -> RecordedAnswer:
-    """Questions of such files bear no name and no image, so each counts as its own."""
-    prompt = None if row.row.get("prompt") is None else row.text("prompt")
-    question, options = _split_prompt(prompt or "")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRow:
+    """Shape of a record of a published list."""
+
+    prompt: Text | None = None
+    generated_response: Text
+    ground_truth_response: Text
+
+
+def _from_row(row: ListRow, index: int, notation: Notation) -> RecordedAnswer:
+    """Records of such files have neither an id nor an image; their number stands for both."""
+    question, options = _split_prompt(row.prompt or "")
     sample = Sample(
         id=str(index),
         image=NamedImage(key=str(index)),
@@ -115,13 +124,13 @@ def _from_row(row: Fields, index: int, notation: Notation) -> RecordedAnswer:
         options=options,
         provenance=Provenance(dataset="recorded", split="recorded"),
     )
-    completion = Completion(text=row.text(ANSWER), tokens=(), logprobs=(), truncated=False)
+    completion = Completion(text=row.generated_response, tokens=(), logprobs=(), truncated=False)
     sizes = ImageSizes(width=0, height=0, model_width=0, model_height=0)
     return RecordedAnswer(
         set="",
         group=RolloutGroup(sample=sample, sizes=sizes, completions=(completion,)),
-        asking=AnswerOrigin(notation=notation, prompt=prompt),
-        truth=row.text(TRUTH),
+        origin=AnswerOrigin(notation=notation, prompt=row.prompt),
+        truth=row.ground_truth_response,
     )
 
 
@@ -146,9 +155,9 @@ EXPECTED = {
 
 
 def with_truth(one: RecordedAnswer, form: Form) -> RecordedAnswer | None:
-    """The answer with the truth that its list tells; None where that is not as ``EXPECTED``."""
+    """The answer with the truth of its list; None where that is not as ``EXPECTED``."""
     assert one.truth is not None
-    notation, sample = one.asking.notation, one.group.sample
+    notation, sample = one.origin.notation, one.group.sample
     parsed = notation.grammar.parse(one.truth, notation.frame)
     text = one.truth if parsed.answer is None else parsed.answer
     boxes = tuple(dict.fromkeys(parsed.groundings))
@@ -168,5 +177,5 @@ def with_truth(one: RecordedAnswer, form: Form) -> RecordedAnswer | None:
         answers = () if true is None else (WORDS[true],)
     if not answers and not (form is Form.BOX and len(boxes) == 1):
         return None
-    told = replace(sample, options=options, answers=answers, groundings=boxes, kind=kind)
-    return replace(one, group=replace(one.group, sample=told))
+    known = replace(sample, options=options, answers=answers, groundings=boxes, kind=kind)
+    return replace(one, group=replace(one.group, sample=known))

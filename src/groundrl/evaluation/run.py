@@ -1,4 +1,4 @@
-"""Asks the questions of benchmarks, judges the answers, and leaves a run directory."""
+"""An evaluation: answers to the questions of benchmarks, their judging, and the run directory."""
 
 import logging
 import time
@@ -15,17 +15,23 @@ from groundrl.evaluation.benchmarks.base import (
     Figures,
     QuestionSet,
     ScoredAttempt,
-    summary,
+    summarize,
 )
+from groundrl.evaluation.grounding import GROUNDING_FIGURES, OTHER_FRAME_FIGURES
 from groundrl.evaluation.inference import (
     PREDICTIONS,
-    Respondent,
-    ask,
+    ModelSource,
+    answer_questions,
     prediction_line,
     score_attempt,
 )
-from groundrl.evaluation.judging.alignment import Case, Judgement, alignment
-from groundrl.evaluation.judging.labels import Labels, agreement
+from groundrl.evaluation.judging.alignment import (
+    ALIGNMENT_FIGURES,
+    Case,
+    Judgement,
+    alignment,
+)
+from groundrl.evaluation.judging.labels import LABEL_FIGURES, Labels, agreement
 from groundrl.evaluation.judging.ratings import (
     Rated,
     RatedAnswer,
@@ -36,6 +42,7 @@ from groundrl.evaluation.judging.ratings import (
 from groundrl.evaluation.judging.verdict_cache import Judge
 from groundrl.evaluation.matching import match_recorded
 from groundrl.evaluation.recorded import RecordedAnswer
+from groundrl.figures import FigureInfo, FigureInfos, write_infos
 from groundrl.files import write_json, write_text
 from groundrl.parallel import is_first
 from groundrl.records import NamedImage, Sample
@@ -46,14 +53,26 @@ from groundrl.report.tables import BOUNDS, to_text
 from groundrl.report.tensorboard import log_hparams
 from groundrl.task_runner import LocalRunner, TaskRunner
 
-logger = logging.getLogger(__name__)
-
 MISSING = "missing.txt"
+
+SHARED_FIGURES = {
+    **GROUNDING_FIGURES,
+    **OTHER_FRAME_FIGURES,
+    **ALIGNMENT_FIGURES,
+    **LABEL_FIGURES,
+    "missing": FigureInfo(
+        meaning="Published questions without an answer: their image is not there, or the file of "
+        "answers lacks them."
+    ),
+}
+"""Figures that any benchmark may have."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedSource:
-    """Answers that were given before."""
+    """Answers are read from a file."""
 
     path: Path
     answers: Sequence[RecordedAnswer]
@@ -64,40 +83,44 @@ class Evaluation:
     """Everything an evaluation needs, built but not started."""
 
     benchmarks: Mapping[str, Benchmark]
-    source: Respondent | RecordedSource
+    source: ModelSource | RecordedSource
     run_dir: Path
     judge: Judge[Case, Judgement] | None
-    """Says whether answers follow from their reasoning; None: nobody does."""
+    """Judges whether answers follow from their reasoning; None: that is not judged."""
     rater: Judge[RatedAnswer, Rating] | None
-    """Rates the answers to benchmarks that ask for it; None: nobody does."""
+    """Rates the answers to ``Rated`` benchmarks; None: there must be none of these."""
     labels: Labels | None
     """What people said of the same answers."""
     runner: TaskRunner = field(default_factory=LocalRunner)
-    """Whose workers ask the questions."""
+    """Starts the workers that answer questions."""
     hparams: Mapping[str, object]
     """The resolved config, for TensorBoard's HParams page."""
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def run(self) -> Figures:
-        """Ask, judge, write; what an earlier, interrupted run was told is not asked again.
+    def run(self) -> str:
+        """Answer, judge, write; questions that an earlier, interrupted run answered are not asked
+        again. Returns the text for the terminal: the table, why figures are doubtful, the run
+        directory.
 
-        Of several processes the first alone judges and writes; the others have no figures.
+        Of several processes the first alone judges and writes; the others return an empty text.
         """
         start = time.perf_counter()
         answers, questions = self._answers()
         self.seconds["answers"] = time.perf_counter() - start
         if not is_first():
-            return {}
+            return ""
         people = self._people(answers)
         answers = rate_answers(self.benchmarks, answers, self.rater)
         figures = self._figures(answers, questions, people)
         self.seconds["total"] = time.perf_counter() - start
         self._write(answers, questions, figures)
-        return figures
+        infos = self._infos()
+        table = to_text(benchmark_table(figures, infos))
+        return "\n".join([table, *alarms(figures, infos), str(self.run_dir)])
 
     def _answers(self) -> tuple[dict[str, list[ScoredAttempt]], dict[str, QuestionSet]]:
-        if isinstance(self.source, Respondent):
-            return ask(self.source, self.benchmarks, self.run_dir, self.runner)
+        if isinstance(self.source, ModelSource):
+            return answer_questions(self.source, self.benchmarks, self.run_dir, self.runner)
         matched, questions = match_recorded(self.source.path, self.source.answers, self.benchmarks)
         answers = {
             name: [score_attempt(self.benchmarks[name], one.attempt) for one in found]
@@ -106,17 +129,17 @@ class Evaluation:
         with (self.run_dir / PREDICTIONS).open("w", encoding="utf-8") as file:
             for name, found in answers.items():
                 for one, recorded in zip(found, matched[name], strict=True):
-                    file.write(prediction_line(one, name, recorded.asking))
+                    file.write(prediction_line(one, name, recorded.origin))
         return answers, questions
 
     def _notation(self, name: str) -> Notation:
         """Of the answers to one benchmark."""
-        if isinstance(self.source, Respondent):
+        if isinstance(self.source, ModelSource):
             return self.source.notation
-        return next(one.asking.notation for one in self.source.answers if one.set in (name, ""))
+        return next(one.origin.notation for one in self.source.answers if one.set in (name, ""))
 
     def _people(self, answers: Mapping[str, list[ScoredAttempt]]) -> dict[str, dict[str, bool]]:
-        """What people said of each set by id; nobody is asked to judge before it is clear."""
+        """People's labels of each set by id; checked before a judge is asked."""
         if self.labels is None:
             return {}
         ids = {
@@ -127,7 +150,9 @@ class Evaluation:
         found = self.labels.by_set(ids)
         used, given = sum(map(len, found.values())), len(self.labels.rows)
         if used < given:
-            logger.info(f"{given - used} of {given} labels are of no answer in this run: left out")
+            logger.warning(
+                "%d of %d labels are of no answer in this run: left out", given - used, given
+            )
         return found
 
     def _figures(
@@ -138,7 +163,7 @@ class Evaluation:
     ) -> Figures:
         figures: Figures = {}
         for name, found in answers.items():
-            own = summary(self.benchmarks[name], found)
+            own = summarize(self.benchmarks[name], found)
             own |= other_frames([one.attempt for one in found], self._notation(name))
             if self.judge is not None and not isinstance(self.benchmarks[name], Rated):
                 aligned, verdicts = alignment(self.judge, found)
@@ -159,14 +184,14 @@ class Evaluation:
         missing = [f"{name}\t{one}" for name, q in questions.items() for one in q.missing]
         if missing:
             write_text(self.run_dir / MISSING, "\n".join(missing) + "\n")
-            logger.info(f"{len(missing)} questions have no image: {self.run_dir / MISSING}")
+            logger.warning("%d questions have no image: %s", len(missing), self.run_dir / MISSING)
         samples = {
             (name, one.attempt.sample.id): one.attempt.sample
             for name, found in answers.items()
             for one in found
         }
         save_scores(self.run_dir / PREDICTIONS, answers)
-        self._keep_images(samples)
+        self._save_images(samples)
         seconds = {f"time/{name}": value for name, value in self.seconds.items()}
         write_json(self.run_dir / "metrics.json", figures | seconds)
         plain = {k: v for k, v in figures.items() if not k.endswith(BOUNDS)}
@@ -174,14 +199,18 @@ class Evaluation:
             for name, value in plain.items():
                 writer.add_scalar(name, value, 0)
             log_hparams(writer, self.hparams, plain)
+        write_infos(self.run_dir, self._infos())
         write_report(self.run_dir)
-        logger.info(to_text(benchmark_table(figures)))
-        for line in alarms(figures):
-            logger.info(line)
-        logger.info(self.run_dir)
 
-    def _keep_images(self, samples: Mapping[tuple[str, str], Sample]) -> None:
-        """Those of the answers that the report shows."""
+    def _infos(self) -> dict[str, FigureInfos]:
+        """What the figures of each benchmark mean; the benchmark's own words count."""
+        return {
+            name: {**benchmark.figure_infos, **SHARED_FIGURES, **benchmark.figure_infos}
+            for name, benchmark in self.benchmarks.items()
+        }
+
+    def _save_images(self, samples: Mapping[tuple[str, str], Sample]) -> None:
+        """Save the images of the answers that the report shows."""
         for _, shown in pick_examples(read_answers(self.run_dir, [])):
             sample = samples[shown.record.set, shown.record.id]
             if not isinstance(sample.image, NamedImage):

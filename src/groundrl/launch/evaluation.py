@@ -11,11 +11,11 @@ from groundrl.boxes import Frame
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Benchmark
 from groundrl.evaluation.compare import Comparison
-from groundrl.evaluation.inference import Respondent
-from groundrl.evaluation.judging.alignment import Case, Judgement, read_judgement
+from groundrl.evaluation.inference import ModelSource
+from groundrl.evaluation.judging.alignment import Case, Judgement
 from groundrl.evaluation.judging.chat_judge import ChatJudge
 from groundrl.evaluation.judging.labels import Labels, read_labels
-from groundrl.evaluation.judging.ratings import RatedAnswer, Rating, rating_of
+from groundrl.evaluation.judging.ratings import RatedAnswer, Rating
 from groundrl.evaluation.judging.verdict_cache import Judge, VerdictCache
 from groundrl.evaluation.recorded import read_predictions
 from groundrl.evaluation.run import Evaluation, RecordedSource
@@ -37,7 +37,7 @@ def build_evaluation(cfg: DictConfig, run_dir: Path) -> Evaluation | Comparison:
     judge, rater = _judges(cfg)
     return Evaluation(
         benchmarks=benchmarks,
-        source=_recording(cfg) if cfg.predictions else _respondent(cfg),
+        source=_recording(cfg) if cfg.predictions else _model_source(cfg),
         runner=make(cfg.runner),
         run_dir=run_dir,
         judge=judge,
@@ -71,10 +71,10 @@ def _judges(
         return None, None
     judge: Judge[Case, Judgement] = make(cfg.judge)
     path = Path(cfg.judgements).expanduser()
-    kept = VerdictCache(judge=judge, path=path, read=read_judgement)
+    kept = VerdictCache(judge=judge, path=path, verdict=Judgement)
     if not isinstance(judge, ChatJudge):
         return kept, None
-    return kept, VerdictCache(judge=judge.rater, path=path, read=rating_of)
+    return kept, VerdictCache(judge=judge.rater, path=path, verdict=Rating)
 
 
 def _labels(cfg: DictConfig) -> Labels | None:
@@ -92,10 +92,12 @@ def _recording(cfg: DictConfig) -> RecordedSource:
     )
 
 
-def _respondent(cfg: DictConfig) -> Respondent:
+def _model_source(cfg: DictConfig) -> ModelSource:
     sampling: Any = make(cfg.sampling)
-    return Respondent(
-        opened=partial(open_policy, partial(make, resolved(cfg.model)), make_trainer(cfg.trainer)),
+    return ModelSource(
+        open_policy=partial(
+            open_policy, partial(make, resolved(cfg.model)), make_trainer(cfg.trainer)
+        ),
         sampler=Sampler(make(cfg.rollout), sampling, group_size=1, seed=cfg.seed),
         notation=Notation.of(cfg.grammar, Frame(cfg.model.frame)),
         prompting=cfg.prompting,

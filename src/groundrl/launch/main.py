@@ -59,7 +59,8 @@ def run(script: str, cfg: DictConfig) -> None:
         case "evaluate":
             from groundrl.launch.evaluation import build_evaluation
 
-            build_evaluation(cfg, run_dir).run()
+            if text := build_evaluation(cfg, run_dir).run():
+                print(text)
         case _:
             _synthesize(cfg, run_dir)
 

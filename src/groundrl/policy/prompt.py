@@ -1,6 +1,7 @@
 """Encodes a sample as the tokens, pixels and rotary positions that the model takes."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any, Protocol, runtime_checkable
@@ -83,6 +84,12 @@ class PromptEncoder:
         self.end_token = find_end_token(processor)
         self._last: dict[tuple[str, ...], Prompt] = {}
         """The image prefix of the last sample, by the keys of its images."""
+
+    def with_template(self, template: PromptTemplate) -> "PromptEncoder":
+        """A copy that writes prompts by another template; this encoder stays as it is."""
+        encoder = copy(self)
+        encoder.template = template
+        return encoder
 
     def __call__(self, sample: Sample) -> Prompt:
         """Encode one sample on the CPU. Images that are those of the last sample are not processed

@@ -1,20 +1,19 @@
-"""Figures of an evaluation: one row per benchmark, all of them below, and warnings."""
+"""Figures of an evaluation: one row per benchmark, warnings, every figure with its meaning."""
 
 from collections.abc import Mapping
 
 from markupsafe import Markup
 
-from groundrl.metrics import ALARMS, BENCHMARKS, EVALUATION
+from groundrl.figures import FigureInfos
 from groundrl.report.page import TEMPLATES
 from groundrl.report.svg import Dot, dot_whisker
 from groundrl.report.tables import BOUNDS, Metrics, Table, number
 
-MAIN = (
-    *("exam_score", "perception", "cognition", "rating", "score", "acc", "f1", "acc_50"),
-    *("chair_i", "chair_s", "alignment"),
-)
-"""What a benchmark is quoted by, where it has it."""
 OTHER_FRAME = "iou_as_"
+"""Begins figures of what the mean IoU would be if the boxes were meant in another frame."""
+
+Infos = Mapping[str, FigureInfos]
+"""What the figures of each benchmark mean, by its name; as the benchmarks declare them."""
 
 
 def by_benchmark(metrics: Metrics) -> dict[str, dict[str, float]]:
@@ -34,15 +33,12 @@ def interval(figures: Metrics, name: str) -> str:
     return number(figures[name]) + (f" [{', '.join(bounds)}]" if bounds else "")
 
 
-def main_figures(figures: Metrics) -> list[str]:
-    """Those of ``MAIN`` that a benchmark has; boxes are right or wrong only where they are asked
-    for, and ``acc`` is the exam score where there is one."""
-    left_out = {"acc" if "no_box" in figures else "acc_50"}
-    left_out |= {"acc"} if "exam_score" in figures else set()
-    return [name for name in MAIN if name in figures and name not in left_out]
+def quoted_figures(figures: Metrics, infos: FigureInfos) -> list[str]:
+    """The figures that a benchmark is quoted by, as far as it has them."""
+    return [name for name, info in infos.items() if info.quoted and name in figures]
 
 
-def benchmark_table(metrics: Metrics) -> Table:
+def benchmark_table(metrics: Metrics, infos: Infos) -> Table:
     """One row per benchmark; columns that no benchmark fills are left out."""
     rows = []
     for name, own in by_benchmark(metrics).items():
@@ -52,7 +48,10 @@ def benchmark_table(metrics: Metrics) -> Table:
             (
                 name,
                 f"{own['n']:.0f}" if "n" in own else "",
-                "\n".join(f"{key} {interval(own, key)}" for key in main_figures(own)),
+                "\n".join(
+                    f"{key} {interval(own, key)}"
+                    for key in quoted_figures(own, infos.get(name, {}))
+                ),
                 interval(own, "iou"),
                 boxes,
                 number(own["format"]) if "format" in own else "",
@@ -71,16 +70,16 @@ def benchmark_table(metrics: Metrics) -> Table:
     )
 
 
-def alarms(metrics: Metrics) -> list[str]:
-    """What makes figures doubtful, one sentence each."""
-    told = []
+def alarms(metrics: Metrics, infos: Infos) -> list[str]:
+    """Why figures are doubtful, one sentence each."""
+    lines = []
     for name, own in by_benchmark(metrics).items():
-        told += [
-            f"{name}: {own[key]:.0%} {text}"
-            for key, (limit, text) in ALARMS.items()
-            if own.get(key, 0) >= limit
+        lines += [
+            f"{name}: {own[key]:.0%} {info.alarm}"
+            for key, info in infos.get(name, {}).items()
+            if info.alarm_from is not None and own.get(key, 0) >= info.alarm_from
         ]
-        told += [
+        lines += [
             f"{name}: boxes read as {key.removeprefix(OTHER_FRAME)} would have an iou of "
             f"{value:.2f} instead of {own.get('iou', 0):.2f}: is the frame right that was said?"
             for key, value in own.items()
@@ -88,29 +87,31 @@ def alarms(metrics: Metrics) -> list[str]:
         ]
         if own.get("missing"):
             asked = own.get("n", 0)
-            told.append(
+            lines.append(
                 f"{name}: {own['missing']:.0f} of {own['missing'] + asked:.0f} published questions "
                 f"have no answer here; figures are over the other {asked:.0f}"
             )
-    return told
+    return lines
 
 
-def results(metrics: Metrics) -> Markup:
+def results(metrics: Metrics, infos: Infos) -> Markup:
     """Warnings, the table, a plot of what benchmarks are quoted by, then every figure, as HTML."""
     html = TEMPLATES.get_template("benchmarks.html.jinja").render(
-        alarms=alarms(metrics),
-        table=benchmark_table(metrics),
-        plots=_plots(metrics),
-        benchmarks=[_details(name, own) for name, own in by_benchmark(metrics).items()],
+        alarms=alarms(metrics, infos),
+        table=benchmark_table(metrics, infos),
+        plots=_plots(metrics, infos),
+        benchmarks=[
+            _details(name, own, infos.get(name, {})) for name, own in by_benchmark(metrics).items()
+        ],
     )
     return Markup(html)
 
 
-def _plots(metrics: Metrics) -> list[Markup]:
+def _plots(metrics: Metrics, infos: Infos) -> list[Markup]:
     """Shares on one axis; sums such as MME's on another."""
     shares, sums = [], []
     for name, own in by_benchmark(metrics).items():
-        for key in main_figures(own):
+        for key in quoted_figures(own, infos.get(name, {})):
             dot = _dot(f"{name} {key}", own, key)
             (shares if max(dot.high, dot.value) <= 1 else sums).append(dot)
     return [
@@ -126,9 +127,9 @@ def _dot(shown: str, own: Metrics, name: str) -> Dot:
     return Dot(name=shown, value=value, low=low, high=high)
 
 
-def _details(name: str, own: Mapping[str, float]) -> dict[str, object]:
+def _details(name: str, own: Mapping[str, float], infos: FigureInfos) -> dict[str, object]:
     """Every figure of a benchmark with its meaning; accuracies of kinds as a plot."""
-    meanings = EVALUATION | BENCHMARKS
+    meanings = {figure: info.meaning for figure, info in infos.items()}
     names = [key for key in own if not key.endswith(BOUNDS)]
     kinds = sorted((key for key in names if key.endswith("/acc")), key=lambda key: own[key])
     rows = tuple(

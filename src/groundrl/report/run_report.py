@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 )
 
 from groundrl.errors import UserError
+from groundrl.figures import read_infos
 from groundrl.files import write_text
 from groundrl.report.answer_cards import answer_gallery
 from groundrl.report.benchmark_table import results
@@ -63,8 +64,9 @@ class CurveGroup:
 def write_report(run_dir: Path) -> Path:
     """Write ``report.html`` into ``run_dir`` and return its path; it needs no other file.
 
-    Reads ``metrics.json``, ``resolved.yaml``, TensorBoard events and ``heldout_<stage>.jsonl``; a
-    part whose file is absent is left out. Raises UserError when all are.
+    Reads ``metrics.json``, ``figures.json``, ``resolved.yaml``, TensorBoard events and
+    ``heldout_<stage>.jsonl``; a part whose file is absent is left out. Raises UserError when all
+    are.
     """
     stages, seconds = read_metrics(run_dir)
     curves = read_curves(run_dir)
@@ -80,7 +82,9 @@ def write_report(run_dir: Path) -> Path:
     html = TEMPLATES.get_template("run.html.jinja").render(
         title=title,
         facts=facts,
-        results=results(next(iter(stages.values()))) if len(stages) == 1 else None,
+        results=results(next(iter(stages.values())), read_infos(run_dir))
+        if len(stages) == 1
+        else None,
         comparison=_compare_stages(stages) if len(stages) > 1 else None,
         answers=answer_gallery(run_dir, answers),
         curves=_group_curves(curves),

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from groundrl.answers.record import AnswerRecord, read_record_file
-from groundrl.metrics import INVENTS_BELOW
+from groundrl.answers.record import INVENTS_BELOW, AnswerRecord, read_record_file
 
 RESULT = "result"
 """The only stage of an evaluation."""

@@ -14,29 +14,29 @@ Leaf = bool | str | int | float
 
 
 def log_image(writer: SummaryWriter, name: str, image: Image, step: int) -> None:
-    """An image, as it is."""
+    """Write an image under ``name``, unchanged."""
     writer.add_image(name, np.asarray(image.convert("RGB")), step, dataformats="HWC")
 
 
 def log_hparams(
     writer: SummaryWriter, config: Mapping[str, object], metrics: Mapping[str, float]
 ) -> None:
-    """The run's row on the HParams page: nested ``config`` under dotted names, final metrics.
+    """Write the run's row of the HParams page: nested ``config`` under dotted names, final metrics.
 
     Metrics are shown as ``hparam/<name>``, apart from the curves of the same name.
     """
     # "." keeps the row in this run; by default it becomes a run of its own, named by the clock.
     writer.add_hparams(
-        _flat(config), {f"hparam/{name}": value for name, value in metrics.items()}, run_name="."
+        _flatten(config), {f"hparam/{name}": value for name, value in metrics.items()}, run_name="."
     )
 
 
-def _flat(config: Mapping[str, object], prefix: str = "") -> dict[str, Leaf]:
-    """Nested names joined by dots; whatever is no plain value is shown as text."""
+def _flatten(config: Mapping[str, object], prefix: str = "") -> dict[str, Leaf]:
+    """Nested names joined by dots; values of other types than ``Leaf`` become text."""
     leaves: dict[str, Leaf] = {}
     for key, value in config.items():
         if _is_mapping(value):
-            leaves |= _flat(value, f"{prefix}{key}.")
+            leaves |= _flatten(value, f"{prefix}{key}.")
         elif isinstance(value, Sequence) and not isinstance(value, str):
             leaves[prefix + key] = ", ".join(map(str, value))
         else:

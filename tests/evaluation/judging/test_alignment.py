@@ -14,16 +14,15 @@ from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import ScoredAttempt
 from groundrl.evaluation.benchmarks.world import WorldVQA
 from groundrl.evaluation.judging.alignment import (
+    ALIGNMENT_FIGURES,
     Case,
     Judgement,
     Misalignment,
     alignment,
     case_of,
-    read_judgement,
 )
 from groundrl.evaluation.judging.chat_judge import ChatJudge
 from groundrl.evaluation.judging.verdict_cache import VerdictCache
-from groundrl.metrics import BENCHMARKS
 
 
 def one(reasoning: str, answer: str, options: tuple[str, ...] = ("yes", "no")) -> Case:
@@ -50,15 +49,15 @@ def test_nothing_is_judged_twice_and_a_run_can_be_replayed(tmp_path: Path) -> No
     path = tmp_path / "judgements.jsonl"
     cases = [one("because", "yes"), one("no", "no"), one("because", "yes"), one("out", "no")]
     first = Counting()
-    found = VerdictCache(judge=first, path=path, read=read_judgement)(cases)
+    found = VerdictCache(judge=first, path=path, verdict=Judgement)(cases)
     assert first.asked == ["because", "no", "out"]
     assert [f and f.aligned for f in found] == [True, False, True, None]
     path.write_text(path.read_text() + '{"judge": "cut o')
     second = Counting()
-    assert VerdictCache(judge=second, path=path, read=read_judgement)(cases) == found
+    assert VerdictCache(judge=second, path=path, verdict=Judgement)(cases) == found
     assert second.asked == ["out"]
     other = Counting(name="another model")
-    VerdictCache(judge=other, path=path.with_name("other.jsonl"), read=read_judgement)(cases[:1])
+    VerdictCache(judge=other, path=path.with_name("other.jsonl"), verdict=Judgement)(cases[:1])
     assert other.asked == ["because"]
 
 
@@ -66,7 +65,7 @@ def test_judging_tells_how_far_it_is_and_a_replay_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("groundrl.evaluation.judging.verdict_cache.CASES_AT_ONCE", 2)
-    kept = VerdictCache(judge=Counting(), path=tmp_path / "judgements.jsonl", read=read_judgement)
+    kept = VerdictCache(judge=Counting(), path=tmp_path / "judgements.jsonl", verdict=Judgement)
     kept([one("because", "yes"), one("no", "no"), one("certainly", "yes")])
     told = capsys.readouterr().err.splitlines()
     assert [line.split("  ")[0] for line in told] == ["judge 0/3", "judge 3/3"]
@@ -77,31 +76,31 @@ def test_judging_tells_how_far_it_is_and_a_replay_nothing(
 def test_a_memory_that_was_cut_off_is_mended_before_it_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "judgements.jsonl"
     cases = [one("because", "yes"), one("no", "no"), one("certainly", "yes")]
-    VerdictCache(judge=Counting(), path=path, read=read_judgement)(cases[:2])
+    VerdictCache(judge=Counting(), path=path, verdict=Judgement)(cases[:2])
     path.write_bytes(path.read_bytes()[:-20])
     second = Counting()
-    found = VerdictCache(judge=second, path=path, read=read_judgement)(cases)
+    found = VerdictCache(judge=second, path=path, verdict=Judgement)(cases)
     assert second.asked == ["no", "certainly"]
     third = Counting()
-    assert VerdictCache(judge=third, path=path, read=read_judgement)(cases) == found
+    assert VerdictCache(judge=third, path=path, verdict=Judgement)(cases) == found
     assert third.asked == []
     path.chmod(0o444)
-    assert VerdictCache(judge=third, path=path, read=read_judgement)(cases) == found
+    assert VerdictCache(judge=third, path=path, verdict=Judgement)(cases) == found
 
 
 def test_a_file_of_something_else_is_not_cut(tmp_path: Path) -> None:
     path = tmp_path / "notes.json"
     path.write_text('{"my": "notes"}')
-    with pytest.raises(UserError, match=r"notes.json:1 is no judgement"):
-        VerdictCache(judge=Counting(), path=path, read=read_judgement)([one("because", "yes")])
+    with pytest.raises(UserError, match=r"notes.json:1: no judgement"):
+        VerdictCache(judge=Counting(), path=path, verdict=Judgement)([one("because", "yes")])
     assert path.read_text() == '{"my": "notes"}'
 
 
 def test_a_damaged_memory_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "judgements.jsonl"
     path.write_text('{"judge": "rules"}\n')
-    with pytest.raises(UserError, match=r"judgements.jsonl:1 is no judgement"):
-        VerdictCache(judge=Counting("rules"), path=path, read=read_judgement)([one("x", "y")])
+    with pytest.raises(UserError, match=r"judgements.jsonl:1: no judgement"):
+        VerdictCache(judge=Counting("rules"), path=path, verdict=Judgement)([one("x", "y")])
 
 
 def answers() -> list[ScoredAttempt]:
@@ -122,7 +121,7 @@ def test_the_share_of_aligned_answers_leaves_out_what_nobody_judged() -> None:
     assert figures["unjudged"] == 1
     assert len(verdicts) == 3
     plain = {n.removesuffix("_low").removesuffix("_high") for n in figures}
-    assert plain <= BENCHMARKS.keys()
+    assert plain <= ALIGNMENT_FIGURES.keys()
 
 
 def test_boxes_are_read_to_the_judge_as_their_labels() -> None:
@@ -162,10 +161,10 @@ def test_a_judge_that_is_not_reached_leaves_the_case_unjudged(tmp_path: Path) ->
         judge = ChatJudge(chat=OpenAICompatibleModel("m", [served.url], retries=1))
         path = tmp_path / "judgements.jsonl"
         cases = [one("because", "yes"), one("nowhere", "no")]
-        found = VerdictCache(judge=judge, path=path, read=read_judgement)(cases)
+        found = VerdictCache(judge=judge, path=path, verdict=Judgement)(cases)
     assert [f and f.aligned for f in found] == [True, None]
     # What it said can be replayed where no server is.
-    assert VerdictCache(judge=judge, path=path, read=read_judgement)(cases[:1]) == found[:1]
+    assert VerdictCache(judge=judge, path=path, verdict=Judgement)(cases[:1]) == found[:1]
 
 
 def test_another_prompt_is_another_judge(tmp_path: Path) -> None:

@@ -89,11 +89,11 @@ def test_all_labels_that_could_be_of_several_sets_are_told_at_once(tmp_path: Pat
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b'{"id": "b", "aligned": "false"}', "expected"),
-        (b'{"id": "\xe9", "aligned": true}', "expected"),
-        (b'{"aligned": true}', "expected"),
+        (b'{"id": "b", "aligned": "false"}', "aligned: expected true or false"),
+        (b'{"id": "\xe9", "aligned": true}', "'utf-8' codec can't decode"),
+        (b'{"aligned": true}', "lacks the field 'id'"),
         (b"7", "expected"),
-        (b'{"set": 1, "id": "b", "aligned": true}', "set must be the name of a benchmark"),
+        (b'{"set": 1, "id": "b", "aligned": true}', "set: expected text, got 1"),
         (b'{"id": "a", "aligned": false}', "a second label of 'a'"),
     ],
 )

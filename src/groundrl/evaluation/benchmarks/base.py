@@ -1,4 +1,4 @@
-"""What a benchmark offers: questions, a verdict on one answer, figures of many."""
+"""What a benchmark consists of: questions, the scoring of one answer, the figures of many."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import numpy as np
 from groundrl.answers.attempt import Attempt
 from groundrl.answers.options import normalise
 from groundrl.evaluation.grounding import GroundingMetrics, grounded_answer
+from groundrl.figures import FigureInfo, FigureInfos
 from groundrl.intervals import bootstrap, bootstrap_of_sums, wilson
 from groundrl.records import Sample
 
@@ -32,45 +33,64 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionSet:
-    """What there is to ask."""
+    """The questions of a benchmark."""
 
     samples: tuple[Sample, ...]
     missing: tuple[str, ...] = ()
-    """Questions whose image is not there, as ``id: why``. They are counted, never asked."""
+    """Questions without an image, as ``id: why``. They are counted and not asked."""
     unanswered: int = 0
     """Published questions that a file of answers lacks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredAttempt:
-    """A question with its answer, read and judged."""
+    """An answer with its scores."""
 
     attempt: Attempt
     scores: Mapping[str, float]
-    """What the benchmark says of this answer; "correct" (0 or 1) where it can be right."""
+    """Of the benchmark for this answer; "correct" (0 or 1) where an answer can be right."""
 
 
 @runtime_checkable
 class Benchmark(Protocol):
-    """One set of questions with its protocol."""
+    """One set of questions, how answers to them are scored, and the figures that result."""
 
     form: ClassVar[Form]
+    figure_infos: ClassVar[FigureInfos]
+    """Every figure of ``figures``, by the last part of its name, in the order of tables."""
 
     def questions(self) -> QuestionSet:
-        """Reads the published files. UserError lists every missing one, and where to get it."""
+        """Raises UserError that lists every missing file and where to get it."""
         ...
 
     def score(self, attempt: Attempt) -> dict[str, float]:
-        """Verdict on one answer. Any text may come; none raises."""
+        """Scores of one answer by name. Accepts any text; never raises."""
         ...
 
     def figures(self, answered: Sequence[ScoredAttempt]) -> Figures:
-        """The benchmark's own figures of at least one answer."""
+        """Figures of at least one answer."""
         ...
 
 
-def summary(benchmark: Benchmark, answered: Sequence[ScoredAttempt]) -> Figures:
-    """The benchmark's figures, beside those of every grounded answer (``metrics.EVALUATION``)."""
+UNPARSED = FigureInfo(
+    meaning="Share of answers that say nothing of what was asked for.",
+    alarm_from=0.5,
+    alarm="of the answers say nothing of what was asked for",
+)
+"""Of the figure "unparsed" of many benchmarks."""
+
+
+PRECISION_RECALL_F1 = {
+    "f1": FigureInfo(meaning="Harmonic mean of precision and recall.", quoted=True),
+    "precision": FigureInfo(meaning="Share of what was answered that is right: options, or yes."),
+    "recall": FigureInfo(meaning="Share of what is right that was answered: options, or yes."),
+}
+"""Of ``precision_recall_f1``."""
+
+
+def summarize(benchmark: Benchmark, answered: Sequence[ScoredAttempt]) -> Figures:
+    """The benchmark's figures and those of grounding (``metrics.EVALUATION``); where both have a
+    figure of one name, the benchmark's counts."""
     metrics = GroundingMetrics(sync_on_compute=False)  # all answers are here
     metrics.update(
         grounded_answer(
@@ -83,13 +103,13 @@ def summary(benchmark: Benchmark, answered: Sequence[ScoredAttempt]) -> Figures:
 
 
 def answer_text(attempt: Attempt) -> str:
-    """The ``<answer>``, or the whole text of a model that writes none."""
+    """The text inside ``<answer>``, or the whole text where there is no ``<answer>``."""
     answer = attempt.parsed.answer
     return attempt.completion.text if answer is None else answer
 
 
-def says_anything(attempt: Attempt) -> float:
-    """Whether an answer in words of the model's own says anything."""
+def has_words(attempt: Attempt) -> float:
+    """1 where the answer holds a letter or a digit, else 0."""
     return float(bool(normalise(answer_text(attempt))))
 
 
@@ -99,21 +119,21 @@ def score_column(answered: Sequence[ScoredAttempt], name: str) -> np.ndarray:
 
 
 def image_keys(answered: Sequence[ScoredAttempt]) -> list[str]:
-    """The image of every answer: those about one image are resampled together."""
+    """The image of every answer: answers about one image are resampled together."""
     return [one.attempt.sample.image.key for one in answered]
 
 
 def share(name: str, hits: np.ndarray) -> Figures:
-    """A proportion of answers with Wilson's interval; nothing of nothing."""
+    """A proportion of answers with Wilson's interval; empty without answers."""
     return wilson(int(hits.sum()), len(hits)).figures(name) if len(hits) else {}
 
 
 def mean(name: str, values: np.ndarray, clusters: Sequence[str]) -> Figures:
-    """A mean with its interval by bootstrap over images; nothing of nothing."""
+    """A mean with its interval by bootstrap over images; empty without values."""
     return bootstrap(values, clusters).figures(name) if len(values) else {}
 
 
-def of_sums(
+def figures_of_sums(
     statistics: Mapping[str, Callable[[np.ndarray], np.ndarray]],
     parts: np.ndarray,
     clusters: Sequence[str],
@@ -126,7 +146,7 @@ def of_sums(
 
 
 def ratio(over: np.ndarray, under: np.ndarray) -> np.ndarray:
-    """``over / under``, and 0 where there is nothing to divide by."""
+    """``over / under``; 0 where ``under`` is 0."""
     return np.divide(over, under, out=np.zeros_like(over, dtype=np.float64), where=under > 0)
 
 
@@ -134,7 +154,7 @@ def precision_recall_f1(
     hits: np.ndarray, predicted: np.ndarray, true: np.ndarray, clusters: Sequence[str]
 ) -> Figures:
     """Micro-averages: ``P = hits / predicted``, ``R = hits / true``, ``F1 = 2 P R / (P + R)``."""
-    return of_sums(
+    return figures_of_sums(
         {
             "precision": lambda s: ratio(s[:, 0], s[:, 1]),
             "recall": lambda s: ratio(s[:, 0], s[:, 2]),
@@ -145,7 +165,7 @@ def precision_recall_f1(
     )
 
 
-def by_kind(answered: Sequence[ScoredAttempt]) -> Figures:
+def accuracy_by_kind(answered: Sequence[ScoredAttempt]) -> Figures:
     """``<kind>/acc`` where there is more than one kind of question."""
     kinds = sorted({one.attempt.sample.kind for one in answered})
     found: Figures = {}

@@ -1,4 +1,4 @@
-"""CHAIR (arXiv 1809.02156): which of the objects that a caption names are not in the picture?"""
+"""CHAIR (arXiv 1809.02156): which of the objects that a caption names are not in the image?"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,15 +9,17 @@ import numpy as np
 from groundrl.answers.attempt import Attempt
 from groundrl.answers.options import normalise
 from groundrl.evaluation.benchmarks.base import (
+    UNPARSED,
     Figures,
     Form,
     ScoredAttempt,
+    figures_of_sums,
     image_keys,
-    of_sums,
     ratio,
     score_column,
     share,
 )
+from groundrl.figures import FigureInfo, FigureInfos
 from groundrl.records import Grounding
 
 _WORD = re.compile(r"[a-z]+")
@@ -58,18 +60,23 @@ def caption_text(attempt: Attempt) -> str:
 
 
 class Captions:
-    """What benchmarks of captions have in common.
-
-    ``chair_i``: share of mentions that are invented; ``chair_s``: share of captions with one;
-    ``recall``: share of the classes there that are named; ``unparsed``: share of silence.
-    """
+    """CHAIR's protocol: the objects that a caption names, against those in the image."""
 
     __slots__ = ()
     form: ClassVar[Form] = Form.TEXT
+    figure_infos: ClassVar[FigureInfos] = {
+        "chair_i": FigureInfo(
+            meaning="Share of named objects that are not in the image.", quoted=True
+        ),
+        "chair_s": FigureInfo(meaning="Share of captions that name such an object.", quoted=True),
+        "recall": FigureInfo(meaning="Share of the classes in the image that the caption names."),
+        "unparsed": UNPARSED,
+    }
     vocabulary: ClassVar[Vocabulary]
 
     def score(self, attempt: Attempt) -> dict[str, float]:
-        """Mentions, and how many of them name what is not there (``Sample.answers`` are there)."""
+        """Mentions, and how many of them name classes that are not in the image (the classes in it
+        are ``Sample.answers``)."""
         text = caption_text(attempt)
         mentions = self.vocabulary.mentions(text)
         there = set(attempt.sample.answers)
@@ -82,10 +89,10 @@ class Captions:
         }
 
     def figures(self, answered: Sequence[ScoredAttempt]) -> Figures:
-        """See the class."""
+        """See ``figure_infos``."""
         names = ("invented", "mentions", "found", "objects")
         return {
-            **of_sums(
+            **figures_of_sums(
                 {
                     "chair_i": lambda s: ratio(s[:, 0], s[:, 1]),
                     "recall": lambda s: ratio(s[:, 2], s[:, 3]),

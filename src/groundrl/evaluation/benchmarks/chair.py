@@ -1,26 +1,25 @@
 """CHAIR on COCO images: the 80 classes, their words, and what annotators saw."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
 import numpy as np
 
-from groundrl.evaluation.benchmarks.base import QuestionSet
+from groundrl.data.problems import Problems
 from groundrl.evaluation.benchmarks.captions import Captions, Vocabulary
 from groundrl.evaluation.benchmarks.files import (
-    COCO_FOLDERS,
+    COCO_IMAGES,
     COCO_PLACE,
     Download,
-    ImageFinder,
-    PublishedBenchmark,
-    QuestionCollector,
+    FoundFiles,
     read_json,
     with_places,
 )
-from groundrl.fields import Fields
+from groundrl.evaluation.benchmarks.published import PublishedBenchmark
+from groundrl.json_rows import Text, Whole, read_rows
 from groundrl.language.words import plural
-from groundrl.records import Provenance, Sample
+from groundrl.records import NamedImage, Provenance, Sample
 
 SYNONYMS: Final[Mapping[str, str]] = {
     "person": "man woman boy girl child kid baby guy lady adult player skier surfer rider "
@@ -84,10 +83,42 @@ COCO_WORDS: Final = coco_vocabulary(COCO_CLASSES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CHAIR(Captions, PublishedBenchmark):
-    """Captions of COCO images: ``chair_i``, ``chair_s``, ``recall`` (``Captions``).
+class CocoImage:
+    """Of ``instances_<split>.json``."""
 
-    An object is there when it is annotated, or when one of the published captions names it.
+    id: Whole
+    file_name: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CocoCategory:
+    """Of ``instances_<split>.json``."""
+
+    id: Whole
+    name: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CocoObject:
+    """An annotated object of ``instances_<split>.json``."""
+
+    image_id: Whole
+    category_id: Whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CocoCaption:
+    """Of ``captions_<split>.json``."""
+
+    image_id: Whole
+    caption: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CHAIR(Captions, PublishedBenchmark):
+    """Captions of COCO images.
+
+    An object is in the image when it is annotated, or when one of the published captions names it.
     """
 
     split: str = "val2014"
@@ -95,53 +126,49 @@ class CHAIR(Captions, PublishedBenchmark):
     """Images, drawn by seed 0."""
     vocabulary: ClassVar[Vocabulary] = COCO_WORDS
 
-    def questions(self, images: bool = True) -> QuestionSet:
+    @property
+    def download(self) -> Download:
         """See ``PublishedBenchmark``."""
         parts = {f"**/{kind}_{self.split}.json": COCO_PLACE for kind in ("instances", "captions")}
-        download = Download(name="CHAIR", parts=parts, images={COCO_FOLDERS: COCO_PLACE})
-        found = download.find(self.root, images)
-        instances, captions = (found[part][0] for part in parts)
-        asked = QuestionCollector("CHAIR", ImageFinder(found[COCO_FOLDERS]), images)
-        files: dict[int, str] = {}
-        names: dict[int, str] = {}
-        there: dict[int, set[str]] = {}
+        return Download(name="CHAIR", parts=parts, images=COCO_IMAGES)
 
-        def add_file(_: int, row: Fields) -> None:
-            files[row.whole("id")] = row.text("file_name")
-
-        def category(_: int, row: Fields) -> None:
-            names[row.whole("id")] = row.text("name")
-
-        def annotation(_: int, row: Fields) -> None:
-            image, kind = row.whole("image_id"), row.whole("category_id")
-            if image not in files or kind not in names:
-                raise ValueError(f"image_id {image} or category_id {kind} is not listed")
-            there.setdefault(image, set()).add(names[kind])
-
-        content = read_json(instances)
-        asked.each(with_places(instances, content, "images"), add_file)
-        asked.each(with_places(instances, content, "categories"), category)
-        asked.each(with_places(instances, content, "annotations"), annotation)
-        vocabulary = coco_vocabulary(list(names.values()))
-
-        def caption(_: int, row: Fields) -> None:
-            named = vocabulary.mentions(row.text("caption"))
-            there.setdefault(row.whole("image_id"), set()).update(named)
-
-        asked.each(with_places(captions, read_json(captions), "annotations"), caption)
-        drawn = np.random.default_rng(0).permutation(len(files))[: self.size]
-        listed = list(files.items())
+    def samples(self, files: FoundFiles, problems: Problems) -> Iterator[Sample]:
+        """One question about each image that is drawn; ``answers`` are the classes in it."""
+        names, classes = _read_classes(files, problems)
+        problems.raise_if_any()
+        drawn = np.random.default_rng(0).permutation(len(names))[: self.size]
+        listed = list(names.items())
         for key, name in (listed[index] for index in drawn):
-            image = asked.image(str(key), name)
-            if image is not None:
-                asked.add(
-                    Sample(
-                        id=str(key),
-                        image=image,
-                        question="Describe this picture.",
-                        answers=tuple(sorted(there.get(key, ()))),
-                        kind="describe",
-                        provenance=Provenance(dataset="chair", split=self.split),
-                    )
-                )
-        return asked.questions()
+            yield Sample(
+                id=str(key),
+                image=NamedImage(key=name),
+                question="Describe this picture.",
+                answers=tuple(sorted(classes.get(key, ()))),
+                kind="describe",
+                provenance=Provenance(dataset="chair", split=self.split),
+            )
+
+
+def _read_classes(
+    files: FoundFiles, problems: Problems
+) -> tuple[dict[int, str], dict[int, set[str]]]:
+    """File name of each image, and the classes in it, by the image's id."""
+    instances, captions = files.parts
+    content = read_json(instances)
+    images = read_rows(with_places(instances, content, "images"), CocoImage, problems.add)
+    names = {one.id: one.file_name for _, one in images}
+    rows = with_places(instances, content, "categories")
+    categories = {one.id: one.name for _, one in read_rows(rows, CocoCategory, problems.add)}
+    classes: dict[int, set[str]] = {}
+    rows = with_places(instances, content, "annotations")
+    for where, one in read_rows(rows, CocoObject, problems.add):
+        if one.image_id not in names or one.category_id not in categories:
+            what = f"image_id {one.image_id} or category_id {one.category_id} is not listed"
+            problems.add(where, what)
+            continue
+        classes.setdefault(one.image_id, set()).add(categories[one.category_id])
+    vocabulary = coco_vocabulary(list(categories.values()))
+    rows = with_places(captions, read_json(captions), "annotations")
+    for _, one in read_rows(rows, CocoCaption, problems.add):
+        classes.setdefault(one.image_id, set()).update(vocabulary.mentions(one.caption))
+    return names, classes

@@ -1,49 +1,45 @@
-"""Multiple choice: DrivingVQA (several right options) and A-OKVQA (one; or words of its own)."""
+"""Multiple choice with any number of right options: DrivingVQA (arXiv 2501.04671)."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator
 
 from groundrl.answers.attempt import Attempt
 from groundrl.answers.options import normalise, read_answer
 from groundrl.evaluation.benchmarks.base import (
+    PRECISION_RECALL_F1,
+    UNPARSED,
     Figures,
     Form,
-    QuestionSet,
     ScoredAttempt,
     answer_text,
     image_keys,
-    mean,
     precision_recall_f1,
-    says_anything,
     score_column,
     share,
 )
 from groundrl.evaluation.benchmarks.files import (
-    COCO_FOLDERS,
-    COCO_PLACE,
     Download,
-    ImageFinder,
-    PublishedBenchmark,
-    QuestionCollector,
-    pick_beside,
-    pixel_corners,
+    FoundFiles,
+    pixel_box,
     read_json,
     with_places,
 )
-from groundrl.fields import Fields
+from groundrl.evaluation.benchmarks.published import RowBenchmark
+from groundrl.figures import FigureInfo, FigureInfos
+from groundrl.json_rows import Corners, Flag, Text, Whole
 from groundrl.prompts import LETTERS
 from groundrl.records import Grounding, NamedImage, Provenance, Sample
 
 MAX_AREA = 3_686_400
 """Pixels of the largest image asked about, as published ("Visual Reasoning", study 2)."""
-MATCHES_FOR_FULL_MARKS = 3
-"""Of ten people: an answer that three gave is right (VQA's rule, as A-OKVQA uses it)."""
 
 
 def distinct_options(options: Sequence[str]) -> tuple[str, ...]:
-    """Options as told apart by their words: blank and repeated ones are given their letter."""
+    """Options with different words: a blank or repeated option gets its letter behind it."""
     plain = [normalise(option) for option in options]
     return tuple(
         option if text and plain.count(text) == 1 else f"{option} [{LETTERS[index]}]".strip()
@@ -52,20 +48,28 @@ def distinct_options(options: Sequence[str]) -> tuple[str, ...]:
 
 
 def chosen_options(attempt: Attempt) -> frozenset[str]:
-    """The options that the answer names by word or letter; none when it says anything else."""
+    """The options that the answer names by word or letter; empty for any other answer."""
     return read_answer(answer_text(attempt), attempt.sample.options) or frozenset()
 
 
 class Choices:
-    """What benchmarks with options have in common.
-
-    ``exam_score``: share of questions with exactly the right options. ``precision``, ``recall``,
-    ``f1``: micro-averages over options. ``multi_acc``: exam score of the questions with more than
-    one right option.
-    """
+    """The protocol of multiple choice with any number of right options."""
 
     __slots__ = ()
     form: ClassVar[Form] = Form.OPTIONS
+    figure_infos: ClassVar[FigureInfos] = {
+        "exam_score": FigureInfo(
+            meaning="Share of questions with exactly the right options.",
+            quoted=True,
+            score="correct",
+        ),
+        **PRECISION_RECALL_F1,
+        "multi_acc": FigureInfo(
+            meaning="Share of right answers to questions with several right options."
+        ),
+        "multi_n": FigureInfo(meaning="Questions with several right options."),
+        "unparsed": UNPARSED,
+    }
 
     def score(self, attempt: Attempt) -> dict[str, float]:
         """Which options were chosen, and which should have been."""
@@ -78,7 +82,7 @@ class Choices:
         }
 
     def figures(self, answered: Sequence[ScoredAttempt]) -> Figures:
-        """See the class."""
+        """See ``figure_infos``; precision, recall and F1 are micro-averages over options."""
         correct, right = score_column(answered, "correct"), score_column(answered, "right")
         several = right > 1
         return {
@@ -95,14 +99,37 @@ class Choices:
         }
 
 
+def _first(value: object) -> object:
+    return value[0] if isinstance(value, list) and value else value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DrivingVQA(Choices, PublishedBenchmark):
+class DrivingVQARow:
+    """A scene of the exam with its question."""
+
+    img_filename: Text
+    has_multiple_questions: Flag
+    questions: Annotated[Text, BeforeValidator(_first)]
+    """Published as a list of one."""
+    possible_answers: dict[Text, Text]
+    """Letter -> option."""
+    true_answers: tuple[Text, ...]
+    """Letters."""
+    relevant_entities: tuple[dict[Text, Corners], ...] | None = None
+    """``[{"car": [x, y, width, height]}, ...]``."""
+    img_size: tuple[Whole, Whole] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrivingVQA(Choices, RowBenchmark):
     """Questions of a driving theory exam (arXiv 2501.04671): any number of options is right.
 
     Only single questions with at most ``MAX_AREA`` pixels are asked.
     """
 
     split: str = "test"
+
+    row: ClassVar[type] = DrivingVQARow
     sizes: ClassVar[Mapping[str, int]] = {"test": 474}
 
     @property
@@ -110,165 +137,54 @@ class DrivingVQA(Choices, PublishedBenchmark):
         """See ``PublishedBenchmark``."""
         return self.split
 
-    def questions(self, images: bool = True) -> QuestionSet:
+    @property
+    def download(self) -> Download:
         """See ``PublishedBenchmark``."""
         place = "https://huggingface.co/datasets/EPFL-DrivingVQA/DrivingVQA"
-        file = f"**/{self.split}.json"
-        download = Download(name="DrivingVQA", parts={file: place}, images={"**/images": place})
-        found = download.find(self.root, images)
-        path, folders = pick_beside(found[file], found["**/images"])
-        where = [place for folder in folders for place in (folder, folder.parent)]
-        asked = QuestionCollector("DrivingVQA", ImageFinder(where), images)
-        content = read_json(path)
-        rows = list(content.values()) if isinstance(content, dict) else content
-        asked.each(with_places(path, rows), lambda _, row: self._read(row, asked))
-        return asked.questions()
+        return Download(
+            name="DrivingVQA",
+            parts={f"**/{self.split}.json": place},
+            images={"**/images": place},
+            images_beside=True,
+        )
 
-    def _read(self, row: Fields, asked: QuestionCollector) -> None:
-        name = row.text("img_filename")
-        if row.flag("has_multiple_questions"):
-            return
-        question = row.texts("questions") if isinstance(row["questions"], list) else ()
-        question = question[0] if question else row.text("questions")
-        choices = row.inner("possible_answers")
-        letters = sorted(choices.row)
-        options = distinct_options([choices.text(letter) for letter in letters])
+    def image_folders(self, files: FoundFiles) -> Sequence[Path]:
+        """See ``PublishedBenchmark``."""
+        return [place for folder in files.folders for place in (folder, folder.parent)]
+
+    def rows(self, files: FoundFiles) -> Iterable[tuple[str, Any]]:
+        """Those with one question."""
+        content = read_json(files.parts[0])
+        rows = list(content.values()) if isinstance(content, dict) else content
+        for where, row in with_places(files.parts[0], rows):
+            if not isinstance(row, dict) or row.get("has_multiple_questions") is not True:
+                yield where, row
+
+    def read(self, number: int, row: DrivingVQARow) -> Iterable[Sample]:
+        """See ``RowBenchmark``."""
+        letters = sorted(row.possible_answers)
+        options = distinct_options([row.possible_answers[letter] for letter in letters])
         named = dict(zip(letters, options, strict=True))
-        right = sorted(row.texts("true_answers"))
+        right = sorted(row.true_answers)
         strangers = [letter for letter in right if letter not in named]
         if strangers:
             raise ValueError(f"true_answers {strangers} are not among {letters}")
-        boxes = _entities(row)
-        image = asked.image(Path(name).stem, name)
-        if isinstance(image, NamedImage) and "img_size" in row.row:
-            width, height = row.size("img_size")
-            image = replace(image, width=width, height=height)
-        if image is None or image.width * image.height > MAX_AREA:
-            return
-        asked.add(
-            Sample(
-                id=Path(name).stem,
-                image=image,
-                question=question,
-                options=options,
-                answers=tuple(named[letter] for letter in right),
-                groundings=tuple(boxes),
-                kind="several" if len(right) > 1 else "single",
-                provenance=Provenance(dataset="drivingvqa", split=self.split, licence="MIT"),
-            )
+        width, height = row.img_size or (0, 0)
+        yield Sample(
+            id=Path(row.img_filename).stem,
+            image=NamedImage(key=row.img_filename, width=width, height=height),
+            question=row.questions,
+            options=options,
+            answers=tuple(named[letter] for letter in right),
+            groundings=tuple(
+                Grounding(label=label, box=pixel_box(x, y, x + width, y + height))
+                for entity in row.relevant_entities or ()
+                for label, (x, y, width, height) in entity.items()
+            ),
+            kind="several" if len(right) > 1 else "single",
+            provenance=Provenance(dataset="drivingvqa", split=self.split, licence="MIT"),
         )
 
-
-def _entities(row: Fields) -> list[Grounding]:
-    """``relevant_entities``: ``[{"car": [x, y, width, height]}, ...]``."""
-    found = []
-    for entity in row.inners("relevant_entities") if row.row.get("relevant_entities") else ():
-        for label in entity.row:
-            x, y, width, height = entity.four(label)
-            found.append(Grounding(label=label, box=pixel_corners(x, y, x + width, y + height)))
-    return found
-
-
-def _aokvqa(
-    root: str | None, split: str, images: bool
-) -> tuple[QuestionCollector, list[tuple[str, Any]]]:
-    """Where to look for images, and the rows with their places."""
-    file = f"**/aokvqa_v1p0_{split}.json"
-    download = Download(
-        name="A-OKVQA",
-        parts={file: "https://prior-datasets.s3.us-east-2.amazonaws.com/aokvqa/aokvqa_v1p0.tar.gz"},
-        images={COCO_FOLDERS: COCO_PLACE},
-    )
-    found = download.find(root, images)
-    path = found[file][0]
-    rows = with_places(path, read_json(path))
-    return QuestionCollector("A-OKVQA", ImageFinder(found[COCO_FOLDERS]), images), rows
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AOKVQA(Choices, PublishedBenchmark):
-    """Questions that need knowledge of the world (arXiv 2206.01718); one of four options is right,
-    so that ``exam_score`` is the accuracy."""
-
-    split: str = "val"
-    sizes: ClassVar[Mapping[str, int]] = {"val": 1145}
-
-    @property
-    def part(self) -> str:
-        """See ``PublishedBenchmark``."""
-        return self.split
-
-    def questions(self, images: bool = True) -> QuestionSet:
-        """See ``PublishedBenchmark``."""
-        asked, rows = _aokvqa(self.root, self.split, images)
-        asked.each(rows, lambda _, row: self._read(row, asked))
-        return asked.questions()
-
-    def _read(self, row: Fields, asked: QuestionCollector) -> None:
-        name, options = row.text("question_id"), distinct_options(row.texts("choices"))
-        place = row.whole("correct_choice_idx")
-        if place >= len(options):
-            raise ValueError(f"correct_choice_idx {place} is none of {len(options)} choices")
-        image = asked.image(name, f"{row.whole('image_id'):012d}.jpg")
-        if image is not None:
-            asked.add(
-                Sample(
-                    id=name,
-                    image=image,
-                    question=row.text("question"),
-                    options=options,
-                    answers=(options[place],),
-                    kind="choice",
-                    provenance=_source(self.split),
-                )
-            )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AOKVQADirect(PublishedBenchmark):
-    """The same questions without options: ``score`` is the mean of ``min(1, matches / 3)`` over the
-    ten answers given by people, compared by letters and digits; difficult questions are left out,
-    as published. ``unparsed``: nothing was said."""
-
-    split: str = "val"
-    form: ClassVar[Form] = Form.TEXT
-
-    def questions(self, images: bool = True) -> QuestionSet:
-        """See ``PublishedBenchmark``."""
-        asked, rows = _aokvqa(self.root, self.split, images)
-        asked.each(rows, lambda _, row: self._read(row, asked))
-        return asked.questions()
-
-    def _read(self, row: Fields, asked: QuestionCollector) -> None:
-        if row.row.get("difficult_direct_answer"):
-            return
-        name = row.text("question_id")
-        image = asked.image(name, f"{row.whole('image_id'):012d}.jpg")
-        if image is not None:
-            asked.add(
-                Sample(
-                    id=name,
-                    image=image,
-                    question=row.text("question"),
-                    answers=row.texts("direct_answers"),
-                    kind="direct",
-                    provenance=_source(self.split),
-                )
-            )
-
-    def score(self, attempt: Attempt) -> dict[str, float]:
-        """See the class."""
-        plain = normalise(answer_text(attempt))
-        matches = sum(normalise(answer) == plain for answer in attempt.sample.answers)
-        return {"score": min(1.0, matches / MATCHES_FOR_FULL_MARKS), "said": says_anything(attempt)}
-
-    def figures(self, answered: Sequence[ScoredAttempt]) -> Figures:
-        """See the class."""
-        return {
-            **mean("score", score_column(answered, "score"), image_keys(answered)),
-            **share("unparsed", 1 - score_column(answered, "said")),
-        }
-
-
-def _source(split: str) -> Provenance:
-    return Provenance(dataset="aokvqa", split=split, licence="Apache-2.0")
+    def complete(self, sample: Sample) -> Sample | None:
+        """Not asked about images of more than ``MAX_AREA`` pixels."""
+        return sample if sample.image.width * sample.image.height <= MAX_AREA else None

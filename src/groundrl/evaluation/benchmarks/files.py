@@ -1,78 +1,61 @@
-"""Published files below a folder of the user: what is missing, and where to get it."""
+"""Published files below a folder of the user: which are missing, where to get them, and how they
+are read."""
 
 import json
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from groundrl.boxes import Box, Frame
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Form, QuestionSet
-from groundrl.fields import Fields
 from groundrl.images import UnreadableImageError, open_image, upright_size
-from groundrl.records import ImageFile, NamedImage, Sample
-
-Number = int | float
+from groundrl.records import ImageFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedBenchmark(ABC):
-    """A benchmark that is downloaded."""
+class FoundFiles:
+    """The files of a benchmark."""
 
-    form: ClassVar[Form]
-    told_by_lists: ClassVar[bool] = True
-    """Whether a JSON list of answers says all that scoring needs."""
-    sizes: ClassVar[Mapping[str, int]] = {}
-    """How many questions are published, by ``part``."""
-
-    root: str | None = None
-    """The folder of the download; None: not given, which is enough for recorded answers."""
-
-    @property
-    def part(self) -> str:
-        """The published part that is asked."""
-        return ""
-
-    @abstractmethod
-    def questions(self, images: bool = True) -> QuestionSet:
-        """See ``Benchmark``. Without ``images``, those that are not there are asked about, too,
-        as ``NamedImage``: their answers are known."""
-
-
-AnyImage = ImageFile | NamedImage
+    root: Path
+    parts: tuple[Path, ...]
+    """One path for each of ``Download.parts``, in their order."""
+    folders: tuple[Path, ...]
+    """Folders of images; the first that holds an image counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
-    """What a benchmark consists of, and who publishes it."""
+    """The files that a benchmark consists of, and where they are published."""
 
     name: str
+    """Of the benchmark, for messages."""
     parts: Mapping[str, str]
-    """Path below the root -> where to get it. The path is a pattern of ``Path.glob``; one of
-    several does where "|" stands between them."""
+    """Path below the root -> where to get it. The path is a pattern of ``Path.glob``; "|" stands
+    between alternatives."""
     images: Mapping[str, str] = field(default_factory=dict)
     """The same, of folders of images."""
+    images_beside: bool = False
+    """Whether the folders of images belong beside the first part: a root that several benchmarks
+    share may hold files and folders of the same name."""
 
-    def find(self, root: str | None, images: bool = True) -> dict[str, list[Path]]:
-        """Pattern -> its matches. Raises UserError that lists every missing part; folders of
-        images may be missing unless ``images``."""
+    def find(self, root: str | None, images: bool = True) -> FoundFiles:
+        """Raises UserError that lists every missing part; folders of images may be missing unless
+        ``images``."""
         whole = {**self.parts, **self.images}
-        parts = "".join(
-            f"\n  {path.replace('|', ' or ')}: {place}" for path, place in whole.items()
-        )
         if root is None:
+            listed = "".join(
+                f"\n  {path.replace('|', ' or ')}: {place}" for path, place in whole.items()
+            )
             raise UserError(
                 f"{self.name} is read from a folder of yours: type data.root=<folder>. It holds"
-                + parts
+                + listed
             )
         folder = Path(root).expanduser()
-        found = {
-            pattern: [path for one in pattern.split("|") for path in sorted(folder.glob(one))]
-            for pattern in whole
-        }
+        found = {pattern: glob_all(folder, pattern) for pattern in whole}
         needed = whole if images else self.parts
         absent = [pattern for pattern in needed if not found[pattern]]
         if absent:
@@ -81,15 +64,19 @@ class Download:
             )
             state = "lacks" if folder.is_dir() else "does not exist; it needs"
             raise UserError(f"{self.name}: {folder} {state}{lacking}")
-        return found
+        parts = [found[pattern][0] for pattern in self.parts]
+        folders = [path for pattern in self.images for path in found[pattern]]
+        if self.images_beside:
+            near = {path.parent for path in folders}
+            files = found[next(iter(self.parts))]
+            parts[0] = next((path for path in files if path.parent in near), files[0])
+            folders.sort(key=lambda path: path.parent != parts[0].parent)
+        return FoundFiles(root=folder, parts=tuple(parts), folders=tuple(folders))
 
 
-def pick_beside(files: Sequence[Path], folders: Sequence[Path]) -> tuple[Path, list[Path]]:
-    """The file that stands beside one of the folders, else the first; and the folders, those
-    beside it first: a shared root holds files of the same name of several benchmarks."""
-    near = {folder.parent for folder in folders}
-    file = next((file for file in files if file.parent in near), files[0])
-    return file, sorted(folders, key=lambda folder: folder.parent != file.parent)
+def glob_all(folder: Path, patterns: str) -> list[Path]:
+    """Matches of each pattern, sorted; "|" stands between patterns."""
+    return [path for one in patterns.split("|") for path in sorted(folder.glob(one))]
 
 
 def read_json(path: Path) -> Any:
@@ -101,7 +88,8 @@ def read_json(path: Path) -> Any:
 
 
 def with_places(path: Path, content: Any, name: str = "") -> list[tuple[str, Any]]:
-    """A list that a file holds, below ``name`` where that is given, as values with their places."""
+    """The items of a list, each with its place; the list stands in ``content`` below ``name`` where
+    a name is given. Raises UserError where there is no list."""
     rows = content.get(name) if name and isinstance(content, dict) else content
     if not isinstance(rows, list):
         raise UserError(f"{path}: expected a list of records" + (f" below {name!r}" * bool(name)))
@@ -118,11 +106,13 @@ def read_lines(path: Path) -> list[str]:
 
 COCO_FOLDERS = "**/val2014|**/train2014|**/val2017|**/train2017"
 COCO_PLACE = "https://cocodataset.org/#download (both years hold the same images)"
+COCO_IMAGES = {COCO_FOLDERS: COCO_PLACE}
+"""``Download.images`` of benchmarks on COCO."""
 _NUMBER = re.compile(r"(?:COCO_\w+?2014_)?(\d{12}\.jpg)")
 
 
 class ImageFinder:
-    """Files found by name below folders, each looked at once."""
+    """Finds images by name below folders and reads the size of each once."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = folders
@@ -141,55 +131,6 @@ class ImageFinder:
         return self._known[name]
 
 
-class QuestionCollector:
-    """Collects questions while their images are looked for."""
-
-    def __init__(self, name: str, images: ImageFinder, needed: bool = True) -> None:
-        self.name = name
-        self.images = images
-        """Where to look; may change on the way."""
-        self.needed = needed
-        """Whether a question without its image is not asked."""
-        self._samples: list[Sample] = []
-        self._missing: list[str] = []
-
-    def each(self, rows: Iterable[tuple[str, Any]], read: Callable[[int, Fields], None]) -> None:
-        """Reads records by their number. Raises UserError with the place of a damaged one, whose
-        reading raises ValueError."""
-        for number, (where, row) in enumerate(rows):
-            try:
-                if isinstance(row, ValueError):
-                    raise row
-                read(number, Fields.of(row))
-            except ValueError as error:
-                raise UserError(f"{where}: {error}") from error
-
-    def image(self, question: str, name: str) -> AnyImage | None:
-        """The image of a question; without one the question is noted as missing."""
-        found = self.images.find(name)
-        if not isinstance(found, str):
-            return found
-        if not self.needed:
-            return NamedImage(key=name)
-        self._missing.append(f"{question}: {found}")
-        return None
-
-    def add(self, sample: Sample) -> None:
-        """One more question."""
-        self._samples.append(sample)
-
-    def questions(self) -> QuestionSet:
-        """All of them. Raises UserError when not one has its image."""
-        if not self._samples and not self._missing:
-            raise UserError(f"{self.name}: its files hold no question of the part that is asked")
-        if not self._samples:
-            raise UserError(
-                f"{self.name}: none of {len(self._missing)} questions has its image, for "
-                f"example {self._missing[0]}"
-            )
-        return QuestionSet(samples=tuple(self._samples), missing=tuple(self._missing))
-
-
 def read_size(path: Path) -> ImageFile | str:
     """The image with its size (only its head is read), or why it cannot be read."""
     try:
@@ -200,6 +141,17 @@ def read_size(path: Path) -> ImageFile | str:
     return ImageFile(path=path, width=width, height=height)
 
 
-def pixel_corners(x1: Number, y1: Number, x2: Number, y2: Number) -> Box:
-    """A PIXEL box. Raises ValueError for swapped corners, TypeError for what is no number."""
-    return Box(x1=float(x1), y1=float(y1), x2=float(x2), y2=float(y2), frame=Frame.PIXEL)
+def pixel_box(x1: float, y1: float, x2: float, y2: float) -> Box:
+    """A PIXEL box. Raises ValueError for swapped corners."""
+    return Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=Frame.PIXEL)
+
+
+def _read_truth(value: object) -> bool:
+    """Never of a text: ``bool("False")`` is true."""
+    if isinstance(value, int | float) and value in (0, 1):
+        return bool(value)
+    raise ValueError(f"expected true or false, or 1 or 0, got {value!r:.40}")
+
+
+Truth = Annotated[bool, BeforeValidator(_read_truth)]
+"""Of a statement: true or false, or 1 or 0."""

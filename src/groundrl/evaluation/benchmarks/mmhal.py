@@ -1,39 +1,33 @@
 """MMHal-Bench (arXiv 2309.14525): open questions of eight types, rated for what they invent."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 import numpy as np
 
 from groundrl.answers.attempt import Attempt
+from groundrl.answers.record import INVENTS_BELOW
 from groundrl.config_node import ConfigNode
 from groundrl.evaluation.benchmarks.base import (
+    UNPARSED,
     Figures,
     Form,
-    QuestionSet,
     ScoredAttempt,
     answer_text,
+    has_words,
     image_keys,
     mean,
-    says_anything,
     score_column,
     share,
 )
-from groundrl.evaluation.benchmarks.files import (
-    Download,
-    ImageFinder,
-    PublishedBenchmark,
-    QuestionCollector,
-    read_json,
-    with_places,
-)
+from groundrl.evaluation.benchmarks.files import Download, FoundFiles
+from groundrl.evaluation.benchmarks.published import RowBenchmark
 from groundrl.evaluation.judging.ratings import RatedAnswer
-from groundrl.fields import Fields
-from groundrl.metrics import INVENTS_BELOW
-from groundrl.records import Provenance, Sample
+from groundrl.figures import FigureInfo, FigureInfos
+from groundrl.json_rows import Text
+from groundrl.records import NamedImage, Provenance, Sample
 
 FILE = "**/response_template.json|**/mmhal-bench_answer_template.json"
 PLACE = "https://huggingface.co/datasets/Shengcao1006/MMHal-Bench (test_data.zip, unpacked)"
@@ -45,15 +39,35 @@ TYPES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MMHal(PublishedBenchmark):
-    """96 questions. ``rating``: mean from 0 to 6; ``hallucination_rate``: share rated below 3;
-    ``<type>/rating``; ``unjudged``: answers that the rater was not reached for.
+class MMHalRow:
+    """A question with the answer that people gave."""
+
+    image_id: Text
+    image_src: Text
+    """Address of the image; the file has its last part as name."""
+    image_content: tuple[Text, ...]
+    """Things that are in the image."""
+    question: Text
+    gt_answer: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MMHal(RowBenchmark):
+    """96 questions; answers are rated by a language model.
 
     ``Sample.answers``: the people's answer, then what is in the image.
     """
 
     form: ClassVar[Form] = Form.TEXT
-
+    figure_infos: ClassVar[FigureInfos] = {
+        "rating": FigureInfo(meaning="Mean rating, 0 to 6.", quoted=True, score="rating"),
+        "unparsed": UNPARSED,
+        "hallucination_rate": FigureInfo(
+            meaning=f"Share of answers rated below {INVENTS_BELOW}: they invent something."
+        ),
+        "unjudged": FigureInfo(meaning="Answers for which the judge was not reached."),
+    }
+    row: ClassVar[type] = MMHalRow
     sizes: ClassVar[Mapping[str, int]] = {"": 96}
 
     @classmethod
@@ -66,33 +80,29 @@ class MMHal(PublishedBenchmark):
                 "judge.chat.model=<name>"
             )
 
-    def questions(self, images: bool = True) -> QuestionSet:
+    @property
+    def download(self) -> Download:
         """See ``PublishedBenchmark``."""
-        path = Download(name="MMHal-Bench", parts={FILE: PLACE}).find(self.root)[FILE][0]
-        asked = QuestionCollector(
-            "MMHal-Bench", ImageFinder([path.parent / "images", path.parent]), images
-        )
-        asked.each(with_places(path, read_json(path)), partial(self._read, asked))
-        return asked.questions()
+        return Download(name="MMHal-Bench", parts={FILE: PLACE})
 
-    def _read(self, asked: QuestionCollector, index: int, row: Fields) -> None:
-        key = f"{index}-{row.text('image_id')}"
-        image = asked.image(key, PurePosixPath(row.text("image_src")).name)
-        if image is not None:
-            asked.add(
-                Sample(
-                    id=key,
-                    image=image,
-                    question=row.text("question"),
-                    answers=(row.text("gt_answer"), *row.texts("image_content")),
-                    kind=TYPES[index % len(TYPES)],
-                    provenance=Provenance(dataset="mmhal", split="test", licence="CC-BY-NC-4.0"),
-                )
-            )
+    def image_folders(self, files: FoundFiles) -> Sequence[Path]:
+        """See ``PublishedBenchmark``."""
+        return [files.parts[0].parent / "images", files.parts[0].parent]
+
+    def read(self, number: int, row: MMHalRow) -> Iterable[Sample]:
+        """See ``RowBenchmark``."""
+        yield Sample(
+            id=f"{number}-{row.image_id}",
+            image=NamedImage(key=PurePosixPath(row.image_src).name),
+            question=row.question,
+            answers=(row.gt_answer, *row.image_content),
+            kind=TYPES[number % len(TYPES)],
+            provenance=Provenance(dataset="mmhal", split="test", licence="CC-BY-NC-4.0"),
+        )
 
     def score(self, attempt: Attempt) -> dict[str, float]:
-        """Whether anything was said; a rater scores."""
-        return {"said": says_anything(attempt)}
+        """Whether the answer has words; a rater adds the score "rating"."""
+        return {"said": has_words(attempt)}
 
     def to_rate(self, attempt: Attempt) -> RatedAnswer:
         """See ``Rated``."""
@@ -105,7 +115,7 @@ class MMHal(PublishedBenchmark):
         )
 
     def figures(self, answered: Sequence[ScoredAttempt]) -> Figures:
-        """See the class."""
+        """See ``figure_infos``; ratings also by type."""
         judged = [one for one in answered if "rating" in one.scores]
         ratings = np.array([one.scores["rating"] for one in judged])
         figures = mean("rating", ratings, image_keys(judged))

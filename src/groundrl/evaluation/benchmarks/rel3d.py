@@ -1,27 +1,24 @@
 """Rel3D (arXiv 2012.01634): minimally contrastive relations in depth."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from groundrl.boxes import Box
-from groundrl.evaluation.benchmarks.base import QuestionSet
 from groundrl.evaluation.benchmarks.files import (
-    AnyImage,
     Download,
-    ImageFinder,
-    PublishedBenchmark,
-    QuestionCollector,
-    pixel_corners,
+    FoundFiles,
+    Truth,
+    pixel_box,
     read_json,
     with_places,
 )
+from groundrl.evaluation.benchmarks.published import RowBenchmark
 from groundrl.evaluation.benchmarks.statements import WORDS, Statements, statement
-from groundrl.fields import Fields
+from groundrl.json_rows import Number, Text, Whole
 from groundrl.records import Grounding, ImageFile, NamedImage, Provenance, Sample
 from groundrl.world.quarters import AUGMENTED, FourQuarters, four_quarters
 
@@ -39,7 +36,6 @@ class QuarteredFiles(FourQuarters):
 
     rgb: ImageFile
     depth: ImageFile
-    side: int = SIDE
 
     @property
     def key(self) -> str:
@@ -58,16 +54,56 @@ class QuarteredFiles(FourQuarters):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rel3D(Statements, PublishedBenchmark):
+class Rel3DBox:
+    """In pixels."""
+
+    left: Number
+    top: Number
+    width: Number
+    height: Number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rel3DObject:
+    """One of the two objects."""
+
+    name: Text
+    bbox: Rel3DBox
+
+    @property
+    def grounding(self) -> Grounding:
+        """The object with its box. Raises ValueError for a box of negative size."""
+        box = self.bbox
+        corners = pixel_box(box.left, box.top, box.left + box.width, box.top + box.height)
+        return Grounding(label=self.name, box=corners)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rel3DRow:
+    """A statement. Paths start at the repository of its authors."""
+
+    rgb: Text
+    depth: Text
+    width: Whole
+    height: Whole
+    subject: Rel3DObject
+    object: Rel3DObject
+    predicate: Text
+    label: Truth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rel3D(Statements, RowBenchmark):
     """A statement about two objects, true or false; exactly half of each predicate is true.
 
     ``augmented``: the image shows four quarters, RGB, depth and a filled mask of either box, and
-    the question says so, in training and evaluation alike.
+    the question explains them, in training and evaluation alike.
     """
 
     split: Literal["train", "valid", "test"] = "test"
     augmented: bool = True
 
+    row: ClassVar[type] = Rel3DRow
     sizes: ClassVar[Mapping[str, int]] = {"train": 20454, "valid": 2138, "test": 4744}
 
     @property
@@ -75,62 +111,66 @@ class Rel3D(Statements, PublishedBenchmark):
         """See ``PublishedBenchmark``."""
         return self.split
 
-    def questions(self, images: bool = True) -> QuestionSet:
+    @property
+    def download(self) -> Download:
         """See ``PublishedBenchmark``."""
-        file, folders = "**/c_0.9_c_0.1.json", "**/20200223"
-        download = Download(name="Rel3D", parts={file: PLACE}, images={folders: PLACE})
-        found = download.find(self.root, images)
-        path = found[file][0]
-        # Paths in the file start at the repository of its authors.
-        where = [place for one in found[folders] for place in (one, *one.parents[:2])]
-        asked = QuestionCollector("Rel3D", ImageFinder(where), images)
-        rows = with_places(path, read_json(path), self.split)
-        asked.each(rows, partial(self._read, asked))
-        return asked.questions()
+        return Download(
+            name="Rel3D", parts={"**/c_0.9_c_0.1.json": PLACE}, images={"**/20200223": PLACE}
+        )
 
-    def _read(self, asked: QuestionCollector, index: int, row: Fields) -> None:
-        subject, thing = row.inner("subject"), row.inner("object")
-        predicate, answer = row.text("predicate"), WORDS[row.truth("label")]
-        boxes = _box(subject.inner("bbox")), _box(thing.inner("bbox"))
-        names = subject.text("name"), thing.text("name")
-        rgb = asked.image(str(index), _inside(row.text("rgb")))
-        depth = None if rgb is None else asked.image(str(index), _inside(row.text("depth")))
-        if rgb is None or depth is None:
-            return
-        text = statement(f"{names[0]} {predicate} {names[1]}")
-        image: AnyImage | QuarteredFiles = rgb
-        shown = boxes
-        if self.augmented:
-            text = f"{AUGMENTED} {text}"
-            if isinstance(rgb, NamedImage) or isinstance(depth, NamedImage):
-                image = NamedImage(key=f"quarters:{rgb.key}", width=SIDE, height=SIDE)
-            else:
-                image = QuarteredFiles(rgb=rgb, depth=depth, boxes=boxes)
-            # The truth lies where the scene is shown: in the first quarter.
-            width, height = row.whole("width"), row.whole("height")
-            sx, sy = SIDE / 2 / (rgb.width or width), SIDE / 2 / (rgb.height or height)
-            shown = tuple(pixel_corners(b.x1 * sx, b.y1 * sy, b.x2 * sx, b.y2 * sy) for b in boxes)
-        asked.add(
-            Sample(
-                id=str(index),
-                image=image,
-                question=text,
-                answers=(answer,),
-                groundings=tuple(
-                    Grounding(label=name, box=box) for name, box in zip(names, shown, strict=True)
-                ),
-                kind=predicate,
-                provenance=Provenance(dataset="rel3d", split=self.split),
-            )
+    def image_folders(self, files: FoundFiles) -> Sequence[Path]:
+        """See ``PublishedBenchmark``."""
+        return [place for one in files.folders for place in (one, *one.parents[:2])]
+
+    def rows(self, files: FoundFiles) -> Iterable[tuple[str, Any]]:
+        """See ``RowBenchmark``."""
+        return with_places(files.parts[0], read_json(files.parts[0]), self.split)
+
+    def read(self, number: int, row: Rel3DRow) -> Iterable[Sample]:
+        """See ``RowBenchmark``; the depth map is a second image, until ``complete``."""
+        rgb, depth = (
+            NamedImage(key=_path_inside(name), width=row.width, height=row.height)
+            for name in (row.rgb, row.depth)
+        )
+        yield Sample(
+            id=str(number),
+            image=rgb,
+            context_images=(depth,),
+            question=statement(f"{row.subject.name} {row.predicate} {row.object.name}"),
+            answers=(WORDS[row.label],),
+            groundings=(row.subject.grounding, row.object.grounding),
+            kind=row.predicate,
+            provenance=Provenance(dataset="rel3d", split=self.split),
+        )
+
+    def complete(self, sample: Sample) -> Sample:
+        """The question about the four quarters; the true boxes lie where the scene is shown, in
+        the first quarter."""
+        rgb, (depth,) = sample.image, sample.context_images
+        if not self.augmented:
+            return replace(sample, context_images=())
+        subject, thing = sample.groundings
+        if isinstance(rgb, ImageFile) and isinstance(depth, ImageFile):
+            boxes = (subject.box, thing.box)
+            image = QuarteredFiles(rgb=rgb, depth=depth, boxes=boxes, side=SIDE)
+        else:
+            image = NamedImage(key=f"quarters:{rgb.key}", width=SIDE, height=SIDE)
+        scale = (SIDE / 2 / rgb.width, SIDE / 2 / rgb.height)
+        return replace(
+            sample,
+            image=image,
+            context_images=(),
+            question=f"{AUGMENTED} {sample.question}",
+            groundings=(_scaled(subject, *scale), _scaled(thing, *scale)),
         )
 
 
-def _inside(name: str, folder: str = "20200223") -> str:
+def _path_inside(name: str, folder: str = "20200223") -> str:
     """The path below ``folder``."""
     parts = Path(name).parts
     return "/".join(parts[parts.index(folder) + 1 :]) if folder in parts else Path(name).name
 
 
-def _box(row: Fields) -> Box:
-    left, top = row.number("left"), row.number("top")
-    return pixel_corners(left, top, left + row.number("width"), top + row.number("height"))
+def _scaled(one: Grounding, x: float, y: float) -> Grounding:
+    box: Box = one.box
+    return replace(one, box=pixel_box(box.x1 * x, box.y1 * y, box.x2 * x, box.y2 * y))

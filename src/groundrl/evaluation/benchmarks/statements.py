@@ -2,38 +2,34 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from groundrl.answers.attempt import Attempt
 from groundrl.answers.options import normalise
 from groundrl.evaluation.benchmarks.base import (
+    UNPARSED,
     Figures,
     Form,
-    QuestionSet,
     ScoredAttempt,
+    accuracy_by_kind,
     answer_text,
-    by_kind,
     score_column,
     share,
 )
 from groundrl.evaluation.benchmarks.files import (
-    COCO_FOLDERS,
-    COCO_PLACE,
+    COCO_IMAGES,
     Download,
-    ImageFinder,
-    PublishedBenchmark,
-    QuestionCollector,
-    pick_beside,
-    pixel_corners,
-    read_json,
-    with_places,
+    FoundFiles,
+    Truth,
+    pixel_box,
 )
-from groundrl.fields import Fields
-from groundrl.files import json_lines
-from groundrl.records import Grounding, Provenance, Sample
+from groundrl.evaluation.benchmarks.published import RowBenchmark
+from groundrl.figures import FigureInfo, FigureInfos
+from groundrl.json_rows import Corners, Text
+from groundrl.records import Grounding, NamedImage, Provenance, Sample
 
 TRUE_WORDS = {"true": True, "yes": True, "false": False, "no": False}
 WORDS = {True: "true", False: "false"}
@@ -47,13 +43,15 @@ def statement(text: str) -> str:
 
 
 class Statements:
-    """What benchmarks of statements have in common.
-
-    ``acc``; ``true_ratio``: share of "true"; ``unparsed``; ``<relation>/acc``.
-    """
+    """The protocol of statements that are true or false."""
 
     __slots__ = ()
     form: ClassVar[Form] = Form.TRUE_FALSE
+    figure_infos: ClassVar[FigureInfos] = {
+        "acc": FigureInfo(meaning="Share of right answers.", quoted=True, score="correct"),
+        "true_ratio": FigureInfo(meaning="Share of true among the answers."),
+        "unparsed": UNPARSED,
+    }
 
     def score(self, attempt: Attempt) -> dict[str, float]:
         """Compared by letters and digits; anything but true or false (yes or no) is wrong."""
@@ -66,25 +64,33 @@ class Statements:
         }
 
     def figures(self, answered: Sequence[ScoredAttempt]) -> Figures:
-        """See the class."""
+        """See ``figure_infos``; accuracy also by relation."""
         return {
             **share("acc", score_column(answered, "correct")),
             **share("true_ratio", score_column(answered, "true")),
             **share("unparsed", 1 - score_column(answered, "parsed")),
-            **by_kind(answered),
+            **accuracy_by_kind(answered),
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VSR(Statements, PublishedBenchmark):
-    """Visual Spatial Reasoning: a caption with one spatial relation, true or false.
+class VSRRow:
+    """A caption about an image. Its ``subj`` and ``obj`` are damaged in places and not read."""
 
-    The rows' ``subj`` and ``obj`` are damaged in places, so the caption alone is used.
-    """
+    image: Text
+    caption: Text
+    label: Truth
+    relation: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VSR(Statements, RowBenchmark):
+    """Visual Spatial Reasoning: a caption with one spatial relation, true or false."""
 
     variant: Literal["zeroshot", "random"] = "zeroshot"
     split: Literal["train", "dev", "test"] = "test"
 
+    row: ClassVar[type] = VSRRow
     sizes: ClassVar[Mapping[str, int]] = {
         **{"zeroshot/train": 3489, "zeroshot/dev": 340, "zeroshot/test": 1222},
         **{"random/train": 7680, "random/dev": 1097, "random/test": 2195},
@@ -95,35 +101,60 @@ class VSR(Statements, PublishedBenchmark):
         """See ``PublishedBenchmark``."""
         return f"{self.variant}/{self.split}"
 
-    def questions(self, images: bool = True) -> QuestionSet:
+    @property
+    def download(self) -> Download:
         """See ``PublishedBenchmark``."""
-        file = f"**/{self.part}.jsonl"
         place = f"https://huggingface.co/datasets/cambridgeltl/vsr_{self.variant}"
-        download = Download(name="VSR", parts={file: place}, images={COCO_FOLDERS: COCO_PLACE})
-        found = download.find(self.root, images)
-        path = found[file][0]
-        asked = QuestionCollector("VSR", ImageFinder(found[COCO_FOLDERS]), images)
-        asked.each(json_lines(path, path.read_bytes()), partial(self._read, asked))
-        return asked.questions()
+        return Download(name="VSR", parts={f"**/{self.part}.jsonl": place}, images=COCO_IMAGES)
 
-    def _read(self, asked: QuestionCollector, number: int, row: Fields) -> None:
-        name = str(number + 1)
-        image = asked.image(name, row.text("image"))
-        if image is not None:
-            asked.add(
-                Sample(
-                    id=name,
-                    image=image,
-                    question=statement(row.text("caption")),
-                    answers=(WORDS[row.truth("label")],),
-                    kind=row.text("relation"),
-                    provenance=Provenance(dataset="vsr", split=self.split, licence="Apache-2.0"),
-                )
-            )
+    def read(self, number: int, row: VSRRow) -> Iterable[Sample]:
+        """See ``RowBenchmark``."""
+        yield Sample(
+            id=str(number + 1),
+            image=NamedImage(key=row.image),
+            question=statement(row.caption),
+            answers=(WORDS[row.label],),
+            kind=row.relation,
+            provenance=Provenance(dataset="vsr", split=self.split, licence="Apache-2.0"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpatialSense(Statements, PublishedBenchmark):
+class SpatialSenseObject:
+    """One of the two objects of a statement."""
+
+    name: Text
+    bbox: Corners
+    """y0, y1, x0, x1."""
+
+    @property
+    def grounding(self) -> Grounding:
+        """The object with its box. Raises ValueError for swapped corners."""
+        y1, y2, x1, x2 = self.bbox
+        return Grounding(label=self.name, box=pixel_box(x1, y1, x2, y2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpatialSenseStatement:
+    """A relation between two objects."""
+
+    subject: SpatialSenseObject
+    object: SpatialSenseObject
+    predicate: Text
+    label: Truth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpatialSenseRow:
+    """An image with its statements."""
+
+    url: Text
+    split: Text
+    annotations: tuple[SpatialSenseStatement, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpatialSense(Statements, RowBenchmark):
     """Adversarially collected relations, true or false, with the boxes of both objects.
 
     Published splits divide annotations, so that images of the test were trained on. Here every
@@ -134,44 +165,36 @@ class SpatialSense(Statements, PublishedBenchmark):
     split: Literal["train", "valid", "test"] = "test"
     published_split: bool = False
 
-    def questions(self, images: bool = True) -> QuestionSet:
+    row: ClassVar[type] = SpatialSenseRow
+
+    @property
+    def download(self) -> Download:
         """See ``PublishedBenchmark``."""
         place = "https://github.com/princeton-vl/SpatialSense"
-        download = Download(
+        return Download(
             name="SpatialSense",
             parts={"**/annotations.json": place},
             images={"**/images": place},
+            images_beside=True,
         )
-        found = download.find(self.root, images)
-        path, folders = pick_beside(found["**/annotations.json"], found["**/images"])
-        where = [place for one in folders for place in (one, one / "flickr", one / "nyu")]
-        asked = QuestionCollector("SpatialSense", ImageFinder(where), images)
-        asked.each(with_places(path, read_json(path)), partial(self._read, asked))
-        return asked.questions()
 
-    def _read(self, asked: QuestionCollector, index: int, row: Fields) -> None:
-        url, split, annotations = row.text("url"), row.text("split"), row.inners("annotations")
-        own = split if self.published_split else split_of(url)
-        for number, one in enumerate(annotations if own == self.split else ()):
-            name = f"{index}/{number}"
-            subject, thing = one.inner("subject"), one.inner("object")
-            predicate = one.text("predicate")
-            text = statement(f"{subject.text('name')} {predicate} {thing.text('name')}")
-            boxes = (_grounding(subject), _grounding(thing))
-            answer = WORDS[one.truth("label")]
-            image = asked.image(name, url.rpartition("/")[2])
-            if image is not None:
-                asked.add(
-                    Sample(
-                        id=name,
-                        image=image,
-                        question=text,
-                        answers=(answer,),
-                        groundings=boxes,
-                        kind=predicate,
-                        provenance=Provenance(dataset="spatialsense", split=self.split),
-                    )
-                )
+    def image_folders(self, files: FoundFiles) -> Sequence[Path]:
+        """See ``PublishedBenchmark``."""
+        return [place for one in files.folders for place in (one, one / "flickr", one / "nyu")]
+
+    def read(self, number: int, row: SpatialSenseRow) -> Iterable[Sample]:
+        """See ``RowBenchmark``."""
+        own = row.split if self.published_split else split_of(row.url)
+        for index, one in enumerate(row.annotations if own == self.split else ()):
+            yield Sample(
+                id=f"{number}/{index}",
+                image=NamedImage(key=row.url.rpartition("/")[2]),
+                question=statement(f"{one.subject.name} {one.predicate} {one.object.name}"),
+                answers=(WORDS[one.label],),
+                groundings=(one.subject.grounding, one.object.grounding),
+                kind=one.predicate,
+                provenance=Provenance(dataset="spatialsense", split=self.split),
+            )
 
 
 def split_of(url: str) -> str:
@@ -181,9 +204,3 @@ def split_of(url: str) -> str:
     if tenth < TEST_TENTHS:
         return "test"
     return "valid" if tenth < TEST_TENTHS + VALID_TENTHS else "train"
-
-
-def _grounding(row: Fields) -> Grounding:
-    """Boxes are written as y0, y1, x0, x1."""
-    y1, y2, x1, x2 = row.four("bbox")
-    return Grounding(label=row.text("name"), box=pixel_corners(x1, y1, x2, y2))

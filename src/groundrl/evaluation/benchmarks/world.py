@@ -10,12 +10,17 @@ from typing import ClassVar, TypeVar
 
 import numpy as np
 
-from groundrl.evaluation.benchmarks.base import Figures, QuestionSet, ScoredAttempt, by_kind
+from groundrl.evaluation.benchmarks.base import (
+    Figures,
+    QuestionSet,
+    ScoredAttempt,
+    accuracy_by_kind,
+)
 from groundrl.evaluation.benchmarks.captions import Captions, Vocabulary
 from groundrl.evaluation.benchmarks.choice import Choices
-from groundrl.evaluation.benchmarks.pointing import Pointing
+from groundrl.evaluation.benchmarks.mme import TaskPairs
+from groundrl.evaluation.benchmarks.refcoco import Pointing
 from groundrl.evaluation.benchmarks.statements import WORDS, Statements, statement
-from groundrl.evaluation.benchmarks.yes_no import TaskPairs
 from groundrl.language.words import plural
 from groundrl.records import Sample
 from groundrl.world.graph import Look, Scene, SceneSpec, Subject
@@ -48,7 +53,7 @@ WORLD_WORDS = Vocabulary(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """Scenes that nobody trains on."""
+    """Held-out scenes: no training set has their seed."""
 
     size: int = 100
     """Scenes asked about."""
@@ -62,19 +67,19 @@ class World:
             spec = SceneSpec(seed=self.seed, index=index, subject=subject, look=Look(self.look))
             yield index, build_scene(spec)
 
-    def found(self, draw: Callable[[int, Scene], T | None]) -> list[T]:
-        """What the first ``size`` scenes give that give anything."""
+    def draw_from_scenes(self, draw: Callable[[int, Scene], T | None]) -> list[T]:
+        """Results of ``draw`` for the first ``size`` scenes for which it is not None."""
         drawn = (draw(index, scene) for index, scene in self.scenes())
         return list(itertools.islice((one for one in drawn if one is not None), self.size))
 
-    def asked(self, kinds: Sequence[str]) -> QuestionSet:
+    def draw_questions(self, kinds: Sequence[str]) -> QuestionSet:
         """One question about each scene, the kinds in turn."""
 
         def draw(index: int, scene: Scene) -> Sample | None:
             # Halved, because subjects take turns as well.
             return ask(scene, kinds[index // 2 % len(kinds)], np.random.default_rng(index))
 
-        return QuestionSet(samples=tuple(self.found(draw)))
+        return QuestionSet(samples=tuple(self.draw_from_scenes(draw)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +88,11 @@ class WorldVQA(Choices, World):
 
     def questions(self) -> QuestionSet:
         """See ``Benchmark``."""
-        return self.asked(ANSWER_KINDS)
+        return self.draw_questions(ANSWER_KINDS)
 
     def figures(self, answered: Sequence[ScoredAttempt]) -> Figures:
         """See the class."""
-        return Choices.figures(self, answered) | by_kind(answered)
+        return Choices.figures(self, answered) | accuracy_by_kind(answered)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +101,7 @@ class WorldREC(Pointing, World):
 
     def questions(self) -> QuestionSet:
         """See ``Benchmark``."""
-        return self.asked(("locate",))
+        return self.draw_questions(("locate",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +122,9 @@ class WorldMME(TaskPairs, World):
                 one_word(scene, f"{name}/1", pair.no, "no", task),
             )
 
-        return QuestionSet(samples=tuple(one for pair in self.found(draw) for one in pair))
+        return QuestionSet(
+            samples=tuple(one for pair in self.draw_from_scenes(draw) for one in pair)
+        )
 
 
 def draw_statements(world: World) -> list[tuple[int, Scene, RelationStatement]]:
@@ -189,4 +196,4 @@ class WorldCaption(Captions, World):
             classes = tuple(sorted({thing.category for thing in scene.objects}))
             return None if sample is None else replace(sample, answers=classes)
 
-        return QuestionSet(samples=tuple(self.found(draw)))
+        return QuestionSet(samples=tuple(self.draw_from_scenes(draw)))

@@ -1,17 +1,20 @@
 """Does the reasoning entail the answer? A judge reads question, reasoning and answer only."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated
 
 import numpy as np
+from pydantic import BeforeValidator
 
 from groundrl.answers.attempt import Attempt
 from groundrl.answers.options import normalise, read_answer
 from groundrl.evaluation.benchmarks.base import Figures, ScoredAttempt, answer_text, share
 from groundrl.evaluation.judging.verdict_cache import Judge
+from groundrl.figures import FigureInfo
+from groundrl.json_rows import Flag, Text
 from groundrl.questions.counts import COUNTS
 from groundrl.records import Grounding
 
@@ -41,11 +44,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What a judge says."""
+    """A judge's verdict on a case; also the shape of its JSON."""
 
-    aligned: bool
+    aligned: Flag
     flaw: Misalignment
-    reason: str
+    reason: Annotated[Text, BeforeValidator(str)]
 
 
 def case_of(attempt: Attempt) -> Case:
@@ -146,20 +149,30 @@ def _misaligned(flaw: Misalignment, reason: str) -> Judgement:
     return Judgement(aligned=False, flaw=flaw, reason=reason)
 
 
-def read_judgement(row: Mapping[str, Any]) -> Judgement:
-    """From JSON. Raises KeyError or ValueError for another shape."""
-    if not isinstance(row["aligned"], bool):
-        raise ValueError(f"aligned must be true or false, got {row['aligned']!r}")
-    return Judgement(
-        aligned=row["aligned"], flaw=Misalignment(row["flaw"]), reason=str(row["reason"])
-    )
+ALIGNMENT_FIGURES = {
+    "alignment": FigureInfo(
+        meaning="Share of judged answers that follow from their reasoning.", quoted=True
+    ),
+    "flaw_contradiction": FigureInfo(
+        meaning="Share of judged answers whose reasoning says the opposite."
+    ),
+    "flaw_missing_detail": FigureInfo(
+        meaning="Share of judged answers whose reasoning does not go far enough."
+    ),
+    "flaw_irrelevant": FigureInfo(
+        meaning="Share of judged answers whose reasoning is about something else."
+    ),
+    "flaw_other": FigureInfo(
+        meaning="Share of judged answers that do not follow for another reason."
+    ),
+    "unjudged": FigureInfo(meaning="Answers for which the judge was not reached."),
+}
 
 
 def alignment(
     judge: Judge[Case, Judgement], answered: Sequence[ScoredAttempt]
 ) -> tuple[Figures, dict[str, bool]]:
-    """``alignment``: share of judged answers that follow from their reasoning; ``flaw_<kind>``:
-    shares; ``unjudged``: answers that the judge was not reached for. And the verdicts by id."""
+    """``ALIGNMENT_FIGURES``, and by id whether an answer is aligned."""
     found = judge([case_of(one.attempt) for one in answered])
     judged = {
         one.attempt.sample.id: judgement

@@ -9,8 +9,9 @@ from pathlib import Path
 from groundrl.chat.base import ChatModel, Request
 from groundrl.chat.json_reply import read_object
 from groundrl.errors import UserError
-from groundrl.evaluation.judging.alignment import Case, Judgement, Misalignment, read_judgement
+from groundrl.evaluation.judging.alignment import Case, Judgement, Misalignment
 from groundrl.evaluation.judging.ratings import RatedAnswer, Rating, read_rating
+from groundrl.json_rows import validate
 
 PROMPT = """\
 You see a question, somebody's reasoning and their answer. You do not see the picture, and it does \
@@ -176,7 +177,7 @@ def _judgement(text: str) -> Judgement:
     found = read_object(text)
     if found is not None:
         try:
-            return read_judgement(found)
-        except (KeyError, TypeError, ValueError):
+            return validate(Judgement, found)
+        except ValueError:
             pass
     return Judgement(aligned=False, flaw=Misalignment.OTHER, reason=f"unreadable: {text!r:.200}")

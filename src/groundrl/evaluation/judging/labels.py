@@ -3,20 +3,38 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import BeforeValidator
 
+from groundrl.data.problems import Problems
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Figures, ScoredAttempt, image_keys, of_sums, share
-from groundrl.files import json_lines
+from groundrl.evaluation.benchmarks.base import (
+    Figures,
+    ScoredAttempt,
+    figures_of_sums,
+    image_keys,
+    share,
+)
+from groundrl.figures import FigureInfo
 from groundrl.intervals import cohen_kappa
+from groundrl.json_rows import Flag, Text, read_json_lines
 
-EXPECTED = 'expected {"set": ..., "id": ..., "aligned": true or false}'
+LABEL_FIGURES = {
+    "kappa": FigureInfo(meaning="Cohen's kappa between the judge and people."),
+    "agreement": FigureInfo(
+        meaning="Share of labelled answers on which the judge and people agree."
+    ),
+    "judge_aligned": FigureInfo(meaning="Share of labelled answers that the judge calls aligned."),
+    "people_aligned": FigureInfo(meaning="Share of labelled answers that people call aligned."),
+    "labels_n": FigureInfo(meaning="Answers that people labelled."),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """A file of what people said."""
+    """What people said of answers, from a file."""
 
     path: Path
     rows: Mapping[tuple[str, str], bool]
@@ -50,21 +68,32 @@ class Labels:
         return found
 
 
+def _text_of_number(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelRow:
+    """Shape of a line."""
+
+    set: Text = ""
+    id: Annotated[Text, BeforeValidator(_text_of_number)]
+    aligned: Flag
+
+
 def read_labels(path: Path) -> Labels:
-    """Lines as ``EXPECTED``; where ids are clear without it, ``set`` may be missing. Raises
-    UserError."""
+    """Lines ``{"set": ..., "id": ..., "aligned": true or false}``; ``set`` may be missing where the
+    ids are of one benchmark only. Raises UserError that lists every broken line."""
     if not path.is_file():
         raise UserError(f"labels={path}: no such file")
+    problems = Problems(f"labels={path}")
     rows: dict[tuple[str, str], bool] = {}
-    for where, row in json_lines(path, path.read_bytes()):
-        if not isinstance(row, dict) or "id" not in row or not isinstance(row.get("aligned"), bool):
-            raise UserError(f"{where}: {EXPECTED}")
-        if not isinstance(row.get("set", ""), str):
-            raise UserError(f"{where}: set must be the name of a benchmark, got {row['set']!r}")
-        key = row.get("set", ""), str(row["id"])
+    for where, row in read_json_lines(path, path.read_bytes(), LabelRow, problems.add):
+        key = row.set, row.id
         if key in rows:
-            raise UserError(f"{where}: a second label of {row['id']!r}")
-        rows[key] = row["aligned"]
+            problems.add(where, f"a second label of {row.id!r}")
+        rows[key] = row.aligned
+    problems.raise_if_any()
     return Labels(path=path, rows=rows)
 
 
@@ -77,10 +106,12 @@ def agreement(
     if not both:
         return {"labels_n": 0.0}
     ids = [one.attempt.sample.id for one in both]
-    a, b = (np.array([said[key] for key in ids]) for said in (judged, people))
+    a, b = (np.array([verdicts[key] for key in ids]) for verdicts in (judged, people))
     cells = np.eye(4)[2 * a + b]
     return {
-        **of_sums({"kappa": lambda s: cohen_kappa(s.reshape(-1, 2, 2))}, cells, image_keys(both)),
+        **figures_of_sums(
+            {"kappa": lambda s: cohen_kappa(s.reshape(-1, 2, 2))}, cells, image_keys(both)
+        ),
         **share("agreement", a == b),
         **share("judge_aligned", a),
         **share("people_aligned", b),

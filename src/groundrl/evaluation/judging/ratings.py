@@ -1,16 +1,19 @@
-"""Answers that a judge rates from 0 to 6: who offers them, how a rating is read and kept."""
+"""Answers that a judge rates from 0 to 6: what it reads, how a rating is read and saved."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Annotated, Protocol, runtime_checkable
+
+from pydantic import Field
 
 from groundrl.answers.attempt import Attempt
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Benchmark, ScoredAttempt
 from groundrl.evaluation.judging.verdict_cache import Judge
 from groundrl.files import replace_file
+from groundrl.json_rows import Text, Whole
 
 BEST = 6
 
@@ -29,12 +32,12 @@ class RatedAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rating:
-    """What a rater says."""
+    """A rater's verdict on an answer; also the shape of its JSON."""
 
-    value: int
-    """0 to 6; below 3 something is invented."""
-    text: str
-    """Its own words."""
+    value: Annotated[Whole, Field(le=BEST)]
+    """0 to 6; below 3 the answer invents something."""
+    text: Text
+    """The rater's own words."""
 
 
 @runtime_checkable
@@ -53,20 +56,13 @@ def read_rating(text: str) -> int:
     return found[0] if len(found) == 1 else 0
 
 
-def rating_of(row: Mapping[str, Any]) -> Rating:
-    """From JSON. Raises KeyError or ValueError for another shape."""
-    if row["value"] not in range(BEST + 1):
-        raise ValueError(f"a rating is a whole number from 0 to {BEST}, got {row['value']!r}")
-    return Rating(value=int(row["value"]), text=str(row["text"]))
-
-
 def rate_answers(
     benchmarks: Mapping[str, Benchmark],
     answers: Mapping[str, list[ScoredAttempt]],
     rater: Judge[RatedAnswer, Rating] | None,
 ) -> dict[str, list[ScoredAttempt]]:
     """The answers, those of ``Rated`` benchmarks with the score "rating" where the rater was
-    reached. Raises UserError when somebody is to rate and nobody does."""
+    reached. Raises UserError when a benchmark needs a rater and there is none."""
     found = dict(answers)
     for name, benchmark in benchmarks.items():
         if not isinstance(benchmark, Rated):

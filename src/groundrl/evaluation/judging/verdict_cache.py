@@ -1,13 +1,16 @@
-"""What judges said, kept in a file: nothing is judged twice, and a run can be replayed offline."""
+"""A cache of judges' verdicts in a file: no case is judged twice, and a run can be repeated
+offline."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
+from groundrl.data.problems import Problems
 from groundrl.errors import UserError
 from groundrl.files import drop_torn_line, whole_lines
+from groundrl.json_rows import Text, validate
 from groundrl.progress import ProgressLine
 
 CASES_AT_ONCE = 256
@@ -24,7 +27,7 @@ V_out = TypeVar("V_out", covariant=True)
 
 @runtime_checkable
 class Judge(Protocol[C_in, V_out]):
-    """Whoever has verdicts on cases; both are dataclasses."""
+    """Gives verdicts on cases; both are dataclasses."""
 
     @property
     def name(self) -> str:
@@ -32,18 +35,26 @@ class Judge(Protocol[C_in, V_out]):
         ...
 
     def __call__(self, cases: Sequence[C_in]) -> Sequence[V_out | None]:
-        """The verdict on each case; None where nobody could be reached."""
+        """The verdict on each case; None where the judge was not reached."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictRow:
+    """Shape of a line; the fields of the verdict stand beside these."""
+
+    judge: Text
+    case: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictCache(Generic[C, V]):
-    """Remembers every verdict in a file. Judges may share it: they differ in their names."""
+    """Saves every verdict in a file. Judges may share a file: their names differ."""
 
     judge: Judge[C, V]
     path: Path
-    read: Callable[[Mapping[str, Any]], V]
-    """A verdict from JSON. Raises KeyError, TypeError or ValueError for another shape."""
+    verdict: type[V]
+    """Shape of a verdict in the file: a dataclass whose fields pydantic checks."""
 
     @property
     def name(self) -> str:
@@ -81,13 +92,16 @@ class VerdictCache(Generic[C, V]):
 
     def _read(self) -> dict[str, V]:
         known: dict[str, V] = {}
+        problems = Problems(str(self.path))
         for number, line in enumerate(self._lines(), 1):
             try:
-                row = json.loads(line)
-                if row["judge"] == self.name:
-                    known[self._key(row["case"])] = self.read(row)
-            except (KeyError, TypeError, ValueError) as error:
-                raise UserError(f"{self.path}:{number} is no judgement ({error})") from error
+                value = json.loads(line)
+                row = validate(VerdictRow, value)
+                if row.judge == self.name:
+                    known[self._key(row.case)] = validate(self.verdict, value)
+            except ValueError as error:
+                problems.add(f"{self.path}:{number}", f"no judgement ({error})")
+        problems.raise_if_any()
         return known
 
     def _lines(self) -> list[bytes]:
@@ -97,7 +111,7 @@ class VerdictCache(Generic[C, V]):
         whole = whole_lines(content)
         lines, torn = whole.splitlines(), content[len(whole) :]
         if torn[: len(BEGINNING)] != BEGINNING[: len(torn)]:
-            raise UserError(f"{self.path}:{len(lines) + 1} is no judgement: {torn!r:.40}")
+            raise UserError(f"{self.path}:{len(lines) + 1}: no judgement: {torn!r:.40}")
         return lines
 
 

@@ -1,4 +1,4 @@
-"""A disk that is full before the files of a run are whole: told once, and nothing is lost."""
+"""A disk that is full before the files of a run are complete: one message, and nothing is lost."""
 
 import gc
 import shutil
@@ -43,7 +43,7 @@ def test_a_run_that_finds_the_disk_full_goes_on_to_the_same_files(
     assert content(run) == content(whole)
 
 
-def test_the_user_is_told_in_one_message(tmp_path: Path, small_disk: Path) -> None:
+def test_a_full_disk_gives_one_message(tmp_path: Path, small_disk: Path) -> None:
     taken = leave(small_disk, 200)
     command = [sys.executable, "synthesize.py", "detector=oracle", "scenes.size=40"]
     places = [f"output_dir={small_disk}/run", f"cache_dir={tmp_path}/cache"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from synthesis_views import Boxes, Keeps, Says
+from synthesis_views import FixedDetector, FixedTeacher, KeepingVerifier
 
 from groundrl.detectors.base import Detector
 from groundrl.detectors.records import InputImage, Region
@@ -21,7 +21,7 @@ from groundrl.task_runner import LocalRunner
 
 
 @dataclass
-class LooksAtImages(Says):
+class LooksAtImages(FixedTeacher):
     """A teacher that decodes what it describes; ``gone`` vanishes before."""
 
     gone: str = ""
@@ -33,11 +33,11 @@ class LooksAtImages(Says):
             if image.path.name == self.gone:
                 image.path.unlink(missing_ok=True)
             image.load()
-        return Says.__call__(self, views)
+        return FixedTeacher.__call__(self, views)
 
 
 @dataclass
-class LooksAtMany(Boxes):
+class LooksAtMany(FixedDetector):
     """A detector that decodes batches; ``gone`` is overwritten with something else before."""
 
     gone: str = ""
@@ -50,7 +50,7 @@ class LooksAtMany(Boxes):
             if image.path.name == self.gone:
                 image.path.write_bytes(b"something else")
             image.load()
-        return Boxes.__call__(self, images)
+        return FixedDetector.__call__(self, images)
 
 
 def finished(folder: Path, detector: Detector, teacher: Teacher) -> list[str]:
@@ -59,7 +59,7 @@ def finished(folder: Path, detector: Detector, teacher: Teacher) -> list[str]:
     photos.mkdir()
     for index in range(6):
         Image.new("RGB", (160, 160), (40 * index, 0, 0)).save(photos / f"{index}.png")
-    annotator = Annotator(detector=detector, teacher=teacher, verifier=Keeps())
+    annotator = Annotator(detector=detector, teacher=teacher, verifier=KeepingVerifier())
     run = Synthesis(
         images=FolderImages(photos),
         annotator=lambda: annotator,
@@ -77,7 +77,7 @@ def finished(folder: Path, detector: Detector, teacher: Teacher) -> list[str]:
 
 
 def test_a_file_that_vanishes_after_its_check_is_skipped(tmp_path: Path) -> None:
-    ids = finished(tmp_path, Boxes(), LooksAtImages(gone="2.png"))
+    ids = finished(tmp_path, FixedDetector(), LooksAtImages(gone="2.png"))
     assert ids == ["0.png", "1.png", "3.png", "4.png", "5.png"]
     reasons = (tmp_path / "run" / "skipped.txt").read_text()
     assert reasons.startswith("2.png\tit cannot be read any more: ")
@@ -85,7 +85,7 @@ def test_a_file_that_vanishes_after_its_check_is_skipped(tmp_path: Path) -> None
 
 
 def test_a_damaged_file_does_not_affect_the_others_of_its_batch(tmp_path: Path) -> None:
-    ids = finished(tmp_path, LooksAtMany(gone="4.png"), Says())
+    ids = finished(tmp_path, LooksAtMany(gone="4.png"), FixedTeacher())
     assert ids == ["0.png", "1.png", "2.png", "3.png", "5.png"]
     assert (
         "4.png\tit cannot be read any more: the image cannot be decoded (no known"

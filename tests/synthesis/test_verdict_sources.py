@@ -1,12 +1,13 @@
-"""Who says what of a caption, and what becomes of captions that nobody can read."""
+"""The source of each verdict, and answers that cannot be parsed."""
 
+import html
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from synthesis_runs import figures, synthesis
-from synthesis_views import Boxes, Keeps, Says
+from synthesis_views import FixedDetector, FixedTeacher, KeepingVerifier
 
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.annotations import (
@@ -27,15 +28,15 @@ def rows(run: Path) -> list[dict[str, object]]:
     return [row for line in lines for one in [json.loads(line)] for row in one["level_2"]]
 
 
-def test_a_caption_that_cannot_be_read_is_rejected_for_it_and_asked_for_again(
+def test_a_caption_that_cannot_be_parsed_is_rejected_and_generated_again_by_the_next_run(
     tmp_path: Path,
 ) -> None:
-    class Mumbles(Says):
+    class Mumbles(FixedTeacher):
         def _caption(self, one: ImageView) -> Caption:
-            return Caption(text="", tokens=1) if one.crop else Says._caption(self, one)
+            return Caption(text="", tokens=1) if one.crop else FixedTeacher._caption(self, one)
 
-    for name, verifier in (("verified", Keeps()), ("unverified", None)):
-        roles, run = {"detector": Boxes(), "verifier": verifier}, tmp_path / name / "run"
+    for name, verifier in (("verified", KeepingVerifier()), ("unverified", None)):
+        roles, run = {"detector": FixedDetector(), "verifier": verifier}, tmp_path / name / "run"
         synthesis(run, **roles, teacher=Mumbles()).run()
         reason = "unreadable: the teacher's answer is no caption"
         for row in rows(run):
@@ -46,22 +47,24 @@ def test_a_caption_that_cannot_be_read_is_rejected_for_it_and_asked_for_again(
         card = (run / "README.md").read_text()
         assert "| unreadable | 48 |" in card
         assert "| unreadable: the teacher&#x27;s answer is no caption | unreadable | 48 |" in card
-        page = (run / "report.html").read_text()
-        assert "unreadable: the teacher&#x27;s answer is no caption" in page
-        synthesis(run, **roles, teacher=Says()).run()
+        page = html.unescape((run / "report.html").read_text())
+        assert "unreadable: the teacher's answer is no caption" in page
+        synthesis(run, **roles, teacher=FixedTeacher()).run()
         assert "level_2/rejected" not in figures(run)
 
 
-def test_a_verdict_that_cannot_be_read_rejects_and_is_asked_for_again(tmp_path: Path) -> None:
-    class Mumbles(Keeps):
+def test_a_verdict_that_cannot_be_parsed_rejects_and_is_requested_again_by_the_next_run(
+    tmp_path: Path,
+) -> None:
+    class Mumbles(KeepingVerifier):
         def __call__(self, cases: Sequence[tuple[ImageView, str]]) -> list[Verdict | None]:
             return [reject_unparsed("no JSON object") for _ in cases]
 
-    roles = {"detector": Boxes(), "teacher": Says()}
+    roles = {"detector": FixedDetector(), "teacher": FixedTeacher()}
     synthesis(tmp_path / "run", **roles, verifier=Mumbles()).run()
     found = figures(tmp_path / "run")
     assert found["rejected/unreadable"] == found["verdicts/format/reject"] == 3 * 24
-    synthesis(tmp_path / "run", **roles, verifier=Keeps()).run()
+    synthesis(tmp_path / "run", **roles, verifier=KeepingVerifier()).run()
     assert "rejected/unreadable" not in figures(tmp_path / "run")
 
 
@@ -88,7 +91,7 @@ class Denies:
 
 
 @dataclass
-class Lists(Says):
+class Lists(FixedTeacher):
     """Names both things, in two sentences."""
 
     def _caption(self, one: ImageView) -> Caption:
@@ -96,13 +99,13 @@ class Lists(Says):
 
 
 def whole(verifier: Denies) -> VerifiedCaption:
-    annotator = Annotator(detector=Boxes(), teacher=Lists(), verifier=verifier)
+    annotator = Annotator(detector=FixedDetector(), teacher=Lists(), verifier=verifier)
     outcome = annotator(next(iter(SceneImages(size=1))), {})
     assert outcome.annotated is not None
     return outcome.annotated.image_caption
 
 
-def test_consistency_signs_its_repairs_and_the_verifier_sees_them_again() -> None:
+def test_repairs_by_consistency_are_marked_and_verified_again() -> None:
     verifier = Denies()
     checked = whole(verifier)
     assert checked.text == "There is a lamp."
@@ -111,7 +114,7 @@ def test_consistency_signs_its_repairs_and_the_verifier_sees_them_again() -> Non
     assert signed == [("verifier", "keep"), ("consistency", "repair"), ("verifier", "keep")]
 
 
-def test_a_verifier_that_puts_back_what_level_2_denies_comes_to_an_end() -> None:
+def test_a_verifier_that_restores_what_level_2_contradicts_ends_in_a_rejection() -> None:
     flaw = CaptionError(kind=ErrorKind.OBJECT, span="lamp")
     back = Verdict(
         decision=Decision.REPAIR, reason="a cup", flaw=flaw, repaired="There is a lamp. A cup."

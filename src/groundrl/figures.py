@@ -1,0 +1,52 @@
+"""What the figures of a benchmark mean, as the benchmarks themselves declare it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from groundrl.json_rows import Flag, Number, Text, read_rows
+
+FILE = "figures.json"
+"""In the run directory of an evaluation: benchmark -> figure -> its info."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureInfo:
+    """What a figure means, and how tables and pages treat it."""
+
+    meaning: Text
+    quoted: Flag = False
+    """Whether a benchmark is quoted by this figure: it stands in the table and in the plot."""
+    score: Text = ""
+    """The score of single answers that this figure is the mean of; empty: of none."""
+    alarm_from: Number | None = None
+    """From this value on the figures of the benchmark are doubtful; None: never."""
+    alarm: Text = ""
+    """What to print then, behind the value in per cent."""
+
+
+FigureInfos = Mapping[str, FigureInfo]
+"""By the name of the figure: its last part, ``acc`` of ``count/acc``."""
+
+
+def write_infos(run_dir: Path, infos: Mapping[str, FigureInfos]) -> None:
+    """Write ``figures.json``; ``infos`` by benchmark."""
+    content = {
+        name: {figure: asdict(info) for figure, info in own.items()} for name, own in infos.items()
+    }
+    (run_dir / FILE).write_text(json.dumps(content, indent=1))
+
+
+def read_infos(run_dir: Path) -> dict[str, dict[str, FigureInfo]]:
+    """Infos by benchmark; empty where there is no ``figures.json``. Raises ValueError."""
+    path = run_dir / FILE
+    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+    def report(place: str, what: str) -> None:
+        raise ValueError(f"{path}: {place}: {what}")
+
+    return {
+        name: dict(read_rows(((figure, row) for figure, row in own.items()), FigureInfo, report))
+        for name, own in content.items()
+    }
