@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from groundrl.figures import FigureInfo, FigureInfos
-
 from groundrl.answers.attempt import Attempt
 from groundrl.evaluation.benchmarks.base import (
     Figures,
@@ -16,6 +14,7 @@ from groundrl.evaluation.benchmarks.base import (
     score_column,
     share,
 )
+from groundrl.figures import FigureInfo, FigureInfos
 from groundrl.records import Provenance, Sample
 from groundrl.world.graph import SceneSpec
 from groundrl.world.source import SceneImage
