@@ -73,8 +73,8 @@ def proven(claim: Claim, *rationale: str | Grounding, answers: str = "", options
     return is_proven(made(draft), claim, KNOWN)
 
 
-def a(noun: str, **more: str) -> Reference:
-    return Reference(noun=noun, **more)
+def a(noun: str, color: str | None = None, extreme: str = "") -> Reference:
+    return Reference(noun=noun, color=color, extreme=extreme)
 
 
 def test_existence_is_proven_by_all_boxes_of_the_class() -> None:
@@ -129,8 +129,7 @@ def test_depth_is_proven_by_a_caption_that_the_boxes_do_not_deny() -> None:
     [("red", RED), ("rightmost", None), ("largest", RED), ("leftmost", BLUE), ("", None)],
 )
 def test_the_object_that_is_meant_is_in_the_box(which: str, right: MergedObject | None) -> None:
-    word = "color" if which == "red" else "extreme"
-    claim = Where(what=a("cup", **{word: which}))
+    claim = Where(what=a("cup", "red") if which == "red" else a("cup", extreme=which))
     for one in (RED, BLUE):
         found = proven(claim, "Here is the ", at("cup", one), ".")
         # The blue one is leftmost by its centre, and the red one then rightmost.
