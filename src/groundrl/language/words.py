@@ -77,6 +77,8 @@ def verb_be(name: str) -> str:
 def fold_case(text: str) -> str:
     """Lower case, character by character: the result has the same length, so that places in it are
     places in ``text``. "ſ" becomes "s"; a letter that would become two ("İ", "ß") stays one."""
+    if text.isascii():
+        return text.lower()
     return "".join(
         next((one for one in (c.casefold(), c.lower()) if len(one) == 1), c) for c in text
     )

@@ -5,7 +5,6 @@ A box is ``[x1, y1, x2, y2]`` in the PIXEL frame.
 
 import hashlib
 import json
-from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -31,6 +30,22 @@ class Stage(StrEnum):
     DETECT = "detect"
     CAPTION = "caption"
     VERIFY = "verify"
+
+
+def _expand_box(row: Any) -> Any:
+    """A region whose box is ``[x1, y1, x2, y2]`` -> a region whose box has named fields."""
+    match row:
+        case {"box": [x1, y1, x2, y2]}:
+            box = {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "frame": Frame.PIXEL}
+            return {**row, "box": box}
+    return row
+
+
+_ADAPTERS: Final[dict[Stage, TypeAdapter[Any]]] = {
+    Stage.DETECT: TypeAdapter(tuple[Annotated[Region, BeforeValidator(_expand_box)], ...]),
+    Stage.CAPTION: TypeAdapter(Caption),
+    Stage.VERIFY: TypeAdapter(Verdict),
+}
 
 
 def digest_json(value: Any) -> str:
@@ -63,8 +78,8 @@ def encode_verified_caption(verified: VerifiedCaption) -> dict[str, Any]:
     """The generated caption, its verdicts and the final text."""
     return {
         "crop": encode_crop(verified.crop),
-        "caption": asdict(verified.caption),
-        "verdicts": [asdict(verdict) for verdict in verified.verdicts],
+        "caption": _ADAPTERS[Stage.CAPTION].dump_python(verified.caption),
+        "verdicts": [_ADAPTERS[Stage.VERIFY].dump_python(one) for one in verified.verdicts],
         "text": verified.text,
     }
 
@@ -79,27 +94,12 @@ def encode_captioned_image(annotated: CaptionedImage) -> dict[str, Any]:
     }
 
 
-def _expand_box(row: Any) -> Any:
-    """A region whose box is ``[x1, y1, x2, y2]`` -> a region whose box has named fields."""
-    match row:
-        case {"box": [x1, y1, x2, y2]}:
-            box = {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "frame": Frame.PIXEL}
-            return {**row, "box": box}
-    return row
-
-
-_ADAPTERS: Final[dict[Stage, TypeAdapter[Any]]] = {
-    Stage.DETECT: TypeAdapter(tuple[Annotated[Region, BeforeValidator(_expand_box)], ...]),
-    Stage.CAPTION: TypeAdapter(Caption),
-    Stage.VERIFY: TypeAdapter(Verdict),
-}
-
-
 def encode_result(result: Result) -> str:
     """JSON text of a cached result."""
     if isinstance(result, tuple):
         return json.dumps([encode_region(region) for region in result])
-    return json.dumps(asdict(result))
+    stage = Stage.CAPTION if isinstance(result, Caption) else Stage.VERIFY
+    return json.dumps(_ADAPTERS[stage].dump_python(result))
 
 
 def decode_result(stage: Stage, text: str) -> Result:
