@@ -73,8 +73,8 @@ def proven(claim: Claim, *rationale: str | Grounding, answers: str = "", options
     return is_proven(made(draft), claim, KNOWN)
 
 
-def a(noun: str, **more: str) -> Reference:
-    return Reference(noun=noun, **more)
+def a(noun: str, color: str | None = None, extreme: str = "") -> Reference:
+    return Reference(noun=noun, color=color, extreme=extreme)
 
 
 def test_existence_is_proven_by_all_boxes_of_the_class() -> None:
