@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from groundrl.report.tables import Table, number, to_text
 
 HISTORY = Path(__file__).parent / "history.jsonl"
@@ -101,6 +99,8 @@ def machine() -> str:
         names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     name = (names or [platform.machine()])[0]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    import torch  # here, so that a program without it measures its own memory
+
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return f"{name} x {cores}{gpu}"
 

@@ -1,14 +1,14 @@
 """How the pages in this folder become a web site: ``make docs``."""
 
+import importlib.metadata
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 project = "groundrl"
 author = "the groundrl authors"
-release = version("groundrl")
+release = importlib.metadata.version("groundrl")
 
 extensions = [
     "myst_parser",

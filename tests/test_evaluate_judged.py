@@ -52,7 +52,7 @@ def test_a_served_judge_is_held_against_people_replayed_and_compared(tmp_path: P
         )  # fmt: skip
     found = metrics(result)
     assert "judge 4/4" in result.stderr
-    assert "1 of 5 labels are of no answer in this run" in result.stdout
+    assert "1 of 5 labels are of no answer in this run" in result.stderr
     assert found["world_vqa/alignment"] == 0.25
     assert (found["world_vqa/labels_n"], found["world_vqa/kappa"]) == (4, 1)
     again = evaluate(

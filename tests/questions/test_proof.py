@@ -129,8 +129,7 @@ def test_depth_is_proven_by_a_caption_that_the_boxes_do_not_deny() -> None:
     [("red", RED), ("rightmost", None), ("largest", RED), ("leftmost", BLUE), ("", None)],
 )
 def test_the_object_that_is_meant_is_in_the_box(which: str, right: MergedObject | None) -> None:
-    word = "color" if which == "red" else "extreme"
-    claim = Where(what=a("cup", **{word: which}))
+    claim = Where(what=a("cup", "red") if which == "red" else a("cup", extreme=which))
     for one in (RED, BLUE):
         found = proven(claim, "Here is the ", at("cup", one), ".")
         # The blue one is leftmost by its centre, and the red one then rightmost.
