@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -30,7 +30,10 @@ def make_policy(tokenizer: PreTrainedTokenizerFast) -> Callable[..., Policy]:
     """A random two-layer Qwen3-VL; equal seeds, equal weights."""
 
     def make(
-        adapter: str | None = "lora", prefix_sharing: bool = True, seed: int = 0, **options: Any
+        adapter: Literal["lora", "qlora", "none", "frozen"] | None = "lora",
+        prefix_sharing: bool = True,
+        seed: int = 0,
+        **options: Any,
     ) -> Policy:
         torch.manual_seed(seed)
         model = build_model(tokenizer, width=64, layers=2)

@@ -36,7 +36,7 @@ MEANS = {
 }
 
 
-def test_every_ablation_is_told_here() -> None:
+def test_every_ablation_is_listed_here() -> None:
     loss_ablations = {file.stem for file in (ROOT / "conf" / "ablation").glob("*.yaml")}
     assert loss_ablations >= MEANS.keys()
 

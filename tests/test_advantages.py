@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from groundrl.advantages import Advantage, zero_variance
+from groundrl.advantages import Advantage, Kind, zero_variance
 
 KINDS = ["group_std", "group_mean", "batch_std", "leave_one_out"]
 STD_KINDS = ["group_std", "batch_std"]
@@ -57,45 +57,47 @@ def test_leave_one_out_compares_with_the_mean_of_the_others() -> None:
 @every_kind
 @settings(deadline=None)
 @given(values=rewards())
-def test_each_group_sums_to_zero(kind: str, values: Tensor) -> None:
-    sums = Advantage(kind=kind)(values).sum(dim=1)  # type: ignore[arg-type]
+def test_each_group_sums_to_zero(kind: Kind, values: Tensor) -> None:
+    sums = Advantage(kind=kind)(values).sum(dim=1)
     assert sums.abs().max() < 1e-9
 
 
 @every_kind
 @settings(deadline=None)
 @given(values=rewards(), shift=st.integers(-10, 10))
-def test_a_bonus_for_everybody_changes_nothing(kind: str, values: Tensor, shift: int) -> None:
-    advantage = Advantage(kind=kind)  # type: ignore[arg-type]
+def test_a_bonus_for_every_completion_changes_nothing(
+    kind: Kind, values: Tensor, shift: int
+) -> None:
+    advantage = Advantage(kind=kind)
     torch.testing.assert_close(advantage(values + shift), advantage(values), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", STD_KINDS)
 @settings(deadline=None)
 @given(values=rewards(), scale=st.sampled_from([0.25, 3.0, 1000.0]))
-def test_the_unit_of_the_reward_does_not_matter(kind: str, values: Tensor, scale: float) -> None:
-    advantage = Advantage(kind=kind, eps=1e-15)  # type: ignore[arg-type]
+def test_the_unit_of_the_reward_does_not_matter(kind: Kind, values: Tensor, scale: float) -> None:
+    advantage = Advantage(kind=kind, eps=1e-15)
     torch.testing.assert_close(advantage(values * scale), advantage(values), rtol=0, atol=1e-9)
 
 
 @every_kind
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e6, 1 / 3])
-def test_equal_rewards_give_exactly_zero(kind: str, dtype: torch.dtype, value: float) -> None:
+def test_equal_rewards_give_exactly_zero(kind: Kind, dtype: torch.dtype, value: float) -> None:
     values = torch.full((2, 7), value, dtype=dtype)
     values[1, 0] += 1.0
-    got = Advantage(kind=kind)(values)  # type: ignore[arg-type]
+    got = Advantage(kind=kind)(values)
     assert got[0].tolist() == [0.0] * 7
     assert got[1].abs().max() > 0
     assert zero_variance(values).tolist() == [True, False]
 
 
 @every_kind
-def test_a_batch_without_any_difference_is_zero_and_finite(kind: str) -> None:
-    assert Advantage(kind=kind)(torch.ones(3, 4)).tolist() == [[0.0] * 4] * 3  # type: ignore[arg-type]
+def test_a_batch_without_any_difference_is_zero_and_finite(kind: Kind) -> None:
+    assert Advantage(kind=kind)(torch.ones(3, 4)).tolist() == [[0.0] * 4] * 3
 
 
 @every_kind
-def test_a_group_of_one_has_nothing_to_compare(kind: str) -> None:
+def test_a_group_of_one_has_nothing_to_compare(kind: Kind) -> None:
     with pytest.raises(ValueError, match="groups of two or more, got 1"):
-        Advantage(kind=kind)(torch.ones(3, 1))  # type: ignore[arg-type]
+        Advantage(kind=kind)(torch.ones(3, 1))

@@ -29,7 +29,7 @@ def step_time(folder: Path) -> subprocess.CompletedProcess[str]:
     return run("step_time", folder)
 
 
-def test_the_time_of_a_step_is_told_by_part(tmp_path: Path) -> None:
+def test_the_time_of_a_step_is_reported_by_part(tmp_path: Path) -> None:
     with SummaryWriter(str(tmp_path / "tensorboard" / "grpo")) as writer:
         for step, seconds in enumerate((1.0, 2.0, 9.0)):
             writer.add_scalar("time/rollout", seconds, step)
@@ -78,7 +78,9 @@ def test_a_step_is_put_beside_trl_and_beside_one_with_nothing_shared(tmp_path: P
         ("image_share", [0.06, 0.22, 0.49, 0.9]),
     ],
 )
-def test_costs_are_told_as_one_thing_grows(tmp_path: Path, name: str, values: list[float]) -> None:
+def test_costs_are_reported_as_one_thing_grows(
+    tmp_path: Path, name: str, values: list[float]
+) -> None:
     out = tmp_path / "figures.json"
     result = program("scaling", "--only", name, "--tries", 1, out=out)
     assert result.returncode == 0, result.stderr
@@ -164,7 +166,7 @@ def test_a_synthesis_is_put_beside_the_server_that_it_asks(tmp_path: Path, name:
     assert figures.get("requests", 200) == 20 * 10
 
 
-def test_what_verification_is_worth_is_told_per_training_set(tmp_path: Path) -> None:
+def test_the_worth_of_verification_is_reported_per_training_set(tmp_path: Path) -> None:
     done = {"data/verified", "data/unverified", "runs/verified/0", "runs/unverified/0"}
     for folder in (*done, "captions/verified/0", "captions/unverified/0"):
         (tmp_path / folder).mkdir(parents=True)

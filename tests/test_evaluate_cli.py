@@ -1,4 +1,4 @@
-"""evaluate.py as somebody uses it: a run, its files, its answers again, and mistakes."""
+"""evaluate.py as a process: a run, its files, its answers again, and mistakes."""
 
 import json
 import os
@@ -69,9 +69,7 @@ def test_workers_of_a_ray_cluster_answer_as_one_process_does(tmp_path: Path) -> 
         ),
     ],
 )
-def test_mistakes_are_told_in_one_message(
-    tmp_path: Path, arguments: list[str], message: str
-) -> None:
+def test_one_error_lists_all_mistakes(tmp_path: Path, arguments: list[str], message: str) -> None:
     result = evaluate(*arguments, f"output_dir={tmp_path}/run")
     assert result.returncode == 2, result.stderr
     assert message in result.stderr

@@ -210,7 +210,7 @@ def test_a_model_option_loads_the_model_of_its_name(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", sorted((CONF / "ablation").glob("*.yaml")), ids=lambda f: f.stem)
-def test_an_ablation_sets_what_its_file_says_and_nothing_else(file: Path) -> None:
+def test_an_ablation_sets_the_options_of_its_file_and_nothing_else(file: Path) -> None:
     with_it, without = plain(f"ablation={file.stem}"), plain()
     content = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
     assert isinstance(content, dict)

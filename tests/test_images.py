@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,8 @@ def test_a_stored_turn_is_undone_and_the_size_agrees(
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     path, stored = tmp_path / f"a.{suffix}", noise()
-    stored.save(path, exif=exif, **({"lossless": True} if suffix == "webp" else {}))
+    options: dict[str, Any] = {"lossless": True} if suffix == "webp" else {}
+    stored.save(path, exif=exif, **options)
     shown = read_image(path)
     assert np.array_equal(np.asarray(shown), TURNS[orientation](np.asarray(stored)))
     assert checked_size(path) == shown.size
@@ -114,7 +116,7 @@ def broken(folder: Path) -> dict[str, Path]:
     return {why: folder / name for name, why in names.items()}
 
 
-def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
+def test_the_error_for_an_unreadable_image_gives_the_reason(tmp_path: Path) -> None:
     noise(100, 100).save(tmp_path / "whole.png")
     for why, path in broken(tmp_path).items():
         for read in (read_image, checked_size):
@@ -193,7 +195,7 @@ def test_any_exif_is_read_or_makes_a_file_unreadable(
         assert read_image(path).size == size
 
 
-def test_reading_says_nothing(tmp_path: Path) -> None:
+def test_reading_prints_nothing(tmp_path: Path) -> None:
     noise().save(tmp_path / "a.jpg", exif=b"Exif\x00\x00II*\x00\xff\xff\xff\xff")
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
@@ -209,7 +211,7 @@ def test_names_outside_utf8_are_printable_and_stay_apart(names: list[bytes]) -> 
     assert all(text.encode() and text.isprintable() for text in shown)
 
 
-def test_a_name_of_two_lines_is_told_on_one() -> None:
+def test_a_name_of_two_lines_is_printed_on_one() -> None:
     assert printable("two\nlines\t\u2028.png") == r"two\u000alines\u0009\u2028.png"
 
 

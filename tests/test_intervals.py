@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def test_wilson_equals_scipy(data: st.DataObject, n: int) -> None:
     assert 0 <= got.low <= got.mean <= got.high <= 1
 
 
-def test_wilson_knows_the_published_example() -> None:
+def test_wilson_of_the_published_example() -> None:
     # 86.47 % of 340 claims.
     got = wilson(294, 340)
     assert (got.mean, got.n) == (294 / 340, 340)
@@ -110,9 +111,9 @@ def test_coverage_of_the_bootstrap_is_near_its_level() -> None:
 
 
 @pytest.mark.parametrize("statistic", [bootstrap, t_interval])
-def test_no_values_have_no_mean(statistic: object) -> None:
+def test_no_values_have_no_mean(statistic: Callable[..., Interval]) -> None:
     with pytest.raises(ValueError, match="at least one number"):
-        statistic([])  # type: ignore[operator]
+        statistic([])
 
 
 def test_a_value_without_weight_is_refused() -> None:

@@ -1,6 +1,7 @@
 import math
 from dataclasses import replace
 from itertools import pairwise
+from typing import Literal
 
 import pytest
 import torch
@@ -76,14 +77,13 @@ def test_minibatches_with_one_normalizer_add_up_to_the_whole_step(
 
 
 @pytest.mark.parametrize("aggregation", ["sequence_mean", "token_mean", "constant"])
-def test_truncated_completions_count_as_though_they_were_never_sampled(aggregation: str) -> None:
-    loss = PolicyLoss(
-        aggregation=aggregation,  # type: ignore[arg-type]
-        mask_truncated=True,
-        max_completion_tokens=9,
-    )
+def test_truncated_completions_count_as_though_they_were_never_sampled(
+    aggregation: Literal["sequence_mean", "token_mean", "constant"],
+) -> None:
+    loss = PolicyLoss(aggregation=aggregation, mask_truncated=True, max_completion_tokens=9)
     inputs = example(torch.float64, per_token=False)
-    kept = [i for i, cut in enumerate(inputs.truncated.tolist()) if not cut]  # type: ignore[union-attr]
+    assert inputs.truncated is not None
+    kept = [i for i, cut in enumerate(inputs.truncated.tolist()) if not cut]
     values = {name: getattr(inputs, name) for name in LossInputs.__dataclass_fields__}
     without = LossInputs(**{name: value[kept] for name, value in values.items()})
     torch.testing.assert_close(loss(inputs).loss, loss(without).loss, rtol=1e-12, atol=0)
@@ -158,9 +158,11 @@ def test_a_ratio_cut_from_below_is_counted_for_bad_tokens_only() -> None:
 @pytest.mark.parametrize(
     ("kl", "value"), [("k1", -0.5), ("k2", 0.125), ("k3", math.exp(0.5) - 1.5)]
 )
-def test_kl_estimators_have_their_published_values(kl: str, value: float) -> None:
+def test_kl_estimators_have_their_published_values(
+    kl: Literal["k1", "k2", "k3"], value: float
+) -> None:
     inputs = simple([[-1.0]], ref_logprobs=torch.tensor([[-0.5]]), advantages=torch.zeros(1))
-    out = PolicyLoss(kl=kl, kl_coef=2.0)(inputs)  # type: ignore[arg-type]
+    out = PolicyLoss(kl=kl, kl_coef=2.0)(inputs)
     assert out.metrics["policy/kl"].item() == pytest.approx(value)
     assert out.loss.item() == pytest.approx(2 * value)
 
@@ -173,8 +175,8 @@ def test_k3_stays_exact_when_policy_and_reference_nearly_agree() -> None:
 
 
 @pytest.mark.parametrize("ratio", ["token", "sequence"])
-def test_absurd_log_ratios_overflow_nowhere(ratio: str) -> None:
-    loss = PolicyLoss(ratio=ratio, importance_cap=2.0)  # type: ignore[arg-type]
+def test_absurd_log_ratios_overflow_nowhere(ratio: Literal["token", "sequence"]) -> None:
+    loss = PolicyLoss(ratio=ratio, importance_cap=2.0)
     inputs = simple(
         [[-500.0, -0.1]],
         old_logprobs=torch.tensor([[-0.1, -500.0]]),
@@ -259,6 +261,6 @@ def test_a_choice_without_its_input_is_refused(loss: PolicyLoss, message: str) -
         ({"clip_high": -0.1}, "expected 0 <= clip_low < 1"),
     ],
 )
-def test_an_impossible_choice_says_what_to_type(choices: dict, message: str) -> None:
+def test_the_error_for_an_impossible_choice_names_what_to_type(choices: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
         PolicyLoss(**choices)

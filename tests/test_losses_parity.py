@@ -1,6 +1,7 @@
 """Our loss against TRL's, as its own trainer computes it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -50,8 +51,8 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def trl_trainer(name: str, folder: Path) -> "grpo.GRPOTrainer":
-    """A real trainer around a tiny model; only its loss is used."""
+def trl_trainer(name: str, folder: Path) -> Any:
+    """A ``GRPOTrainer`` around a tiny model; only its loss is used."""
     loss_type, loss = SAME[name]
     model = tiny_model()
     model.save_pretrained(folder / "model")  # TRL loads its reference from there

@@ -43,7 +43,7 @@ def train(*options: str) -> subprocess.CompletedProcess[str]:
         ),
     ],
 )
-def test_a_run_is_named_after_what_tells_it_from_the_others(
+def test_a_run_is_named_after_its_differences_from_the_others(
     overrides: list[str], varied: list[str], name: str
 ) -> None:
     assert run_name(overrides, varied) == name
@@ -56,7 +56,7 @@ def test_an_added_term_is_varied_under_the_name_that_is_typed() -> None:
     assert typed_key(override) == "reward/term@reward.terms.extra"
 
 
-def test_the_cause_of_a_failure_is_told_without_its_wrapping() -> None:
+def test_the_cause_of_a_failure_is_shown_without_its_wrapping() -> None:
     cause, wrapped = UserError("no such file"), InstantiationException("Error in call")
     wrapped.__cause__ = cause
     assert root_cause(wrapped) is cause
@@ -93,7 +93,7 @@ def test_a_grid_goes_on_past_failed_jobs_and_ends_in_one_table(tmp_path: Path) -
     assert (sweep / "table.html").is_file()
 
 
-def test_what_is_typed_replaces_what_the_sweep_file_says(tmp_path: Path) -> None:
+def test_a_typed_option_replaces_that_of_the_sweep_file(tmp_path: Path) -> None:
     done = train(
         "-m",
         "sweeps=grounded_reasoning",

@@ -47,7 +47,7 @@ def test_an_open_question_stands_alone() -> None:
     assert text_of(PromptTemplate(), replace(SAMPLE, options=())) == "Which colours has the vase?"
 
 
-def test_the_target_speaks_the_models_frame_and_answers_in_option_order() -> None:
+def test_the_target_is_in_the_models_frame_and_answers_in_option_order() -> None:
     response = PromptTemplate().response(SAMPLE, SIZES, Frame.MODEL)
     box = Box(x1=5.0, y1=10.0, x2=15.0, y2=20.0, frame=Frame.MODEL)
     assert response.reasoning == ("The ", Grounding(label="vase", box=box), " is red and green.")

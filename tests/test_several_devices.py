@@ -89,7 +89,7 @@ def test_ctrl_c_stops_both_processes_after_the_same_step(tmp_path: Path) -> None
     assert resumed.returncode == 0, resumed.stderr
 
 
-def test_what_devices_cannot_share_is_told(tmp_path: Path) -> None:
+def test_what_devices_cannot_share_is_an_error(tmp_path: Path) -> None:
     result = train(*RUN, "trainer.devices=3", f"output_dir={tmp_path}/run")
     assert result.returncode == 2
     assert "stage.grpo.prompts_per_step=4 cannot be shared by 3 devices" in result.stderr

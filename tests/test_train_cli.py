@@ -1,4 +1,4 @@
-"""train.py as somebody uses it who mistypes, brings broken data and loses patience."""
+"""train.py as a process: typing mistakes, broken data, interrupted runs."""
 
 import json
 import os
@@ -71,7 +71,7 @@ def test_help_and_the_config_come_without_loading_torch(arguments: list[str]) ->
     assert not imported & {"torch", "transformers", "lightning", "numpy"}
 
 
-def test_all_misspellings_are_told_at_once_with_what_was_meant(tmp_path: Path) -> None:
+def test_one_error_lists_all_misspellings_with_what_was_meant(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     assert_one_message(
         train("reward=iou+ac", "stage.sft.stpes=3", f"output_dir={tmp_path}/file/run"),
@@ -148,7 +148,7 @@ BROKEN = {
 
 @pytest.mark.usefixtures("config")
 @pytest.mark.parametrize("name", BROKEN)
-def test_broken_data_is_told_before_the_weights_are_loaded(tmp_path: Path, name: str) -> None:
+def test_broken_data_is_an_error_before_the_weights_are_loaded(tmp_path: Path, name: str) -> None:
     rows, message = BROKEN[name]
     lines = [line if isinstance(line, str) else json.dumps(line) for line in rows]
     path = jsonl(tmp_path, lines)

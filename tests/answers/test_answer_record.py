@@ -1,4 +1,4 @@
-"""One record of an answer, whoever wrote it; whatever else stands in a line is named."""
+"""Records of answers are read whichever program wrote them; unknown keys of a line are named."""
 
 import json
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_no_field_may_be_missing_or_of_another_type(name: str) -> None:
         ({"frame": "unit", "image_size": [0, 0]}, "boxes in unit need image_size"),
     ],
 )
-def test_a_value_that_means_nothing_is_told(change: dict[str, Any], reason: str) -> None:
+def test_a_value_without_meaning_is_an_error(change: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         read_record(LINE | change)
 

@@ -35,12 +35,12 @@ def answer(frame: str) -> Attempt:
 
 @pytest.mark.parametrize("said", WRITTEN)
 @pytest.mark.parametrize("written", WRITTEN)
-def test_boxes_in_another_frame_than_is_said_name_their_frame(said: str, written: str) -> None:
+def test_boxes_in_another_frame_than_stated_name_their_frame(said: str, written: str) -> None:
     found = other_frames([answer(written)] * 3, Notation(grammar=PLAIN.grammar, frame=Frame(said)))
     assert found == ({} if said == written else {f"iou_as_{written}": pytest.approx(1)})
 
 
-def test_it_is_told_with_both_figures() -> None:
+def test_the_warning_about_another_frame_gives_both_figures() -> None:
     assert alarms({"a/iou": 0.02, "a/iou_as_pixel": 0.61}, {}) == [
         "a: boxes read as pixel would have an iou of 0.61 instead of 0.02: is the frame right that "
         "was said?"

@@ -38,7 +38,7 @@ def texts(model: ChatModel, requests: list[Request]) -> list[str]:
     return [reply.text for reply in replies if reply is not None]
 
 
-def test_a_local_model_says_in_batches_what_it_says_alone(checkpoint: Path) -> None:
+def test_a_local_model_answers_in_batches_as_it_answers_alone(checkpoint: Path) -> None:
     together = TransformersModel(str(checkpoint), batch_size=3, max_tokens=12)
     alone = TransformersModel(str(checkpoint), batch_size=1, max_tokens=12)
     assert isinstance(together, ChatModel)
@@ -52,19 +52,19 @@ def test_a_local_model_says_in_batches_what_it_says_alone(checkpoint: Path) -> N
     assert together([]) == []
 
 
-def test_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_model_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot load .*Type .*chat.*model="):
         TransformersModel(str(tmp_path / "none"))(REQUESTS)
 
 
-def test_a_model_without_eyes_is_told(tmp_path: Path) -> None:
+def test_a_model_that_reads_no_images_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     with pytest.raises(UserError, match=r"(?s)cannot load .*a model that sees images"):
         TransformersModel(str(tmp_path))(REQUESTS)
 
 
 @pytest.mark.parametrize("config", [None, "{}", '{"model_type": "nope"}'])
-def test_a_model_that_vllm_cannot_load_is_told(tmp_path: Path, config: str | None) -> None:
+def test_a_model_that_vllm_cannot_load_is_an_error(tmp_path: Path, config: str | None) -> None:
     pytest.importorskip("vllm", reason="vLLM has no build for this machine")
     from groundrl.chat.vllm import VLLMModel
 
@@ -93,7 +93,7 @@ def _on_a_cpu() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_on_a_cpu")
-def test_vllm_answers_in_the_schema_and_says_what_is_too_long(checkpoint: Path) -> None:
+def test_vllm_answers_in_the_schema_and_reports_what_is_too_long(checkpoint: Path) -> None:
     pytest.importorskip("vllm", reason="vLLM has no build for this machine")
     from groundrl.chat.vllm import VLLMModel
 

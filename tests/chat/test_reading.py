@@ -30,7 +30,7 @@ def test_the_one_object_is_read(text: str, expected: object) -> None:
 
 
 @given(st.text(alphabet='{}[]",:ab1 \\</think>\n', max_size=60))
-def test_nothing_said_raises(text: str) -> None:
+def test_an_empty_reply_raises(text: str) -> None:
     read_object(text)
 
 

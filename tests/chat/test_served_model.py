@@ -152,7 +152,7 @@ def test_a_server_that_hangs_gives_no_answer() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else str(value.status),
 )
-def test_a_refusal_is_told_once_and_never_shows_the_key(
+def test_a_refusal_is_one_error_that_never_shows_the_key(
     answer: Raw, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("THE_KEY", KEY)
@@ -171,7 +171,7 @@ def test_a_refusal_is_told_once_and_never_shows_the_key(
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", "two words", "sk-\u00e4", "a\nb"])
-def test_a_key_that_is_none_is_told_before_anything_is_sent(
+def test_a_key_that_is_none_is_an_error_before_anything_is_sent(
     value: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("THE_KEY", raising=False)
@@ -185,7 +185,7 @@ def test_a_key_that_is_none_is_told_before_anything_is_sent(
     assert value is None or not value.strip() or value not in str(caught.value)
 
 
-def test_a_key_of_somebody_else_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_of_openai_is_not_sent_to_another_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with chat_server(lambda _: "yes") as served:
         OpenAICompatibleModel("m", [served.url])(requests(1))

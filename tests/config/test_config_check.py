@@ -71,7 +71,7 @@ def test_every_problem_is_reported_at_once() -> None:
         check_config(OmegaConf.create(config))
 
 
-def test_a_missing_value_says_what_to_type() -> None:
+def test_the_error_for_a_missing_value_names_what_to_type() -> None:
     folder = {"_target_": f"{HERE}.Folder", "root": "???", "limit": "???"}
     assert problems({"seed": "???", "data": folder, "list": [{"deep": "???"}]}) == [
         "seed is missing: type seed=<value>",
@@ -148,7 +148,7 @@ def test_an_interpolation_that_leads_nowhere_is_reported() -> None:
     ]
 
 
-def test_a_value_that_only_a_run_knows_is_let_through() -> None:
+def test_a_value_that_is_known_only_in_a_run_is_accepted() -> None:
     check_config(
         OmegaConf.create({"a": "${hydra:runtime.output_dir}", **loss(steps="${b}"), "b": 2})
     )

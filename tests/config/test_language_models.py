@@ -29,7 +29,7 @@ def config(role: str, chat: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_key_that_is_not_set_is_told(monkeypatch: pytest.MonkeyPatch, role: str) -> None:
+def test_a_key_that_is_not_set_is_an_error(monkeypatch: pytest.MonkeyPatch, role: str) -> None:
     tree = config(role, SERVED | {"key_variable": "NO_SUCH_KEY"})
     (problem,) = problems(tree)
     assert problem.startswith(f"{role}.chat.key_variable=NO_SUCH_KEY is not set: type export NO")
@@ -38,7 +38,7 @@ def test_a_key_that_is_not_set_is_told(monkeypatch: pytest.MonkeyPatch, role: st
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_missing_vllm_is_told(monkeypatch: pytest.MonkeyPatch, role: str) -> None:
+def test_a_missing_vllm_is_an_error(monkeypatch: pytest.MonkeyPatch, role: str) -> None:
     monkeypatch.setitem(sys.modules, "vllm", None)
     (problem,) = problems(config(role, VLLM))
     assert f"{role}=vllm needs vLLM, which is not installed: type pip install vllm" in problem
@@ -47,7 +47,9 @@ def test_a_missing_vllm_is_told(monkeypatch: pytest.MonkeyPatch, role: str) -> N
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("chat", [VLLM, TRANSFORMERS])
 @pytest.mark.parametrize("model", ["/nope", "./nope", "~/nope"])
-def test_a_folder_that_is_not_there_is_told(role: str, chat: dict[str, Any], model: str) -> None:
+def test_a_folder_that_is_not_there_is_an_error(
+    role: str, chat: dict[str, Any], model: str
+) -> None:
     pytest.importorskip("vllm", reason="vLLM has no build for this machine")
     (problem,) = problems(config(role, chat | {"model": model}))
     assert problem.startswith(f"{role}.chat.model={model}: no such folder")

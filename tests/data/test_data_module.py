@@ -4,7 +4,7 @@ import os
 import resource
 import signal
 from dataclasses import replace
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import lightning as L
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.strategies import SingleDeviceStrategy
 
 from groundrl.data.build import detection_module, sample_file_module
 from groundrl.data.datasets import SampleList, WorldDataset, detections
@@ -181,7 +182,7 @@ def test_a_batch_of_many_tensors_needs_few_open_files() -> None:
         kept = [next(batches) for _ in range(2)]
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    for sample, tensors in kept[0] + kept[1]:
+    for sample, tensors in chain(*kept):
         assert [x[0].item() for x in tensors] == list(range(int(sample.id[1:]), 300))
 
 
@@ -250,18 +251,26 @@ def test_taking_some_samples_keeps_their_order() -> None:
     assert numbered(5).take(None, seed=0) == numbered(5).take(9, seed=0) == numbered(5)
 
 
+def first_ids(module: GroundingDataModule) -> list[str]:
+    batch = next(iter(module.train_dataloader()))
+    assert isinstance(batch, list)
+    return [sample.id for sample in batch]
+
+
 @pytest.mark.parametrize("world_size", [1, 2, 4])
 def test_the_processes_share_a_step(world_size: int) -> None:
-    shares = []
+    shares: list[str] = []
+    whole: list[str] = []
     for rank in range(world_size):
         module = GroundingDataModule(
             train=numbered(8), heldout={"h": numbered(5, "h")}, prompts_per_step=4
         )
-        whole = [sample.id for sample in next(iter(module.train_dataloader()))]
+        whole = first_ids(module)
         alone = L.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+        assert isinstance(alone.strategy, SingleDeviceStrategy)
         alone.strategy.global_rank, alone.strategy.world_size = rank, world_size
         module.trainer = alone
-        shares += [sample.id for sample in next(iter(module.train_dataloader()))]
+        shares += first_ids(module)
     assert shares == whole
 
 
@@ -270,7 +279,7 @@ def refused(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("num_workers", [0, 1])
-def test_a_mistake_in_the_data_is_told_alike_by_worker_processes(num_workers: int) -> None:
+def test_a_mistake_in_the_data_is_the_same_error_in_worker_processes(num_workers: int) -> None:
     module = GroundingDataModule(train=numbered(9), num_workers=num_workers, encode=refused)
     with pytest.raises(UserError) as told:
         next(iter(module.train_dataloader()))

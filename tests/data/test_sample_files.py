@@ -150,6 +150,7 @@ def test_an_image_whose_name_is_no_utf8_is_copied(
     write([sample], tmp_path / f"samples.{suffix}")
     (back,) = read(tmp_path / f"samples.{suffix}")
     assert back.image.load().getpixel((0, 0)) == (255, 0, 0)
+    assert isinstance(back.image, ImageFile)
     assert back.image.path.parent == (tmp_path / "images").resolve()
 
 

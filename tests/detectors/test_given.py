@@ -17,6 +17,7 @@ from groundrl.detectors.base import Detector, UnlabelledImageError
 from groundrl.detectors.given import GivenDetector
 from groundrl.detectors.records import Region
 from groundrl.errors import UserError
+from groundrl.records import ImageFile
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.images import FolderImages
 from groundrl.synthesis.output.writing import SPLITS
@@ -88,7 +89,7 @@ def test_boxes_of_each_format_are_found_by_the_image(
             given([stranger])
 
 
-def test_unreadable_images_are_told_and_end_nothing(
+def test_unreadable_images_are_reported_and_end_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     labels, images = yolo(tmp_path)
@@ -161,7 +162,7 @@ def test_its_name_changes_with_a_box(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("labels", [None, "", "nowhere", "boxes.json"])
-def test_labels_that_are_not_there_are_an_error_that_says_what_to_type(
+def test_labels_that_are_not_there_are_an_error_that_names_what_to_type(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labels: str | None
 ) -> None:
     coco(tmp_path)
@@ -179,6 +180,7 @@ def test_real_photographs_bring_their_boxes() -> None:
     assert len(given.vocabulary) == 80
     by_name = {Path(p.id).stem: regions for p, regions in zip(images, found, strict=True)}
     for image in truth.images:
+        assert isinstance(image.image, ImageFile)
         regions: tuple[Region, ...] = by_name[image.image.path.stem]
         assert [r.label for r in regions] == [item.label for item in image.groundings]
         assert all(

@@ -1,7 +1,8 @@
 """A model that says what it sees: answers are counted, boxes land in pixels of the image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -36,9 +37,21 @@ def images() -> list[InputImage]:
     return list(SceneImages(size=12, seed=77))
 
 
-def ask(policy: Policy, **options: object) -> VlmDetector:
-    given = {"sampling": SAMPLING, "question": "Describe the objects.", "vocabulary": WORLD}
-    return VlmDetector(policy=policy, engine=NativeEngine(), **(given | options))
+def ask(
+    policy: Policy,
+    sampling: Sampling = SAMPLING,
+    question: str = "Describe the objects.",
+    vocabulary: Sequence[str] = WORLD,
+    **options: Any,
+) -> VlmDetector:
+    return VlmDetector(
+        policy=policy,
+        engine=NativeEngine(),
+        sampling=sampling,
+        question=question,
+        vocabulary=vocabulary,
+        **options,
+    )
 
 
 def box(x1: float, y1: float, x2: float, y2: float) -> Box:
@@ -184,7 +197,7 @@ def test_the_name_changes_with_everything_answers_depend_on(
     make_policy: Callable[..., Policy],
 ) -> None:
     policy = make_policy(None)
-    changes: list[dict[str, object]] = [
+    changes: list[dict[str, Any]] = [
         {},
         {"question": "What objects are there?"},
         {"vocabulary": ["cup"]},
@@ -211,7 +224,7 @@ def test_a_question_names_the_vocabulary_and_the_syntax(make_policy: Callable[..
 
 @pytest.mark.parametrize("wrong", [{"answers": 0}, {"threshold": 2.0}])
 def test_votes_that_cannot_be_are_an_error(
-    make_policy: Callable[..., Policy], wrong: dict[str, object]
+    make_policy: Callable[..., Policy], wrong: dict[str, Any]
 ) -> None:
     with pytest.raises(UserError, match=r"type detector\.answers=8"):
         ask(make_policy(None), **wrong)

@@ -1,7 +1,8 @@
 """Detectors of ``transformers``: their own post-processing, whatever the batch, in pixels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,6 @@ from groundrl.detectors.grounding_dino import (
 )
 from groundrl.detectors.owlv2 import Owlv2Detector
 from groundrl.detectors.records import InputImage, Region
-from groundrl.detectors.zero_shot import ZeroShotDetector
 from groundrl.errors import UserError
 from groundrl.synthesis.images import FolderImages
 
@@ -43,9 +43,11 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[InputImage]:
     return list(FolderImages(root))
 
 
-def detector(folder: Path, **options: object) -> ZeroShotDetector:
+def detector(
+    folder: Path, vocabulary: Sequence[str] = VOCABULARY, **options: Any
+) -> Owlv2Detector | GroundingDinoDetector:
     kind = Owlv2Detector if folder.name == "owlv2" else GroundingDinoDetector
-    return kind(**{"path": str(folder), "vocabulary": VOCABULARY, "device": "cpu"} | options)
+    return kind(path=str(folder), vocabulary=vocabulary, device="cpu", **options)
 
 
 def by_hand(
@@ -83,7 +85,7 @@ def middle(folder: Path, images: list[InputImage]) -> float:
     return float(np.median(scores))
 
 
-def options(folder: Path, threshold: float) -> dict[str, float]:
+def options(folder: Path, threshold: float) -> dict[str, Any]:
     both = {} if folder.name == "owlv2" else {"text_threshold": threshold}
     return {"threshold": threshold, **both}
 
@@ -145,7 +147,7 @@ def test_what_is_below_the_threshold_is_a_doubt_down_to_its_share(
         detector(folder, doubt=1.5)
 
 
-def test_a_batch_of_different_sizes_says_what_each_image_says_alone(
+def test_a_batch_of_different_sizes_gives_the_regions_of_each_image_alone(
     folder: Path, images: list[InputImage]
 ) -> None:
     look = detector(folder, batch_size=2, **options(folder, middle(folder, images)))
@@ -193,7 +195,7 @@ def test_the_label_is_the_one_whose_token_fits_best() -> None:
     assert torch.equal(label_probabilities(tokens, prompt), expected)
 
 
-CHANGES: dict[str, object] = {
+CHANGES: dict[str, dict[str, Any]] = {
     "nothing": {},
     "threshold": {"threshold": 0.3},
     "doubt": {"doubt": 0.3},
@@ -206,7 +208,8 @@ def test_the_name_changes_with_everything_answers_depend_on(folder: Path, tmp_pa
     names = [detector(folder, **change).name for change in CHANGES.values()]
     assert detector(folder, batch_size=3).name == names[0]
     own = "prompt" if folder.name == "owlv2" else "text_threshold"
-    names.append(detector(folder, **{own: "{label}" if own == "prompt" else 0.4}).name)
+    change: dict[str, Any] = {own: "{label}" if own == "prompt" else 0.4}
+    names.append(detector(folder, **change).name)
     other = detector(folder)
     next(p for p in other.model.parameters() if p.ndim > 1).data[0] += 1
     for part in (other.model, other.processor):

@@ -48,7 +48,7 @@ def test_mcnemar_equals_the_tail_of_a_fair_coin(b: int, c: int) -> None:
     assert mcnemar(b, c) == mcnemar(c, b)
 
 
-def test_kappa_knows_the_textbook_example() -> None:
+def test_kappa_of_the_textbook_example() -> None:
     # 20 and 15 agreements of 50, 5 and 10 disagreements: kappa 0.4.
     assert cohen_kappa(np.array([[20.0, 5], [10, 15]])) == pytest.approx(0.4)
     several = cohen_kappa(np.array([[[20.0, 5], [10, 15]], [[25, 0], [0, 25]], [[0, 0], [0, 9]]]))
@@ -66,7 +66,7 @@ def test_pairing_sees_what_two_intervals_hide() -> None:
     rng = random.Random(0)
     a = [rng.random() < 0.5 for _ in range(300)]
     b = [right or rng.random() < 0.1 for right in a]
-    first, boxes = compare(run(a), run(b))  # nobody differs in "yes", which is no verdict
+    first, boxes = compare(run(a), run(b))  # equal in "yes", which is no verdict
     won = sum(y and not x for x, y in zip(a, b, strict=True))
     assert [first.name, boxes.name] == ["pope/correct", "pope/iou"]
     assert first.change.mean == pytest.approx(won / 300)
@@ -81,7 +81,7 @@ def test_pairing_sees_what_two_intervals_hide() -> None:
     assert (first.change.low, first.change.high) == pytest.approx((low, high), abs=0.006)
 
 
-def test_a_score_that_the_first_answer_lacks_is_compared_and_what_is_left_out_told() -> None:
+def test_a_score_that_the_first_answer_lacks_is_compared_and_omissions_are_reported() -> None:
     rated: list[dict[str, Any]] = [{}, {"rating": 2.0}, {"rating": 4.0}]
     ious = [(None, None), (None, None), (0.25, 0.5)]
     a, b = (

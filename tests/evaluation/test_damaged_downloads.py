@@ -88,7 +88,7 @@ def placed(
         written(root / "c_0.9_c_0.1.json", {"test": [DEPTH | change]})
     elif kind is MMHal:
         written(root / "response_template.json", [HALLUCINATED | change])
-    return kind(root=str(root))  # pyright: ignore[reportAbstractUsage]
+    return kind(root=str(root))
 
 
 DAMAGES: list[tuple[type[PublishedBenchmark], dict[str, Any], str]] = [
@@ -219,7 +219,7 @@ def test_benchmarks_in_one_folder_do_not_take_each_others_files(tmp_path: Path) 
     assert DrivingVQA(root=str(tmp_path)).questions().samples[0].id == "b"
 
 
-def test_a_part_without_questions_is_told(tmp_path: Path) -> None:
+def test_a_part_without_questions_is_an_error(tmp_path: Path) -> None:
     benchmark = placed(tmp_path, RefCOCO, {"split": "train"})
     with pytest.raises(UserError, match="refcoco: its files hold no question of the part"):
         benchmark.questions()

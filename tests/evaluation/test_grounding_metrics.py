@@ -59,8 +59,8 @@ BROKEN = replace(
 ALL = [GOOD, LAZY, SPAM, BROKEN]
 
 
-def scores(outcomes: list[GroundedAnswer], **options: object) -> dict[str, float]:
-    metric = GroundingMetrics(**options)  # type: ignore[arg-type]
+def scores(outcomes: list[GroundedAnswer], **options: int) -> dict[str, float]:
+    metric = GroundingMetrics(**options)
     metric.update(outcomes)
     return metric.compute()
 
@@ -120,7 +120,7 @@ def test_intervals_are_wilson_for_shares_and_by_image_for_the_rest() -> None:
     assert (wide["boxes_low"], wide["boxes_high"]) == pytest.approx((mean.low, mean.high), abs=0.05)
 
 
-def test_what_no_question_speaks_about_is_left_out() -> None:
+def test_figures_that_no_question_measures_are_left_out() -> None:
     got = scores([BROKEN])
     absent = ("acc", "iou", "iou_predicted", "acc_50", "off_frame")
     assert [name for name in absent if any(key.startswith(name) for key in got)] == []

@@ -1,7 +1,7 @@
 """Held-out measurement: the same questions, honest figures, every answer kept."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -22,7 +22,7 @@ from groundrl.rewards.base import RewardSum
 from groundrl.rewards.iou import Iou
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
-from groundrl.rollout.sampler import FeatureLoader, Rollout, Sampler
+from groundrl.rollout.sampler import FeatureLoader, OnGroup, Rollout, Sampler
 
 MakePolicy = Callable[..., Policy]
 
@@ -34,7 +34,13 @@ class Oracle(Sampler):
         super().__init__(NativeEngine(), Sampling(), group_size=1)
         self.knows = knows
 
-    def __call__(self, policy: Policy, examples: list[Example], step: int) -> Rollout:
+    def __call__(
+        self,
+        policy: Policy,
+        examples: Sequence[Example],
+        step: int,
+        on_group: OnGroup | None = None,
+    ) -> Rollout:
         return Rollout(
             groups=tuple(self.group(policy, sample) for sample, _ in examples),
             features=FeatureLoader(policy=policy, prompts=[]),
@@ -73,9 +79,11 @@ def test_worked_answers_score_the_maximum_and_silence_nothing(
     assert (figures["tabletop/boxes"] == figures["tabletop/boxes_true"]) is knows
 
 
-def test_a_full_memory_is_told_with_what_to_lower(make_policy: MakePolicy, tmp_path: Path) -> None:
+def test_a_full_memory_is_an_error_that_names_what_to_lower(
+    make_policy: MakePolicy, tmp_path: Path
+) -> None:
     class Full(NativeEngine):
-        def generate(self, *_: object) -> NoReturn:
+        def generate(self, *_: object, **__: object) -> NoReturn:
             raise torch.OutOfMemoryError("tried to allocate 2 GiB")
 
     sampler = Sampler(Full(tokens_per_batch=96), Sampling(), group_size=1)

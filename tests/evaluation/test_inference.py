@@ -95,7 +95,7 @@ def test_recorded_answers_score_as_the_run_did(make_policy: MakePolicy, tmp_path
         assert summarize(benchmark, answers) == whole[name]
 
 
-def test_a_line_tells_all_about_an_answer(make_policy: MakePolicy, tmp_path: Path) -> None:
+def test_a_line_holds_everything_about_an_answer(make_policy: MakePolicy, tmp_path: Path) -> None:
     figures(make_policy(None), tmp_path, Counting())
     lines = (tmp_path / PREDICTIONS).read_text().splitlines()
     record: dict[str, Any] = json.loads(lines[0])

@@ -92,7 +92,7 @@ def test_a_prompt_is_a_text_or_is_left_out(tmp_path: Path, prompt: Any) -> None:
     assert len(read(tmp_path, DrivingVQA(), [row, row | {"prompt": None}])) == 2
 
 
-def test_what_a_list_says_of_the_prompt_is_kept(tmp_path: Path) -> None:
+def test_the_prompt_of_a_list_is_kept(tmp_path: Path) -> None:
     row = {"prompt": "Why\ud83d?", "ground_truth_response": "B", "generated_response": "B\ud83d"}
     benchmark = DrivingVQA()
     (one,) = read(tmp_path, benchmark, [row])

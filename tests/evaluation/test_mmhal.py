@@ -135,7 +135,7 @@ def test_ratings_are_kept_replayed_and_missing_ones_counted(tmp_path: Path) -> N
         validate(Rating, {"value": 9, "text": ""})
 
 
-def test_without_a_rater_the_user_is_told_what_to_type(tmp_path: Path) -> None:
+def test_without_a_rater_the_error_names_what_to_type(tmp_path: Path) -> None:
     benchmark = published(tmp_path)
     found = {"mmhal": answers(benchmark, benchmark.questions().samples)}
     with pytest.raises(UserError, match=r"type judge=openai judge.chat.model="):

@@ -115,6 +115,8 @@ def test_rel3d_puts_four_quarters_together(tmp_path: Path) -> None:
     assert page.size == (448, 448)
     assert page.getpixel((100, 100)) == (255, 0, 0)
     top, bottom = page.getpixel((300, 2)), page.getpixel((300, 221))
+    assert isinstance(top, tuple)
+    assert isinstance(bottom, tuple)
     assert (max(top), min(bottom)) == (1, 254)  # resizing blends the outermost rows
     assert page.crop((0, 224, 224, 448)).convert("L").getbbox() == (0, 0, 112, 112)
     assert page.crop((224, 224, 448, 448)).convert("L").getbbox() == (112, 112, 224, 224)
@@ -216,7 +218,7 @@ def test_aokvqa_has_one_right_choice(tmp_path: Path) -> None:
         assert figures(benchmark, found.samples, lambda _, t=text: t)["acc"] == right
 
 
-def test_direct_answers_count_what_people_said(tmp_path: Path) -> None:
+def test_direct_answers_count_the_answers_of_people(tmp_path: Path) -> None:
     benchmark = AOKVQADirect(root=aokvqa(tmp_path))
     (sample,) = benchmark.questions().samples
     assert sample.options == ()

@@ -28,7 +28,8 @@ def test_every_question_about_an_image_at_hand_is_answered_and_the_others_are_co
         "embedded", Frame.PERMILLE, PromptTemplate(), Adapter(kind="frozen"), "float32"
     )
     root = str(DATA)
-    variants, splits = ("random", "popular", "adversarial"), ("train", "dev", "test")
+    variants = ("random", "popular", "adversarial")
+    splits = ("train", "dev", "test")
     benchmarks: dict[str, Benchmark] = {f"pope_{v}": POPE(variant=v, root=root) for v in variants}
     benchmarks["mme"] = MME(root=root)
     benchmarks |= {f"vsr_{s}": VSR(variant="random", split=s, root=root) for s in splits}

@@ -77,7 +77,7 @@ def test_what_the_authors_did_not_report_shows_the_collapse_to_one_box() -> None
     # Without recall the boxes look twice as good as they are.
     assert sft["iou_predicted"] - sft["iou"] < grpo["iou_predicted"] - grpo["iou"]
     assert sft["format"] == pytest.approx(0.994, abs=5e-4)
-    assert "off_frame" not in sft  # nobody recorded how large the images are
+    assert "off_frame" not in sft  # the sizes of the images are not recorded
 
 
 def test_a_plain_loop_counts_the_same(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_without_a_prompt_letters_are_enough(tmp_path: Path) -> None:
     assert scored(listed(tmp_path, rows), DrivingVQA())["exam_score"] == 0.5
 
 
-def test_options_of_the_same_words_are_told_apart_by_their_letters() -> None:
+def test_options_of_the_same_words_are_distinguished_by_their_letters() -> None:
     assert distinct_options(["yes", "no", "Yes.", ""]) == ("yes [A]", "no", "Yes. [C]", "[D]")
 
 
@@ -132,7 +132,7 @@ def test_empty_and_huge_answers_are_wrong_and_nothing_else(tmp_path: Path) -> No
         ),
     ],
 )
-def test_a_broken_list_is_told_at_once(tmp_path: Path, rows: list[Any], message: str) -> None:
+def test_a_broken_list_is_an_error_at_once(tmp_path: Path, rows: list[Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         read_predictions(listed(tmp_path, rows), LISTED.grammar)
 
@@ -176,7 +176,7 @@ def test_our_own_file_scores_as_the_list_did(tmp_path: Path) -> None:
         ([{"set": "other"}, {"set": "another"}], "has no answers to set; it has .* another, other"),
     ],
 )
-def test_a_broken_file_of_ours_is_told_at_once(
+def test_a_broken_file_of_ours_is_an_error_at_once(
     tmp_path: Path, changes: list[dict[str, Any]], message: str
 ) -> None:
     path = lines(tmp_path, changes)

@@ -37,7 +37,7 @@ def resampled(values: Sequence[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def test_f1_changes_as_a_plain_loop_over_images_says() -> None:
+def test_f1_changes_as_in_a_plain_loop_over_images() -> None:
     benchmark = WorldPOPE(size=30)
     samples = benchmark.questions().samples
     shared = [replace(one, image=samples[2 * (row // 3)].image) for row, one in enumerate(samples)]

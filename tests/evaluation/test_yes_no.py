@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from replies import DATA, figures, images, needs_data, oracle, replies
@@ -12,6 +13,8 @@ from groundrl.evaluation.benchmarks.base import QuestionSet
 from groundrl.evaluation.benchmarks.mme import COGNITION, MME, PERCEPTION, read_yes_as_mme
 from groundrl.evaluation.benchmarks.yes_no import POPE, read_first_word, read_yes_as_pope
 from groundrl.records import Sample
+
+Variant = Literal["random", "popular", "adversarial"]
 
 
 @pytest.mark.parametrize(
@@ -39,14 +42,14 @@ def test_texts_are_read_as_published(
 
 
 @pytest.fixture(scope="module")
-def pope(tmp_path_factory: pytest.TempPathFactory) -> dict[str, QuestionSet]:
+def pope(tmp_path_factory: pytest.TempPathFactory) -> dict[Variant, QuestionSet]:
     root = tmp_path_factory.mktemp("pope")
     names: set[str] = set()
     for file in (DATA / "pope").glob("*.json"):
         shutil.copy(file, root)
         names |= {json.loads(line)["image"] for line in file.read_text().splitlines()}
     images(root / "val2014", names)
-    variants = ("random", "popular", "adversarial")
+    variants: tuple[Variant, ...] = ("random", "popular", "adversarial")
     return {v: POPE(variant=v, root=str(root)).questions() for v in variants}
 
 
@@ -60,7 +63,7 @@ def say_no(sample: Sample) -> str:
 
 @needs_data
 def test_simple_predictors_score_on_pope_what_half_yes_gives_them(
-    pope: dict[str, QuestionSet],
+    pope: dict[Variant, QuestionSet],
 ) -> None:
     for variant, questions in pope.items():
         benchmark = POPE(variant=variant)

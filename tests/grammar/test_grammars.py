@@ -232,7 +232,7 @@ def test_a_cut_off_box_is_a_reason(name: str, text: str) -> None:
         ("<obj>cup</obj><bbox>[1, 2, 3, 4, 5]</bbox>", "a box has 4 numbers, not 5"),
     ],
 )
-def test_obj_bbox_says_what_is_wrong(text: str, reason: str) -> None:
+def test_the_error_of_obj_bbox_names_what_is_wrong(text: str, reason: str) -> None:
     assert reason in GRAMMARS["obj_bbox"].parse(text, Frame.PIXEL).failures
 
 

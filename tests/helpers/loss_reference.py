@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -11,6 +12,14 @@ from groundrl.losses import LossInputs, PolicyLoss
 
 LIMIT = 20.0
 TOKEN_LIMIT = 9
+
+RATIOS: tuple[Literal["token", "sequence"], ...] = ("token", "sequence")
+KLS: tuple[Literal["k1", "k2", "k3"], ...] = ("k1", "k2", "k3")
+AGGREGATIONS: tuple[Literal["sequence_mean", "token_mean", "constant"], ...] = (
+    "sequence_mean",
+    "token_mean",
+    "constant",
+)
 
 CHOICES = [
     PolicyLoss(
@@ -24,9 +33,9 @@ CHOICES = [
         max_completion_tokens=TOKEN_LIMIT,
     )
     for ratio, kl, aggregation, clip_high, kl_coef, mask_truncated, cap in itertools.product(
-        ["token", "sequence"],
-        ["k1", "k2", "k3"],
-        ["sequence_mean", "token_mean", "constant"],
+        RATIOS,
+        KLS,
+        AGGREGATIONS,
         [0.2, 0.28],
         [0.0, 0.04],
         [False, True],

@@ -22,7 +22,7 @@ def synthesis(folder: Path, **changed: object) -> Synthesis:
         Annotator(
             detector=OracleDetector(), teacher=WorldTeacher(error_rate=0.3), verifier=SCENE_VERIFIER
         ),
-        **roles,  # pyright: ignore[reportArgumentType]
+        **roles,
     )
     run = Synthesis(
         images=SceneImages(size=24),
@@ -35,7 +35,7 @@ def synthesis(folder: Path, **changed: object) -> Synthesis:
         shard_size=50,
         run_dir=folder,
     )
-    return replace(run, **changed)  # pyright: ignore[reportArgumentType]
+    return replace(run, **changed)
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -43,7 +43,8 @@ def dino(kind: str, folder: Path) -> Path:
         depths=[1, 1, 1, 1],
         num_heads=[1, 1, 1, 1],
         window_size=4,
-        out_features=["stage2", "stage3", "stage4"],
+        # A keyword of all backbones that the annotations of this one lack.
+        out_features=["stage2", "stage3", "stage4"],  # pyright: ignore[reportCallIssue]
     )
     text = BertConfig(
         vocab_size=len(vocabulary),
@@ -104,8 +105,12 @@ def owl(folder: Path) -> Path:
         if parameter.ndim > 1:
             parameter.data.add_(torch.randn_like(parameter) * 0.1)
     model.save_pretrained(folder)
-    Owlv2Processor(
-        Owlv2ImageProcessor(size={"height": 64, "width": 64}),
-        CLIPTokenizer(vocab=ids, merges=merges, pad_token="<|endoftext|>", model_max_length=32),
-    ).save_pretrained(folder)
+    tokenizer = CLIPTokenizer(
+        vocab=ids,
+        merges=merges,  # pyright: ignore[reportArgumentType]  # pairs; annotated as texts
+        pad_token="<|endoftext|>",
+        model_max_length=32,
+    )
+    images = Owlv2ImageProcessor(size={"height": 64, "width": 64})
+    Owlv2Processor(images, tokenizer).save_pretrained(folder)
     return folder

@@ -34,7 +34,7 @@ def job(monkeypatch: pytest.MonkeyPatch) -> Iterator[DictConfig]:
     HydraConfig.instance().cfg = None
 
 
-def test_a_full_disk_is_told_with_the_command_that_goes_on(job: DictConfig) -> None:
+def test_the_error_for_a_full_disk_gives_the_command_that_goes_on(job: DictConfig) -> None:
     full = OSError(errno.ENOSPC, "No space left on device", "grid/adapter")
     message = r"no space left on the disk \(grid/adapter\)"
     with pytest.raises(UserError, match=message) as told, report_user_errors(job):

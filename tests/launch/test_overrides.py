@@ -134,7 +134,9 @@ def test_all_wrong_options_are_reported_at_once(conf: Path) -> None:
 
 
 @pytest.mark.parametrize(("option", "message"), WRONG.items())
-def test_one_wrong_option_says_what_to_type(conf: Path, option: str, message: str) -> None:
+def test_the_error_for_one_wrong_option_names_what_to_type(
+    conf: Path, option: str, message: str
+) -> None:
     (line,) = explained(conf, option)
     assert line.startswith(message)
 

@@ -9,7 +9,7 @@ from world_questions import world_samples
 
 from groundrl.boxes import Frame
 from groundrl.policy.layout import LENGTH_STEP, Branch, Layout, Prefix, lay_out
-from groundrl.policy.policy import Policy
+from groundrl.policy.policy import Attention, Policy
 from groundrl.prompts import PromptTemplate
 
 
@@ -74,7 +74,7 @@ def test_tokens_of_an_image_see_each_other() -> None:
 
 @pytest.mark.parametrize("family", ["qwen2_5_vl", "gemma3"])
 @pytest.mark.parametrize("attention", ["flex_attention", "flash_attention_2"])
-def test_every_kind_of_attention_gives_the_same_logprobs(family: str, attention: str) -> None:
+def test_every_kind_of_attention_gives_the_same_logprobs(family: str, attention: Attention) -> None:
     """Flash-attn itself needs a GPU: here the model's own attention stands in its place."""
     vlm, processor = build(family)
     policy = Policy(vlm, processor, PromptTemplate(), Frame.PERMILLE)
@@ -82,6 +82,6 @@ def test_every_kind_of_attention_gives_the_same_logprobs(family: str, attention:
     groups = [[Branch(tokens=range(20, 20 + n)) for n in sizes] for sizes in ((30, 4), (1, 7, 28))]
     with torch.no_grad():
         expected = policy.logprobs(prompts, groups).logprobs
-        other = Policy(*build(family), PromptTemplate(), Frame.PERMILLE, attention=attention)  # pyright: ignore
+        other = Policy(*build(family), PromptTemplate(), Frame.PERMILLE, attention=attention)
         got = other.logprobs(prompts, groups).logprobs
     torch.testing.assert_close(got, expected)

@@ -2,7 +2,7 @@
 
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -29,7 +29,9 @@ from groundrl.rollout.sampler import Sampler
 every_family = pytest.mark.parametrize("family", FAMILIES)
 
 
-def make_policy(family: str, kind: Any = "lora", prefix_sharing: bool = True) -> Policy:
+def make_policy(
+    family: str, kind: Literal["lora"] | None = "lora", prefix_sharing: bool = True
+) -> Policy:
     vlm, processor = build(family)
     return Policy(
         model=vlm if kind is None else Adapter(kind=kind, rank=4, alpha=8).apply(vlm),

@@ -207,7 +207,7 @@ def tokens(rows: list[int]) -> int:
 
 
 @pytest.mark.parametrize("size", [31, 32, 33])
-def test_a_pass_holds_what_its_budget_says_when_it_is_laid_out(size: int) -> None:
+def test_a_pass_holds_as_many_tokens_as_its_budget_when_it_is_laid_out(size: int) -> None:
     found = pack_rows([size] * 40, 1000)
     one = torch.arange(size - 13)
     prefix = Prefix(tokens=one, positions=one[None], images=one * 0)

@@ -104,7 +104,7 @@ def test_equal_weights_in_another_arrangement_are_another_entry(tmp_path: Path) 
         for store in (VisionStore(tmp_path), None):
             vlm, processor = build("qwen2_5_vl")
             vlm.config.vision_config.fullatt_block_indexes = layers
-            vlm.model.visual.fullatt_block_indexes = layers  # pyright: ignore
+            vlm.model.visual.fullatt_block_indexes = layers
             template = PromptTemplate()
             policy = Policy(vlm, processor, template, Frame.PERMILLE, vision_store=store)
             found.append(policy.features([policy.encode(world_samples(1)[0])]))

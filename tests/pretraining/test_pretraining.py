@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
 import pytest
 import torch
+from torch import nn
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from groundrl.boxes import Box, Frame
@@ -109,6 +110,7 @@ def test_the_dense_head_can_learn_its_lesson(stream: Callable[..., LessonStream]
     tokens = torch.randn(25, 64)
     head = DenseHead(64)
     optimizer = torch.optim.Adam(head.parameters(), lr=0.02)
+    result: dict[str, torch.Tensor] = {}
     for _ in range(800):
         optimizer.zero_grad()
         result = head(tokens, targets)
@@ -147,7 +149,7 @@ def test_words_start_where_the_tower_looks_for_what_they_name(
 ) -> None:
     policy = make_policy(None)
     module = PretrainModule(policy=policy, grammar=get_grammar("obj_bbox"), steps=10, tower_steps=2)
-    table = policy.vlm.get_input_embeddings().weight.detach()
+    table = cast(nn.Embedding, policy.vlm.get_input_embeddings()).weight.detach()
     before = table.clone()
     module.init_word_embeddings()
     tokenizer = policy.processor.tokenizer

@@ -61,7 +61,7 @@ def test_several_figures_are_several_lines_of_a_terminal() -> None:
     assert lines[3].strip() == "f1 0.600 [0.400, 0.800]"
 
 
-def test_what_makes_figures_doubtful_is_told() -> None:
+def test_what_makes_figures_doubtful_is_a_warning() -> None:
     assert alarms(METRICS, INFOS) == [
         "pope_random: 75% of the answers say nothing of what was asked for",
         "pope_random: 2 of 10 published questions have no answer here; figures are "
@@ -93,6 +93,6 @@ def test_an_interval_need_not_be_symmetric() -> None:
 def test_names_of_benchmarks_and_kinds_are_escaped() -> None:
     evil = "<script>x()<"
     metrics = {f"{evil}/acc": 0.5, f"{evil}/{evil}/acc": 1.0, f"{evil}/unparsed": 0.9}
-    shown = results(metrics)
+    shown = results(metrics, {evil: INFOS["pope_random"]})
     assert "<script" not in shown
     assert "&lt;script&gt;x()&lt;: 90% of the answers" in shown

@@ -119,5 +119,5 @@ def test_long_text_ends_in_an_ellipsis() -> None:
     assert lines[-1][0][0] == "…"
 
 
-def test_an_empty_completion_says_so() -> None:
+def test_an_empty_completion_is_shown_as_empty() -> None:
     assert wrap_text(" \n", FONT)[0][0][0] == "(empty)"

@@ -35,7 +35,9 @@ def test_hyper_parameters_stay_in_the_run_and_keep_their_types(tmp_path: Path) -
     read = events(tmp_path)
     assert read.Scalars("hparam/tabletop/acc")[0].value == 0.5
     content = read.summary_metadata["_hparams_/session_start_info"].plugin_data.content
-    data = plugin_data_pb2.HParamsPluginData.FromString(content)  # pyright: ignore
+    # The classes of this module are made when it is imported.
+    message = plugin_data_pb2.HParamsPluginData  # pyright: ignore[reportAttributeAccessIssue]
+    data = message.FromString(content)
     found = data.session_start_info.hparams
     assert found["seed"].number_value == 0
     assert found["model.lora.r"].number_value == 8

@@ -98,7 +98,7 @@ def test_a_cheat_counts_only_in_what_the_reward_measures() -> None:
 
 
 @pytest.mark.parametrize("grammar", GRAMMARS.values(), ids=GRAMMARS.keys())
-def test_the_bank_is_what_it_says(grammar: Grammar) -> None:
+def test_texts_of_the_bank_are_well_formed_or_broken_as_listed(grammar: Grammar) -> None:
     reward = RewardSum(terms={}, grammar=grammar, frame=Frame.PIXEL)
     texts = set()
     for entry in make_bank(grammar):

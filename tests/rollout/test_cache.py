@@ -27,7 +27,7 @@ def write(cache: SharedKVCache, keys: Tensor, values: Tensor) -> tuple[Tensor, T
     return written
 
 
-def test_what_completions_said_is_kept_where_it_was_written() -> None:
+def test_keys_and_values_of_completions_stay_where_they_were_written() -> None:
     cache, copied = filled_cache(2, 1), DynamicLayer()
     places = set()
     for _ in range(MAX_TOKENS):

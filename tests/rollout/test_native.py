@@ -137,7 +137,7 @@ def test_a_compiled_step_draws_the_same_tokens_and_serves_all_sizes() -> None:
     assert not found["breaks"]
 
 
-def test_a_prompt_that_leaves_no_room_is_told(make_policy: MakePolicy) -> None:
+def test_a_prompt_that_leaves_no_room_is_an_error(make_policy: MakePolicy) -> None:
     policy = make_policy(None)
     examples = policy.encode.examples(world_samples(2))
     lengths = [len(prompt.prefix.tokens) for _, prompt in examples]

@@ -8,24 +8,26 @@ import torch
 from stage_runs import MakePolicy, sft_module, train
 
 from groundrl.errors import UserError
+from groundrl.policy.prompt import Prompt
+from groundrl.records import Sample
 
 
-def test_a_full_disk_is_told_once_and_the_last_checkpoint_stays(
+def test_a_full_disk_is_one_error_and_the_last_checkpoint_stays(
     make_policy: MakePolicy, small_disk: Path
 ) -> None:
     module = sft_module(make_policy())
     last = small_disk / "checkpoints" / "stage" / "last.ckpt"
     encode, steps = module.target, iter(range(100))
 
-    def target(*args: object) -> list[int]:
+    def target(sample: Sample, prompt: Prompt) -> list[int]:
         # Three prompts a step, a checkpoint every two steps: step 3 finds the disk full.
         if next(steps) == 6:
             free = shutil.disk_usage(small_disk).free
             # Room for the curves, not for a checkpoint.
             (small_disk / "someone_elses").write_bytes(bytes(free - 65536))
-        return encode(*args)  # pyright: ignore[reportArgumentType]
+        return encode(sample, prompt)
 
-    module.target = target  # pyright: ignore[reportAttributeAccessIssue]
+    module.target = target
     with pytest.raises(UserError, match=r"no space left .* the one before it is kept") as told:
         train(module, small_disk)
     assert "\n" not in str(told.value)

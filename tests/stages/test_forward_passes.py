@@ -1,4 +1,4 @@
-"""No forward pass is made whose result nobody reads: they are counted."""
+"""No forward pass is made whose result is not used: passes are counted."""
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -53,15 +53,15 @@ def passes(policy: Policy) -> list[str]:
     seen: list[str] = []
 
     def language(*_: object) -> None:
-        reference = policy.model.active_adapter == "reference"  # pyright: ignore
+        reference = policy.model.active_adapter == "reference"
         learns = "update" if torch.is_grad_enabled() else "old"
         seen.append("reference" if reference else learns)
 
     def tower(_: object, arguments: tuple[Any, ...]) -> None:
         seen.append(f"tower {len(arguments[0])}")
 
-    policy.vlm.get_decoder().register_forward_pre_hook(language)  # pyright: ignore
-    policy.vlm.model.visual.register_forward_pre_hook(tower)  # pyright: ignore
+    policy.vlm.get_decoder().register_forward_pre_hook(language)
+    policy.vlm.model.visual.register_forward_pre_hook(tower)
     return seen
 
 
@@ -100,7 +100,7 @@ def test_groups_without_a_winner_are_dropped_before_any_pass(
     policy, loss = make_policy(), PolicyLoss(kl_coef=0.1)
     module = grpo_module(policy, OneWinner(winners=winners), loss=loss, engine=Elsewhere())
     seen, rows = passes(policy), []
-    policy.vlm.get_decoder().register_forward_pre_hook(  # pyright: ignore
+    policy.vlm.get_decoder().register_forward_pre_hook(
         lambda _, __, options: rows.append(len(options["inputs_embeds"])), with_kwargs=True
     )
     train(module, tmp_path, steps=1)

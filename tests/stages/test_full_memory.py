@@ -33,15 +33,15 @@ class Full(NativeEngine):
 
     rollouts = 0
 
-    def generate(self, *arguments: Any) -> Any:  # pyright: ignore
+    def generate(self, *arguments: Any, **named: Any) -> Any:
         self.rollouts += 1
         if self.rollouts == 3:
             full_machine()
-        return super().generate(*arguments)
+        return super().generate(*arguments, **named)
 
 
 def test_a_rollout_names_rows_lengths_and_pixels(make_policy: MakePolicy, tmp_path: Path) -> None:
-    module = grpo_module(make_policy(), engine=Full(tokens_per_batch=96))  # pyright: ignore
+    module = grpo_module(make_policy(), engine=Full(tokens_per_batch=96))
     message = (
         r"tried to allocate 4000000000000000 bytes.*lower one of "
         r"rollout\.tokens_per_batch \(now 96\), "

@@ -85,7 +85,7 @@ def module_gradients(
     """The gradient of one on-policy update as the stage computes it, clipping out of the way."""
     recorder = Recorder(module.policy)
     module.optimizers = lambda: recorder  # pyright: ignore[reportAttributeAccessIssue]
-    module.manual_backward = lambda loss: loss.backward()  # pyright: ignore
+    module.manual_backward = lambda loss: loss.backward()
     module.update(rollout, learning_groups(rollout, advantages, equal))
     return recorder.seen[0]
 
@@ -256,9 +256,10 @@ def test_every_round_draws_other_completions(make_policy: MakePolicy) -> None:
 
 
 def test_only_groups_that_got_a_winner_are_replaced(make_policy: MakePolicy) -> None:
-    module = grpo_module(make_policy(), EqualAtFirst(rounds=1), resample=1)
+    term = EqualAtFirst(rounds=1)
+    module = grpo_module(make_policy(), term, resample=1)
     samples = world_samples(3)
-    module.reward.terms["toy"].seen[samples[0].id] = 4  # pyright: ignore
+    term.seen[samples[0].id] = 4
     first = module.score_rollout(
         partial(module.sampler.start, module.policy, module.policy.encode.examples(samples))
     )
@@ -269,7 +270,7 @@ def test_only_groups_that_got_a_winner_are_replaced(make_policy: MakePolicy) -> 
     assert [g.sample.id for g in drawn.rollout.groups] == [s.id for s in samples]
 
 
-def test_a_step_tells_how_long_it_looked_at_images(make_policy: MakePolicy, tmp_path: Path) -> None:
+def test_a_step_logs_the_time_of_the_vision_tower(make_policy: MakePolicy, tmp_path: Path) -> None:
     module = grpo_module(make_policy())
     module.policy.vlm.model.visual.register_forward_pre_hook(lambda *_: time.sleep(0.3))
     train(module, tmp_path, steps=2, samples=world_samples(3))

@@ -1,5 +1,7 @@
 """Crops contain their region, lie in the image, and have no duplicates."""
 
+from random import Random
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -59,10 +61,10 @@ def test_of_duplicates_the_one_with_the_highest_score_is_kept(
 
 
 @given(found=st.lists(regions(), max_size=8), order=st.randoms(use_true_random=False))
-def test_duplicates_do_not_depend_on_the_order(found: list[Region], order: object) -> None:
+def test_duplicates_do_not_depend_on_the_order(found: list[Region], order: Random) -> None:
     assume(len({one.score for one in found}) == len(found))
     shuffled = list(found)
-    order.shuffle(shuffled)  # pyright: ignore[reportAttributeAccessIssue]
+    order.shuffle(shuffled)
     assert set(drop_duplicates(shuffled, 0.5)) == set(drop_duplicates(found, 0.5))
 
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def leave(disk: Path, kilobytes: int) -> Path:
-    """Of the space; returns somebody else's file, which takes the rest."""
+    """Of the space; returns a file of another program, which takes the rest."""
     taken = disk / "someone_elses"
     taken.write_bytes(bytes(shutil.disk_usage(disk).free - 1024 * kilobytes))
     return taken

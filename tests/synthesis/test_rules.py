@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from synthesis_views import SCENE_VERIFIER, box, region, scene, scene_image, view
 
 from groundrl.synthesis.annotations import Crop, Decision, ErrorKind, Verdict
+from groundrl.synthesis.roles import ImageView
 from groundrl.synthesis.verifiers.rules import RuleVerifier
 
 IMAGE = scene_image(0)
@@ -18,8 +19,8 @@ WHOLE = view(IMAGE, REGIONS)
 CUP = view(IMAGE, REGIONS, Crop(region=REGIONS[0], box=box(0, 50, 48, 110)))
 
 
-def judged(text: str, shown: object = WHOLE) -> Verdict:
-    (verdict,) = SCENE_VERIFIER([(shown, text)])  # pyright: ignore[reportArgumentType]
+def judged(text: str, shown: ImageView = WHOLE) -> Verdict:
+    (verdict,) = SCENE_VERIFIER([(shown, text)])
     assert verdict is not None
     return verdict
 
@@ -111,9 +112,9 @@ ON_A_BIKE = view(IMAGE, PHOTO, Crop(region=PHOTO[0], box=box(0, 0, 75, 120)))
 CLASSES = RuleVerifier(vocabulary=["person", "bicycle", "dining table", "tv", "dog", "sheep"])
 
 
-def seen(text: str, shown: object = None) -> Verdict:
-    """What is said of a photograph by somebody who looked for six classes."""
-    (verdict,) = CLASSES([(shown or view(IMAGE, PHOTO), text)])  # pyright: ignore
+def seen(text: str, shown: ImageView | None = None) -> Verdict:
+    """The verdict on a caption of a photograph, from a verifier of six classes."""
+    (verdict,) = CLASSES([(shown or view(IMAGE, PHOTO), text)])
     assert verdict is not None
     return verdict
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from synthesis_runs import content, figures, synthesis
@@ -69,18 +70,18 @@ def test_verification_is_measured(tmp_path: Path) -> None:
 class Counted:
     """A role that is counted."""
 
-    role: Callable[..., list[object]]
+    role: Any
     asked: int = 0
 
     @property
     def name(self) -> str:
-        return self.role.name  # pyright: ignore
+        return self.role.name
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
-        return self.role.vocabulary  # pyright: ignore
+        return self.role.vocabulary
 
-    def __call__(self, inputs: list[object]) -> list[object]:
+    def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         self.asked += len(inputs)
         return self.role(inputs)
 
@@ -89,9 +90,9 @@ def test_a_second_run_asks_no_model_and_one_with_another_verifier_asks_only_that
     tmp_path: Path,
 ) -> None:
     roles = {
-        "detector": Counted(OracleDetector()),  # pyright: ignore
-        "teacher": Counted(WorldTeacher(error_rate=0.3)),  # pyright: ignore
-        "verifier": Counted(SCENE_VERIFIER),  # pyright: ignore
+        "detector": Counted(OracleDetector()),
+        "teacher": Counted(WorldTeacher(error_rate=0.3)),
+        "verifier": Counted(SCENE_VERIFIER),
     }
     synthesis(tmp_path / "first", **roles).run()
     asked = {name: role.asked for name, role in roles.items()}
@@ -99,7 +100,7 @@ def test_a_second_run_asks_no_model_and_one_with_another_verifier_asks_only_that
     synthesis(tmp_path / "second", **roles).run()
     assert {name: role.asked for name, role in roles.items()} == asked
     assert content(tmp_path / "second") == content(tmp_path / "first")
-    roles["verifier"] = Counted(SCENE_VERIFIER.with_vocabulary(["zebra"]))  # pyright: ignore
+    roles["verifier"] = Counted(SCENE_VERIFIER.with_vocabulary(["zebra"]))
     synthesis(tmp_path / "third", **roles).run()
     assert {name: role.asked for name, role in roles.items()} == asked
 
@@ -123,18 +124,18 @@ def test_a_refusal_stops_the_run_and_keeps_what_was_answered(tmp_path: Path) -> 
     class Expires(FixedTeacher):
         left: int = 30
 
-        def __call__(self, views: object) -> object:  # pyright: ignore
+        def __call__(self, views: Sequence[ImageView]) -> list[Caption | None]:
             self.left -= 1
             if self.left < 0:
                 raise UserError("the key has expired")
-            return FixedTeacher.__call__(self, views)  # pyright: ignore
+            return FixedTeacher.__call__(self, views)
 
     roles = {"detector": FixedDetector(), "verifier": KeepingVerifier()}
     run = tmp_path / "run"
     with pytest.raises(UserError, match="the key has expired"):
         synthesis(run, **roles, teacher=Expires(left=9)).run()
     assert sorted(path.name for path in run.iterdir()) == [".lock", "images"]
-    counted = Counted(FixedTeacher())  # pyright: ignore
+    counted = Counted(FixedTeacher())
     assert synthesis(run, **roles, teacher=counted).run().unfinished == 0
     assert counted.asked == 3 * (24 - 9)
 

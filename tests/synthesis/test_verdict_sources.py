@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from synthesis_runs import figures, synthesis
 from synthesis_views import FixedDetector, FixedTeacher, KeepingVerifier
@@ -23,7 +24,7 @@ from groundrl.synthesis.retries import reject_unparsed
 from groundrl.synthesis.roles import ImageView
 
 
-def rows(run: Path) -> list[dict[str, object]]:
+def rows(run: Path) -> list[dict[str, Any]]:
     lines = (run / "images.jsonl").read_text().splitlines()
     return [row for line in lines for one in [json.loads(line)] for row in one["level_2"]]
 
@@ -40,7 +41,7 @@ def test_a_caption_that_cannot_be_parsed_is_rejected_and_generated_again_by_the_
         synthesis(run, **roles, teacher=Mumbles()).run()
         reason = "unreadable: the teacher's answer is no caption"
         for row in rows(run):
-            (verdict,) = row["verdicts"]  # pyright: ignore
+            (verdict,) = row["verdicts"]
             assert (verdict["by"], verdict["reason"]) == ("format", reason)
         found = figures(run)
         assert found["rejected/unreadable"] == found["level_2/rejected"] == 2 * 24

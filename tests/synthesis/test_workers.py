@@ -4,7 +4,7 @@ import gc
 import threading
 import time
 import tracemalloc
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -16,7 +16,7 @@ from groundrl.errors import UserError
 from groundrl.micro_batcher import MicroBatcher
 from groundrl.synthesis.annotate import AnnotationResult, Annotator
 from groundrl.synthesis.annotations import Caption
-from groundrl.synthesis.roles import ImageView
+from groundrl.synthesis.roles import ImageView, Teacher, Verifier
 from groundrl.synthesis.workers import (
     IMAGES_AHEAD,
     ImageTask,
@@ -43,11 +43,11 @@ class Images:
             yield scene_image(index)
 
 
-def annotator(teacher: object, verifier: object = None) -> Annotator:
+def annotator(teacher: Teacher, verifier: Verifier | None = None) -> Annotator:
     return Annotator(
         detector=FixedDetector(),
-        teacher=teacher,  # pyright: ignore[reportArgumentType]
-        verifier=verifier or KeepingVerifier(),  # pyright: ignore[reportArgumentType]
+        teacher=teacher,
+        verifier=verifier or KeepingVerifier(),
     )
 
 
@@ -57,7 +57,7 @@ def tasks(images: Images) -> Iterator[ImageTask]:
 
 def at_work(
     asked: Annotator, waiting: Iterator[ImageTask], concurrency: int
-) -> Iterator[AnnotationResult]:
+) -> Generator[AnnotationResult]:
     with ThreadPoolExecutor(concurrency) as pool:
         yield from annotate_in_order(asked, waiting, pool, IMAGES_AHEAD * concurrency)
 
@@ -68,7 +68,7 @@ def test_results_are_in_order_and_images_are_consumed_as_needed() -> None:
     seen = [next(found).image.id for _ in range(50)]
     assert seen == [str(index) for index in range(50)]
     assert images.taken <= 50 + 4 * IMAGES_AHEAD
-    found.close()  # pyright: ignore[reportAttributeAccessIssue]
+    found.close()
     taken = images.taken
     time.sleep(0.05)
     assert images.taken == taken

@@ -61,7 +61,7 @@ def test_nothing_is_judged_twice_and_a_run_can_be_replayed(tmp_path: Path) -> No
     assert other.asked == ["because"]
 
 
-def test_judging_tells_how_far_it_is_and_a_replay_nothing(
+def test_judging_reports_its_progress_and_a_replay_reports_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("groundrl.evaluation.judging.verdict_cache.CASES_AT_ONCE", 2)
@@ -115,7 +115,7 @@ def answers() -> list[ScoredAttempt]:
     ]
 
 
-def test_the_share_of_aligned_answers_leaves_out_what_nobody_judged() -> None:
+def test_the_share_of_aligned_answers_leaves_out_unjudged_answers() -> None:
     figures, verdicts = alignment(Counting(), answers())
     assert figures["alignment"] == pytest.approx(2 / 3)
     assert figures["unjudged"] == 1
@@ -196,7 +196,7 @@ def test_another_prompt_is_another_judge(tmp_path: Path) -> None:
         ("rating_prompt_file", b"{} {} {} {} \xe9", "no text in UTF-8"),
     ],
 )
-def test_a_file_that_is_no_prompt_is_told_before_anything_is_asked(
+def test_a_file_that_is_no_prompt_is_an_error_before_anything_is_asked(
     tmp_path: Path, option: str, content: bytes | None, told: str
 ) -> None:
     path = tmp_path / "prompt"

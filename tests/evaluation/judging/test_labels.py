@@ -77,7 +77,7 @@ def test_a_label_is_of_its_set(tmp_path: Path) -> None:
     assert found == {"vsr": {"a": True, "b": True}, "rel3d": {"a": False, "7": True}, "vqa": {}}
 
 
-def test_all_labels_that_could_be_of_several_sets_are_told_at_once(tmp_path: Path) -> None:
+def test_one_error_lists_all_labels_that_could_be_of_several_sets(tmp_path: Path) -> None:
     path = written(tmp_path / "labels.jsonl", {"id": "a"}, {"id": "b"}, {"id": "c"})
     with pytest.raises(UserError, match=r"2 rows .* 'a' \(vsr, rel3d\): write \"set\""):
         read_labels(path).by_set({"vsr": "abc", "rel3d": "ab"})

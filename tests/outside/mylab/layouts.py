@@ -49,9 +49,9 @@ class CsvLayout:
                 found[file] = (image, Boxes(problems))
             else:
                 problems.unreadable(file, image)
-        for number, (file, label, *corners) in enumerate(rows, start=1):
+        for number, (file, label, x1, y1, x2, y2) in enumerate(rows, start=1):
             image, boxes = found[file]
-            item = Grounding(label=label, box=pixel_box(tuple(corners), image))
+            item = Grounding(label=label, box=pixel_box((x1, y1, x2, y2), image))
             boxes.add(item, f"{table}:{number}")
         return check_set(
             problems,
