@@ -34,8 +34,9 @@ from groundrl.rollout.base import LoadFeatures, RolloutEngine, SampledTokens, Sa
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.randomness import RolloutSeeds
 from groundrl.rollout.sampler import Sampler
+from groundrl.stages.batches import Batch, Group
 from groundrl.stages.fit import StagePlan, fit
-from groundrl.stages.grpo import Batch, Group, GRPOModule
+from groundrl.stages.grpo import GRPOModule
 from groundrl.stages.optimization import Optimization
 
 

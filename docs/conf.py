@@ -36,8 +36,9 @@ autodoc_typehints = "signature"
 autodoc_mock_imports = ["vllm", "ray"]
 # jaxtyping writes shapes as strings, which are no names to be linked.
 nitpicky = False
-suppress_warnings = ["autodoc.mocked_object"]
+# An annotation such as "object" may match fields of that name.
+suppress_warnings = ["autodoc.mocked_object", "ref.python"]
 
 html_theme = "furo"
 html_title = f"groundrl {release}"
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "api/modules.rst"]

@@ -59,7 +59,7 @@ def test_a_row_becomes_its_dataclass() -> None:
         ({"name": "a", "words": ["b", None]}, "words[1]: expected text, got None"),
         (
             {"name": "a", "parts": [{"label": "cup", "box": [1, 2, 3]}]},
-            "parts[0].box: expected more than 3 items, got [1, 2, 3]",
+            "parts[0].box: expected 4 items, got [1, 2, 3]",
         ),
         (
             {"name": "a", "parts": [{"box": [1, 2, 3, 4, 5]}]},

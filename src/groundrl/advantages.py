@@ -14,12 +14,12 @@ Kind = Literal["group_std", "group_mean", "batch_std", "leave_one_out"]
 class Advantage:
     """How rewards ``r`` become advantages, for P prompts of G completions each.
 
-    group_std:     ``(r - mean_G) / (std_G + eps)``, GRPO (arXiv 2402.03300, section 4.1.2)
-    group_mean:    ``r - mean_G``, Dr. GRPO (arXiv 2503.20783, section 3.2)
-    batch_std:     ``a / (std_PG(a) + eps)`` with ``a = r - mean_G``, the baseline variant of
-                   REINFORCE++ (arXiv 2501.03262)
-    leave_one_out: ``r - mean of the other G - 1 = (r - mean_G) * G / (G - 1)``, RLOO
-                   (arXiv 2402.14740)
+    * group_std: ``(r - mean_G) / (std_G + eps)``, GRPO (arXiv 2402.03300, section 4.1.2)
+    * group_mean: ``r - mean_G``, Dr. GRPO (arXiv 2503.20783, section 3.2)
+    * batch_std: ``a / (std_PG(a) + eps)`` with ``a = r - mean_G``, the baseline variant of
+      REINFORCE++ (arXiv 2501.03262)
+    * leave_one_out: ``r - mean of the other G - 1 = (r - mean_G) * G / (G - 1)``, RLOO
+      (arXiv 2402.14740)
 
     Standard deviations are the unbiased ones. A group of equal rewards gets exactly 0.
     """

@@ -84,10 +84,13 @@ def describe_problems(error: ValidationError) -> list[str]:
     """One line per problem: ``boxes[1].label: expected text, got 3``."""
     lines: list[str] = []
     missing: dict[tuple[int | str, ...], list[str]] = {}
+    lengths: dict[tuple[int | str, ...], tuple[int, object]] = {}
     for one in error.errors(include_url=False):
         parent, name = one["loc"][:-1], one["loc"][-1:]
         if one["type"] == "missing" and isinstance(name[0], str):
             missing.setdefault(parent, []).append(name[0])
+        elif one["type"] == "missing":  # an item of a list of fixed length; the last one counts
+            lengths[parent] = (int(name[0]) + 1, one["input"])
         else:
             lines.append(
                 _describe(one["type"], one["loc"], one["msg"], one.get("ctx", {}), one["input"])
@@ -96,7 +99,11 @@ def describe_problems(error: ValidationError) -> list[str]:
         _at(parent, f"lacks the field{'s' * (len(names) > 1)} {', '.join(map(repr, names))}")
         for parent, names in missing.items()
     ]
-    return list(dict.fromkeys([*lacking, *lines]))
+    short = [
+        _at(parent, f"expected {length} items, got {value!r:.60}")
+        for parent, (length, value) in lengths.items()
+    ]
+    return list(dict.fromkeys([*lacking, *short, *lines]))
 
 
 def read_rows(
@@ -131,8 +138,6 @@ def _adapter(shape: type) -> Any:
 def _describe(
     kind: str, location: tuple[int | str, ...], message: str, context: dict[str, Any], value: object
 ) -> str:
-    if kind == "missing":  # an item of a tuple of fixed length
-        return _at(location[:-1], f"expected more than {location[-1]} items, got {value!r:.60}")
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
         return _at(location[:-1], f"has an unknown field {location[-1]!r}")
     if kind == "value_error":

@@ -39,9 +39,9 @@ def test_no_field_may_be_missing_or_of_another_type(name: str) -> None:
         ({"image_size": [-1, 6]}, r"image_size\[0\]: expected a number from 0 on"),
         ({"model_size": [float("inf"), 6]}, r"model_size\[0\]: expected a whole number"),
         ({"scores": {"correct": float("nan")}}, "scores.correct: expected a number, got nan"),
-        ({"boxes_true": [["dog", [0, 0, 1]]]}, r"boxes_true\[0\]\[1\]: expected more than 3 items"),
+        ({"boxes_true": [["dog", [0, 0, 1]]]}, r"boxes_true\[0\]\[1\]: expected 4 items"),
         ({"boxes_predicted": [["dog", [9, 0, 1, 1]]]}, r"boxes_predicted\[0\]: box needs x1 <= x2"),
-        ({"spans_predicted": [[1]]}, r"spans_predicted\[0\]: expected more than 1 items"),
+        ({"spans_predicted": [[1]]}, r"spans_predicted\[0\]: expected 2 items"),
         ({"frame": "unit", "image_size": [0, 0]}, "boxes in unit need image_size"),
     ],
 )

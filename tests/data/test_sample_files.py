@@ -123,7 +123,7 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ({"groundings": [{"label": "dog", "box": [9, 0, 1, 10]}]}, "x1 <= x2"),
     (
         {"groundings": [{"label": "dog", "box": [0, 0, 10]}]},
-        "groundings[0].box: expected more than 3 items, got [0, 0, 10]",
+        "groundings[0].box: expected 4 items, got [0, 0, 10]",
     ),
     ({"groundings": [{"box": [0, 0, 1, 1]}]}, "groundings[0]: lacks the field 'label'"),
     ({"rationale": [{"text": "a"}, {"text": "b"}]}, "rationale[1] is text that follows text"),

@@ -96,7 +96,7 @@ DAMAGES: list[tuple[type[PublishedBenchmark], dict[str, Any], str]] = [
     (
         DrivingVQA,
         {"relevant_entities": [{"car": [1, 2, 3]}]},
-        r"record 0: relevant_entities\[0\].car: expected more than 3 items",
+        r"record 0: relevant_entities\[0\].car: expected 4 items",
     ),
     (DrivingVQA, {"possible_answers": ["yes"]}, "record 0: possible_answers: expected an object"),
     (DrivingVQA, {"questions": []}, "record 0: questions: expected text"),

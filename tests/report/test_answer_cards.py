@@ -68,9 +68,12 @@ def test_stages_stand_in_the_order_of_the_metrics(run_dir: Path) -> None:
     ("change", "reason"),
     [
         ({"boxes_true": [["cup", [9, 2, 1, 8]]]}, "box needs x1 <= x2"),
-        ({"boxes_true": [["cup", [1, 2]]]}, "boxes_true must be a list of .label"),
-        ({"correct": 0.5}, "correct must be true or false"),
-        ({"options": None}, "options must be a list of texts"),
+        (
+            {"boxes_true": [["cup", [1, 2]]]},
+            r"boxes_true\[0\]\[1\]: expected 4 items",
+        ),
+        ({"correct": 0.5}, "correct: expected true or false, got 0.5"),
+        ({"options": None}, "options: expected a list, got None"),
     ],
 )
 def test_a_bad_record_is_named_with_file_and_line(

@@ -1,4 +1,4 @@
-"""Pascal VOC data sets: Annotations/*.xml, JPEGImages/, ImageSets/Main/<split>.txt."""
+"""Pascal VOC data sets: ``Annotations/*.xml``, JPEGImages/, ImageSets/Main/<split>.txt."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ class VocLayout:
     form: ClassVar[str] = "a VOC folder (Annotations/, JPEGImages/)"
 
     def recognises(self, path: Path) -> bool:
-        """A folder with Annotations/*.xml."""
+        """A folder with ``Annotations/*.xml``."""
         return any(True for _ in path.glob("Annotations/*.xml"))
 
     def read(
