@@ -55,6 +55,7 @@ def test_an_ablation_builds_the_loss_of_its_paper(name: str) -> None:
     assert set(cfg.stage.grpo) == {"_target_", "steps", "prompts_per_step", "module"}
 
 
+@pytest.mark.slow
 def test_only_dapo_draws_prompts_anew() -> None:
     register_resolvers(ROOT)
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):

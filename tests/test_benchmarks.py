@@ -46,10 +46,12 @@ def test_the_time_of_a_step_is_reported_by_part(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_folder_without_grpo_is_refused(tmp_path: Path) -> None:
     assert "has no curves of a GRPO stage" in step_time(tmp_path).stderr
 
 
+@pytest.mark.slow
 def test_a_step_is_put_beside_trl_and_beside_one_with_nothing_shared(tmp_path: Path) -> None:
     pytest.importorskip("trl", reason="TRL is not installed")
     out = tmp_path / "figures.json"
@@ -92,6 +94,7 @@ def test_costs_are_reported_as_one_thing_grows(
     ]
 
 
+@pytest.mark.slow
 def test_the_floor_counts_the_products_that_a_forward_pass_makes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -114,6 +117,7 @@ def test_the_floor_counts_the_products_that_a_forward_pass_makes(
     assert 3 * counted < update_cost(shape, work).flops < 4 * counted
 
 
+@pytest.mark.slow
 def test_answers_per_second_are_put_beside_those_of_generate(tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
     small = ("--images", 2, "--per-image", 2, "--max-tokens", 12, "--turns", 1)
@@ -125,6 +129,7 @@ def test_answers_per_second_are_put_beside_those_of_generate(tmp_path: Path) -> 
     assert all(row["samples_per_second"] > 0 for row in figures.values())
 
 
+@pytest.mark.slow
 def test_figures_are_added_to_a_history_and_the_change_is_printed(tmp_path: Path) -> None:
     out, kept = tmp_path / "figures.json", tmp_path / "history.jsonl"
     first = program("scenes", "--count", 2, out=out)
@@ -143,6 +148,7 @@ def test_figures_are_added_to_a_history_and_the_change_is_printed(tmp_path: Path
     assert "tabletop/plain/render_per_second" in shown.stdout
 
 
+@pytest.mark.slow
 def test_a_verifier_is_measured_at_three_shares_of_errors(tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
     result = program("verification", "--scenes", 6, out=out)
@@ -153,6 +159,7 @@ def test_a_verifier_is_measured_at_three_shares_of_errors(tmp_path: Path) -> Non
     assert figures["0.3"]["clean_rejected"] < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["synthesis_throughput", "synthesis_memory"])
 def test_a_synthesis_is_put_beside_the_server_that_it_asks(tmp_path: Path, name: str) -> None:
     out = tmp_path / "figures.json"

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from chat_server import Body, chat_server, said
 
 from groundrl.evaluation.benchmarks.world import WorldVQA
@@ -31,6 +32,7 @@ def metrics(result: subprocess.CompletedProcess[str]) -> dict[str, float]:
     return {name: value for name, value in figures.items() if not name.startswith("time/")}
 
 
+@pytest.mark.slow
 def test_a_served_judge_is_held_against_people_replayed_and_compared(tmp_path: Path) -> None:
     samples = WorldVQA(size=4).questions().samples
 

@@ -64,6 +64,7 @@ def build(tmp_path: Path) -> Build:
     return evaluation
 
 
+@pytest.mark.slow
 def test_a_run_and_its_adapter_alone_give_the_same_answers(trained: Path, build: Build) -> None:
     kinds = {
         "run": [f"run={trained}"],
@@ -80,6 +81,7 @@ def test_a_run_and_its_adapter_alone_give_the_same_answers(trained: Path, build:
     assert said["run"] == said["adapter"] != said["model"]
 
 
+@pytest.mark.slow
 def test_the_saved_config_has_the_values_of_the_run_that_were_used(
     trained: Path, tmp_path: Path
 ) -> None:

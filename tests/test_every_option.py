@@ -101,6 +101,7 @@ def test_the_default_config_is_sound(script: str) -> None:
     check_config(composed(script=script))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", option_files(), ids=lambda file: f"{file.parent.name}={file.stem}")
 def test_every_option_is_sound(file: Path) -> None:
     if (file.parent.name, file.stem) == ("trainer", "gpu") and not torch.cuda.is_available():
@@ -125,6 +126,7 @@ def test_every_model_can_be_evaluated(model: str) -> None:
     assert cfg.sampling.max_tokens == (128 if model == "embedded" else 512)
 
 
+@pytest.mark.slow
 def test_what_is_spelled_out_is_the_default_of_its_class() -> None:
     module = compose(
         "train", ["stage.grpo.module.sampler.sampling.max_tokens=77"]
@@ -151,6 +153,7 @@ def test_a_detector_without_a_model_has_none_to_choose() -> None:
     assert "model" not in composed("detector=oracle", script="synthesize")
 
 
+@pytest.mark.slow
 def test_options_that_ask_for_something_say_so() -> None:
     for choice, filled in NEEDED.items():
         place, _, key = filled[0].partition("=")[0].rpartition(".")

@@ -13,6 +13,7 @@ from golden_records import LINES
 FOLDER = Path(__file__).parent / "golden"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LINES)
 def test_questions_of_fixed_seeds_are_what_they_were(name: str) -> None:
     lines, file = LINES[name](), FOLDER / f"{name}.txt"

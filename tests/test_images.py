@@ -131,6 +131,7 @@ def encoded(name: str) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     name=st.sampled_from(["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP"]),
@@ -170,6 +171,7 @@ def test_damaged_exif_does_not_spoil_an_image(tmp_path: Path) -> None:
     assert checked_size(tmp_path / "a.jpg") == read_image(tmp_path / "a.jpg").size == (30, 40)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     name=st.sampled_from(["JPEG", "PNG", "WEBP"]),

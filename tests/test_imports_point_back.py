@@ -113,6 +113,7 @@ def test_a_library_is_known_in_its_rooms_only(file: Path) -> None:
     assert {lib for lib in libraries if not inside(file).startswith(ROOMS_OF[lib])} == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module", ["groundrl", "groundrl.config.check", "groundrl.launch.overrides"]
 )

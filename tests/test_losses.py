@@ -25,6 +25,7 @@ def gradient(loss: PolicyLoss, inputs: LossInputs) -> torch.Tensor:
     return torch.autograd.grad(loss(inputs).loss, inputs.logprobs)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_token", [False, True], ids=["per_completion", "per_token"])
 @pytest.mark.parametrize(
     ("dtype", "bound"), [(torch.float32, 1e-6), (torch.float64, 1e-12)], ids=["fp32", "fp64"]

@@ -63,6 +63,7 @@ def test_the_cause_of_a_failure_is_shown_without_its_wrapping() -> None:
     assert root_cause(cause) is cause
 
 
+@pytest.mark.slow
 def test_a_grid_goes_on_past_failed_jobs_and_ends_in_one_table(tmp_path: Path) -> None:
     sweep, cache = tmp_path / "sweep", tmp_path / "cache"
     done = train(

@@ -45,6 +45,7 @@ def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", OPTIONS)
 def test_help_lists_every_option_of_the_package(script: str) -> None:
     lines = run(script, "--help").stdout.splitlines()
@@ -82,6 +83,7 @@ def test_every_option_of_the_package_passes_the_check(script: str, typed: list[s
     check_config(config)
 
 
+@pytest.mark.slow
 def test_a_misspelt_option_of_the_package_is_explained() -> None:
     done = run("train", "rollout=fixd", "seed=1")
     assert done.returncode == 2
@@ -95,6 +97,7 @@ def test_a_class_of_the_package_reports_what_is_wrong_with_its_options(tmp_path:
     assert "reward.terms.short.limit is below 1: type reward.terms.short.limit=8" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_of_its_stage_engine_layout_and_reward_is_logged_and_shown(tmp_path: Path) -> None:
     for split, color in (("train", "red"), ("val", "blue")):
         Image.new("RGB", (100, 80), color).save(tmp_path / f"{split}.jpg")
@@ -116,6 +119,7 @@ def test_a_run_of_its_stage_engine_layout_and_reward_is_logged_and_shown(tmp_pat
     assert "reward/short" in page
 
 
+@pytest.mark.slow
 def test_its_benchmark_stands_in_the_table_and_on_the_page(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     done = run("evaluate", "benchmark=politeness", f"output_dir={folder}", "sampling.max_tokens=8")
@@ -124,6 +128,7 @@ def test_its_benchmark_stands_in_the_table_and_on_the_page(tmp_path: Path) -> No
     assert "Share of polite answers." in (folder / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_its_detector_finds_regions_for_synthesis(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     done = run(
@@ -135,6 +140,7 @@ def test_its_detector_finds_regions_for_synthesis(tmp_path: Path) -> None:
     assert {region["label"] for row in rows for region in row["regions"]} == {"thing"}
 
 
+@pytest.mark.slow
 def test_runs_of_a_multirun_use_the_package(tmp_path: Path) -> None:
     sweep = tmp_path / "sweep"
     tiny = ["debug=tiny", "data.heldout_size=2", "cache_dir=null", "pipeline=[grpo]"]

@@ -126,6 +126,7 @@ def composes(script: str, words: list[str]) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_hydra")
 @pytest.mark.parametrize("words", options_in_sentences(), ids=" ".join)
 def test_an_option_in_a_sentence_can_be_typed(words: list[str]) -> None:
@@ -159,6 +160,7 @@ def test_the_reward_function_of_the_pages_can_be_plugged_in(
     assert function(completions=["short", "x" * 400], prompts=["", ""]) == [1.0, 0.0]
 
 
+@pytest.mark.slow
 def test_the_program_of_the_grpo_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
     program = "\n".join(blocks("python", PAGES["docs/one_grpo_step.md"]))
     found: dict[str, Any] = {}
@@ -174,6 +176,7 @@ def test_every_file_that_a_page_includes_exists(page: str) -> None:
         assert ((ROOT / page).parent / file).is_file(), file
 
 
+@pytest.mark.slow
 def test_the_audit_of_the_pages_finds_no_cheat_that_pays() -> None:
     assert "python -m groundrl.rewards.audit reward=iou+acc" in TEXT
     assert audit.main(["reward=iou+acc"]) == 0
@@ -206,6 +209,7 @@ def test_the_readme_is_short_and_its_tree_exists() -> None:
                 below = path
 
 
+@pytest.mark.slow
 def test_the_results_are_filled_in_between_their_markers(tmp_path: Path) -> None:
     run, page = tmp_path / "run", tmp_path / "results.md"
     run.mkdir()

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from safetensors.torch import load_file
 from test_evaluate_cli import evaluate
@@ -29,6 +30,7 @@ def figures(run: Path) -> dict[str, Any]:
     return {k: v for k, v in measured.items() if k.partition("/")[0] != "time"}
 
 
+@pytest.mark.slow
 def test_two_processes_end_where_one_does(tmp_path: Path) -> None:
     for devices in (1, 2):
         result = train(*RUN, f"trainer.devices={devices}", f"output_dir={tmp_path}/{devices}")
@@ -46,6 +48,7 @@ def test_two_processes_end_where_one_does(tmp_path: Path) -> None:
         assert answers[0] == answers[1]
 
 
+@pytest.mark.slow
 def test_two_processes_answer_as_one_does(tmp_path: Path) -> None:
     chosen = ["benchmark=[world_mme,world_rec]", "benchmark.world_mme.size=3"]
     chosen += ["benchmark.world_rec.size=1", "sampling.max_tokens=12", "cache_dir=null"]
@@ -66,6 +69,7 @@ def test_two_processes_answer_as_one_does(tmp_path: Path) -> None:
     assert (tmp_path / "2" / "predictions.jsonl").read_text() == answers[0]
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_both_processes_after_the_same_step(tmp_path: Path) -> None:
     command = [sys.executable, "train.py", *RUN, "stage.sft.steps=30", "trainer.devices=2"]
     process = subprocess.Popen(

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
 SMALL = ["scenes.size=40", "shard_size=60", "detector=oracle"]
@@ -54,6 +56,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", [1, 25])
 def test_a_killed_run_resumes_and_writes_the_same_files(
     straight: Path, tmp_path: Path, images: int
@@ -98,6 +101,7 @@ class Teacher:
 """
 
 
+@pytest.mark.slow
 def test_an_unreachable_teacher_leaves_images_unfinished(tmp_path: Path) -> None:
     (tmp_path / "away.py").write_text(TEACHER)
     path = f"{ROOT / 'src'}:{tmp_path}"
@@ -116,6 +120,7 @@ def test_an_unreachable_teacher_leaves_images_unfinished(tmp_path: Path) -> None
     assert len((tmp_path / "run" / "images.jsonl").read_text().splitlines()) == 5
 
 
+@pytest.mark.slow
 def test_workers_on_ray_one_of_them_killed_write_the_same_files(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="Ray is not installed")
     (tmp_path / "away.py").write_text(TEACHER)
@@ -137,6 +142,7 @@ def test_workers_on_ray_one_of_them_killed_write_the_same_files(tmp_path: Path) 
     assert content(tmp_path / "ray" / "run") == content(tmp_path / "here" / "run")
 
 
+@pytest.mark.slow
 def test_the_data_is_trained_on_without_edits(straight: Path, tmp_path: Path) -> None:
     arguments = ["data=synthesized", f"data.root={straight}", "debug=tiny", *places(tmp_path)]
     result = subprocess.run(
@@ -151,6 +157,7 @@ def test_the_data_is_trained_on_without_edits(straight: Path, tmp_path: Path) ->
     assert "heldout/acc" in json.loads((tmp_path / "run" / "metrics.json").read_text())["grpo"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

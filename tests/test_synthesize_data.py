@@ -30,6 +30,7 @@ def synthesized(folder: Path, *arguments: str) -> dict[str, float]:
     return json.loads((folder / "run" / "metrics.json").read_text())
 
 
+@pytest.mark.slow
 def test_scenes_are_annotated_with_the_embedded_model_as_detector(tmp_path: Path) -> None:
     found = synthesized(tmp_path, "scenes.size=3", "questions.heldout_share=0")
     assert (found["images"], found["regions"] >= 3) == (3, True)
@@ -39,6 +40,7 @@ def test_scenes_are_annotated_with_the_embedded_model_as_detector(tmp_path: Path
     assert all(json.loads(line)["made_by"]["regions"].startswith("vlm ") for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"needs photographs with boxes in {SHARED}")
 def test_photographs_with_boxes_become_samples_that_point_at_those_boxes(tmp_path: Path) -> None:
     labels, boxes = tmp_path / "yolo", {}

@@ -56,6 +56,7 @@ def paid(url: str, folder: Path) -> list[str]:
     return [*CHOSEN, *sum(roles, at_once), f"cache_dir={folder}/cache"]
 
 
+@pytest.mark.slow
 def test_a_spent_budget_ends_a_run_and_a_larger_one_resumes_it(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with chat_server(answer) as served:
@@ -92,6 +93,7 @@ def test_a_spent_budget_ends_a_run_and_a_larger_one_resumes_it(tmp_path: Path) -
     assert "unfinished" not in last
 
 
+@pytest.mark.slow
 def test_teacher_and_verifier_behind_a_server_make_the_data(tmp_path: Path) -> None:
     broken: list[Body] = []
 

@@ -31,16 +31,19 @@ def on_ray(folder: Path, last: int, cpus: float = 1.0) -> Any:
     return json.loads(result.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_what_a_killed_worker_had_under_way_is_done_again(tmp_path: Path) -> None:
     (tmp_path / "kill").touch()
     assert on_ray(tmp_path, 9) == [number * number for number in range(9)]
     assert not (tmp_path / "kill").exists()
 
 
+@pytest.mark.slow
 def test_a_mistake_of_the_user_comes_as_it_is(tmp_path: Path) -> None:
     assert on_ray(tmp_path, 12) == "10 is too many"
 
 
+@pytest.mark.slow
 def test_more_workers_than_the_machine_has_room_for_are_refused(tmp_path: Path) -> None:
     told = on_ray(tmp_path, 9, cpus=999)
     assert told.startswith("runner.workers=2 with runner.num_cpus=999.0 each need more than the")

@@ -61,6 +61,7 @@ def run_in_process(cfg: DictConfig) -> None:
     run("train", cfg)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job", "reward=acc"]])
 def test_help_and_the_config_come_without_loading_torch(arguments: list[str]) -> None:
     result = train(*arguments, python=("-X", "importtime"))
@@ -82,6 +83,7 @@ def test_one_error_lists_all_misspellings_with_what_was_meant(tmp_path: Path) ->
     )
 
 
+@pytest.mark.slow
 def test_a_config_that_makes_no_sense_trains_nothing(tmp_path: Path) -> None:
     result = train(
         "stage.grpo.module.sampler.group_size=1",
@@ -158,6 +160,7 @@ def test_broken_data_is_an_error_before_the_weights_are_loaded(tmp_path: Path, n
         run_in_process(cfg)
 
 
+@pytest.mark.slow
 def test_a_truncated_image_stops_the_script_with_one_message(tmp_path: Path) -> None:
     path = jsonl(tmp_path, [json.dumps(row(0))])
     image = tmp_path / "cat.jpg"
@@ -182,6 +185,7 @@ def test_a_run_is_not_resumed_with_another_config(tmp_path: Path, config: Any) -
         run_in_process(config(f"resume={tmp_path}"))
 
 
+@pytest.mark.slow
 def test_a_run_directory_goes_on_with_its_own_config_only(tmp_path: Path, config: Any) -> None:
     (tmp_path / "checkpoints").mkdir()
     save_resolved(config("seed=3"), tmp_path / "resolved.yaml")
@@ -189,6 +193,7 @@ def test_a_run_directory_goes_on_with_its_own_config_only(tmp_path: Path, config
     assert_one_message(result, "was started with another config", "seed was 3 and is now 0")
 
 
+@pytest.mark.slow
 def test_ctrl_c_names_the_command_that_goes_on_and_it_does(tmp_path: Path) -> None:
     run = tmp_path / "a run"
     arguments = [*TINY, "stage.sft.steps=40", f"output_dir={run}"]

@@ -88,6 +88,7 @@ def test_an_open_answer_is_its_letters_and_digits() -> None:
     assert normalise("Ünder 30 km/h") == "ünder30kmh"
 
 
+@pytest.mark.slow
 def test_endless_lists_are_read_at_once() -> None:
     assert read_answer("red," * 50_000, COLORS) == {"red"}
     assert read_answer("a and " * 30_000, COLORS) == {"red"}
@@ -124,6 +125,7 @@ def test_any_listing_of_options_reads_back(chosen: set[str], separator: str) -> 
     assert read_answer(separator.join(letters), COLORS) == chosen
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60))
 @settings(max_examples=100)
 def test_no_text_makes_the_reader_raise(text: str) -> None:

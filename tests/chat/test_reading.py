@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from groundrl.chat.json_reply import read_object
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -34,6 +35,7 @@ def test_an_empty_reply_raises(text: str) -> None:
     read_object(text)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), st.integers() | st.text()), st.sampled_from(["", "Well: "]))
 def test_what_was_written_is_read(value: dict[str, object], before: str) -> None:
     assert read_object(before + json.dumps(value)) == value

@@ -48,6 +48,7 @@ def test_a_request_is_sent_as_images_then_text_with_its_schema() -> None:
     assert (body["temperature"], body["seed"], body["model"]) == (0, 5, "m")
 
 
+@pytest.mark.slow
 def test_several_servers_are_asked_in_turn() -> None:
     with chat_server(lambda _: "a") as one, chat_server(lambda _: "b") as other:
         model = OpenAICompatibleModel("m", [one.url, other.url])
@@ -69,6 +70,7 @@ def test_fields_of_the_request_can_be_added_and_left_out_and_belong_to_the_name(
     assert "enable_thinking" in model.name
 
 
+@pytest.mark.slow
 def test_answers_come_in_order_and_no_more_than_asked_for_are_under_way() -> None:
     with chat_server(said, seconds=0.05) as served:
         model = OpenAICompatibleModel("m", [served.url], at_once=8)
@@ -199,6 +201,7 @@ def spend(served: Served, path: Path, count: int, **options: Any) -> list[str | 
     return [reply and reply.text for reply in model(requests(count))]
 
 
+@pytest.mark.slow
 def test_a_budget_stops_the_run_keeps_what_is_there_and_counts_over_restarts(
     tmp_path: Path,
 ) -> None:

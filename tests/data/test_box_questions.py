@@ -134,6 +134,7 @@ def check_side_or_presence(sample: Sample, words: str, image: AnnotatedImage) ->
         assert {item.label for item in sample.groundings} == right | {anchor}
 
 
+@pytest.mark.slow
 @given(images(), st.integers(0, 2**31), st.sampled_from(KINDS))
 def test_every_answer_is_borne_out_by_the_boxes(
     image: AnnotatedImage, seed: int, kind: str

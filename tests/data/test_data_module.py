@@ -76,6 +76,7 @@ def trainer(folder: Path, **options: Any) -> L.Trainer:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -171,6 +172,7 @@ def many_tensors(sample: Sample) -> list[torch.Tensor]:
     return [torch.full((3,), float(i)) for i in range(int(sample.id[1:]), 300)]
 
 
+@pytest.mark.slow
 def test_a_batch_of_many_tensors_needs_few_open_files() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
@@ -291,6 +293,7 @@ def killed(sample: Sample) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_worker_process_that_is_killed_is_a_user_error() -> None:
     module = GroundingDataModule(train=numbered(9), num_workers=1, encode=killed)
     with pytest.raises(UserError, match=r"type data\.num_workers=0") as told:

@@ -32,6 +32,7 @@ def test_the_world_holds_out_both_subjects() -> None:
     assert module.train[0] != module.heldout["tabletop"][0]
 
 
+@pytest.mark.slow
 def test_yolo_trains_on_train_and_holds_out_val(yolo_root: Path) -> None:
     module = build("yolo", root=str(yolo_root), prompts_per_step=3)
     assert module.train[0].provenance.split == "train"
@@ -39,6 +40,7 @@ def test_yolo_trains_on_train_and_holds_out_val(yolo_root: Path) -> None:
     assert len(next(iter(module.train_dataloader()))) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("option", "write"), [("jsonl", write_jsonl), ("parquet", write_parquet)])
 def test_sample_files_are_read(option: str, write: Any, yolo_root: Path) -> None:
     for split in ("train", "val"):

@@ -66,6 +66,7 @@ def test_yolo_image_folders_may_be_links(yolo_root: Path, as_text: bool) -> None
     assert len(YoloLayout().read(yolo_root, "train").images[0].groundings) == 2
 
 
+@pytest.mark.slow
 def test_yolo_problems_are_all_named_with_file_and_line(
     yolo_root: Path, image_file: MakeImage
 ) -> None:

@@ -34,6 +34,7 @@ def samples() -> list[Sample]:
     return list(chosen.values())[:6]
 
 
+@pytest.mark.slow
 def test_a_photograph_costs_at_most_64_image_tokens(
     make_policy: Callable[..., Policy], samples: list[Sample]
 ) -> None:

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 def test_all_images_and_boxes_are_read(caplog: pytest.LogCaptureFixture) -> None:
     sets = {split: YoloLayout().read(ROOT, split) for split in ("train", "val")}
     labels = Counter(
@@ -27,6 +28,7 @@ def test_all_images_and_boxes_are_read(caplog: pytest.LogCaptureFixture) -> None
     assert caplog.text.count("no image of this name") == 2
 
 
+@pytest.mark.slow
 def test_every_question_is_answered_by_the_label_files_themselves() -> None:
     read = YoloLayout().read(ROOT, "train")
     boxes = {image.id: image.groundings for image in read.images}
@@ -45,6 +47,7 @@ def test_every_question_is_answered_by_the_label_files_themselves() -> None:
         assert set(sample.groundings) <= set(boxes[sample.id.partition(":")[0]])
 
 
+@pytest.mark.slow
 def test_the_folder_makes_a_module_with_its_own_held_out_images() -> None:
     module = detection_module(
         layout=YoloLayout(), root=ROOT, train_split="train", heldout_split="val", heldout_size=50

@@ -63,6 +63,7 @@ def samples(draw: st.DrawFn, image: ImageFile, number: int) -> Sample:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "write", "read"), FORMATS)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())

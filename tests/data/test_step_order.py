@@ -14,6 +14,7 @@ batch_sizes = st.integers(1, 12)
 seeds = st.integers(0, 2**31)
 
 
+@pytest.mark.slow
 @given(sizes, batch_sizes, seeds, st.integers(1, 4))
 def test_every_epoch_holds_each_sample_once(
     size: int, batch_size: int, seed: int, epochs: int

@@ -21,6 +21,7 @@ def test_its_option_is_checked_like_those_of_the_package() -> None:
         check_config(OmegaConf.create({"detector": {**OPTION, "sides": 0.2}}))
 
 
+@pytest.mark.slow
 def test_synthesis_makes_samples_of_its_regions(tmp_path: Path) -> None:
     detector = instantiate(OPTION)
     assert isinstance(detector, Detector)

@@ -125,6 +125,7 @@ def test_equal_pixels_under_two_names_have_boxes_of_their_own(tmp_path: Path) ->
     assert (len(known.annotated.regions), len(outcome.annotated.regions)) == (1, 0)
 
 
+@pytest.mark.slow
 def test_licences_of_images_stand_in_their_samples_and_in_the_card(tmp_path: Path) -> None:
     labels, images = coco(tmp_path)
     save(images / "c.jpg")
@@ -171,6 +172,7 @@ def test_labels_that_are_not_there_are_an_error_that_names_what_to_type(
         GivenDetector(LAYOUTS, labels)
 
 
+@pytest.mark.slow
 @needs_photographs
 def test_real_photographs_bring_their_boxes() -> None:
     given = GivenDetector(LAYOUTS, str(SHARED / "object_detection"), split="val")

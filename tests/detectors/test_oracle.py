@@ -34,6 +34,7 @@ TRUE = [{(o.category, o.box) for o in scene(image).objects} for image in IMAGES]
 OBJECTS = sum(len(true) for true in TRUE)
 
 
+@pytest.mark.slow
 def test_a_perfect_oracle_finds_every_object_and_nothing_else() -> None:
     oracle = OracleDetector()
     assert isinstance(oracle, Detector)
@@ -42,6 +43,7 @@ def test_a_perfect_oracle_finds_every_object_and_nothing_else() -> None:
         assert {region.label for region in found} <= set(oracle.vocabulary)
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(miss=st.floats(0, 1), alarm=st.floats(0, 1), seed=st.integers(0, 5))
 def test_rates_are_what_was_asked_for(miss: float, alarm: float, seed: int) -> None:
@@ -62,6 +64,7 @@ def test_rates_are_what_was_asked_for(miss: float, alarm: float, seed: int) -> N
         assert abs(count - rate * OBJECTS) <= 5 * math.sqrt(rate * (1 - rate) * OBJECTS) + 5
 
 
+@pytest.mark.slow
 def test_what_is_missed_depends_on_the_image_and_the_seed_alone() -> None:
     oracle = OracleDetector(miss_rate=0.5, false_alarm_rate=0.5, seed=1)
     together = oracle(IMAGES)

@@ -67,6 +67,7 @@ def doubted(regions: tuple[Region, ...]) -> list[tuple[str, float]]:
     return [(region.label, region.score) for region in regions if not region.sure]
 
 
+@pytest.mark.slow
 def test_a_policy_that_others_share_keeps_its_template(
     embedded: Policy, images: list[InputImage]
 ) -> None:
@@ -79,6 +80,7 @@ def test_a_policy_that_others_share_keeps_its_template(
         embedded.encode.template = PromptTemplate()
 
 
+@pytest.mark.slow
 def test_the_embedded_model_finds_most_of_what_is_there(
     embedded: Policy, images: list[InputImage]
 ) -> None:
@@ -102,6 +104,7 @@ def test_the_embedded_model_finds_most_of_what_is_there(
     assert right / found > 0.6
 
 
+@pytest.mark.slow
 def test_an_answer_depends_on_the_image_alone(embedded: Policy, images: list[InputImage]) -> None:
     look = ask(embedded, answers=2, threshold=0.0, batch_size=3)
     alone = [look([image])[0] for image in images[:4]]
@@ -181,6 +184,7 @@ boxes = st.tuples(corner, corner, corner, corner).map(
 answer = st.lists(st.tuples(st.sampled_from(["a", "b"]), boxes), max_size=5)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(answer, max_size=5))
 def test_every_box_belongs_to_one_object_and_no_answer_votes_twice(

@@ -98,6 +98,7 @@ def same(found: tuple[Region, ...], others: tuple[Region, ...]) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_boxes_and_scores_are_those_of_the_library_by_hand(
     folder: Path, images: list[InputImage]
 ) -> None:
@@ -126,6 +127,7 @@ def test_boxes_and_scores_are_those_of_the_library_by_hand(
     assert checked
 
 
+@pytest.mark.slow
 def test_what_is_below_the_threshold_is_a_doubt_down_to_its_share(
     folder: Path, images: list[InputImage]
 ) -> None:
@@ -166,6 +168,7 @@ def test_boxes_lie_in_the_image_as_it_is_stored(folder: Path, images: list[Input
     assert widest > 0.5
 
 
+@pytest.mark.slow
 def test_a_long_vocabulary_is_looked_for_in_parts(folder: Path, images: list[InputImage]) -> None:
     words = ("cat", "dog", "red light", "traffic light", "person", "tree", "house", "red house")
     long = detector(folder, vocabulary=words, **options(folder, 0.0))
@@ -204,6 +207,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 def test_the_name_changes_with_everything_answers_depend_on(folder: Path, tmp_path: Path) -> None:
     names = [detector(folder, **change).name for change in CHANGES.values()]
     assert detector(folder, batch_size=3).name == names[0]

@@ -150,6 +150,7 @@ def test_nothing_answered_is_an_error() -> None:
         metric.compute()
 
 
+@pytest.mark.slow
 def test_many_answers_are_summed_up_quickly_and_exactly() -> None:
     rng = np.random.default_rng(0)
     right = rng.random(3000) < 0.7

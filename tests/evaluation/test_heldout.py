@@ -66,6 +66,7 @@ def held_out(policy: Policy, sampler: Sampler) -> HeldOut:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("knows", [True, False])
 def test_worked_answers_score_the_maximum_and_silence_nothing(
     make_policy: MakePolicy, tmp_path: Path, knows: bool
@@ -93,6 +94,7 @@ def test_a_full_memory_is_an_error_that_names_what_to_lower(
         held_out(make_policy(), sampler)(make_policy(), tmp_path, "x")
 
 
+@pytest.mark.slow
 def test_every_answer_is_kept_with_its_image(make_policy: MakePolicy, tmp_path: Path) -> None:
     policy = make_policy(None)
     sampler = Sampler(NativeEngine(), Sampling(max_tokens=8, temperature=0.0), group_size=1)
@@ -106,6 +108,7 @@ def test_every_answer_is_kept_with_its_image(make_policy: MakePolicy, tmp_path: 
     assert all(record["set"] == "tabletop" for record in records)
 
 
+@pytest.mark.slow
 def test_kept_answers_score_again_as_they_did(make_policy: MakePolicy, tmp_path: Path) -> None:
     policy = make_policy(None)
     measure = held_out(policy, Oracle(knows=True))

@@ -58,6 +58,7 @@ def figures(policy: Policy, folder: Path, sampler: Sampler) -> dict[str, dict[st
     return {name: summarize(BENCHMARKS[name], found) for name, found in answers.items()}
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_with_the_questions_that_are_left(
     make_policy: MakePolicy, tmp_path: Path
 ) -> None:
@@ -77,6 +78,7 @@ def test_a_killed_run_goes_on_with_the_questions_that_are_left(
     assert third.asked == []
 
 
+@pytest.mark.slow
 def test_a_damaged_line_of_a_killed_run_is_named(make_policy: MakePolicy, tmp_path: Path) -> None:
     figures(make_policy(None), tmp_path, Counting())
     path = tmp_path / PREDICTIONS
@@ -86,6 +88,7 @@ def test_a_damaged_line_of_a_killed_run_is_named(make_policy: MakePolicy, tmp_pa
         figures(make_policy(None), tmp_path, Counting())
 
 
+@pytest.mark.slow
 def test_recorded_answers_score_as_the_run_did(make_policy: MakePolicy, tmp_path: Path) -> None:
     whole = figures(make_policy(None), tmp_path, Counting())
     path = tmp_path / PREDICTIONS
@@ -109,6 +112,7 @@ def test_a_line_holds_everything_about_an_answer(make_policy: MakePolicy, tmp_pa
     assert record["image_size"] == [160, 160]
 
 
+@pytest.mark.slow
 def test_a_policy_that_others_share_keeps_its_template(
     make_policy: MakePolicy, tmp_path: Path
 ) -> None:

@@ -26,6 +26,7 @@ WORLDS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", WORLDS)
 def test_every_figure_is_declared_and_lies_in_its_interval(kind: type[WorldPOPE]) -> None:
     benchmark = kind(size=6)
@@ -40,6 +41,7 @@ def test_every_figure_is_declared_and_lies_in_its_interval(kind: type[WorldPOPE]
             assert found[f"{name}_low"] <= value <= found[f"{name}_high"], name
 
 
+@pytest.mark.slow
 def test_pope_and_kappa_equal_torchmetrics() -> None:
     benchmark = WorldPOPE(size=40)
     samples = benchmark.questions().samples

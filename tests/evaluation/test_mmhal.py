@@ -68,6 +68,7 @@ def test_a_rating_is_read_as_published(text: str, value: int) -> None:
     assert read_rating(text) == value
 
 
+@pytest.mark.slow
 def test_ratings_are_averaged_over_all_over_types_and_below_three(tmp_path: Path) -> None:
     benchmark = published(tmp_path)
     found = benchmark.questions()
@@ -109,6 +110,7 @@ def test_the_official_prompt_is_filled_in_its_order(tmp_path: Path) -> None:
     assert said(served.bodies[0]) == expected
 
 
+@pytest.mark.slow
 def test_ratings_are_kept_replayed_and_missing_ones_counted(tmp_path: Path) -> None:
     benchmark = published(tmp_path)
     found = {"mmhal": answers(benchmark, benchmark.questions().samples)}
@@ -153,6 +155,7 @@ def test_a_missing_image_does_not_move_the_types(tmp_path: Path) -> None:
         MMHal().questions()
 
 
+@pytest.mark.slow
 @needs_data
 def test_the_published_types_are_those_of_the_place_in_the_file(tmp_path: Path) -> None:
     (real,) = (DATA / "mmhal").glob("*.json")

@@ -19,6 +19,7 @@ from groundrl.evaluation.benchmarks.statements import VSR, SpatialSense, split_o
 # ------------------------------------------------------------------------------------------- VSR
 
 
+@pytest.mark.slow
 @needs_data
 def test_real_vsr_captions_about_real_images_are_asked() -> None:
     found = VSR(variant="zeroshot", root=str(DATA)).questions()
@@ -31,6 +32,7 @@ def test_real_vsr_captions_about_real_images_are_asked() -> None:
     assert figures(VSR(), found.samples, lambda _: "perhaps")["unparsed"] == 1
 
 
+@pytest.mark.slow
 @needs_data
 def test_all_images_at_hand_serve_23_captions() -> None:
     asked = {

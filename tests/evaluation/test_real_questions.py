@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from pathlib import Path
 
+import pytest
 from replies import DATA, needs_data
 
 from groundrl.answers.notation import Notation
@@ -20,6 +21,7 @@ from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Sampler
 
 
+@pytest.mark.slow
 @needs_data
 def test_every_question_about_an_image_at_hand_is_answered_and_the_others_are_counted(
     tmp_path: Path,

@@ -43,6 +43,7 @@ def listed(folder: Path, rows: list[Any]) -> Path:
     return path
 
 
+@pytest.mark.slow
 @needs_outputs
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("name", ["drivingvqa", "aokvqa"])
@@ -57,6 +58,7 @@ def test_published_outputs_score_exactly_as_their_authors_say(run: str, name: st
         assert figures[f"{ours}_low"] < figures[ours] < figures[f"{ours}_high"]
 
 
+@pytest.mark.slow
 @needs_outputs
 def test_single_answers_have_one_figure() -> None:
     figures = scored(OUTPUTS / RUNS[1] / "aokvqa/generated_responses_full.json", AOKVQA())
@@ -64,6 +66,7 @@ def test_single_answers_have_one_figure() -> None:
     assert figures["n"] == 1145
 
 
+@pytest.mark.slow
 @needs_outputs
 def test_what_the_authors_did_not_report_shows_the_collapse_to_one_box() -> None:
     sft, grpo = (
@@ -109,6 +112,7 @@ def test_options_of_the_same_words_are_distinguished_by_their_letters() -> None:
     assert distinct_options(["yes", "no", "Yes.", ""]) == ("yes [A]", "no", "Yes. [C]", "[D]")
 
 
+@pytest.mark.slow
 def test_empty_and_huge_answers_are_wrong_and_nothing_else(tmp_path: Path) -> None:
     huge = "[1,1,2,2 sign]" * 999 + "x" * 1_000_000
     rows = [row("B"), row("B", generated_response=""), row("B", generated_response=huge)]

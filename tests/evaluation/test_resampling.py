@@ -61,6 +61,7 @@ def test_f1_changes_as_in_a_plain_loop_over_images() -> None:
     assert (change.low, change.high) == pytest.approx(resampled(loop), abs=0.04)
 
 
+@pytest.mark.slow
 def test_sums_of_mme_count_an_image_twice_that_is_drawn_twice() -> None:
     benchmark = world.WorldMME(size=20)
     samples = benchmark.questions().samples
@@ -90,6 +91,7 @@ def records(answers: Sequence[ScoredAttempt]) -> dict[tuple[str, str], AnswerRec
     return {("captions", row.id): row for row in rows}
 
 
+@pytest.mark.slow
 def test_a_comparison_has_the_figures_of_the_benchmark(tmp_path: Path) -> None:
     benchmark = world.WorldCaption(size=12)
     samples = benchmark.questions().samples

@@ -50,6 +50,7 @@ def work(rank: int, folder: str) -> None:
     torch.distributed.destroy_process_group()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch without distributed")
 def test_processes_that_share_the_answers_compute_what_one_computes(tmp_path: Path) -> None:
     whole = GroundingMetrics()

@@ -49,6 +49,7 @@ def test_published_questions_that_a_file_lacks_are_counted(tmp_path: Path) -> No
     assert questions.unanswered == 2998
 
 
+@pytest.mark.slow
 def test_more_answers_than_were_published_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds 475 answers, and 474 questions are published"):
         matched(listed(tmp_path, [ROW] * 475), DrivingVQA())
@@ -106,6 +107,7 @@ def test_boxes_keep_their_frame_where_the_image_is_gone(tmp_path: Path) -> None:
     assert (one.group.sample.image.width, one.group.sample.image.height) == (8, 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("benchmark", [DrivingVQA(), RefCOCO(dataset="refcoco", split="val")])
 def test_thousands_of_boxes_are_scored_in_linear_time(benchmark: Benchmark) -> None:
     box = "".join(f"[{k % 90},1,{k % 90 + 9},2 c]" for k in range(10_000))

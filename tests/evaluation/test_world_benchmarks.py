@@ -31,6 +31,7 @@ def worked(sample: Sample) -> str:
     return f"<think>{boxes}</think><answer>{', '.join(sample.answers) or 'there'}</answer>"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ALL)
 def test_worked_answers_score_the_maximum_and_silence_nothing(kind: Any) -> None:
     benchmark: Benchmark = kind(size=24)
@@ -47,6 +48,7 @@ def test_worked_answers_score_the_maximum_and_silence_nothing(kind: Any) -> None
     assert silent["acc"] == (0.5 if kind is WorldPOPE else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ALL)
 def test_questions_are_a_function_of_the_seed(kind: Any) -> None:
     first = kind(size=6).questions().samples
@@ -61,6 +63,7 @@ def test_only_multiple_choice_shows_options_as_in_what_is_published(kind: Any) -
     assert {bool(sample.options) for sample in samples} == {kind is WorldVQA}
 
 
+@pytest.mark.slow
 def test_half_of_the_statements_of_each_relation_are_true() -> None:
     samples = WorldVSR(size=48).questions().samples
     counts = Counter((sample.kind, sample.answers[0]) for sample in samples)
@@ -69,6 +72,7 @@ def test_half_of_the_statements_of_each_relation_are_true() -> None:
     assert figures(WorldVSR(), samples, lambda _: "true")["acc"] == 0.5
 
 
+@pytest.mark.slow
 def test_pope_asks_half_of_its_questions_about_what_is_not_there() -> None:
     variants = ("random", "popular", "adversarial")
     asked = {v: WorldPOPE(size=40, variant=v).questions().samples for v in variants}
@@ -114,6 +118,7 @@ def test_rel3d_shows_scene_depth_and_both_objects_in_four_quarters() -> None:
     assert "four quarters" not in plain.question
 
 
+@pytest.mark.slow
 def test_many_boxes_do_not_point() -> None:
     benchmark = WorldREC(size=12)
     samples = benchmark.questions().samples

@@ -61,6 +61,7 @@ def say_no(sample: Sample) -> str:
     return "<think>[1,1,3,3 dog]</think><answer>No.</answer>"
 
 
+@pytest.mark.slow
 @needs_data
 def test_simple_predictors_score_on_pope_what_half_yes_gives_them(
     pope: dict[Variant, QuestionSet],
@@ -83,6 +84,7 @@ def test_simple_predictors_score_on_pope_what_half_yes_gives_them(
         assert right["unparsed"] == 0
 
 
+@pytest.mark.slow
 @needs_data
 def test_silence_is_yes_officially_and_wrong_strictly(pope: dict[str, QuestionSet]) -> None:
     silent = figures(POPE(variant="random"), pope["random"].samples[:1000], lambda _: "")
@@ -91,6 +93,7 @@ def test_silence_is_yes_officially_and_wrong_strictly(pope: dict[str, QuestionSe
     assert silent["unparsed"] == 1
 
 
+@pytest.mark.slow
 @needs_data
 def test_pope_equals_a_plain_loop(pope: dict[str, QuestionSet]) -> None:
     samples = pope["popular"].samples[:500]
@@ -143,6 +146,7 @@ def mme(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sample, ...]:
     return MME(root=str(root)).questions().samples
 
 
+@pytest.mark.slow
 @needs_data
 def test_simple_predictors_score_on_mme_what_is_known_of_them(mme: tuple[Sample, ...]) -> None:
     assert len(mme) == 2374
@@ -155,6 +159,7 @@ def test_simple_predictors_score_on_mme_what_is_known_of_them(mme: tuple[Sample,
     assert figures(MME(), mme[:200], lambda _: "cat")["acc"] == 0
 
 
+@pytest.mark.slow
 @needs_data
 def test_mme_equals_a_plain_loop(mme: tuple[Sample, ...]) -> None:
     def say(sample: Sample) -> str:

@@ -54,6 +54,7 @@ def test_a_response_is_written_as_documented(grammar: Grammar) -> None:
     assert grammar.render(SHORT) == WRITTEN[grammar.name]
 
 
+@pytest.mark.slow
 @every_grammar
 @given(response=responses())
 @settings(max_examples=80, deadline=None)
@@ -94,6 +95,7 @@ def test_no_soup_of_tags_makes_parse_raise(grammar: Grammar, text: str) -> None:
         assert grounding.label
 
 
+@pytest.mark.slow
 @every_grammar
 @pytest.mark.parametrize(
     "unit",

@@ -20,6 +20,7 @@ from groundrl.stages.pipeline import Pipeline
 ROOT = Path(__file__).parent.parent.parent
 
 
+@pytest.mark.slow
 def test_rollouts_and_held_out_questions_share_one_engine(tmp_path: Path) -> None:
     register_resolvers(ROOT)
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):

@@ -82,6 +82,7 @@ def explained(conf: Path, *argv: str) -> list[str]:
     return [line.split(". ", 1)[1] for line in str(raised.value).splitlines()[1:]]
 
 
+@pytest.mark.slow
 def test_a_part_that_the_other_choices_do_not_take_is_reported() -> None:
     root = Path(__file__).parents[2]
     register_resolvers(root)
@@ -91,6 +92,7 @@ def test_a_part_that_the_other_choices_do_not_take_is_reported() -> None:
             explain_overrides(typed, root / "conf", "synthesize")
 
 
+@pytest.mark.slow
 def test_an_additional_folder_of_configs_is_followed(conf: Path, tmp_path: Path) -> None:
     folder = tmp_path / "mylab" / "conf"
     (folder / "reward").mkdir(parents=True)
@@ -103,6 +105,7 @@ def test_an_additional_folder_of_configs_is_followed(conf: Path, tmp_path: Path)
     assert "did you mean 'mine'? (options: acc, iou, iou+acc, mine)" in problem
 
 
+@pytest.mark.slow
 def test_what_is_no_run_is_reported_before_hydra_makes_a_folder_of_it(conf: Path) -> None:
     (line,) = explained(conf, f"+resume={conf}/nowhere")
     assert line.startswith(f"resume={conf}/nowhere is no run directory: it has no resolved.yaml")
@@ -110,6 +113,7 @@ def test_what_is_no_run_is_reported_before_hydra_makes_a_folder_of_it(conf: Path
     explain_overrides([f"+resume={conf}"], conf, "train")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [*RIGHT, *RIGHT_WITH_FLAGS])
 def test_a_right_command_line_passes(conf: Path, line: str) -> None:
     explain_overrides(line.split(), conf, "train")
@@ -122,6 +126,7 @@ def test_hydra_takes_what_passes(conf: Path, line: str) -> None:
         compose("train", overrides)
 
 
+@pytest.mark.slow
 def test_all_wrong_options_are_reported_at_once(conf: Path) -> None:
     reported = explained(conf, "reward=iuo", "sed=1", "stage.lrr=1", "data=vrs", "seed=3")
     assert sorted(reported) == [
@@ -141,6 +146,7 @@ def test_the_error_for_one_wrong_option_names_what_to_type(
     assert line.startswith(message)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", WRONG)
 def test_hydra_refuses_what_is_explained(conf: Path, option: str) -> None:
     with (
@@ -150,6 +156,7 @@ def test_hydra_refuses_what_is_explained(conf: Path, option: str) -> None:
         compose("train", [option])
 
 
+@pytest.mark.slow
 def test_every_value_of_a_sweep_is_looked_up(conf: Path) -> None:
     key, *choices = explained(conf, "-m", "reward=iou,ac,iuo", "sed=1,2")
     assert key == "sed=1: there is no key 'sed'; did you mean 'seed'? To add it, type +sed=1"
@@ -159,16 +166,19 @@ def test_every_value_of_a_sweep_is_looked_up(conf: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_key_has_to_exist_in_every_job_of_a_sweep(conf: Path) -> None:
     (line,) = explained(conf, "-m", "reward=iou,acc", "reward.terms.iou.weight=2")
     assert line.startswith("reward.terms.iou.weight=2: there is no key 'reward.terms.iou'")
 
 
+@pytest.mark.slow
 def test_what_a_sweep_file_brings_along_is_looked_up(conf: Path) -> None:
     (line,) = explained(conf, "-m", "sweeps=bad")
     assert line.startswith("reward has no option 'ac'; did you mean 'acc'?")
 
 
+@pytest.mark.slow
 def test_another_primary_config_is_followed(conf: Path) -> None:
     (conf / "evaluate.yaml").write_text("benchmark: pope")
     explain_overrides(["--config-name", "evaluate", "benchmark=mme"], conf, "train")

@@ -88,6 +88,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from("abcd"), values, min_size=2))
 def test_a_hash_does_not_depend_on_the_order_of_keys(config: dict[str, Any]) -> None:
     backwards = OmegaConf.create({key: config[key] for key in reversed(config)})

@@ -72,6 +72,7 @@ def test_tokens_of_an_image_see_each_other() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["qwen2_5_vl", "gemma3"])
 @pytest.mark.parametrize("attention", ["flex_attention", "flash_attention_2"])
 def test_every_kind_of_attention_gives_the_same_logprobs(family: str, attention: Attention) -> None:

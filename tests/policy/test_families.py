@@ -51,6 +51,7 @@ def answers(policy: Policy, sizes: list[list[int]]) -> list[list[Branch]]:
     ]
 
 
+@pytest.mark.slow
 @every_family
 def test_shared_logprobs_are_those_of_the_models_own_forward_pass(family: str) -> None:
     policy = make_policy(family, None)
@@ -69,6 +70,7 @@ def test_shared_logprobs_are_those_of_the_models_own_forward_pass(family: str) -
             )
 
 
+@pytest.mark.slow
 @every_family
 def test_sharing_changes_neither_logprobs_nor_gradients(family: str) -> None:
     found = []
@@ -124,6 +126,7 @@ def test_pixels_of_the_resized_image_need_an_image_resized_as_a_whole(
             load()
 
 
+@pytest.mark.slow
 @every_family
 def test_greedy_tokens_are_those_of_generate(family: str) -> None:
     policy = make_policy(family, None)
@@ -141,6 +144,7 @@ def test_greedy_tokens_are_those_of_generate(family: str) -> None:
         assert list(group.completions[0].tokens) == expected.tolist()
 
 
+@pytest.mark.slow
 @every_family
 def test_an_adapter_trained_by_grpo_loads_in_plain_transformers(
     family: str, tmp_path: Path

@@ -87,6 +87,7 @@ def scored(policy: Policy) -> tuple[torch.Tensor, torch.Tensor]:
     return ours.logprobs, own
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_it_shares_prompts_exactly_and_stores_its_features(config: dict, tmp_path: Path) -> None:
     check_config(OmegaConf.create({"model": config}))
@@ -98,6 +99,7 @@ def test_it_shares_prompts_exactly_and_stores_its_features(config: dict, tmp_pat
     assert len(list((tmp_path / "cache").rglob("*.safetensors"))) == 2
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_without_its_family_it_is_computed_as_an_untested_class(
     config: dict, caplog: pytest.LogCaptureFixture

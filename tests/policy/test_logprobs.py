@@ -38,6 +38,7 @@ def by_transformers(policy: Policy, prompt_index: int, tokens: list[int], sample
     return logits.log_softmax(-1).gather(-1, torch.tensor(tokens)[:, None])[:, 0]
 
 
+@pytest.mark.slow
 def test_shared_logprobs_equal_the_models_own_forward_pass(make_policy: MakePolicy) -> None:
     policy, samples = make_policy(None), world_samples(3)
     groups = completions(policy, [[7, 3, 1], [12], [5, 9]])
@@ -152,6 +153,7 @@ def test_entropy_is_that_of_the_distribution(make_policy: MakePolicy) -> None:
     assert result.entropy[0, 0].item() == pytest.approx(-(every.exp() * every).sum().item(), 1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["lora", "none"])
 def test_the_reference_stays_while_the_policy_moves(make_policy: MakePolicy, kind: str) -> None:
     policy = make_policy(kind)
@@ -180,6 +182,7 @@ def test_the_tower_and_the_base_learn_nothing_under_lora(make_policy: MakePolicy
     assert all("lora_" in name and "visual" not in name for name in trained)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["lora", "none"])
 def test_what_is_saved_is_what_is_loaded(
     make_policy: MakePolicy, kind: str, tmp_path_factory: pytest.TempPathFactory

@@ -23,6 +23,7 @@ def two_images() -> Sample:
     return with_context(world_samples(2))[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_each_image_has_its_own_pixels_and_tokens(family: str) -> None:
     vlm, processor = build(family)
@@ -45,6 +46,7 @@ def test_each_image_has_its_own_pixels_and_tokens(family: str) -> None:
         assert all(torch.equal(alone.pixels[name], image.pixels[name]) for name in alone.pixels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_encoder_goes_to_other_processes_without_the_weights(family: str) -> None:
     vlm, processor = build(family)

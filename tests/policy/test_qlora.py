@@ -90,6 +90,7 @@ def test_four_bit_weights_take_less_than_a_fifth_of_float32(checkpoint: Path) ->
     assert stored < full / 5
 
 
+@pytest.mark.slow
 def test_gradients_reach_every_adapter_after_a_rollout(checkpoint: Path) -> None:
     policy = load(checkpoint, "qlora")
     shake(policy)
@@ -105,6 +106,7 @@ def test_gradients_reach_every_adapter_after_a_rollout(checkpoint: Path) -> None
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_sharing_the_prefix_is_exact_over_four_bit_weights(checkpoint: Path) -> None:
     shared, plain = load(checkpoint, "qlora"), load(checkpoint, "qlora", prefix_sharing=False)
     for policy in (shared, plain):
@@ -115,6 +117,7 @@ def test_sharing_the_prefix_is_exact_over_four_bit_weights(checkpoint: Path) -> 
         )
 
 
+@pytest.mark.slow
 def test_the_reference_stays_where_it_was_fixed(checkpoint: Path) -> None:
     policy = load(checkpoint, "qlora")
     with torch.no_grad():
@@ -129,6 +132,7 @@ def test_the_reference_stays_where_it_was_fixed(checkpoint: Path) -> None:
     assert (moved - start).abs().max() > 1e-3
 
 
+@pytest.mark.slow
 def test_a_saved_adapter_comes_back(checkpoint: Path, tmp_path: Path) -> None:
     policy = load(checkpoint, "qlora")
     shake(policy)
@@ -139,6 +143,7 @@ def test_a_saved_adapter_comes_back(checkpoint: Path, tmp_path: Path) -> None:
         torch.testing.assert_close(score(other).logprobs, score(policy).logprobs, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["qwen2_5_vl", "gemma3"])
 def test_grpo_over_four_bits_moves_the_adapter_and_never_the_base(
     family: str, tmp_path: Path
@@ -157,6 +162,7 @@ def test_grpo_over_four_bits_moves_the_adapter_and_never_the_base(
     assert all(torch.equal(after[name], value) for name, value in base.items())
 
 
+@pytest.mark.slow
 def test_vllm_engines_say_that_their_base_is_finer(checkpoint: Path) -> None:
     publish = AdapterPublisher()
     policy = load(checkpoint, "qlora")

@@ -42,6 +42,7 @@ def _use(folder: Path, max_gb: float, readable: bool) -> None:
     assert {str(warning.message) for warning in told} == {text}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [0o644, 0o600])
 @pytest.mark.parametrize("max_gb", [1.0, 0.0])  # 0: every file would have to be deleted
 def test_another_users_store_is_read_where_it_can_be(

@@ -38,6 +38,7 @@ def gradient(policy: Policy) -> Tensor:
 BOUND = 1e-11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl", "gemma3", "llava_onevision"])
 def test_sharing_gives_the_gradient_of_stock_transformers(family: str) -> None:
     with float64():

@@ -35,6 +35,7 @@ def same(a: list[VisionFeatures], b: list[VisionFeatures]) -> bool:
     )
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_an_image_is_looked_at_once(make_policy: MakePolicy, tmp_path: Path) -> None:
     bare = make_policy("lora")
@@ -62,6 +63,7 @@ def test_an_image_that_several_prompts_show_is_looked_at_once(make_policy: MakeP
         torch.testing.assert_close(one.tokens, alone[index].tokens)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_an_image_is_looked_at_once_whatever_it_is_shown_with(
     make_policy: MakePolicy, tmp_path: Path
@@ -80,6 +82,7 @@ def test_an_image_is_looked_at_once_whatever_it_is_shown_with(
     assert len(list(tmp_path.glob("*/*"))) == 3
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_another_tower_image_or_precision_is_another_entry(
     make_policy: MakePolicy, tmp_path: Path
@@ -97,6 +100,7 @@ def test_another_tower_image_or_precision_is_another_entry(
     assert len(seen) == 1
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_equal_weights_in_another_arrangement_are_another_entry(tmp_path: Path) -> None:
     found = []
@@ -179,6 +183,7 @@ def _hammer(folder: Path, number: int) -> None:
         store.write(path, VisionFeatures(tokens=torch.full((30, 30), float(i % 7)), deepstack=()))
 
 
+@pytest.mark.slow
 def test_several_processes_share_a_folder(tmp_path: Path) -> None:
     workers = [multiprocessing.Process(target=_hammer, args=(tmp_path, n)) for n in range(4)]
     for worker in workers:

@@ -58,6 +58,7 @@ def test_the_curriculum_grows_with_the_share_done() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_lessons_are_a_function_of_the_step(stream: Callable[..., LessonStream]) -> None:
     first, second = stream()[7], stream()[7]
     assert [lesson.scene for lesson in first] == [lesson.scene for lesson in second]
@@ -67,6 +68,7 @@ def test_lessons_are_a_function_of_the_step(stream: Callable[..., LessonStream])
     assert [lesson.scene for lesson in first] != [lesson.scene for lesson in stream()[8]]
 
 
+@pytest.mark.slow
 def test_subjects_and_looks_take_turns_and_objects_follow_the_curriculum(
     stream: Callable[..., LessonStream],
 ) -> None:
@@ -103,6 +105,7 @@ def test_the_cell_under_an_objects_centre_learns_its_class_colour_and_box(
         assert expected.corners == pytest.approx(owner.box.corners, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_dense_head_can_learn_its_lesson(stream: Callable[..., LessonStream]) -> None:
     lesson = stream()[0][0]
     targets = dense_targets([lesson.scene], [lesson.prompt], CPU)
@@ -120,6 +123,7 @@ def test_the_dense_head_can_learn_its_lesson(stream: Callable[..., LessonStream]
     assert result["corner_error"] < 0.05
 
 
+@pytest.mark.slow
 def test_pointing_and_words_have_a_mean_each(
     stream: Callable[..., LessonStream], make_policy: Callable[..., Policy]
 ) -> None:
@@ -177,6 +181,7 @@ def test_the_learning_rate_rises_once_and_falls() -> None:
     assert rates[-1] == pytest.approx(0.02)
 
 
+@pytest.mark.slow
 def test_a_whole_pretraining_run_leaves_a_loadable_model(tmp_path: Path) -> None:
     plan = StagePlan(
         module=partial(PretrainModule, steps=4, tower_steps=2), steps=4, prompts_per_step=2

@@ -200,6 +200,7 @@ def check_only_the_answer_is_proven(draft: Draft, image: KnownImage) -> None:
         assert not is_proven(fewer, draft.claim, image), sample
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SCENE_ASKERS)
 def test_every_question_about_a_scene_is_proven(kind: str) -> None:
     asked = 0

@@ -122,6 +122,7 @@ def test_further_images_of_a_question_stand_below_the_first(run_dir: Path) -> No
     assert '<div class="context"><img' in shown
 
 
+@pytest.mark.slow
 def test_a_megabyte_of_an_answer_leaves_the_page_small(run_dir: Path) -> None:
     piece = "<obj>cup</obj><bbox>[1, 2, 9, 8]</bbox>"
     count = 1_000_000 // len(piece)

@@ -129,6 +129,7 @@ def test_durations_are_readable(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs the program chromium")
 def test_a_browser_shows_the_page_in_both_colour_schemes(run_dir: Path, tmp_path: Path) -> None:
     address = write_report(run_dir).as_uri()
@@ -168,6 +169,7 @@ document.title = results.join(" ");
 }"""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs the program chromium")
 def test_a_phrase_and_its_box_are_highlighted_together(run_dir: Path, tmp_path: Path) -> None:
     page = write_report(run_dir)

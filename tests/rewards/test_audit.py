@@ -32,6 +32,7 @@ def paying(findings: list[Finding]) -> set[str]:
     return {finding.entry.name for finding in findings if finding.pays}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", shipped_options())
 @pytest.mark.parametrize("grammar", GRAMMARS.values(), ids=GRAMMARS.keys())
 def test_no_cheat_pays_under_a_shipped_reward(option: str, grammar: Grammar) -> None:
@@ -49,6 +50,7 @@ def test_an_option_is_named_after_its_terms(option: str) -> None:
         assert term.weight == 1.0
 
 
+@pytest.mark.slow
 def test_every_term_option_builds_the_term_of_its_name() -> None:
     from groundrl.rewards.audit import CONF
 
@@ -74,21 +76,25 @@ def test_terms_are_reweighted_dropped_and_added_on_the_command_line() -> None:
     assert {name: term.weight for name, term in reward.terms.items()} == {"iou": 0.5, "length": 1.0}
 
 
+@pytest.mark.slow
 def test_the_mean_over_predictions_pays_for_one_easy_box() -> None:
     names = paying(audit(summed(iou=IouMeanOverPredictions())))
     assert {"one easy box", "every box twice"} <= names
 
 
+@pytest.mark.slow
 def test_best_iou_pays_for_spam() -> None:
     assert {"box spam", "whole image besides"} <= paying(audit(summed(iou=IouBest())))
 
 
+@pytest.mark.slow
 def test_a_punished_right_answer_makes_silence_pay() -> None:
     reward = summed(iou=Iou(), acc=Acc(weight=-1.0))
     assert measured_aspects(reward) == {"groundings"}
     assert "nothing" in paying(audit(reward))
 
 
+@pytest.mark.slow
 def test_a_cheat_counts_only_in_what_the_reward_measures() -> None:
     findings = audit(summed(acc=Acc()))
     counted = {finding.entry.name for finding in findings if finding.is_cheat}
@@ -112,11 +118,13 @@ def test_texts_of_the_bank_are_well_formed_or_broken_as_listed(grammar: Grammar)
     assert {sample_id for sample_id, _ in texts} == {sample.id for sample in SAMPLES}
 
 
+@pytest.mark.slow
 def test_a_frame_without_pixels_is_audited_all_the_same() -> None:
     reward = replace(summed(iou=Iou()), frame=Frame.UNIT)
     assert paying(audit(reward)) == set()
 
 
+@pytest.mark.slow
 def test_the_table_marks_cheats_that_pay_and_those_that_do_not_count() -> None:
     rows = {line.split("  ")[0]: line for line in table(audit(summed(iou=IouBest()))).splitlines()}
     assert rows["box spam"].count("1.00!") == 2
@@ -124,11 +132,13 @@ def test_the_table_marks_cheats_that_pay_and_those_that_do_not_count() -> None:
     assert "!" not in rows["gold"]
 
 
+@pytest.mark.slow
 def test_the_command_succeeds_for_an_honest_reward(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reward=iou+acc", "grammar=inline_box"]) == 0
     assert capsys.readouterr().out.endswith("cheats that pay: none\n")
 
 
+@pytest.mark.slow
 def test_the_command_fails_when_cheating_pays(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reward=iou", "reward/term@reward.terms.iou=iou_best"]) == 1
     assert "box spam" in capsys.readouterr().out.splitlines()[-1]

@@ -36,6 +36,7 @@ def options_of(prompt: str) -> list[str]:
     return [option.strip() for option in re.split(r"\(([A-Z])\) ", listed)[2::2]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", RUNS)
 def test_real_boxes_are_read(run: str) -> None:
     texts = [record["generated_response"] for record in records(run)]
@@ -49,6 +50,7 @@ def answer_of(text: str) -> str | None:
     return GRAMMARS["inline_box"].parse(text, Frame.PIXEL).answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", RUNS)
 def test_answers_are_scored_as_their_authors_did(run: str) -> None:
     reported: dict[str, Any] = json.loads((OUTPUTS / run / "scores.json").read_text())
@@ -66,6 +68,7 @@ def test_answers_are_scored_as_their_authors_did(run: str) -> None:
     assert 100 * hits / true == pytest.approx(reported["recall"], abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", RUNS)
 def test_letters_name_the_words_of_real_options(run: str) -> None:
     for row in records(run):
@@ -80,6 +83,7 @@ def test_letters_name_the_words_of_real_options(run: str) -> None:
             assert read_answer(text, options) == {options[LETTERS.index(one)] for one in letters}
 
 
+@pytest.mark.slow
 def test_boxes_per_answer_fall_under_the_reward_without_recall() -> None:
     counts = {}
     for run in ("sft_1ep/drivingvqa", "grpo_acc_bbox_format/drivingvqa"):
@@ -92,6 +96,7 @@ def test_boxes_per_answer_fall_under_the_reward_without_recall() -> None:
     assert counts["grpo_acc_bbox_format/drivingvqa"] == pytest.approx(1.03, abs=0.005)
 
 
+@pytest.mark.slow
 def test_the_reward_without_recall_rose_while_boxes_went_missing() -> None:
     def mean_reward(run: str) -> float:
         values = []

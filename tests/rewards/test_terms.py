@@ -179,6 +179,7 @@ def test_map_is_average_precision_times_the_share_of_boxes(
     assert penalised_map(predicted, true) == pytest.approx(value)
 
 
+@pytest.mark.slow
 @given(
     predicted=st.lists(boxes, min_size=1, max_size=5), true=st.lists(boxes, min_size=1, max_size=4)
 )

@@ -1,5 +1,6 @@
 """Caches of the native engine hold what one full copy per completion would hold."""
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,6 +40,7 @@ def test_keys_and_values_of_completions_stay_where_they_were_written() -> None:
     assert len(places) == 1
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     lengths=st.lists(st.integers(1, 5), min_size=1, max_size=4),

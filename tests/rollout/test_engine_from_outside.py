@@ -21,6 +21,7 @@ def engine(**options: Any) -> RolloutEngine:
     return instantiate(config)
 
 
+@pytest.mark.slow
 def test_a_grpo_step_learns_from_its_completions(make_policy: MakePolicy, tmp_path: Path) -> None:
     module = grpo_module(make_policy(), engine=engine(length=5))
     before = weights(module.policy)

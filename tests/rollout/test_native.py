@@ -28,6 +28,7 @@ from groundrl.rollout.token_sampling import filter_logprobs, sample_tokens
 MakePolicy = Callable[..., Policy]
 
 
+@pytest.mark.slow
 def test_greedy_tokens_equal_generate(make_policy: MakePolicy) -> None:
     policy = make_policy(None)
     examples = policy.encode.examples(world_samples(5))
@@ -60,6 +61,7 @@ def test_reported_logprobs_are_those_of_the_policy(make_policy: MakePolicy) -> N
         assert result.logprobs[row, : len(logprobs)].tolist() == pytest.approx(logprobs, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_completions_do_not_depend_on_the_batch_they_are_drawn_in(make_policy: MakePolicy) -> None:
     policy = make_policy(None)
     examples = policy.encode.examples(world_samples(4))
@@ -91,6 +93,7 @@ def test_a_batch_has_room_in_the_budget_or_is_one_prompt(
         assert room([*chosen, following[0]]) > budget
 
 
+@pytest.mark.slow
 def test_a_completion_ends_with_the_end_token_or_is_truncated(make_policy: MakePolicy) -> None:
     policy = make_policy(None)
     policy.vlm.lm_head.weight.data[policy.eos_token] *= 3  # answers end soon
@@ -107,6 +110,7 @@ def test_a_completion_ends_with_the_end_token_or_is_truncated(make_policy: MakeP
     assert any(c.truncated for c in completions)
 
 
+@pytest.mark.slow
 def test_a_group_comes_when_its_last_completion_has_ended(make_policy: MakePolicy) -> None:
     policy = make_policy(None)
     examples = policy.encode.examples(world_samples(6))
@@ -124,6 +128,7 @@ def test_a_group_comes_when_its_last_completion_has_ended(make_policy: MakePolic
     assert max(came.values()) == 20
 
 
+@pytest.mark.slow
 def test_a_compiled_step_draws_the_same_tokens_and_serves_all_sizes() -> None:
     # In a process of its own: a compiler cannot read the checks of shapes that tests run under.
     program = Path(__file__).parent.parent / "helpers" / "compiled_rollouts.py"

@@ -38,6 +38,7 @@ def answered(policy: Policy, samples: list[Sample], temperature: float) -> Rollo
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_answers_are_those_of_questions_asked_alone(family: str, temperature: float) -> None:

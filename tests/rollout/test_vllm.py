@@ -141,6 +141,7 @@ def test_vllm_in_process_samples_from_the_policy(engine: VLLMEngine, policy: Pol
     check_engine(engine, policy)
 
 
+@pytest.mark.slow
 def test_more_prompts_than_vllm_reads_in_one_pass(engine: VLLMEngine, policy: Policy) -> None:
     sampler = Sampler(engine, Sampling(max_tokens=2, temperature=0.7), group_size=1)
     rollout = sampler(policy, policy.encode.examples(world_samples(60)), step=0)
@@ -148,6 +149,7 @@ def test_more_prompts_than_vllm_reads_in_one_pass(engine: VLLMEngine, policy: Po
     assert len(rollout.groups) == 60
 
 
+@pytest.mark.slow
 def test_a_policy_learns_from_what_vllm_samples(
     engine: VLLMEngine, policy: Policy, tmp_path: Path
 ) -> None:
@@ -206,6 +208,7 @@ def servers(
             kill(server)
 
 
+@pytest.mark.slow
 def test_servers_describe_images_and_judge_captions(
     servers: tuple[Running, Running], checkpoint: Path
 ) -> None:
@@ -228,6 +231,7 @@ def test_servers_describe_images_and_judge_captions(
     assert all(one is not None and one.tokens > 100 for one in (*captions, *verdicts))
 
 
+@pytest.mark.slow
 def test_servers_make_data_out_of_images(
     servers: tuple[Running, Running], checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -257,6 +261,7 @@ def test_servers_make_data_out_of_images(
     assert all(one["caption"]["tokens"] > 100 and one["verdicts"] for one in captions)
 
 
+@pytest.mark.slow
 def test_servers_share_the_prompts_and_one_that_dies_is_left_out(
     servers: tuple[Running, Running], policy: Policy, base: Policy, tmp_path: Path
 ) -> None:

@@ -68,6 +68,7 @@ def passes(policy: Policy) -> list[str]:
 ALL = "tower 300"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kl_coef", "options", "expected"),
     [
@@ -91,6 +92,7 @@ def test_old_and_reference_passes_are_made_only_where_the_loss_reads_them(
     assert seen == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("winners", "expected"), [(0, []), (1, ["tower 100", "reference", "update"])]
 )

@@ -40,6 +40,7 @@ class Full(NativeEngine):
         return super().generate(*arguments, **named)
 
 
+@pytest.mark.slow
 def test_a_rollout_names_rows_lengths_and_pixels(make_policy: MakePolicy, tmp_path: Path) -> None:
     module = grpo_module(make_policy(), engine=Full(tokens_per_batch=96))
     message = (
@@ -52,6 +53,7 @@ def test_a_rollout_names_rows_lengths_and_pixels(make_policy: MakePolicy, tmp_pa
     assert (tmp_path / "checkpoints" / "stage" / "last.ckpt").is_file()
 
 
+@pytest.mark.slow
 @full
 @pytest.mark.parametrize("make", [sft_module, grpo_module])
 def test_an_update_names_the_tokens_of_a_pass(

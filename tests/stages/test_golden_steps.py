@@ -13,6 +13,7 @@ from stage_runs import MakePolicy, grpo_module, logged, sft_module, train
 FILE = Path(__file__).parent.parent / "golden" / "steps.json"
 
 
+@pytest.mark.slow
 def test_losses_and_rewards_of_fixed_seeds_are_what_they_were(
     make_policy: MakePolicy, tmp_path: Path
 ) -> None:

@@ -107,6 +107,7 @@ def written_out(policy: Policy, rollout: Rollout, advantages: Tensor) -> list[Te
 
 
 # One completion a pass, groups cut in two, several groups a pass.
+@pytest.mark.slow
 @pytest.mark.parametrize("tokens_per_forward", [1, 110, 8192])
 def test_a_step_has_the_gradient_of_the_written_out_loop(
     make_policy: MakePolicy, tokens_per_forward: int
@@ -130,6 +131,7 @@ def test_a_step_has_the_gradient_of_the_written_out_loop(
         torch.testing.assert_close(f, e, atol=2e-5 * scale, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_learnable_reward_rises(make_policy: MakePolicy, tmp_path: Path) -> None:
     module = grpo_module(
         make_policy(), lr=1e-2, steps=20, group_size=16, loss=PolicyLoss(kl_coef=0.0)
@@ -139,6 +141,7 @@ def test_a_learnable_reward_rises(make_policy: MakePolicy, tmp_path: Path) -> No
     assert sum(reward[-3:]) / 3 > sum(reward[:3]) / 3 + 0.08
 
 
+@pytest.mark.slow
 def test_the_base_and_the_reference_stay_as_they_are(
     make_policy: MakePolicy, tmp_path: Path
 ) -> None:
@@ -152,6 +155,7 @@ def test_the_base_and_the_reference_stay_as_they_are(
     assert any(not torch.equal(learning[n], value) for n, value in weights(module.policy).items())
 
 
+@pytest.mark.slow
 def test_groups_without_a_winner_change_nothing(make_policy: MakePolicy, tmp_path: Path) -> None:
     module = grpo_module(make_policy(), Constant())
     before = weights(module.policy)
@@ -162,6 +166,7 @@ def test_groups_without_a_winner_change_nothing(make_policy: MakePolicy, tmp_pat
     assert "policy/loss" not in curves
 
 
+@pytest.mark.slow
 def test_every_update_on_a_rollout_is_measured_from_where_it_was_sampled(
     make_policy: MakePolicy, tmp_path: Path
 ) -> None:
@@ -190,6 +195,7 @@ def test_groups_without_a_winner_count_in_the_denominators(make_policy: MakePoli
         torch.testing.assert_close(a, b)
 
 
+@pytest.mark.slow
 def test_the_samplers_own_logprobs_reach_the_loss(make_policy: MakePolicy, tmp_path: Path) -> None:
     module = grpo_module(make_policy(), loss=PolicyLoss(importance_cap=2.0))
     train(module, tmp_path)
@@ -198,6 +204,7 @@ def test_the_samplers_own_logprobs_reach_the_loss(make_policy: MakePolicy, tmp_p
     assert all(0 <= value < 1e-4 for value in gap.values())
 
 
+@pytest.mark.slow
 def test_a_metric_that_a_step_lacks_has_a_gap(make_policy: MakePolicy, tmp_path: Path) -> None:
     module = grpo_module(make_policy(), Sometimes())
     train(module, tmp_path)
@@ -207,6 +214,7 @@ def test_a_metric_that_a_step_lacks_has_a_gap(make_policy: MakePolicy, tmp_path:
     assert not set(silent) & set(curves["policy/loss"])
 
 
+@pytest.mark.slow
 def test_entropy_is_that_of_the_tokens_that_count(make_policy: MakePolicy, tmp_path: Path) -> None:
     """No answer of 8 tokens ends, so that masking truncated ones leaves nothing."""
     module = grpo_module(make_policy(), loss=PolicyLoss(kl_coef=0.0, mask_truncated=True))
@@ -230,6 +238,7 @@ class EqualAtFirst:
         return float(count % 2) if count > 4 * self.rounds else 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("resample", "rescued"), [(0, None), (1, 0.0), (2, 1.0), (5, 1.0)])
 def test_groups_without_a_winner_are_drawn_anew(
     make_policy: MakePolicy, tmp_path: Path, resample: int, rescued: float | None

@@ -47,6 +47,7 @@ class CountingGrammar:
         return self.grammar.parse(text, frame)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resample", [0, 1])
 def test_a_grpo_step_parses_each_completion_once(
     make_policy: MakePolicy, tmp_path: Path, resample: int

@@ -17,6 +17,8 @@ from groundrl.rewards.base import RewardedAttempt, RewardSum
 from groundrl.stages.base import Stage
 from groundrl.stages.callbacks import Interrupted
 
+pytestmark = pytest.mark.slow
+
 STAGES: dict[str, Callable[..., Stage]] = {"sft": sft_module, "grpo": grpo_module}
 
 
@@ -56,6 +58,7 @@ def assert_same_run(straight: Stage, straight_dir: Path, resumed: Stage, resumed
     assert logged(straight_dir) == logged(resumed_dir)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 @pytest.mark.parametrize("step", [1, 3])
 def test_a_crash_in_the_middle_of_a_step_costs_nothing(
@@ -72,6 +75,7 @@ def test_a_crash_in_the_middle_of_a_step_costs_nothing(
     assert_same_run(straight, tmp_path / "straight", resumed, tmp_path / "resumed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 @pytest.mark.parametrize("step", [1, 3, 4])
 def test_ctrl_c_finishes_the_step_and_the_run_goes_on_after_it(
@@ -90,6 +94,7 @@ def test_ctrl_c_finishes_the_step_and_the_run_goes_on_after_it(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 def test_loader_processes_change_nothing(
     make_policy: MakePolicy, tmp_path: Path, name: str
@@ -106,6 +111,7 @@ def test_loader_processes_change_nothing(
     assert_same_run(straight, tmp_path / "straight", resumed, tmp_path / "resumed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 def test_a_finished_stage_is_not_trained_again(
     make_policy: MakePolicy, tmp_path: Path, name: str
@@ -119,6 +125,7 @@ def test_a_finished_stage_is_not_trained_again(
     assert len(logged(tmp_path)["lr"]) == 4
 
 
+@pytest.mark.slow
 def test_the_second_ctrl_c_stops_at_once(
     make_policy: MakePolicy, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,6 +144,7 @@ def test_the_second_ctrl_c_stops_at_once(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.slow
 def test_rewards_that_fail_leave_the_last_checkpoint(
     make_policy: MakePolicy, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from world_questions import world_samples
 from groundrl.errors import UserError
 
 
+@pytest.mark.slow
 def test_the_loss_of_a_handful_of_samples_falls(make_policy: MakePolicy, tmp_path: Path) -> None:
     module = sft_module(make_policy(), lr=1e-2, steps=12)
     train(module, tmp_path, steps=12, prompts_per_step=4, samples=world_samples(4))
@@ -17,6 +18,7 @@ def test_the_loss_of_a_handful_of_samples_falls(make_policy: MakePolicy, tmp_pat
     assert loss[max(loss)] < 0.75 * loss[min(loss)]
 
 
+@pytest.mark.slow
 def test_the_base_stays_as_it_is_to_the_last_bit(make_policy: MakePolicy, tmp_path: Path) -> None:
     policy = make_policy()
     base, adapter = weights(policy, learning=False), weights(policy)
@@ -26,6 +28,7 @@ def test_the_base_stays_as_it_is_to_the_last_bit(make_policy: MakePolicy, tmp_pa
     assert any(not torch.equal(adapter[name], value) for name, value in weights(policy).items())
 
 
+@pytest.mark.slow
 def test_small_forward_passes_change_nothing(make_policy: MakePolicy, tmp_path: Path) -> None:
     found = []
     for budget in (1, 8192):

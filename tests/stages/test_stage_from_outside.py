@@ -77,6 +77,7 @@ def pipeline(policy: Policy, run_dir: Path) -> Pipeline:
     )
 
 
+@pytest.mark.slow
 def test_the_pipeline_trains_measures_and_reports_it(
     make_policy: MakePolicy, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -93,6 +94,7 @@ def test_the_pipeline_trains_measures_and_reports_it(
     assert "repeat 2/2  surprise " in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_finished_stage_is_loaded_and_not_trained_again(
     make_policy: MakePolicy, tmp_path: Path
 ) -> None:
@@ -105,6 +107,7 @@ def test_a_finished_stage_is_loaded_and_not_trained_again(
     assert all(torch.equal(expected[name], now) for name, now in weights(again).items())
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_continued(make_policy: MakePolicy, tmp_path: Path) -> None:
     straight, resumed = RepeatAfterMe(make_policy()), RepeatAfterMe(make_policy())
     train(straight, tmp_path / "straight")

@@ -15,6 +15,8 @@ from groundrl.answers.attempt import Attempt
 from groundrl.rollout.base import RolloutEngine, SampledTokens
 from groundrl.rollout.native import NativeEngine
 
+pytestmark = pytest.mark.slow
+
 PAUSE = 0.2
 
 
@@ -70,6 +72,7 @@ class Failing:
         raise ZeroDivisionError
 
 
+@pytest.mark.slow
 def test_the_order_in_which_groups_come_changes_nothing(
     make_policy: MakePolicy, tmp_path: Path
 ) -> None:
@@ -82,6 +85,7 @@ def test_the_order_in_which_groups_come_changes_nothing(
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
+@pytest.mark.slow
 def test_scoring_hides_behind_the_rollout(make_policy: MakePolicy, tmp_path: Path) -> None:
     module = grpo_module(make_policy(), Slow(), engine=Steady())
     train(module, tmp_path, steps=1, prompts_per_step=6)
@@ -100,6 +104,7 @@ def test_a_reward_that_fails_ends_the_rollout(make_policy: MakePolicy, tmp_path:
     assert engine.closed
 
 
+@pytest.mark.slow
 def test_an_engine_that_does_not_look_costs_no_look(make_policy: MakePolicy) -> None:
     module = grpo_module(make_policy(), engine=Steady())
     seen: list[object] = []

@@ -34,6 +34,7 @@ def folder(*overrides: str) -> Path:
     return found.folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("override", ["reward=acc", "ablation=dapo", "stage.grpo.steps=7"])
 def test_what_comes_after_the_warmup_does_not_matter_to_it(override: str) -> None:
     assert folder(override) == folder()

@@ -46,6 +46,7 @@ def test_a_crop_has_its_margin_and_is_moved_back_from_the_edge() -> None:
     assert expand_box(box(0, 100, 40, 160), IMAGE, options).corners == (0, 70, 60, 160)
 
 
+@pytest.mark.slow
 @given(found=st.lists(regions(), max_size=12), limit=st.floats(0.1, 1))
 def test_of_duplicates_the_one_with_the_highest_score_is_kept(
     found: list[Region], limit: float
@@ -60,6 +61,7 @@ def test_of_duplicates_the_one_with_the_highest_score_is_kept(
     assert drop_duplicates(kept, limit) == kept
 
 
+@pytest.mark.slow
 @given(found=st.lists(regions(), max_size=8), order=st.randoms(use_true_random=False))
 def test_duplicates_do_not_depend_on_the_order(found: list[Region], order: Random) -> None:
     assume(len({one.score for one in found}) == len(found))
@@ -68,6 +70,7 @@ def test_duplicates_do_not_depend_on_the_order(found: list[Region], order: Rando
     assert set(drop_duplicates(shuffled, 0.5)) == set(drop_duplicates(found, 0.5))
 
 
+@pytest.mark.slow
 @given(found=st.lists(regions(), max_size=12), most=st.integers(1, 5))
 def test_the_regions_with_the_highest_scores_get_crops(found: list[Region], most: int) -> None:
     options = Cropping(max_crops=most, min_area=0.0)

@@ -21,6 +21,7 @@ def leave(disk: Path, kilobytes: int) -> Path:
     return taken
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97])
 def test_a_run_that_finds_the_disk_full_goes_on_to_the_same_files(
@@ -43,6 +44,7 @@ def test_a_run_that_finds_the_disk_full_goes_on_to_the_same_files(
     assert content(run) == content(whole)
 
 
+@pytest.mark.slow
 def test_a_full_disk_gives_one_message(tmp_path: Path, small_disk: Path) -> None:
     taken = leave(small_disk, 200)
     command = [sys.executable, "synthesize.py", "detector=oracle", "scenes.size=40"]

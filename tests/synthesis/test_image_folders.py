@@ -180,6 +180,7 @@ def test_unknown_scenes_are_an_error(wrong: dict[str, Any]) -> None:
         SceneImages(**wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"the real photographs are not here ({SHARED})")
 def test_real_photographs_are_all_usable() -> None:
     images = FolderImages(SHARED)

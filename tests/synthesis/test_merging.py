@@ -98,6 +98,7 @@ def test_level_1_does_not_say_what_level_2_denied() -> None:
     assert find_conflict("There is a green box and no cup.", regions, branches) is None
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(index=st.integers(0, 400), rate=st.sampled_from([0.0, 0.3, 1.0]))
 def test_every_sample_of_a_scene_points_at_its_objects_and_follows(index: int, rate: float) -> None:

@@ -167,6 +167,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     st.fixed_dictionaries(
         {}, optional=dict.fromkeys(("reason", "decision", "kind", "span", "repaired"), JSON)
@@ -224,6 +225,7 @@ def test_an_unreachable_verifier_gives_no_verdict(views: list[ImageView]) -> Non
     assert [v and v.decision for v in found] == [None, Decision.KEEP]
 
 
+@pytest.mark.slow
 def test_an_answer_that_cannot_be_parsed_is_requested_again_a_few_times(
     views: list[ImageView],
 ) -> None:

@@ -58,6 +58,7 @@ def measured(verifier: Verifier, false_alarm_rate: float = 0.0) -> CaptionStatis
     return tally
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flaw", [None, CaptionError(kind=ErrorKind.OTHER, span="There")])
 def test_a_verifier_that_rejects_everything_finds_all_errors_and_rejects_all_right_captions(
     flaw: CaptionError | None,
@@ -81,6 +82,7 @@ def test_a_verifier_that_keeps_everything_finds_no_error() -> None:
     assert found["survived"] > 0.8  # level 2 contradicts some
 
 
+@pytest.mark.slow
 def test_the_caption_of_a_false_region_does_not_count_as_a_right_caption_rejected() -> None:
     exact = measured(ByLabel())
     alarmed = measured(ByLabel(), false_alarm_rate=1.0)
@@ -91,6 +93,7 @@ def test_the_caption_of_a_false_region_does_not_count_as_a_right_caption_rejecte
     assert alarmed.counts["captions"] - alarmed.counts["clean"] - alarmed.counts["planted"] > 10
 
 
+@pytest.mark.slow
 def test_captions_of_false_regions_are_counted_apart() -> None:
     by_label, careless = (
         measured(one, false_alarm_rate=1.0) for one in (ByLabel(), Always(Decision.KEEP))

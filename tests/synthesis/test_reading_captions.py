@@ -57,6 +57,7 @@ def test_a_sentence_can_be_taken_out() -> None:
     assert reading.without_sentence(mention.sentence) == "A cup. A bus?"
 
 
+@pytest.mark.slow
 @given(st.text(max_size=200))
 def test_no_text_is_too_odd_to_be_read(text: str) -> None:
     reading = parse_caption(text, NOUNS)
@@ -67,6 +68,7 @@ def test_no_text_is_too_odd_to_be_read(text: str) -> None:
         assert start <= mention.start < end
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.sampled_from([*NOUNS, *NUMBER_WORDS, "red", "blue", "is", "left of", ".", "the", "and"]),
@@ -85,6 +87,7 @@ LOOKALIKES = "İıſKßẞÅµςǅﬁ²٣"
 """Letters that become others, or two, where capitals are undone; digits that are none in ASCII."""
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.sampled_from(

@@ -55,6 +55,7 @@ with closing(ResultCache(Path(sys.argv[1]))) as cache:
 """
 
 
+@pytest.mark.slow
 def test_several_runs_share_a_file(tmp_path: Path) -> None:
     file = tmp_path / "s.sqlite"
     runs = [

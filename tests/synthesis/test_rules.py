@@ -173,6 +173,7 @@ def test_the_name_of_the_verifier_separates_labels() -> None:
     assert len({RuleVerifier(vocabulary=one).name for one in names}) == 4
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # a scene is rendered now and then
 @given(
     st.lists(

@@ -38,6 +38,7 @@ class Grumbler:
         return [verdict for _ in cases]
 
 
+@pytest.mark.slow
 def test_rejections_tokens_and_cost_are_in_the_progress_line_and_the_report(tmp_path: Path) -> None:
     annotator = Annotator(detector=OracleDetector(), teacher=PaidTeacher(), verifier=Grumbler())
     run = Synthesis(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from synthesis_runs import figures, synthesis
 from synthesis_views import FixedDetector, FixedTeacher, KeepingVerifier
 
@@ -29,6 +30,7 @@ def rows(run: Path) -> list[dict[str, Any]]:
     return [row for line in lines for one in [json.loads(line)] for row in one["level_2"]]
 
 
+@pytest.mark.slow
 def test_a_caption_that_cannot_be_parsed_is_rejected_and_generated_again_by_the_next_run(
     tmp_path: Path,
 ) -> None:
@@ -54,6 +56,7 @@ def test_a_caption_that_cannot_be_parsed_is_rejected_and_generated_again_by_the_
         assert "level_2/rejected" not in figures(run)
 
 
+@pytest.mark.slow
 def test_a_verdict_that_cannot_be_parsed_rejects_and_is_requested_again_by_the_next_run(
     tmp_path: Path,
 ) -> None:

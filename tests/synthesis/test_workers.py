@@ -74,6 +74,7 @@ def test_results_are_in_order_and_images_are_consumed_as_needed() -> None:
     assert images.taken == taken
 
 
+@pytest.mark.slow
 def test_a_server_is_kept_busy() -> None:
     pause, threads, count = 0.1, 16, 160
     teacher = FixedTeacher(pause=pause)
@@ -87,6 +88,7 @@ def test_a_server_is_kept_busy() -> None:
     assert seconds < 2 * 3 * pause * count / threads
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_images() -> None:
     found = at_work(annotator(FixedTeacher()), tasks(Images(size=500)), 4)
     held: list[int] = []
@@ -100,6 +102,7 @@ def test_memory_does_not_grow_with_the_number_of_images() -> None:
     assert held[1] - held[0] < 100_000
 
 
+@pytest.mark.slow
 def test_one_slow_image_blocks_no_other_thread() -> None:
     @dataclass
     class SlowFirst(FixedTeacher):
@@ -126,6 +129,7 @@ class Model(FixedTeacher):
         return FixedTeacher.__call__(self, views)
 
 
+@pytest.mark.slow
 def test_a_component_with_a_batch_size_is_called_with_batches_by_one_thread() -> None:
     model = Model(pause=0.02)
     found = [*at_work(add_micro_batching(annotator(model)), tasks(Images(size=40)), 8)]

@@ -67,12 +67,14 @@ def wrong_statements(caption: Caption, shown: ImageView) -> set[ErrorKind]:
     return found
 
 
+@pytest.mark.slow
 def test_captions_without_planted_errors_are_true_of_the_scene() -> None:
     for caption, shown in zip(captions(WorldTeacher(error_rate=0.0), VIEWS), VIEWS, strict=True):
         assert caption.planted == ()
         assert wrong_statements(caption, shown) == set(), caption.text
 
 
+@pytest.mark.slow
 def test_a_caption_has_at_most_one_planted_error_and_its_text_contains_it() -> None:
     kinds: Counter[ErrorKind] = Counter()
     for caption, shown in zip(captions(WorldTeacher(error_rate=1.0), VIEWS), VIEWS, strict=True):
@@ -85,6 +87,7 @@ def test_a_caption_has_at_most_one_planted_error_and_its_text_contains_it() -> N
     assert min(kinds.values()) > 0.08 * len(VIEWS)
 
 
+@pytest.mark.slow
 def test_errors_are_planted_at_the_error_rate_and_a_higher_rate_adds_errors() -> None:
     some = captions(WorldTeacher(error_rate=0.15), VIEWS)
     more = captions(WorldTeacher(error_rate=0.3), VIEWS)
@@ -93,6 +96,7 @@ def test_errors_are_planted_at_the_error_rate_and_a_higher_rate_adds_errors() ->
     assert all(a == b for a, b in zip(some, more, strict=True) if a.planted or not b.planted)
 
 
+@pytest.mark.slow
 def test_captions_depend_on_the_seed_and_not_on_the_order() -> None:
     teacher = WorldTeacher(error_rate=0.3)
     assert list(reversed(captions(teacher, VIEWS[::-1]))) == captions(teacher, VIEWS)

@@ -19,6 +19,7 @@ def test_the_command_writes_one_image_wide_enough_for_every_column(tmp_path, cap
         assert sheet.height > 3 * 64 * ZOOM
 
 
+@pytest.mark.slow
 def test_the_same_command_writes_the_same_image(tmp_path):
     first, second = tmp_path / "a.png", tmp_path / "b.png"
     for out in (first, second):

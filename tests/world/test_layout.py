@@ -71,6 +71,7 @@ def test_objects_are_listed_near_to_far(subject: Subject) -> None:
         assert depths == sorted(depths)
 
 
+@pytest.mark.slow
 def test_a_carried_object_stands_on_the_top_of_a_larger_one() -> None:
     carried = 0
     for scene in scenes(Subject.TABLETOP, count=80) + scenes(Subject.STREET, count=80):
@@ -102,6 +103,7 @@ def test_footprints_on_the_ground_do_not_meet(subject: Subject) -> None:
                 assert any(apart)
 
 
+@pytest.mark.slow
 def test_large_is_larger_than_small_for_every_class() -> None:
     for subject in BOTH:
         heights: dict[tuple[str, str], list[float]] = {}

@@ -136,6 +136,7 @@ def check_form(one: Scene, sample: Sample) -> None:
     assert text_of(sample).endswith(".")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_sample_is_well_formed(kind):
     asked = ask_often(kind)
@@ -146,6 +147,7 @@ def test_every_sample_is_well_formed(kind):
         assert bool(sample.groundings) or kind in UNGROUNDED_KINDS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ANSWER_KINDS + UNGROUNDED_KINDS)
 def test_the_answers_are_exactly_the_true_options(kind):
     for one, sample in ask_often(kind):
@@ -194,6 +196,7 @@ def test_a_rationale_names_only_what_is_there(kind):
         assert said <= seen | denied
 
 
+@pytest.mark.slow
 def test_two_cups_are_never_called_the_cup():
     pair = scene(
         thing("red cup", x=-0.5), thing("blue cup", x=0.5), thing("gray lamp", z=1.0), index=3
@@ -212,6 +215,7 @@ def test_identical_objects_alone_leave_nothing_to_locate():
     assert ask(twins, "side", np.random.default_rng(0)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "word"),
     [("exists", "yes"), ("presence", "yes"), ("side", "left"), ("depth", "behind")],

@@ -94,6 +94,7 @@ def test_every_visible_point_lies_in_the_cuboid_of_its_object(spec: SceneSpec) -
     )
 
 
+@pytest.mark.slow
 def test_a_ball_is_where_the_school_formula_puts_it() -> None:
     balls = 0
     for index in range(40):

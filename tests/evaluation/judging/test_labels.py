@@ -50,6 +50,7 @@ def test_people_and_judge_are_compared_on_what_both_saw(tmp_path: Path) -> None:
     assert agreement({"z": True}, labels_of(path), answers("z", 1)) == {"labels_n": 0}
 
 
+@pytest.mark.slow
 def test_kappa_is_as_sure_as_there_are_images() -> None:
     names = [str(index) for index in range(400)]
     judged = {name: int(name) % 2 == 0 for name in names}

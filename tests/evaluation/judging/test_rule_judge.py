@@ -71,6 +71,7 @@ def test_rules_find_no_reason_for_an_open_answer_that_is_not_there(answer: str) 
     assert not found.aligned
 
 
+@pytest.mark.slow
 def test_rules_call_the_reasoning_of_the_world_itself_aligned() -> None:
     cases = [
         Case(

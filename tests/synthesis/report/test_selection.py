@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from synthesis_files import KEEP, checked, reject, shown
 
 from groundrl.synthesis.report.selection import MAX_REASONS, OTHER_REASONS, ImageSelection
@@ -22,6 +23,7 @@ def test_rare_errors_stay_and_the_same_images_are_selected_in_any_order(tmp_path
     assert len(selections[0]) == 4
 
 
+@pytest.mark.slow
 def test_reasons_are_counted_in_bounded_memory(tmp_path: Path) -> None:
     selection = ImageSelection()
     for k in range(MAX_REASONS + 5):

@@ -191,6 +191,7 @@ document.title = results.join(" ");
 }"""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs the program chromium")
 def test_filters_hide_captions_and_phrases_highlight_their_boxes(tmp_path: Path) -> None:
     page = write_page(tmp_path, *mixed(tmp_path))
