@@ -22,10 +22,7 @@ from groundrl.data.yolo import YoloLayout
 from groundrl.errors import UserError
 from groundrl.records import ImageFile, Provenance, Sample
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*treespec.*",
-    "ignore:Checkpoint directory .* is not empty",
-)
+pytestmark = pytest.mark.filterwarnings("ignore:.*treespec.*", "ignore:Checkpoint directory .*")
 
 
 def numbered(size: int, prefix: str = "t") -> SampleList:
