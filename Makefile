@@ -6,6 +6,9 @@ UV := $(BIN)/uv pip
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --no-header --no-annotate
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
+# Bytecode is kept: without it every process compiles torch and transformers anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help train check test lint docs lock clean
 
