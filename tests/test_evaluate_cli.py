@@ -24,7 +24,6 @@ def evaluate(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.slow
 def test_a_run_leaves_answers_figures_a_page_and_curves_and_can_be_scored_again(
     tmp_path: Path,
 ) -> None:
@@ -43,7 +42,6 @@ def test_a_run_leaves_answers_figures_a_page_and_curves_and_can_be_scored_again(
     assert json.loads((run / "metrics.json").read_text())["world_rec/n"] == 4
 
 
-@pytest.mark.slow
 def test_workers_of_a_ray_cluster_answer_as_one_process_does(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="Ray is not installed")
     chosen = ["benchmark=[world_mme,world_rec]", "benchmark.world_mme.size=3"]
@@ -80,7 +78,6 @@ def test_one_error_lists_all_mistakes(tmp_path: Path, arguments: list[str], mess
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "names"),
     [

@@ -56,7 +56,6 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("images", [1, 25])
 def test_a_killed_run_resumes_and_writes_the_same_files(
     straight: Path, tmp_path: Path, images: int
@@ -101,7 +100,6 @@ class Teacher:
 """
 
 
-@pytest.mark.slow
 def test_an_unreachable_teacher_leaves_images_unfinished(tmp_path: Path) -> None:
     (tmp_path / "away.py").write_text(TEACHER)
     path = f"{ROOT / 'src'}:{tmp_path}"
@@ -120,7 +118,6 @@ def test_an_unreachable_teacher_leaves_images_unfinished(tmp_path: Path) -> None
     assert len((tmp_path / "run" / "images.jsonl").read_text().splitlines()) == 5
 
 
-@pytest.mark.slow
 def test_workers_on_ray_one_of_them_killed_write_the_same_files(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="Ray is not installed")
     (tmp_path / "away.py").write_text(TEACHER)
@@ -142,7 +139,6 @@ def test_workers_on_ray_one_of_them_killed_write_the_same_files(tmp_path: Path) 
     assert content(tmp_path / "ray" / "run") == content(tmp_path / "here" / "run")
 
 
-@pytest.mark.slow
 def test_the_data_is_trained_on_without_edits(straight: Path, tmp_path: Path) -> None:
     arguments = ["data=synthesized", f"data.root={straight}", "debug=tiny", *places(tmp_path)]
     result = subprocess.run(
@@ -157,7 +153,6 @@ def test_the_data_is_trained_on_without_edits(straight: Path, tmp_path: Path) ->
     assert "heldout/acc" in json.loads((tmp_path / "run" / "metrics.json").read_text())["grpo"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

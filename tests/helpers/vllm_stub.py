@@ -77,7 +77,7 @@ class StubServer(BaseHTTPRequestHandler):
         else:
             cls.requests.append(body)
             cls.hold()
-            content = [{"logprob": -0.5}, {"logprob": -0.25}]
+            content = [{"logprob": -0.5}, {"logprob": -9999.0}]
             choice = {"token_ids": [40, 41], "logprobs": {"content": content}}
             choices = [choice | {"index": i} for i in reversed(range(body["n"]))]
             self.answer(200, {"choices": choices})

@@ -52,7 +52,6 @@ def test_a_changed_base_weight_stops_the_run(make_policy: MakePolicy, tmp_path: 
     assert checkpoint["global_step"] == 2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_a_changed_base_weight_is_never_saved(
     make_policy: MakePolicy, tmp_path: Path, interrupted: bool
@@ -92,7 +91,6 @@ def reference(policy: Policy) -> torch.nn.Parameter:
     return next(p for n, p in policy.named_parameters() if "lora_B" in n and "default" in n)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("part", "weight"), [("base", embedding), ("reference", reference)])
 def test_a_checkpoint_goes_on_with_its_own_weights_only(
     make_policy: MakePolicy,
@@ -112,7 +110,6 @@ def test_a_checkpoint_goes_on_with_its_own_weights_only(
     train(grpo_module(make_policy(), loss=loss), tmp_path, steps=2)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_stage_starts_with_the_base_of_the_stage_before(
     make_policy: MakePolicy, tmp_path: Path, shared: bool

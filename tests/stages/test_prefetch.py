@@ -67,7 +67,6 @@ def before_update(module: GRPOModule, act: Callable[[int], None]) -> None:
     module.update = acting
 
 
-@pytest.mark.slow
 def test_each_rollout_begins_before_the_update_of_the_step_before(
     make_policy: MakePolicy, tmp_path: Path
 ) -> None:
@@ -83,7 +82,6 @@ def test_each_rollout_begins_before_the_update_of_the_step_before(
     assert gaps[1] < 1e-5 < gaps[2]  # the first step's rollout is of its own policy
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("step", [0, 2])
 def test_a_run_that_was_interrupted_ends_where_one_that_was_not_does(
     make_policy: MakePolicy, tmp_path: Path, step: int
@@ -121,7 +119,6 @@ def prompts_of(policy: Policy) -> dict[str, Any]:
     return {"tokens": tokens, "placeholder": policy.spec.image_token}
 
 
-@pytest.mark.slow
 def test_servers_draw_while_the_policy_learns(make_policy: MakePolicy, tmp_path: Path) -> None:
     policy = make_policy()
     arrived, go = threading.Semaphore(0), threading.Semaphore(2)  # the first step's two may go
@@ -144,7 +141,6 @@ def test_servers_draw_while_the_policy_learns(make_policy: MakePolicy, tmp_path:
     assert versions == ["1", "1", "1", "1", "2", "2"]  # of the step before, but for the first
 
 
-@pytest.mark.slow
 def test_a_failure_lets_go_of_what_is_under_way(make_policy: MakePolicy, tmp_path: Path) -> None:
     policy = make_policy()
     arrived, go = threading.Semaphore(0), threading.Semaphore(3)
@@ -168,7 +164,6 @@ def test_a_failure_lets_go_of_what_is_under_way(make_policy: MakePolicy, tmp_pat
     assert len(server.requests) == 4
 
 
-@pytest.mark.slow
 def test_ctrl_c_keeps_what_the_servers_have_drawn(make_policy: MakePolicy, tmp_path: Path) -> None:
     def press(step: int) -> None:
         if step == 1:

@@ -58,7 +58,6 @@ def assert_same_run(straight: Stage, straight_dir: Path, resumed: Stage, resumed
     assert logged(straight_dir) == logged(resumed_dir)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 @pytest.mark.parametrize("step", [1, 3])
 def test_a_crash_in_the_middle_of_a_step_costs_nothing(
@@ -75,7 +74,6 @@ def test_a_crash_in_the_middle_of_a_step_costs_nothing(
     assert_same_run(straight, tmp_path / "straight", resumed, tmp_path / "resumed")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 @pytest.mark.parametrize("step", [1, 3, 4])
 def test_ctrl_c_finishes_the_step_and_the_run_goes_on_after_it(
@@ -94,7 +92,6 @@ def test_ctrl_c_finishes_the_step_and_the_run_goes_on_after_it(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 def test_loader_processes_change_nothing(
     make_policy: MakePolicy, tmp_path: Path, name: str
@@ -111,7 +108,6 @@ def test_loader_processes_change_nothing(
     assert_same_run(straight, tmp_path / "straight", resumed, tmp_path / "resumed")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 def test_a_finished_stage_is_not_trained_again(
     make_policy: MakePolicy, tmp_path: Path, name: str
@@ -125,7 +121,6 @@ def test_a_finished_stage_is_not_trained_again(
     assert len(logged(tmp_path)["lr"]) == 4
 
 
-@pytest.mark.slow
 def test_the_second_ctrl_c_stops_at_once(
     make_policy: MakePolicy, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,7 +139,6 @@ def test_the_second_ctrl_c_stops_at_once(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-@pytest.mark.slow
 def test_rewards_that_fail_leave_the_last_checkpoint(
     make_policy: MakePolicy, tmp_path: Path
 ) -> None:

@@ -72,7 +72,6 @@ class Failing:
         raise ZeroDivisionError
 
 
-@pytest.mark.slow
 def test_the_order_in_which_groups_come_changes_nothing(
     make_policy: MakePolicy, tmp_path: Path
 ) -> None:
@@ -85,7 +84,6 @@ def test_the_order_in_which_groups_come_changes_nothing(
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
-@pytest.mark.slow
 def test_scoring_hides_behind_the_rollout(make_policy: MakePolicy, tmp_path: Path) -> None:
     module = grpo_module(make_policy(), Slow(), engine=Steady())
     train(module, tmp_path, steps=1, prompts_per_step=6)
@@ -104,7 +102,6 @@ def test_a_reward_that_fails_ends_the_rollout(make_policy: MakePolicy, tmp_path:
     assert engine.closed
 
 
-@pytest.mark.slow
 def test_an_engine_that_does_not_look_costs_no_look(make_policy: MakePolicy) -> None:
     module = grpo_module(make_policy(), engine=Steady())
     seen: list[object] = []

@@ -29,7 +29,6 @@ pytestmark = pytest.mark.slow
 DATA = ("images.jsonl", "train.jsonl", "heldout.jsonl", "README.md")
 
 
-@pytest.mark.slow
 def test_all_files_hold_the_same_samples_and_they_can_be_trained_on(tmp_path: Path) -> None:
     assert synthesis(tmp_path / "run").run().unfinished == 0
     run, shards = tmp_path / "run", tmp_path.glob("run/train-*.parquet")
@@ -53,7 +52,6 @@ def test_all_files_hold_the_same_samples_and_they_can_be_trained_on(tmp_path: Pa
     assert "CC0" in card
 
 
-@pytest.mark.slow
 def test_verification_is_measured(tmp_path: Path) -> None:
     synthesis(tmp_path / "checked").run()
     found = figures(tmp_path / "checked")
@@ -90,7 +88,6 @@ class Counted:
         return self.role(inputs)
 
 
-@pytest.mark.slow
 def test_a_second_run_asks_no_model_and_one_with_another_verifier_asks_only_that_one(
     tmp_path: Path,
 ) -> None:
@@ -110,7 +107,6 @@ def test_a_second_run_asks_no_model_and_one_with_another_verifier_asks_only_that
     assert {name: role.asked for name, role in roles.items()} == asked
 
 
-@pytest.mark.slow
 def test_an_unfinished_image_gets_no_samples_until_a_later_run_finishes_it(tmp_path: Path) -> None:
     straight = synthesis(tmp_path / "a" / "run", detector=FixedDetector(), teacher=FixedTeacher())
     assert straight.run().unfinished == 0
@@ -125,7 +121,6 @@ def test_an_unfinished_image_gets_no_samples_until_a_later_run_finishes_it(tmp_p
     assert content(tmp_path / "b" / "run") == content(tmp_path / "a" / "run")
 
 
-@pytest.mark.slow
 def test_a_refusal_stops_the_run_and_keeps_what_was_answered(tmp_path: Path) -> None:
     @dataclass
     class Expires(FixedTeacher):
@@ -161,7 +156,6 @@ def build_recorded(built: list[object], build: Callable[[], Annotator]) -> Annot
     return build()
 
 
-@pytest.mark.slow
 def test_equal_images_are_annotated_once_and_get_the_same_captions(tmp_path: Path) -> None:
     @dataclass
     class Moody(FixedTeacher):
@@ -186,7 +180,6 @@ def test_equal_images_are_annotated_once_and_get_the_same_captions(tmp_path: Pat
     assert one["level_1"] == last["level_1"]
 
 
-@pytest.mark.slow
 def test_images_without_labels_are_skipped_with_the_reason(tmp_path: Path) -> None:
     @dataclass
     class Labels(FixedDetector):
@@ -214,7 +207,6 @@ def test_images_without_labels_are_skipped_with_the_reason(tmp_path: Path) -> No
         nobody.run()
 
 
-@pytest.mark.slow
 def test_a_class_in_a_kept_caption_is_never_asked_about_as_absent(tmp_path: Path) -> None:
     class Names(FixedTeacher):
         def __call__(self, views: Sequence[ImageView]) -> list[Caption | None]:
@@ -229,7 +221,6 @@ def test_a_class_in_a_kept_caption_is_never_asked_about_as_absent(tmp_path: Path
     assert absent == {"Is there a carpet in the picture?"}
 
 
-@pytest.mark.slow
 def test_foreign_files_and_files_of_finished_runs_are_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "others").mkdir()
     (tmp_path / "others" / "README.md").write_text("mine")

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from groundrl.records import ImageSource
-from groundrl.world.camera import METRES
 from groundrl.world.graph import Look, SceneObject, SceneSpec, Subject
+from groundrl.world.ray_tracer.camera import METRES
 from groundrl.world.render import MIN_PIXELS, MIN_VISIBILITY, Render, build_scene, render
 from groundrl.world.source import SceneImage
 from groundrl.world.vocabulary import CATEGORIES, COLORS

@@ -1,12 +1,13 @@
 """Rollouts by running vLLM servers, which get the adapter through a shared folder."""
 
 import base64
+import math
 import queue
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from io import BytesIO
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from PIL import Image
 
@@ -29,6 +30,9 @@ from groundrl.rollout.vllm_client import (
     ServerCheck,
     VLLMClient,
 )
+
+UNKNOWN_LOGPROB: Final = -9999.0
+"""What vLLM's OpenAI-compatible server writes for -inf and NaN."""
 
 
 class VLLMServers(RolloutEngine):
@@ -199,7 +203,13 @@ def read_completions(policy: Policy, answer: dict[str, Any]) -> list[SampledToke
         sampled_tokens(
             policy,
             choice["token_ids"],
-            [token["logprob"] for token in choice["logprobs"]["content"]],
+            [read_logprob(token["logprob"]) for token in choice["logprobs"]["content"]],
         )
         for choice in sorted(answer["choices"], key=lambda choice: choice["index"])
     ]
+
+
+def read_logprob(value: float) -> float:
+    """A log-probability; -inf where the server has put its placeholder for -inf and NaN, which JSON
+    cannot hold."""
+    return value if value > UNKNOWN_LOGPROB else -math.inf

@@ -16,9 +16,18 @@ from typing import Final
 import numpy as np
 from jaxtyping import Bool, Float
 
-from groundrl.world.camera import COS, EYE, METRES, SIN, Camera, camera, depth_of, project_boxes
 from groundrl.world.graph import SceneSpec, Subject
-from groundrl.world.shapes import TURNED, YAW_RANGE, Bounds, bounds
+from groundrl.world.ray_tracer.camera import (
+    COS,
+    EYE,
+    METRES,
+    SIN,
+    Camera,
+    camera,
+    depth_of,
+    project_boxes,
+)
+from groundrl.world.ray_tracer.shapes import TURNED, YAW_RANGE, Bounds, bounds
 from groundrl.world.things import Thing, generator
 
 SCALE: Final[dict[str, float]] = {"small": 0.56, "large": 0.92}

@@ -8,14 +8,14 @@ from jaxtyping import Float32, Int8, Int16, Int64, UInt8
 
 from groundrl.boxes import Box, Frame
 from groundrl.errors import UserError
-from groundrl.world.camera import METRES, Camera, camera, project_boxes
 from groundrl.world.graph import Look, Scene, SceneObject, SceneSpec
 from groundrl.world.layout import PlacedThing, draw_layout
-from groundrl.world.photo import photograph
-from groundrl.world.shading import Surface, draw_light, paint_background, paint_objects
-from groundrl.world.shapes import SHAPES
+from groundrl.world.ray_tracer.camera import METRES, Camera, camera, project_boxes
+from groundrl.world.ray_tracer.photo import photograph
+from groundrl.world.ray_tracer.shading import Surface, draw_light, paint_background, paint_objects
+from groundrl.world.ray_tracer.shapes import SHAPES
+from groundrl.world.ray_tracer.trace import Solid, place_part
 from groundrl.world.things import check_spec, draw_things, generator
-from groundrl.world.trace import Solid, place_part
 
 MIN_VISIBILITY: Final = 0.4
 """Least share of an object that is seen."""

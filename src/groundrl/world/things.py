@@ -7,7 +7,7 @@ import numpy as np
 
 from groundrl.errors import UserError
 from groundrl.world.graph import SceneSpec, Subject
-from groundrl.world.shapes import RIDERS, SUPPORTS
+from groundrl.world.ray_tracer.shapes import RIDERS, SUPPORTS
 from groundrl.world.vocabulary import CATEGORIES, COLORS, MATERIALS
 
 MAX_OBJECTS: Final = 8

@@ -5,9 +5,9 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from groundrl.world.camera import EYE, Camera
 from groundrl.world.graph import Subject
-from groundrl.world.textures import SIDE, TEXELS, ground_tiles, sensor_noise, wall_tiles
+from groundrl.world.ray_tracer.camera import EYE, Camera
+from groundrl.world.ray_tracer.textures import SIDE, TEXELS, ground_tiles, sensor_noise, wall_tiles
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _SHIFTS = 1 << 16

@@ -12,8 +12,8 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float, Float32
 
-from groundrl.world.camera import EYE, Camera
-from groundrl.world.primitives import Block, Part, Ring, Round
+from groundrl.world.ray_tracer.camera import EYE, Camera
+from groundrl.world.ray_tracer.primitives import Block, Part, Ring, Round
 
 Window = tuple[slice, slice]
 """Rows, columns."""

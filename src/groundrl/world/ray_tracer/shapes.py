@@ -10,7 +10,16 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
-from groundrl.world.primitives import RGB, Block, Paint, Part, Ring, Round, ellipsoid, frustum
+from groundrl.world.ray_tracer.primitives import (
+    RGB,
+    Block,
+    Paint,
+    Part,
+    Ring,
+    Round,
+    ellipsoid,
+    frustum,
+)
 
 DARK: Final[RGB] = (38, 40, 46)
 GLASS: Final[RGB] = (58, 72, 88)

@@ -8,13 +8,13 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float32, Int16
 
-from groundrl.world.camera import COS, SIN, Camera
 from groundrl.world.graph import Look, SceneSpec, Subject
 from groundrl.world.layout import PlacedThing
-from groundrl.world.photo import texture_background
-from groundrl.world.primitives import Paint
-from groundrl.world.textures import SIDE, TEXELS, grain
-from groundrl.world.trace import PlacedRound, Solid
+from groundrl.world.ray_tracer.camera import COS, SIN, Camera
+from groundrl.world.ray_tracer.photo import texture_background
+from groundrl.world.ray_tracer.primitives import Paint
+from groundrl.world.ray_tracer.textures import SIDE, TEXELS, grain
+from groundrl.world.ray_tracer.trace import PlacedRound, Solid
 from groundrl.world.vocabulary import COLORS
 
 _PLAIN_GROUND: Final = {Subject.TABLETOP: (214, 210, 204), Subject.STREET: (186, 188, 192)}

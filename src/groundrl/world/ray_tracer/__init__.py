@@ -1,0 +1,1 @@
+"""Draws a scene: its shapes, what rays meet, light, surfaces, and what a camera adds."""
