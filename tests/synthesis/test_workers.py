@@ -141,6 +141,11 @@ def test_a_component_with_a_batch_size_is_called_with_batches_by_one_thread() ->
     assert sum(model.sizes) / len(model.sizes) > 4
 
 
+def test_micro_batching_hides_no_member_of_a_component() -> None:
+    model = Model(pause=0.02)
+    assert add_micro_batching(annotator(model)).teacher is model
+
+
 def test_an_error_in_a_batch_reaches_all_its_callers() -> None:
     def fails(values: Sequence[int]) -> list[int]:
         raise ValueError("broken")

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from groundrl.boxes import Box, Frame
 from groundrl.detectors.records import InputImage, Region
@@ -16,6 +16,7 @@ class Batched(Protocol):
 
     @property
     def batch_size(self) -> int: ...
+    def __call__(self, inputs: Any, /) -> Any: ...
 
 
 class UnlabelledImageError(Exception):

@@ -96,6 +96,15 @@ class _ImageResults:
         return [computed[key] if key in computed else cast(R, self.cached[key]) for key in keys]
 
 
+CallModel = Callable[[Callable[[Any], Any], Sequence[Any]], Any]
+"""Calls a detector, teacher or verifier with a sequence of inputs."""
+
+
+def call_directly(model: Callable[[Any], Any], inputs: Sequence[Any]) -> Any:
+    """What the model returns for these inputs."""
+    return model(inputs)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotator:
     """Annotates images; the outcome depends on the image and the cached results alone."""
@@ -107,6 +116,7 @@ class Annotator:
     cropping: Cropping = field(default_factory=Cropping)
     repairs: int = MAX_REPAIRS
     """How often a caption may be repaired; the last repair is verified, too."""
+    call_model: CallModel = call_directly
 
     def __post_init__(self) -> None:
         if self.repairs < 0:
@@ -162,7 +172,7 @@ class Annotator:
             Stage.DETECT,
             detector.name,
             [detector.image_key(image) if isinstance(detector, DependsOnPath) else None],
-            lambda _: detector([image]),
+            lambda _: self.call_model(detector, [image]),
         )
         return regions
 
@@ -173,7 +183,7 @@ class Annotator:
             Stage.CAPTION,
             self.teacher.name,
             [list_caption_inputs(view) for view in views],
-            lambda missing: self.teacher([views[i] for i in missing]),
+            lambda missing: self.call_model(self.teacher, [views[i] for i in missing]),
             is_parsed,
         )
 
@@ -238,7 +248,7 @@ class Annotator:
             Stage.VERIFY,
             verifier.name,
             [[list_caption_inputs(view), text, *list_doubt_inputs(view)] for view, text in cases],
-            lambda missing: verifier([cases[i] for i in missing]),
+            lambda missing: self.call_model(verifier, [cases[i] for i in missing]),
             is_parsed,
         )
 

@@ -1,7 +1,7 @@
 """Workers that annotate images: threads of one process, enough to keep a chat server busy."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -93,32 +93,17 @@ def annotate_in_order(
             future.cancel()
 
 
-@dataclass(frozen=True, slots=True)
-class _MicroBatched:
-    """A detector, teacher or verifier whose calls from several threads are joined into batches."""
-
-    component: Any
-    micro_batcher: MicroBatcher[Any, Any]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.component, name)
-
-    def __call__(self, inputs: Any) -> Any:
-        return self.micro_batcher(inputs)
-
-
 def add_micro_batching(annotator: Annotator) -> Annotator:
-    """The annotator with a micro-batcher in front of each component that has a ``batch_size``."""
+    """The annotator with a micro-batcher for the calls of each component that has a
+    ``batch_size``."""
+    components = (annotator.detector, annotator.teacher, annotator.verifier)
+    batchers = {
+        id(component): MicroBatcher[Any, Any](component, component.batch_size)
+        for component in components
+        if isinstance(component, Batched)
+    }
 
-    def wrap(component: Any) -> Any:
-        if not isinstance(component, Batched):
-            return component
-        call: Any = component
-        return _MicroBatched(component, MicroBatcher(call, component.batch_size))
+    def call_in_batches(model: Callable[[Any], Any], inputs: Sequence[Any]) -> Any:
+        return batchers.get(id(model), model)(inputs)
 
-    return replace(
-        annotator,
-        detector=wrap(annotator.detector),
-        teacher=wrap(annotator.teacher),
-        verifier=wrap(annotator.verifier),
-    )
+    return replace(annotator, call_model=call_in_batches)
