@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -27,9 +27,11 @@ class ResultCache:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with self._explain_errors():
+        with self._explain_errors(), ExitStack() as on_error:
             self._connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT, isolation_level=None)
+            on_error.callback(self.close)
             self._create_table()
+            on_error.pop_all()
 
     def _create_table(self) -> None:
         run = self._connection.execute
