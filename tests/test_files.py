@@ -4,14 +4,23 @@ from pathlib import Path
 
 import pytest
 
+from groundrl.errors import UserError
 from groundrl.files import (
     drop_torn_line,
+    lock_folder,
     partial_path,
     replace_file,
     whole_lines,
     write_json,
     write_text,
 )
+
+
+def test_one_run_at_a_time_writes_to_a_folder(tmp_path: Path) -> None:
+    with lock_folder(tmp_path), pytest.raises(UserError, match=r"another run .*output_dir="):
+        lock_folder(tmp_path).__enter__()
+    with lock_folder(tmp_path):
+        pass
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_complete(tmp_path: Path) -> None:

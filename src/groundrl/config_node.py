@@ -46,6 +46,15 @@ class ConfigNode:
         yield from options_named(value_at(self.tree, under) if under else self.tree, key, under)
 
 
+def too_small(node: ConfigNode, least: Mapping[str, int]) -> Iterator[str]:
+    """What is wrong with the options that are numbers below their least value."""
+    for name, bound in least.items():
+        value = node.options.get(name)
+        if isinstance(value, int | float) and value < bound:
+            option = f"{node.path}.{name}"
+            yield f"{option}={value} is too small: type {option}={bound}, or more"
+
+
 def value_at(tree: object, path: str) -> Any:
     """The value at a dotted path of nested dicts and lists; None where there is none."""
     for part in path.split("."):

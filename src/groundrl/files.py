@@ -1,5 +1,6 @@
 """How files are named, read and written everywhere in the package."""
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -8,8 +9,30 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from groundrl.errors import UserError
+
 PARTIAL: Final = ".partial"
 """Ends the name of a file that is still being written."""
+
+
+LOCK: Final = ".lock"
+"""The file of a folder that one run at a time may write to."""
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Lock the folder until the end of the block or of the process.
+
+    Raises UserError where another run holds the lock.
+    """
+    with (folder / LOCK).open("wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(
+                f"{folder}: another run is writing here; wait for it, or type output_dir=<folder>"
+            ) from error
+        yield
 
 
 def printable(path: str | Path) -> str:

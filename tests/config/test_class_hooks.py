@@ -207,3 +207,16 @@ def test_an_answer_that_must_be_rated_needs_a_judge_that_can() -> None:
     for tree in ({"benchmark": benchmark}, {"benchmark": benchmark, "judge": rules}):
         (problem,) = problems(tree)
         assert problem.startswith("the answers to m are rated by a language model")
+
+
+def test_numbers_below_their_least_value_are_reported() -> None:
+    config = {
+        "adapter": {"_target_": "groundrl.policy.adapter.Adapter", "rank": 0},
+        "pope": {"_target_": "groundrl.evaluation.benchmarks.world.WorldREC", "size": -3},
+        "adam": {"_target_": "groundrl.stages.optimization.Optimization", "steps": 1, "lr": -1.0},
+    }
+    assert problems(config) == [
+        "adapter.rank=0 is too small: type adapter.rank=1, or more",
+        "pope.size=-3 is too small: type pope.size=1, or more",
+        "adam.lr=-1.0 is too small: type adam.lr=0, or more",
+    ]

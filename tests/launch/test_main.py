@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from groundrl.errors import UserError
-from groundrl.launch.main import report_user_errors, resume_command
+from groundrl.launch.main import lock_run, report_user_errors, resume_command
 from groundrl.launch.resolvers import register_resolvers
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +32,11 @@ def job(monkeypatch: pytest.MonkeyPatch) -> Iterator[DictConfig]:
     HydraConfig.instance().set_config(cfg)
     yield cfg
     HydraConfig.instance().cfg = None
+
+
+def test_two_trainings_never_write_to_one_folder(tmp_path: Path) -> None:
+    with lock_run(tmp_path), pytest.raises(UserError, match="another run is writing here"):
+        lock_run(tmp_path).__enter__()
 
 
 def test_the_error_for_a_full_disk_gives_the_command_that_goes_on(job: DictConfig) -> None:

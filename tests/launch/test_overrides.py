@@ -45,6 +45,8 @@ RIGHT = [
 ]
 WRONG = {
     "lr=1": "lr=1: there is no key 'lr'; did you mean 'stage.lr'? To add it",
+    "reward.weight=1": "reward.weight=1: there is no key 'reward.weight'; did you mean "
+    "'reward.terms.iou.weight'",
     "rewrd=iou": "rewrd=iou: there is no key 'rewrd'; did you mean 'reward'? To add",
     "reward": "reward cannot be read: write key=value",
     "data_root=caf\udce9": r"data_root=caf\udce9 cannot be read",

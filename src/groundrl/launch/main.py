@@ -4,7 +4,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,6 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from groundrl.errors import UserError, is_disk_full
+from groundrl.files import lock_folder
 from groundrl.launch.logs import configure_logging, silence_libraries
 from groundrl.launch.overrides import explain_overrides
 from groundrl.launch.resolved import RESOLVED, check_resume, save_resolved
@@ -54,15 +55,25 @@ def run(script: str, cfg: DictConfig) -> None:
         case "train":
             from groundrl.launch.training import build_training
 
-            if text := build_training(cfg, run_dir).run():
-                print(text)
+            with lock_run(run_dir):
+                text = build_training(cfg, run_dir).run()
         case "evaluate":
             from groundrl.launch.evaluation import build_evaluation
 
-            if text := build_evaluation(cfg, run_dir).run():
-                print(text)
+            with lock_run(run_dir):
+                text = build_evaluation(cfg, run_dir).run()
         case _:
-            _synthesize(cfg, run_dir)
+            return _synthesize(cfg, run_dir)
+    if text:
+        print(text)
+
+
+def lock_run(run_dir: Path) -> AbstractContextManager[None]:
+    """Lock the folder of a training or an evaluation; its first process holds the lock for all."""
+    from lightning.pytorch.utilities import rank_zero_only
+
+    first = getattr(rank_zero_only, "rank", 0) == 0
+    return lock_folder(run_dir) if first else nullcontext()
 
 
 def _synthesize(cfg: DictConfig, run_dir: Path) -> None:

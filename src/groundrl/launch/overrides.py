@@ -144,7 +144,9 @@ def _explain(line: str, error: Exception, cfg: DictConfig, loader: ConfigLoader)
     assert isinstance(tree, dict)
     keys = [*tree, *leaves({str(key): value for key, value in tree.items()})]
     known = [k for k in keys if k != path and k.startswith("hydra.") == path.startswith("hydra.")]
-    same = [f"'{key}'" for key in known if key.endswith(f".{path}")][:3]
+    above, _, name = path.rpartition(".")
+    below = [key for key in known if key.startswith(f"{above}.") and key.endswith(f".{name}")]
+    same = [f"'{key}'" for key in below or [k for k in known if k.endswith(f".{path}")]][:3]
     near = f"; did you mean {' or '.join(same)}?" if same else ""
     near = near or did_you_mean(path, [*known, *loader.list_groups("")]) or "."
     return f"{line}: there is no key '{path}'{near} To add it, type +{line}"

@@ -16,7 +16,7 @@ from transformers import (
     PreTrainedModel,
 )
 
-from groundrl.config_node import ConfigNode
+from groundrl.config_node import ConfigNode, too_small
 from groundrl.errors import UserError
 from groundrl.policy.family import is_tower, language_model_name
 
@@ -44,7 +44,8 @@ class Adapter:
 
     @classmethod
     def config_problems(cls, node: ConfigNode) -> Iterator[str]:
-        """A frozen model can be evaluated, not trained."""
+        """A frozen model can be evaluated, not trained; a rank is 1 or more."""
+        yield from too_small(node, {"rank": 1})
         if node.value("pipeline") is not None and node.options.get("kind") == "frozen":
             yield f"{node.path}=frozen leaves nothing to train: type {node.path}=lora"
 

@@ -11,6 +11,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from torch import nn
 
+from groundrl.config_node import ConfigNode, too_small
 from groundrl.policy.policy import Policy
 from groundrl.stages.base import Stage
 from groundrl.stages.callbacks import Checkpoints, DirectCheckpointIO, Progress, RolloutImages
@@ -33,6 +34,13 @@ class StagePlan:
     """Steps between two checkpoints."""
     image_every: int = 10
     """Steps between two images of rollouts; without effect on a stage that draws none."""
+
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """A stage may have no steps, but a step has a prompt."""
+        yield from too_small(
+            node, {"steps": 0, "prompts_per_step": 1, "checkpoint_every": 1, "image_every": 1}
+        )
 
 
 @contextmanager

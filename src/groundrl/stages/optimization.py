@@ -1,10 +1,12 @@
 """The optimizer of a stage."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from groundrl.config_node import ConfigNode, too_small
 from groundrl.stages.strategy import trainable
 
 
@@ -21,6 +23,11 @@ class Optimization:
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
     """Global gradient norm above which gradients are scaled down."""
+
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """No number of these is negative."""
+        yield from too_small(node, dict.fromkeys(("lr", "warmup", "weight_decay"), 0))
 
     def optimizer(self, module: nn.Module) -> torch.optim.AdamW:
         """Over the trainable parameters of ``module``."""

@@ -10,6 +10,7 @@ from typing import ClassVar, TypeVar
 
 import numpy as np
 
+from groundrl.config_node import ConfigNode, too_small
 from groundrl.evaluation.benchmarks.base import (
     Figures,
     QuestionSet,
@@ -59,6 +60,11 @@ class World:
     """Scenes asked about."""
     look: str = "plain"
     seed: int = HELD_OUT_SEED
+
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """At least one scene."""
+        yield from too_small(node, {"size": 1})
 
     def scenes(self) -> Iterator[tuple[int, Scene]]:
         """Endless, with their numbers; subjects take turns."""

@@ -1,6 +1,5 @@
 """Writes the data files of a run: samples as JSONL and Parquet, and one record per image."""
 
-import fcntl
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -13,14 +12,13 @@ import pyarrow.parquet as pq
 
 from groundrl.data.schema import ARROW_SCHEMA, to_row
 from groundrl.errors import UserError
-from groundrl.files import PARTIAL, partial_path
+from groundrl.files import LOCK, PARTIAL, lock_folder, partial_path
 from groundrl.records import Sample
 
 IMAGES_FILE: Final = "images.jsonl"
 SPLITS: Final = ("train", "heldout")
 CARD: Final = "README.md"
 SKIPPED_FILE: Final = "skipped.txt"
-LOCK: Final = ".lock"
 ROW_GROUP_SIZE: Final = 500
 """Samples per Parquet row group."""
 
@@ -144,7 +142,7 @@ def open_writer(folder: Path, shard_size: int) -> Iterator[DatasetWriter]:
         raise UserError(f"shard_size={shard_size}: type shard_size=10000, or any from 1 on")
     _check_no_foreign_files(folder)
     with ExitStack() as stack:
-        stack.enter_context(_lock(folder))
+        stack.enter_context(lock_folder(folder))
         _delete_partial_files(folder)
         stack.callback(_delete_partial_files, folder)
         writer = stack.enter_context(closing(DatasetWriter(folder, shard_size)))
@@ -169,22 +167,6 @@ def _check_no_foreign_files(folder: Path) -> None:
             f"{folder} holds files that no run has written ({', '.join(found)}): type "
             "output_dir=<a new folder>"
         )
-
-
-def _lock(folder: Path) -> BinaryIO:
-    """An open file that locks the folder until it is closed or its process ends.
-
-    Raises UserError where another run holds the lock.
-    """
-    file = (folder / LOCK).open("wb")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        raise UserError(
-            f"{folder}: another run is writing here; wait for it, or type output_dir=<folder>"
-        ) from error
-    return file
 
 
 def _delete_partial_files(folder: Path) -> None:
