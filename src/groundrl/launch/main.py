@@ -70,10 +70,9 @@ def run(script: str, cfg: DictConfig) -> None:
 
 def lock_run(run_dir: Path) -> AbstractContextManager[None]:
     """Lock the folder of a training or an evaluation; its first process holds the lock for all."""
-    from lightning.pytorch.utilities import rank_zero_only
+    from groundrl.stages.strategy import is_first_process
 
-    first = getattr(rank_zero_only, "rank", 0) == 0
-    return lock_folder(run_dir) if first else nullcontext()
+    return lock_folder(run_dir) if is_first_process() else nullcontext()
 
 
 def _synthesize(cfg: DictConfig, run_dir: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch.strategies import DDPStrategy, StrategyRegistry
+from lightning.pytorch.utilities import rank_zero_only
 from torch import distributed, nn
 
 SUMMED_GRADIENTS = "summed_gradients"
@@ -50,3 +51,8 @@ def trainable(module: nn.Module) -> Iterable[nn.Parameter]:
 
 
 StrategyRegistry.register(SUMMED_GRADIENTS, SummedGradients)
+
+
+def is_first_process() -> bool:
+    """Whether this is the first of the processes that train together, or the only one."""
+    return getattr(rank_zero_only, "rank", 0) == 0
