@@ -282,4 +282,4 @@ def test_names_contain_everything_that_answers_depend_on() -> None:
 def test_a_prompt_that_changes_gets_a_new_version() -> None:
     versions = (prompted_teacher.PROMPT_VERSION, prompted_verifier.PROMPT_VERSION)
     digests = (digest(prompted_teacher.PROMPT), digest(prompted_verifier.PROMPT))
-    assert (versions, digests) == ((2, 2), ("496e4748146c015e", "e86dadec343df8cc"))
+    assert (versions, digests) == ((3, 2), ("8ac97fdc8a164f30", "e86dadec343df8cc"))

@@ -14,7 +14,7 @@ from groundrl.evaluation.judging.ratings import RatedAnswer, Rating, read_rating
 from groundrl.json_rows import validate
 
 PROMPT = """\
-You see a question, somebody's reasoning and their answer. You do not see the picture, and it does \
+You see a question, a model's reasoning and its answer. You do not see the picture, and it does \
 not matter whether the reasoning or the answer is true of it. Decide one thing: would a careful \
 reader who believes the reasoning arrive at this answer?
 

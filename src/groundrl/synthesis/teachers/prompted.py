@@ -16,11 +16,11 @@ from groundrl.synthesis.retries import RETRY_INSTRUCTION, ask_with_retries
 from groundrl.synthesis.roles import ImageView
 
 WHOLE: Final = """\
-Describe this picture in two to five sentences for somebody who cannot see it: which things there \
+Describe this picture in two to five sentences for a reader who cannot see it: which things there \
 are and how many, what they look like, and where they are to one another."""
 PART: Final = """\
 This is a part cut out of a larger picture. Describe the thing in its middle in one to three \
-sentences for somebody who cannot see it: what it is, its colour, material and shape, what it \
+sentences for a reader who cannot see it: what it is, its colour, material and shape, what it \
 does, and what touches it or stands next to it."""
 RULES: Final = """\
 Say only what can be seen. Guess no names of people, no feelings, no purposes, and nothing outside \
@@ -35,7 +35,7 @@ SCHEMA: Final = {
     "required": ["caption"],
     "additionalProperties": False,
 }
-PROMPT_VERSION: Final = 2
+PROMPT_VERSION: Final = 3
 MAX_LENGTH: Final = 1500
 """Characters of a caption."""
 PROMPT = "\n".join([WHOLE, PART, RULES, TOLD, ANSWER, RETRY_INSTRUCTION, str(MAX_LENGTH)])
