@@ -14,24 +14,25 @@ from groundrl.losses import PolicyLoss
 ROOT = Path(__file__).parent.parent
 
 Loss = partial(PolicyLoss, max_completion_tokens=77)
+Summed = partial(Advantage, combine="sum_then_normalize")
 
 MEANS = {
-    "grpo": (Advantage(), Loss()),
+    "grpo": (Summed(), Loss(kl_coef=0.04)),
     "dapo": (
-        Advantage(),
+        Summed(),
         Loss(clip_high=0.28, kl_coef=0.0, aggregation="token_mean", mask_truncated=True),
     ),
     "dr_grpo": (
-        Advantage(kind="group_mean"),
+        Summed(kind="group_mean"),
         Loss(kl_coef=0.0, aggregation="constant"),
     ),
     "gspo": (
-        Advantage(),
+        Summed(),
         Loss(ratio="sequence", clip_low=3e-4, clip_high=4e-4, kl_coef=0.0),
     ),
     "rloo": (
-        Advantage(kind="leave_one_out"),
-        Loss(aggregation="constant"),
+        Summed(kind="leave_one_out"),
+        Loss(kl_coef=0.04, aggregation="constant"),
     ),
 }
 

@@ -101,3 +101,34 @@ def test_a_batch_without_any_difference_is_zero_and_finite(kind: Kind) -> None:
 def test_a_group_of_one_has_nothing_to_compare(kind: Kind) -> None:
     with pytest.raises(ValueError, match="groups of two or more, got 1"):
         Advantage(kind=kind)(torch.ones(3, 1))
+
+
+def test_terms_are_summed_before_they_are_compared() -> None:
+    terms, weights = torch.stack([REWARDS, 2 * REWARDS.flip(1)]), torch.tensor([1.0, 0.5]).double()
+    total = REWARDS + REWARDS.flip(1)
+    advantage = Advantage(combine="sum_then_normalize")
+    assert torch.equal(advantage.of_terms(terms, weights), advantage(total.float()))
+
+
+def test_each_term_counts_alike_where_it_is_compared_for_itself() -> None:
+    # Boxes always differ a little, one answer of four is right.
+    boxes = torch.tensor([[0.50, 0.52, 0.54, 0.56]], dtype=torch.float64)
+    right = torch.tensor([[1.0, 0.0, 0.0, 0.0]], dtype=torch.float64)
+    advantage = Advantage(eps=0.0)
+    got = advantage.of_terms(torch.stack([boxes, right]), torch.tensor([1.0, 2.0]).double())
+    summed = advantage(boxes) + 2 * advantage(right)
+    torch.testing.assert_close(got, (summed / summed.std()).float())
+    # A rescaled term changes nothing: its weight alone decides.
+    scaled = torch.stack([100 * boxes, right])
+    torch.testing.assert_close(got, advantage.of_terms(scaled, torch.tensor([1.0, 2.0]).double()))
+
+
+@settings(deadline=None)
+@given(first=rewards(), weight=st.floats(-2, 2))
+def test_a_term_that_is_equal_in_a_group_adds_nothing_to_it(first: Tensor, weight: float) -> None:
+    constant = torch.full_like(first, 0.3)
+    weights = torch.tensor([1.0, weight], dtype=torch.float64)
+    advantage = Advantage()
+    got = advantage.of_terms(torch.stack([first, constant]), weights)
+    torch.testing.assert_close(got, advantage.of_terms(first[None], weights[:1]))
+    assert not got[zero_variance(first)].any()

@@ -244,7 +244,7 @@ def test_the_normalizers_of_two_processes_add_up() -> None:
 @pytest.mark.parametrize(
     ("loss", "message"),
     [
-        (PolicyLoss(), "kl_coef=0.04 needs ref_logprobs"),
+        (PolicyLoss(), "kl_coef=0.01 needs ref_logprobs"),
         (replace(FLAT, importance_cap=2.0), "importance_cap=2.0 needs sampler_logprobs"),
         (replace(FLAT, mask_truncated=True), "which completions are truncated"),
     ],

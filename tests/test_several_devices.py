@@ -40,8 +40,9 @@ def test_two_processes_end_where_one_does(tmp_path: Path) -> None:
     one, two = (load_file(tmp_path / run / "adapter/adapter_model.safetensors") for run in "12")
     assert any(weights.abs().max() > 0 for name, weights in one.items() if "lora_B" in name)
     for name, weights in one.items():
-        # Where a gradient is nearly 0, AdamW makes part of a step (1e-2) out of its rounding error.
-        torch.testing.assert_close(two[name], weights, rtol=0, atol=5e-4)
+        # Where a gradient is nearly 0, AdamW makes part of a step (1e-2) out of its rounding
+        # error, in each of the six steps.
+        torch.testing.assert_close(two[name], weights, rtol=0, atol=1e-3)
     assert figures(tmp_path / "2") == figures(tmp_path / "1")
     for stage in ("start", "sft", "grpo"):
         answers = [(tmp_path / run / f"heldout_{stage}.jsonl").read_text() for run in "12"]

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 Kind = Literal["group_std", "group_mean", "batch_std", "leave_one_out"]
+Combine = Literal["sum_then_normalize", "normalize_then_sum"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +23,17 @@ class Advantage:
       (arXiv 2402.14740)
 
     Standard deviations are the unbiased ones. A group of equal rewards gets exactly 0.
+
+    ``combine``: what is done with several terms ``r_k`` of weight ``w_k``.
+
+    * sum_then_normalize: the advantage of ``sum(w_k r_k)``
+    * normalize_then_sum: ``a / (std_PG(a) + eps)`` with ``a = sum(w_k advantage(r_k))``, GDPO
+      (arXiv 2601.05242): a term that varies little in a group, a right answer among wrong ones,
+      counts as much as one that always varies, the overlap of boxes
     """
 
     kind: Kind = "group_std"
+    combine: Combine = "normalize_then_sum"
     eps: float = 1e-4
     """Added to the standard deviation, in units of the reward."""
 
@@ -45,6 +54,18 @@ class Advantage:
                 return centered / (centered.std() + self.eps)
             case "leave_one_out":
                 return centered * (group_size / (group_size - 1))
+
+    def of_terms(
+        self, terms: Float[Tensor, "K P G"], weights: Float[Tensor, "K"]
+    ) -> Float[Tensor, "P G"]:
+        """Advantages in single precision of unweighted terms, 0 where a term does not apply;
+        ValueError as above."""
+        if self.combine == "sum_then_normalize":
+            # In single precision, in which sums that differ by a rounding are equal.
+            return self(torch.einsum("k,kpg->pg", weights, terms).float())
+        single = torch.stack([self(term) for term in terms])
+        advantages = torch.einsum("k,kpg->pg", weights, single)
+        return (advantages / (advantages.std() + self.eps)).float()
 
 
 def zero_variance(rewards: Float[Tensor, "P G"]) -> Bool[Tensor, "P"]:

@@ -99,7 +99,7 @@ class PolicyLoss:
     """Estimator of KL(policy || reference) per token. k1: ``-d``, unbiased, but its gradient has
     expectation 0 on-policy. k2: ``d^2 / 2``. k3: ``exp(d) - d - 1`` with d cut at LOG_RATIO_LIMIT
     (Schulman, "Approximating KL divergence", 2020; arXiv 2402.03300, eq. 4)."""
-    kl_coef: float = 0.04
+    kl_coef: float = 0.01
     """0 trains without a reference."""
     aggregation: Literal["sequence_mean", "token_mean", "constant"] = "sequence_mean"
     """sequence_mean: mean over completions of the mean over their tokens (GRPO).

@@ -55,14 +55,12 @@ class Batch:
     """None without a KL term."""
 
 
-def learning_groups(
-    rollout: Rollout, advantages: Float[Tensor, "P G"], zero_variance: Sequence[bool]
-) -> dict[int, Group]:
-    """Group number -> group, for the groups whose rewards differ.
+def learning_groups(rollout: Rollout, advantages: Float[Tensor, "P G"]) -> dict[int, Group]:
+    """Group number -> group, for the groups whose completions differ in what they earned.
 
-    Groups of zero variance would add KL gradients only, so their images are not even encoded.
+    Groups of zero advantage would add KL gradients only, so their images are not even encoded.
     """
-    chosen = [index for index, useless in enumerate(zero_variance) if not useless]
+    chosen = advantages.any(dim=1).nonzero()[:, 0].tolist()
     groups: dict[int, Group] = {}
     for index, features in zip(chosen, rollout.features(chosen), strict=True):
         completions = rollout.groups[index].completions

@@ -126,7 +126,7 @@ class GRPOModule(PolicyGradientStage):
             partial(self.prefetch.pop_or_start, self.policy, examples)
         )
         scored = self.resample_equal_groups(first)
-        advantages = self.compare(scored.rewards)  # rewards -> advantages [P G]
+        advantages = self.compare(scored)  # rewards -> advantages [P G]
         if next_examples is not None and batch_index + 1 < self.trainer.num_training_batches:
             self.start_next_rollout(next_examples)
         learned = self.learn(scored, advantages)  # advantages -> loss -> weights
@@ -159,11 +159,14 @@ class GRPOModule(PolicyGradientStage):
             scored = scored.replace_groups(equal, self.score_rollout(start))
         return scored
 
-    def compare(self, rewards: Float[Tensor, "P G"]) -> Float[Tensor, "P G"]:
+    def compare(self, scored: ScoredRollout) -> Float[Tensor, "P G"]:
         """Advantages of this process's completions. Some kinds compare all groups of the step, so
         the processes exchange their rewards."""
-        shares = all_gather(rewards)
-        return self.advantage(torch.cat(shares)).split([len(share) for share in shares])[rank()]
+        shares = all_gather(scored.terms)  # [K P G] of each process
+        terms = torch.cat(shares, dim=1)
+        weights = terms.new_tensor([term.weight for term in self.reward.terms.values()])
+        advantages = self.advantage.of_terms(terms, weights)
+        return advantages.split([share.shape[1] for share in shares])[rank()]
 
     def start_next_rollout(self, examples: list[Example]) -> None:
         """Start sampling for the next step, with the weights from before this step's update."""
@@ -173,7 +176,7 @@ class GRPOModule(PolicyGradientStage):
     def learn(self, scored: ScoredRollout, advantages: Float[Tensor, "P G"]) -> dict[str, float]:
         """The optimizer steps on a rollout; returns the mean of the loss's metrics."""
         with self.times.measure("update"), explain_full_memory(self.update_memory()):
-            groups = learning_groups(scored.rollout, advantages, scored.zero_variance)
+            groups = learning_groups(scored.rollout, advantages)
             return self.update(scored.rollout, groups)
 
     def progress_figures(self) -> list[str]:

@@ -28,6 +28,15 @@ class ScoredRollout:
         return torch.tensor([[one.score.total for one in group] for group in self.attempts])
 
     @property
+    def terms(self) -> Float[Tensor, "K P G"]:
+        """The unweighted terms of the rewards in double precision; 0 where one does not apply."""
+        parts = [[one.score.parts for one in group] for group in self.attempts]
+        return torch.tensor(
+            [[[part[name] or 0.0 for part in group] for group in parts] for name in parts[0][0]],
+            dtype=torch.float64,
+        )
+
+    @property
     def zero_variance(self) -> list[bool]:
         """Per group, whether its rewards are all equal: such a group teaches nothing."""
         return zero_variance(self.rewards).tolist()
