@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from groundrl.data.datasets import detections
 from groundrl.data.module import GroundingDataModule
@@ -15,9 +15,14 @@ from groundrl.data.yolo import YoloLayout
 CONF = Path(__file__).parents[2] / "conf/data"
 
 
+def load(option: str, **values: Any) -> DictConfig:
+    """The option as a part of a training config."""
+    data = OmegaConf.merge(OmegaConf.load(CONF / f"{option}.yaml"), values)
+    return OmegaConf.create({"rationale": "look_first", "data": data}).data
+
+
 def build(option: str, **values: Any) -> GroundingDataModule:
-    config = OmegaConf.merge(OmegaConf.load(CONF / f"{option}.yaml"), values)
-    return instantiate(config, _convert_="all")
+    return instantiate(load(option, **values), _convert_="all")
 
 
 def test_the_world_holds_out_both_subjects() -> None:
@@ -56,8 +61,8 @@ def test_sample_files_are_read(option: str, write: Any, yolo_root: Path) -> None
 
 @pytest.mark.parametrize("option", ["coco", "voc"])
 def test_the_other_layouts_only_lack_a_root(option: str) -> None:
-    config = OmegaConf.load(CONF / f"{option}.yaml")
-    assert OmegaConf.missing_keys(config) == {"root"}
+    config = load(option)
+    assert OmegaConf.missing_keys(config) == {"data.root"}
     assert instantiate(config.layout).form.startswith(f"a {option.upper()}")
 
 

@@ -33,8 +33,9 @@ def test_training_data_is_read_by_a_layout_that_the_config_names(csv_root: Path)
     assert isinstance(CsvLayout(), Layout)
     option = OmegaConf.load(CONF / "data/yolo.yaml")
     config = OmegaConf.merge(option, {"root": str(csv_root), "layout": TARGET})
-    check_config(OmegaConf.create({"data": config}))
-    module = instantiate(config, _convert_="all")
+    config = OmegaConf.create({"rationale": "look_first", "data": config})
+    check_config(config)
+    module = instantiate(config.data, _convert_="all")
     assert {s.provenance.split for s in module.train.samples} == {"train"}
     labels = {item.label for s in module.heldout["val"].samples for item in s.groundings}
     assert labels == {"cat", "dog"}

@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -19,7 +20,8 @@ from groundrl.questions.known import KnownImage
 from groundrl.questions.place_claims import Beside, Further
 from groundrl.questions.proof import is_proven
 from groundrl.questions.references import Reference
-from groundrl.questions.sentences import state
+from groundrl.questions.sentences import Order, Rationale, decide, one_order, relate, tally
+from groundrl.questions.verdicts import Numbered, Related
 from groundrl.records import Grounding, ImageFile, Provenance, Sample
 from groundrl.relations import Relation
 from groundrl.synthesis.merge import MergedImage, MergedObject
@@ -59,18 +61,31 @@ def at(label: str, where: MergedObject) -> Grounding:
     return Grounding(label=label, box=where.region.box)
 
 
-def made(draft: Draft) -> Sample:
-    return make_sample(draft, id="id", image=IMAGE.source, kind="kind", provenance=SOURCE)
+def made(draft: Draft, order: Order = "look_first") -> Sample:
+    return make_sample(
+        draft, id="id", image=IMAGE.source, kind="kind", provenance=SOURCE, order=order
+    )
 
 
-def proven(claim: Claim, *rationale: str | Grounding, answers: str = "", options: str = "") -> bool:
+def proven(
+    claim: Claim,
+    *rationale: str | Grounding | Rationale,
+    answers: str = "",
+    options: str = "",
+    any_object: bool = False,
+) -> bool:
+    """In both orders; ``rationale`` is one in both, or the parts of one."""
+    parts = [part for part in rationale if not isinstance(part, Rationale)]
+    given = [part for part in rationale if isinstance(part, Rationale)]
     draft = Draft(
         claim=claim,
-        rationale=rationale,
+        rationale=given[0] if given else one_order(tuple(parts)),
         answers=tuple(answers.split()),
         options=tuple(options.split()),
+        any_object=any_object,
     )
-    return is_proven(made(draft), claim, KNOWN)
+    (verdict,) = {is_proven(made(draft, order), claim, KNOWN) for order in get_args(Order)}
+    return verdict
 
 
 def a(noun: str, color: str | None = None, extreme: str = "") -> Reference:
@@ -78,50 +93,72 @@ def a(noun: str, color: str | None = None, extreme: str = "") -> Reference:
 
 
 def test_existence_is_proven_by_all_boxes_of_the_class() -> None:
-    assert proven(Exists(what=a("lamp")), "I see ", at("lamp", LAMP), ".", answers="yes")
-    assert proven(Exists(what=a("dog")), "I look for a dog and find none.", answers="no")
-    assert not proven(Exists(what=a("lamp")), "I look for a lamp and find none.", answers="no")
-    assert not proven(Exists(what=a("dog")), "I see ", at("lamp", LAMP), ".", answers="yes")
-    assert not proven(Exists(what=a("dog")), "I see ", at("dog", LAMP), ".", answers="yes")
-    assert not proven(Exists(what=a("cup")), "I see ", at("cup", RED), ".", answers="yes")
-    # Boxes of balls were thrown away; there may be some.
-    assert not proven(Exists(what=a("ball")), "I look for a ball and find none.", answers="no")
+    lamp, dog, cup = (Exists(what=a(noun)) for noun in ("lamp", "dog", "cup"))
+    for wording in range(2):
+        found = decide([at("lamp", LAMP)], "a lamp", found=True)[wording]
+        assert proven(lamp, found, answers="yes")
+        assert not proven(lamp, found, answers="no")
+        assert not proven(lamp, decide([], "a lamp", found=False)[wording], answers="no")
+        assert not proven(dog, found, answers="yes")
+        only = decide([at("cup", RED)], "a cup", found=True)[wording]
+        assert not proven(cup, only, answers="yes")
+        # Boxes of balls were thrown away; there may be some.
+        ball = decide([], "a ball", found=False)[wording]
+        assert not proven(Exists(what=a("ball")), ball, answers="no")
+
+
+def test_a_no_compares_with_one_object_or_with_none() -> None:
+    dog = Exists(what=a("dog"))
+    lamp, box = at("lamp", LAMP), at("box", BOX)
+    for wording in range(2):
+        assert proven(dog, decide([], "a dog", found=False)[wording], answers="no")
+        one = decide([lamp], "a dog", found=False)[wording]
+        assert proven(dog, one, answers="no", any_object=True)
+        assert not proven(dog, one, answers="yes", any_object=True)
+        assert not proven(dog, decide([at("dog", LAMP)], "a dog", found=False)[wording])
+        two = decide([lamp, box], "a dog", found=False)[wording]
+        assert not proven(dog, two, answers="no", any_object=True)
+    # The reasoning says yes.
+    assert not proven(dog, decide([lamp], "a dog", found=True)[0], answers="no", any_object=True)
 
 
 def test_numbers_are_proven_by_all_boxes_of_the_class() -> None:
-    both = ("There are ", at("cup", RED), " and ", at("cup", BLUE), ".")
-    assert proven(Count(what=a("cup")), *both, answers="2")
-    assert not proven(Count(what=a("cup")), *both, answers="3")
-    assert not proven(Count(what=a("cup")), "There is ", at("cup", RED), ".", answers="1")
-    assert not proven(Count(what=a("dog")), "There is ", at("lamp", LAMP), ".", answers="1")
-    twice = ("There are ", at("cup", RED), " and ", at("cup", RED), ".")
-    assert not proven(Count(what=a("cup")), *twice, answers="2")
+    red, blue, cups = at("cup", RED), at("cup", BLUE), Count(what=a("cup"))
+    for wording in range(2):
+        assert proven(cups, tally([red, blue], "2")[wording], answers="2")
+        assert proven(cups, tally([red, blue], "two")[wording], answers="two")
+        assert not proven(cups, tally([red, blue], "3")[wording], answers="3")
+        assert not proven(cups, tally([red, blue], "3")[wording], answers="2")
+        assert not proven(cups, tally([red], "1")[wording], answers="1")
+        dogs = Count(what=a("dog"))
+        assert not proven(dogs, tally([at("lamp", LAMP)], "1")[wording], answers="1")
+        assert not proven(cups, tally([red, red], "2")[wording], answers="2")
 
 
 def test_the_side_that_is_asked_for_is_the_one_that_is_proven() -> None:
     box, lamp = at("box", BOX), at("lamp", LAMP)
     left = Further(relation=Relation.LEFT_OF, nouns=("lamp", "box"))
     right = Further(relation=Relation.RIGHT_OF, nouns=("lamp", "box"))
-    assert proven(left, *state([box], Relation.LEFT_OF, lamp), answers="box")
-    assert proven(right, *state([lamp], Relation.RIGHT_OF, box), answers="lamp")
-    assert not proven(right, *state([box], Relation.LEFT_OF, lamp), answers="box")
-    assert not proven(left, *state([lamp], Relation.LEFT_OF, box), answers="lamp")
-    assert not proven(left, *state([box], Relation.LEFT_OF, lamp), answers="lamp")
-    # Two cups: it is not clear which one is meant.
+    assert proven(left, relate([box], Relation.LEFT_OF, lamp)[0], answers="box")
+    assert proven(right, relate([lamp], Relation.RIGHT_OF, box)[0], answers="lamp")
+    assert not proven(right, relate([box], Relation.LEFT_OF, lamp)[0], answers="box")
+    assert not proven(left, relate([lamp], Relation.LEFT_OF, box)[0], answers="lamp")
+    assert not proven(left, relate([box], Relation.LEFT_OF, lamp)[0], answers="lamp")
+    # Two cups: which one is meant?
     cups = Further(relation=Relation.LEFT_OF, nouns=("cup", "lamp"))
     cup = at("cup", RED)
-    assert not proven(cups, *state([cup], Relation.LEFT_OF, lamp), answers="cup")
+    assert not proven(cups, relate([cup], Relation.LEFT_OF, lamp)[0], answers="cup")
     others = Further(relation=Relation.LEFT_OF, nouns=("dog", "lamp"))
-    assert not proven(others, *state([box], Relation.LEFT_OF, lamp), answers="box")
+    assert not proven(others, relate([box], Relation.LEFT_OF, lamp)[0], answers="box")
 
 
 def test_depth_is_proven_by_a_caption_that_the_boxes_do_not_deny() -> None:
     nearer = Further(relation=Relation.IN_FRONT_OF, nouns=("lamp", "box"))
     box, lamp = at("box", BOX), at("lamp", LAMP)
-    assert proven(nearer, *state([box], Relation.IN_FRONT_OF, lamp), answers="box")
+    assert proven(nearer, relate([box], Relation.IN_FRONT_OF, lamp)[0], answers="box")
     farther = Further(relation=Relation.BEHIND, nouns=("lamp", "box"))
-    assert not proven(farther, *state([lamp], Relation.BEHIND, box), answers="lamp")
-    assert not proven(farther, *state([box], Relation.IN_FRONT_OF, lamp), answers="box")
+    assert not proven(farther, relate([lamp], Relation.BEHIND, box)[0], answers="lamp")
+    assert not proven(farther, relate([box], Relation.IN_FRONT_OF, lamp)[0], answers="box")
 
 
 @pytest.mark.parametrize(
@@ -162,11 +199,11 @@ def test_several_answers_are_all_right_ones_and_no_others() -> None:
     assert not proven(Present(), "I see ", answers="dog", options="dog cat")
     assert not proven(Present(), *seen, answers="box", options="box dog")
     left = Beside(relation=Relation.LEFT_OF, anchor=a("lamp"))
-    told = state([at("box", BOX)], Relation.LEFT_OF, at("lamp", LAMP))
-    assert proven(left, *told, answers="box", options="box dog")
-    assert not proven(left, *told, answers="box", options="box cup")
+    told = relate([at("box", BOX)], Relation.LEFT_OF, at("lamp", LAMP))[0]
+    assert proven(left, told, answers="box", options="box dog")
+    assert not proven(left, told, answers="box", options="box cup")
     right = Beside(relation=Relation.RIGHT_OF, anchor=a("lamp"))
-    assert not proven(right, *told, answers="box", options="box dog")
+    assert not proven(right, told, answers="box", options="box dog")
 
 
 def test_phrases_name_what_is_in_their_boxes() -> None:
@@ -187,17 +224,23 @@ def test_a_question_is_proven_and_with_another_answer_it_is_not(kind: str) -> No
 
 
 def check_only_the_answer_is_proven(draft: Draft, image: KnownImage) -> None:
-    sample = made(draft)
+    for order in get_args(Order):
+        check_sample(made(draft, order), draft, image)
+
+
+def check_sample(sample: Sample, draft: Draft, image: KnownImage) -> None:
     assert is_proven(sample, draft.claim, image), sample
     wrong = [option for option in sample.options if option not in sample.answers]
     others = [(option,) for option in wrong] or [("cup",) if not sample.answers else ()]
     for answers in others:
         assert not is_proven(replace(sample, answers=answers), draft.claim, image), sample
     assert not is_proven(replace(sample, question="Where is it?"), draft.claim, image)
-    # A "no" may point at nothing, and a description at any object.
-    if sample.answers != ("no",) and not isinstance(draft.claim, Described):
+    if sample.groundings and sample.answers != ("no",):
         fewer = replace(sample, groundings=sample.groundings[1:])
         assert not is_proven(fewer, draft.claim, image), sample
+    if isinstance(draft.claim, Exists | Count | Further | Related | Numbered):
+        strange = replace(sample, rationale=(*(sample.rationale or ()), " So it is."))
+        assert not is_proven(strange, draft.claim, image), sample
 
 
 @pytest.mark.slow
@@ -251,6 +294,7 @@ def test_two_objects_in_one_box_are_distinguished_by_their_names() -> None:
     mug = merged_object("mug", None, *LAMP.region.box.corners)
     image = known_merged(replace(MERGED, objects=(*MERGED.objects, mug)), IMAGE, ())
     draft = Draft(
-        claim=Where(what=a("lamp")), rationale=("The only ", at("lamp", LAMP), " is here.")
+        claim=Where(what=a("lamp")),
+        rationale=one_order(("The only ", at("lamp", LAMP), " is here.")),
     )
     assert is_proven(made(draft), draft.claim, image)

@@ -1,5 +1,6 @@
 """A completion as an attempt at its question: parsed, with its boxes in pixels of the image."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from groundrl.boxes import Box, Frame, ImageSizes, convert
@@ -33,6 +34,20 @@ class Attempt:
         if not self.sample.groundings and self.sample.kind not in ABSENCE_KINDS:
             return None
         return [grounding.box for grounding in self.sample.groundings]
+
+
+def score_boxes(
+    attempt: Attempt, score: Callable[[Sequence[Box], Sequence[Box]], float]
+) -> float | None:
+    """``score(predicted, true)``; None where the true boxes are unknown.
+
+    Where there is nothing to point at: 1 for at most one box, else 0. A "no" may point at the one
+    object that it compares with what was asked for.
+    """
+    true = attempt.true_boxes
+    if true is None:
+        return None
+    return score(attempt.predicted_boxes, true) if true else float(len(attempt.predicted_boxes) < 2)
 
 
 def read_attempt(

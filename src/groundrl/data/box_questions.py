@@ -9,6 +9,7 @@ from groundrl.errors import UserError
 from groundrl.questions.boxes import BOX_KINDS, known_from_boxes
 from groundrl.questions.draft import check_kinds, make_sample
 from groundrl.questions.known import KnownImage, KnownObject
+from groundrl.questions.sentences import Order
 from groundrl.records import Provenance, Sample
 
 KINDS: Final = tuple(BOX_KINDS)
@@ -29,7 +30,13 @@ def known_annotations(image: AnnotatedImage, names: Sequence[str]) -> KnownImage
     )
 
 
-def ask(image: AnnotatedImage, kind: str, detections: DetectionSet, seed: int) -> Sample | None:
+def ask(
+    image: AnnotatedImage,
+    kind: str,
+    detections: DetectionSet,
+    seed: int,
+    order: Order = "look_first",
+) -> Sample | None:
     """The question of one kind about one image, a function of (seed, image id, kind); None where
     the boxes leave none without a second reading."""
     # Text seeds are digested by random.Random itself, equal in every process.
@@ -43,14 +50,23 @@ def ask(image: AnnotatedImage, kind: str, detections: DetectionSet, seed: int) -
         image=image.image,
         kind=kind,
         provenance=Provenance(dataset=detections.name, split=detections.split),
+        order=order,
     )
 
 
-def ask_all(detections: DetectionSet, *, seed: int, kinds: Sequence[str] = KINDS) -> list[Sample]:
+def ask_all(
+    detections: DetectionSet,
+    *,
+    seed: int,
+    kinds: Sequence[str] = KINDS,
+    order: Order = "look_first",
+) -> list[Sample]:
     """At most one question of each kind about each image. Raises UserError: unknown kind, none
     found."""
     check_kinds(kinds, BOX_KINDS)
-    drawn = [ask(image, kind, detections, seed) for image in detections.images for kind in kinds]
+    drawn = [
+        ask(image, kind, detections, seed, order) for image in detections.images for kind in kinds
+    ]
     samples = [sample for sample in drawn if sample is not None]
     if not samples:
         raise UserError(

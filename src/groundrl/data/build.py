@@ -8,6 +8,7 @@ from groundrl.data.datasets import WorldDataset, detections, sample_file
 from groundrl.data.detection import Layout
 from groundrl.data.module import GroundingDataModule
 from groundrl.errors import UserError
+from groundrl.questions.sentences import Order
 
 
 def world_module(
@@ -36,6 +37,7 @@ def detection_module(
     train_split: str | None,
     heldout_split: str | None,
     kinds: Sequence[str] = KINDS,
+    rationale: Order = "look_first",
     heldout_size: int | None = 500,
     prompts_per_step: int = 8,
     seed: int = 0,
@@ -43,14 +45,15 @@ def detection_module(
 ) -> GroundingDataModule:
     """Questions about the boxes of a detection data set.
 
-    At most ``heldout_size`` questions of ``heldout_split`` are held out; None for the split means
-    no held-out set. Raises UserError that lists everything wrong with the data set.
+    ``rationale``: whether worked answers point before they conclude. At most ``heldout_size``
+    questions of ``heldout_split`` are held out; None for the split means no held-out set. Raises
+    UserError that lists everything wrong with the data set.
     """
-    train = detections(layout, root, train_split, kinds, seed)
+    train = detections(layout, root, train_split, kinds, seed, rationale)
     heldout = {}
     if heldout_split is not None:
         # Seed 0 always: runs that differ in their seed are compared on the same questions.
-        questions = detections(layout, root, heldout_split, kinds, seed=0)
+        questions = detections(layout, root, heldout_split, kinds, 0, rationale)
         heldout[heldout_split] = questions.take(heldout_size, seed=0)
     return GroundingDataModule(
         train=train,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from typing import Generic, Protocol, TypeVar, get_args, runtime_checkable
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from groundrl.data.box_questions import KINDS, ask_all
 from groundrl.data.detection import Layout
 from groundrl.data.schema import read_jsonl, read_parquet
 from groundrl.errors import UserError
+from groundrl.questions.sentences import Order
 from groundrl.records import Sample
 from groundrl.world.graph import Look, SceneSpec, Subject
 from groundrl.world.questions import ANSWER_KINDS, sample_question
@@ -40,10 +41,16 @@ class WorldDataset:
     max_objects: int = 5
     image_size: int = 160
     """Width and height of the image, pixels."""
+    rationale: Order = "look_first"
+    """Whether worked answers point before they conclude."""
 
     def __post_init__(self) -> None:
-        """Raises UserError for an unknown subject or look."""
-        for option, words in (("subject", Subject), ("look", Look)):
+        """Raises UserError for an unknown subject, look or order."""
+        for option, words in (
+            ("subject", Subject),
+            ("look", Look),
+            ("rationale", get_args(Order)),
+        ):
             value = getattr(self, option)
             if value not in set(words):
                 raise UserError(f"{option}={value} is unknown; choose from {', '.join(words)}")
@@ -55,7 +62,7 @@ class WorldDataset:
         """Raises IndexError outside 0 .. size - 1."""
         if not 0 <= index < self.size:
             raise IndexError(f"sample {index} of {self.size}")
-        return sample_question(self.spec(index), self.kinds)
+        return sample_question(self.spec(index), self.kinds, order=self.rationale)
 
     def spec(self, index: int) -> SceneSpec:
         """The scene of sample ``index``."""
@@ -112,13 +119,15 @@ def detections(
     split: str | None,
     kinds: Sequence[str] = KINDS,
     seed: int = 0,
+    rationale: Order = "look_first",
 ) -> SampleList:
     """Questions about the boxes of a detection data set, drawn by ``seed``.
 
     ``split`` is a key of a YOLO config (train), part of a COCO annotation file's name (train2017)
     or a list in VOC's ImageSets/Main; None takes everything (YOLO, VOC). Raises UserError.
     """
-    return SampleList(tuple(ask_all(layout.read(root, split), seed=seed, kinds=kinds)))
+    found = ask_all(layout.read(root, split), seed=seed, kinds=kinds, order=rationale)
+    return SampleList(tuple(found))
 
 
 def sample_file(path: str | Path) -> SampleList:

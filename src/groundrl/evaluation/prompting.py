@@ -19,12 +19,13 @@ _WANTED = {
 _POINTING = {
     Form.BOX: "Point at the object that is meant, and at nothing else, as {syntax}",
 }
-_DIRECT = {
+DIRECT = {
     Form.YES_NO: "Answer yes or no.",
     Form.TRUE_FALSE: "Answer true or false.",
     Form.BOX: "Answer with the object as {syntax}.",
     Form.TEXT: "",
 }
+"""Instructions that ask for the answer alone."""
 _CHOICES = {
     "letters": "Answer with the letter, or the letters separated by commas.",
     "words": "Answer with the option, or the options separated by commas.",
@@ -40,7 +41,7 @@ def choose_template(
     A model without instruction learned its form by examples and is asked the bare question.
     """
     if prompting == "direct":
-        asked = _CHOICES[template.answer_style] if form is Form.OPTIONS else _DIRECT[form]
+        asked = _CHOICES[template.answer_style] if form is Form.OPTIONS else DIRECT[form]
         return replace(template, instruction=asked.format(syntax=grammar.syntax))
     if not template.instruction or form is Form.OPTIONS:
         return template

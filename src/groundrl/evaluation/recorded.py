@@ -16,10 +16,11 @@ from groundrl.data.problems import Problems
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Form
 from groundrl.evaluation.benchmarks.choice import distinct_options
-from groundrl.evaluation.benchmarks.statements import TRUE_WORDS, WORDS
+from groundrl.evaluation.benchmarks.statements import TRUE_WORDS
 from groundrl.grammar.base import Grammar
 from groundrl.json_rows import Text, validate
 from groundrl.prompts import LETTERS
+from groundrl.questions.verdicts import TRUE_FALSE
 from groundrl.records import Completion, NamedImage, Provenance, RolloutGroup, Sample
 
 TRUTH, ANSWER = "ground_truth_response", "generated_response"
@@ -174,7 +175,7 @@ def with_truth(one: RecordedAnswer, form: Form) -> RecordedAnswer | None:
         kind = "exists"
     elif form is Form.TRUE_FALSE:
         true = TRUE_WORDS.get(normalise(text))
-        answers = () if true is None else (WORDS[true],)
+        answers = () if true is None else (TRUE_FALSE[true],)
     if not answers and not (form is Form.BOX and len(boxes) == 1):
         return None
     known = replace(sample, options=options, answers=answers, groundings=boxes, kind=kind)

@@ -11,7 +11,7 @@ from groundrl.questions.draws import Draws
 from groundrl.questions.known import KnownImage, KnownObject
 from groundrl.questions.places import SIDES, further, multi_side_of_unique
 from groundrl.questions.pointing import locate_by_boxes
-from groundrl.questions.things import multi_present, presence_in_picture
+from groundrl.questions.things import IN_PICTURE, multi_present, presence
 from groundrl.relations import CONVERSE, Relation
 
 MAX_BOXES: Final = 6
@@ -70,7 +70,7 @@ def multi(image: KnownImage, draws: Draws) -> Draft | None:
 
 
 BOX_KINDS: Final[dict[str, Asker]] = {
-    "exists": presence_in_picture,
+    "exists": partial(presence, places=(IN_PICTURE,), options=("yes", "no")),
     "count": count_in_digits,
     "relation": partial(further, relations=SIDES),
     "locate": locate_by_boxes,

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from groundrl.language.numbers import NUMBERS
 from groundrl.language.words import plural, verb_be, with_article
+from groundrl.questions.draft import pointed_at
 from groundrl.questions.known import KnownImage, KnownObject
 from groundrl.questions.references import ANY, Reference, object_meant, objects_meant
-from groundrl.records import Sample
+from groundrl.questions.sentences import Rationale, decide, tally
+from groundrl.records import Grounding, Sample
 
 Pointed = Sequence[KnownObject]
 
@@ -18,9 +20,20 @@ def are_same(pointed: Pointed, objects: Pointed) -> bool:
 
 
 def landmarks(reference: Reference, image: KnownImage) -> list[KnownObject]:
-    """The object that the relation of a reference is to, which a rationale points at last."""
+    """The object that the relation of a reference is to."""
     landmark = None if reference.landmark is None else object_meant(reference.landmark, image)
     return [] if landmark is None else [landmark]
+
+
+def phrases_of(objects: Pointed, sample: Sample, pointed: Pointed) -> list[Grounding]:
+    """The phrases with which the reasoning points at these of the objects ``pointed``."""
+    pairs = zip(pointed_at(sample.rationale or ()), pointed, strict=True)
+    return [phrase for phrase, one in pairs if one in objects]
+
+
+def is_worded(sample: Sample, rationales: Sequence[Rationale]) -> bool:
+    """Whether the reasoning of a sample is one of these, in either order."""
+    return any(sample.rationale in (one.look_first, one.conclude_first) for one in rationales)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,28 +41,40 @@ class Exists:
     """There is such an object, or none."""
 
     what: Reference
-    in_picture: bool = False
+    where: str = ""
+    """"in the picture", or nothing."""
 
     @property
     def question(self) -> str:
         """Is there a red cup? Is there a dog in the picture?"""
-        name, end = self.what.name, " in the picture" * self.in_picture
-        return f"{verb_be(name).capitalize()} there {with_article(name)}{end}?"
+        name = self.what.name
+        place = f" {self.where}" if self.where else ""
+        return f"{verb_be(name).capitalize()} there {with_article(name)}{place}?"
+
+    def closest(self, image: KnownImage) -> list[KnownObject]:
+        """Where there is none: all objects of the class in other colours, else all of the colour in
+        other classes; of a class without colour, none is closer than another."""
+        if self.what.color is None:
+            return []
+        same_noun = [one for one in image.objects if one.noun == self.what.noun]
+        return same_noun or [one for one in image.objects if one.color == self.what.color]
 
     def is_proven(self, sample: Sample, pointed: Pointed, image: KnownImage) -> bool:
-        """A "yes" points at all such objects, a "no" at nothing or at what comes closest: all
-        objects of the class, or all of the colour."""
+        """A "yes" points at all such objects, a "no" at what comes closest (one object, where none
+        is closer than another) or at nothing, and the reasoning says the same as the answer."""
         found = objects_meant(self.what, image)
         if found is None or sample.answers != (("yes",) if found else ("no",)):
             return False
-        if found or not pointed:
-            return are_same(pointed, found)
-        noun, color = self.what.noun, self.what.color
-        closest = (
-            [one for one in image.objects if one.noun == noun],
-            [one for one in image.objects if one.color == color],
+        closest = self.closest(image)
+        points_right = (
+            are_same(pointed, found)
+            if found
+            else not pointed or (are_same(pointed, closest) if closest else len(pointed) == 1)
         )
-        return color is not None and any(are_same(pointed, objects) for objects in closest)
+        name = with_article(self.what.name)
+        return points_right and is_worded(
+            sample, decide(phrases_of(pointed, sample, pointed), name, found=bool(found))
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +82,8 @@ class Count:
     """There are so many such objects."""
 
     what: Reference
-    in_picture: bool = False
+    where: str = "there"
+    """"there" or "in the picture"."""
 
     @property
     def question(self) -> str:
@@ -65,16 +91,23 @@ class Count:
         many objects are left of the lamp?"""
         what, noun = self.what, plural(self.what.noun)
         if what.noun != ANY:
-            return f"How many {noun} are {'in the picture' if self.in_picture else 'there'}?"
+            return f"How many {noun} are {self.where}?"
         return f"How many {noun} are {what.color or what.text.removeprefix(f'{ANY} ')}?"
 
     def is_proven(self, sample: Sample, pointed: Pointed, image: KnownImage) -> bool:
-        """The reasoning points at all such objects, and at the landmark of a relation."""
+        """The reasoning points at all such objects, and at the landmark of a relation, and says the
+        same number as the answer."""
         found = objects_meant(self.what, image)
-        if found is None or not are_same(pointed, found + landmarks(self.what, image)):
+        around = landmarks(self.what, image)
+        if found is None or not are_same(pointed, found + around) or len(sample.answers) != 1:
             return False
-        words = (str(len(found)), *NUMBERS[len(found) : len(found) + 1])
-        return len(sample.answers) == 1 and sample.answers[0] in words
+        word = sample.answers[0]
+        place = None
+        if around:
+            place = (str(self.what.relation), phrases_of(around, sample, pointed)[0])
+        return word in (str(len(found)), *NUMBERS[len(found) : len(found) + 1]) and is_worded(
+            sample, tally(phrases_of(found, sample, pointed), word, place)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 from groundrl.errors import UserError
 from groundrl.questions.draws import Draws
 from groundrl.questions.known import KnownImage, KnownObject
+from groundrl.questions.sentences import Order, Rationale
 from groundrl.records import Grounding, ImageSource, Provenance, Sample, Segments
 
 
@@ -19,7 +20,7 @@ class Claim(Protocol):
 
     def is_proven(self, sample: Sample, pointed: Sequence[KnownObject], image: KnownImage) -> bool:
         """Whether the answers of ``sample`` are right, and its reasoning points at what shows it:
-        at the objects ``pointed``, one for each of the sample's groundings."""
+        at the objects ``pointed``, in the order of the reasoning."""
         ...
 
 
@@ -29,11 +30,14 @@ class Draft:
     groundings."""
 
     claim: Claim
-    rationale: Segments
+    rationale: Rationale
     options: tuple[str, ...] = ()
     """In the order shown."""
     answers: tuple[str, ...] = ()
     """The right ones of ``options``."""
+    any_object: bool = False
+    """Whether the reasoning points at an object that others could stand for: what a "no" compares
+    with. It is no grounding of the sample, because pointing at another one is as good."""
 
 
 Asker = Callable[[KnownImage, Draws], Draft | None]
@@ -41,7 +45,7 @@ Asker = Callable[[KnownImage, Draws], Draft | None]
 
 
 def choice(
-    claim: Claim, rationale: Segments, right: Sequence[str], wrong: Sequence[str], draws: Draws
+    claim: Claim, rationale: Rationale, right: Sequence[str], wrong: Sequence[str], draws: Draws
 ) -> Draft:
     """A question whose options stand in random order."""
     options = tuple(draws.sample([*right, *wrong], k=len(right) + len(wrong)))
@@ -50,20 +54,32 @@ def choice(
 
 
 def make_sample(
-    draft: Draft, *, id: str, image: ImageSource, kind: str, provenance: Provenance
+    draft: Draft,
+    *,
+    id: str,
+    image: ImageSource,
+    kind: str,
+    provenance: Provenance,
+    order: Order = "look_first",
 ) -> Sample:
-    """The draft with its image."""
+    """The draft with its image, its reasoning in this order."""
+    rationale = draft.rationale.ordered(order)
     return Sample(
         id=id,
         image=image,
         question=draft.claim.question,
         options=draft.options,
         answers=draft.answers,
-        groundings=tuple(part for part in draft.rationale if isinstance(part, Grounding)),
-        rationale=draft.rationale,
+        groundings=() if draft.any_object else pointed_at(rationale),
+        rationale=rationale,
         kind=kind,
         provenance=provenance,
     )
+
+
+def pointed_at(rationale: Segments) -> tuple[Grounding, ...]:
+    """The phrases of a rationale, in its order."""
+    return tuple(part for part in rationale if isinstance(part, Grounding))
 
 
 def check_kinds(kinds: Sequence[str], known: Collection[str], option: str = "") -> None:

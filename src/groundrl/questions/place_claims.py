@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from groundrl.questions.claims import Pointed
+from groundrl.questions.claims import Pointed, are_same, is_worded, phrases_of
 from groundrl.questions.known import KnownImage, KnownObject
 from groundrl.questions.references import Reference, object_meant
-from groundrl.questions.sentences import state
+from groundrl.questions.sentences import relate
 from groundrl.records import Sample
 from groundrl.relations import Relation
 
@@ -39,12 +39,19 @@ class EitherRelation:
         return f"Is the {self.subject.text} {words} the {self.object.text}?"
 
     def is_proven(self, sample: Sample, pointed: Pointed, image: KnownImage) -> bool:
-        """The reasoning points at both."""
+        """The reasoning states the relation between the two."""
         a, b = object_meant(self.subject, image), object_meant(self.object, image)
-        if a is None or b is None or [*pointed] != [a, b]:
-            return False
-        true = [relation for relation in self.relations if image.proves(a, relation, b)]
-        return sample.answers == tuple(word_of(relation) for relation in true)
+        true = [
+            relation
+            for relation in self.relations
+            if a is not None and b is not None and image.proves(a, relation, b)
+        ]
+        return (
+            sample.answers == tuple(word_of(relation) for relation in true)
+            and a is not None
+            and b is not None
+            and is_related(sample, pointed, [a], true[0], b)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +70,12 @@ class Further:
 
     def is_proven(self, sample: Sample, pointed: Pointed, image: KnownImage) -> bool:
         """The reasoning states the relation between the two."""
-        return (
-            sorted(self.nouns) == sorted(one.noun for one in pointed)
-            and all(object_meant(Reference(noun=noun), image) for noun in self.nouns)
-            and _are_placed(sample, pointed, self.relation, image)
-        )
+        if sorted(self.nouns) != sorted(one.noun for one in pointed) or not all(
+            object_meant(Reference(noun=noun), image) for noun in self.nouns
+        ):
+            return False
+        last = [one for one in pointed if one.noun not in sample.answers]
+        return len(last) == 1 and _are_placed(sample, pointed, self.relation, last[0], image)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +99,7 @@ class Beside:
         wrong = [one for one in image.objects if {one.noun, one.label} & {*sample.options}]
         return (
             anchor is not None
-            and [*pointed[-1:]] == [anchor]
-            and _are_placed(sample, pointed, self.relation, image)
+            and _are_placed(sample, pointed, self.relation, anchor, image)
             and not any(
                 image.proves(one, self.relation, anchor) for one in wrong if one not in pointed
             )
@@ -104,21 +111,41 @@ def word_of(relation: Relation) -> str:
     return relation.removesuffix(" of")
 
 
-def _are_placed(
-    sample: Sample, pointed: Sequence[KnownObject], relation: Relation, image: KnownImage
+def is_related(
+    sample: Sample,
+    pointed: Pointed,
+    subjects: Sequence[KnownObject],
+    relation: str,
+    anchor: KnownObject,
 ) -> bool:
-    """Whether the objects before the last are the answers and stand so to the last one, and the
-    reasoning states exactly this."""
-    *subjects, anchor = pointed
-    *phrases, last = sample.groundings
-    sentences = [state(phrases, relation, last, of_these=given) for given in (True, False)]
+    """Whether the reasoning points at these objects alone and states the relation of all subjects
+    to the anchor."""
+    if not subjects or not are_same(pointed, [*subjects, anchor]):
+        return False
+    phrases = phrases_of(subjects, sample, pointed)
+    (last,) = phrases_of([anchor], sample, pointed)
+    return any(
+        is_worded(sample, relate(phrases, relation, last, of_these=given))
+        for given in (True, False)
+    )
+
+
+def _are_placed(
+    sample: Sample,
+    pointed: Pointed,
+    relation: Relation,
+    anchor: KnownObject,
+    image: KnownImage,
+) -> bool:
+    """Whether the objects besides the anchor are the answers and stand so to it, and the reasoning
+    states exactly this."""
+    subjects = [one for one in pointed if one is not anchor]
     names = [_name_in(sample.answers, one, image) for one in subjects]
     return (
-        bool(subjects)
-        and None not in names
+        None not in names
         and sorted(sample.answers) == sorted(filter(None, names))
-        and sample.rationale in sentences
         and all(image.proves(one, relation, anchor) is True for one in subjects)
+        and is_related(sample, pointed, subjects, relation, anchor)
     )
 
 

@@ -10,7 +10,7 @@ from groundrl.questions.draft import Draft
 from groundrl.questions.draws import Draws
 from groundrl.questions.known import KnownImage
 from groundrl.questions.references import Reference, relational_references, short_reference
-from groundrl.questions.sentences import weave
+from groundrl.questions.sentences import one_order, weave
 from groundrl.questions.things import draw_of_styles
 from groundrl.records import Grounding
 
@@ -19,7 +19,9 @@ def describe(image: KnownImage, draws: Draws, *, questions: tuple[str, ...]) -> 
     """One of these questions; the answer is the caption of the image, if it points at something."""
     if not any(isinstance(part, Grounding) for part in image.caption):
         return None
-    return Draft(claim=Described(question=draws.choice(questions)), rationale=image.caption)
+    return Draft(
+        claim=Described(question=draws.choice(questions)), rationale=one_order(image.caption)
+    )
 
 
 def locate(image: KnownImage, draws: Draws) -> Draft | None:
@@ -34,7 +36,7 @@ def locate(image: KnownImage, draws: Draws) -> Draft | None:
         return None
     one, reference = found
     find = draws.choice((True, False))
-    rationale = weave("Here is the ", image.phrase(one), ".")
+    rationale = one_order(weave("Here is the ", image.phrase(one), "."))
     return Draft(claim=Where(what=reference, find=find), rationale=rationale)
 
 
@@ -43,7 +45,7 @@ def locate_by_boxes(image: KnownImage, draws: Draws) -> Draft | None:
     drafts = [
         Draft(
             claim=Where(what=Reference(noun=one.noun)),
-            rationale=("The only ", image.phrase(one), f" {verb_be(one.noun)} here."),
+            rationale=one_order(("The only ", image.phrase(one), f" {verb_be(one.noun)} here.")),
         )
         for one in image.unique
     ]
@@ -52,7 +54,8 @@ def locate_by_boxes(image: KnownImage, draws: Draws) -> Draft | None:
         for word, index in extremes(boxes, image.width, image.height).items():
             begin = f"Of the {len(objects)} {plural(noun)}, the {word} is this "
             claim = Where(what=Reference(noun=noun, extreme=word))
-            drafts.append(Draft(claim=claim, rationale=(begin, image.phrase(objects[index]), ".")))
+            rationale = one_order((begin, image.phrase(objects[index]), "."))
+            drafts.append(Draft(claim=claim, rationale=rationale))
     return draws.choice(drafts) if drafts else None
 
 
@@ -63,4 +66,4 @@ def locate_by_color(image: KnownImage, draws: Draws) -> Draft | None:
         return None
     one = draws.choice(found)
     claim = Where(what=Reference(noun=one.noun, color=one.color))
-    return Draft(claim=claim, rationale=("Here is the ", one.grounding, "."))
+    return Draft(claim=claim, rationale=one_order(("Here is the ", one.grounding, ".")))

@@ -8,7 +8,7 @@ import re
 
 from groundrl.language.colors import COLOR_WORDS
 from groundrl.language.words import fold_case
-from groundrl.questions.draft import Claim
+from groundrl.questions.draft import Claim, pointed_at
 from groundrl.questions.known import KnownImage, KnownObject
 from groundrl.records import Grounding, Sample
 
@@ -16,8 +16,12 @@ from groundrl.records import Grounding, Sample
 def is_proven(sample: Sample, claim: Claim, image: KnownImage) -> bool:
     """Whether the question asks for ``claim``, every phrase names the object in its box, and the
     objects that are known prove the answer."""
-    pointed = [_object_at(item, image) for item in sample.groundings]
+    phrases = pointed_at(sample.rationale or ())
+    pointed = [_object_at(item, image) for item in phrases]
     if sample.question != claim.question or None in pointed:
+        return False
+    # What a "no" compares with is pointed at, but is no grounding.
+    if sample.groundings != phrases and (sample.groundings or sample.answers != ("no",)):
         return False
     return claim.is_proven(sample, [one for one in pointed if one is not None], image)
 

@@ -1,10 +1,31 @@
-"""Sentences that point at objects."""
+"""Sentences that point at objects, and the reasoning that is made of them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from groundrl.language.words import article, verb_be
+from groundrl.language.words import article, is_plural, verb_be, with_article
 from groundrl.records import Grounding, Segments
+
+Order = Literal["look_first", "conclude_first"]
+"""Whether a rationale points at objects before or after it states what follows from them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rationale:
+    """The same reasoning in both orders; equal where a kind of question has only one."""
+
+    look_first: Segments
+    conclude_first: Segments
+
+    def ordered(self, order: Order) -> Segments:
+        """In this order."""
+        return self.look_first if order == "look_first" else self.conclude_first
+
+
+def one_order(segments: Segments) -> Rationale:
+    """Reasoning that has nothing to conclude beyond what its phrases name."""
+    return Rationale(look_first=segments, conclude_first=segments)
 
 
 def weave(*parts: str | Grounding) -> Segments:
@@ -61,3 +82,73 @@ def state(
     subjects = listing(items, "" if begin else "the")
     end: list[str | Grounding] = ["."] if landmark is None else [" the ", landmark, "."]
     return capitalized(weave(*begin, *subjects, f" {verb} {what}", *end))
+
+
+def relate(
+    items: Sequence[Grounding],
+    relation: str,
+    landmark: Grounding,
+    *,
+    of_these: bool = False,
+) -> tuple[Rationale, ...]:
+    """Wordings of how the items stand to the landmark; ``of_these`` as in ``state``."""
+    verb = verb_be(items[0].label) if len(items) == 1 else "are"
+    it = "them" if is_plural(landmark.label) else "it"
+    begin = "of these, " if of_these and len(items) > 1 else ""
+    subjects = listing(items, "the")
+    end = f" {verb} {relation} {it}."
+    return (
+        Rationale(
+            look_first=weave("Look at the ", landmark, f": {begin}", *subjects, end),
+            conclude_first=state(items, relation, landmark, of_these=of_these),
+        ),
+        Rationale(
+            look_first=weave("Here is the ", landmark, f", and {begin}", *subjects, end),
+            conclude_first=weave("I see ", *subjects, f" {relation} the ", landmark, "."),
+        ),
+    )
+
+
+def tally(
+    items: Sequence[Grounding], word: str, place: tuple[str, Grounding] | None = None
+) -> tuple[Rationale, ...]:
+    """Wordings of how many items there are; ``word`` is the number, as a word or in digits.
+
+    ``place``: a relation and its landmark, where only what stands so was counted.
+    """
+    subjects = listing(items, "the") if items else ["nothing"]
+    verb = "is" if len(items) == 1 else "are"
+    here = [] if place is None else [f"{place[0]} the ", place[1]]
+    first, last = ([*here, " "], [" ", *here]) if here else ([], [])
+    return tuple(
+        Rationale(
+            look_first=capitalized(weave(*first, f"I {look} ", *subjects, makes)),
+            conclude_first=weave(f"{conclude} {word}", *last, ": ", *subjects, "."),
+        )
+        for look, makes, conclude in (
+            ("see", f": that makes {word}.", f"There {verb}"),
+            ("count", f": {word}.", "I count"),
+        )
+    )
+
+
+def decide(items: Sequence[Grounding], name: str, *, found: bool) -> tuple[Rationale, ...]:
+    """Wordings of whether there is ``name`` ("a red cup"): the items are all of them, or, where it
+    was not found, what comes closest.
+
+    What was found is named once more before the verdict, so that it is compared with what was asked
+    for where both stand side by side.
+    """
+    subjects = listing(items, "the") if items else ["nothing"]
+    names = " and ".join(with_article(item.label) for item in items)
+    ends = f"{f': {names}' if items else ''}, so {'yes' if found else 'no'}."
+    verb = "are" if len(items) > 1 else verb_be(items[0].label) if items else "is"
+    if found:
+        concluded = there_is(items)
+    else:
+        denial = f"There is no {name.removeprefix('an ').removeprefix('a ')}"
+        concluded = weave(denial, *([f": the closest {verb} ", *subjects] if items else []), ".")
+    return tuple(
+        Rationale(look_first=weave(begin, *subjects, ends), conclude_first=concluded)
+        for begin in (f"Looking for {name}, I find ", f"What comes closest to {name} {verb} ")
+    )

@@ -6,58 +6,57 @@ Each returns None where the image leaves no such question with exactly one readi
 from collections.abc import Sequence
 from typing import Final
 
-from groundrl.language.words import plural, with_article
+from groundrl.language.words import with_article
 from groundrl.questions.claims import ClassOf, ColorOf, Exists, OfColors, Present
 from groundrl.questions.draft import Draft, choice
 from groundrl.questions.draws import Draws, T, up_to
 from groundrl.questions.known import KnownImage, KnownObject
 from groundrl.questions.references import Reference, relational_references
-from groundrl.questions.sentences import listing, state, there_is, weave
+from groundrl.questions.sentences import decide, listing, one_order, state, weave
 from groundrl.records import Segments
 
 MAX_OPTIONS: Final = 4
 SINGLE_ANSWER_SHARE: Final = 0.2
 """How often a question that allows several answers has one, where the image offers both."""
+IN_PICTURE: Final = "in the picture"
 MAX_PRESENT_BOXES: Final = 6
 """Boxes in the rationale of "Which of these are in the picture?"."""
 
 
-def _yes_no(claim: Exists, answer: bool, rationale: Segments, draws: Draws) -> Draft:
-    right, wrong = ("yes", "no") if answer else ("no", "yes")
-    return choice(claim, rationale, [right], [wrong], draws)
+def presence(
+    image: KnownImage,
+    draws: Draws,
+    *,
+    places: Sequence[str] = ("",),
+    options: tuple[str, ...] = (),
+) -> Draft | None:
+    """ "Is there a cup?", "Is there a cup in the picture?" Yes as often as no.
 
-
-def presence(image: KnownImage, draws: Draws) -> Draft | None:
-    """ "Is there a cup?" Yes as often as no; a "no" points at nothing."""
-    found = _draw_class(image, draws)
-    if found is None:
-        return None
-    items = image.phrases(image.pointable.get(found, ()))
-    rationale = there_is(items) if items else (f"There is no {found}.",)
-    return _yes_no(Exists(what=Reference(noun=found)), bool(items), rationale, draws)
-
-
-def presence_in_picture(image: KnownImage, draws: Draws) -> Draft | None:
-    """ "Is there a dog in the picture?" Yes as often as no, the options always in this order."""
-    found = _draw_class(image, draws)
-    if found is None:
-        return None
-    items = image.phrases(image.pointable.get(found, ()))
-    denial = f"I look for {with_article(found)} and find none."
-    return Draft(
-        claim=Exists(what=Reference(noun=found), in_picture=True),
-        rationale=weave("I see ", *listing(items), ".") if items else (denial,),
-        options=("yes", "no"),
-        answers=("yes",) if items else ("no",),
-    )
-
-
-def _draw_class(image: KnownImage, draws: Draws) -> str | None:
-    """A class that is there, or as often one that is absent, where there are both."""
+    A "no" points at one object, as what comes closest: a model that says what it found can tell
+    that it is something else. ``places``: "" or "in the picture", one of them is drawn.
+    ``options``: in a fixed order.
+    """
     yes = draws.random() < 0.5
     here = sorted(image.pointable)
     pool = here if (yes and here) or not image.absent else image.absent
-    return draws.choice(pool) if pool else None
+    if not pool:
+        return None
+    return presence_of_class(draws.choice(pool), image, draws, draws.choice(places), options)
+
+
+def presence_of_class(
+    noun: str,
+    image: KnownImage,
+    draws: Draws,
+    where: str = "",
+    options: tuple[str, ...] = (),
+) -> Draft:
+    """The question whether there is an object of this class."""
+    found = image.pointable.get(noun, ())
+    candidates = [one for objects in image.pointable.values() for one in objects]
+    closest = found or ([draws.choice(candidates)] if candidates else [])
+    claim = Exists(what=Reference(noun=noun), where=where)
+    return exists(claim, closest, bool(found), image, draws, options)
 
 
 def presence_of_color(image: KnownImage, draws: Draws) -> Draft | None:
@@ -70,7 +69,7 @@ def presence_of_color(image: KnownImage, draws: Draws) -> Draft | None:
         asked = draws.choice(sorted(present))
         found = [one for one in image.objects if one.label == asked]
         what = Reference(noun=found[0].noun, color=found[0].color)
-        return _yes_no(Exists(what=what), True, there_is(image.phrases(found)), draws)
+        return exists(Exists(what=what), found, True, image, draws)
     color = draws.choice(sorted({one.color for one in image.objects if one.color}))
     nouns = [noun for noun in image.possible_nouns if f"{color} {noun}" not in present]
     # Half of the nouns are in the image, in another colour: the colour alone does not decide.
@@ -78,14 +77,29 @@ def presence_of_color(image: KnownImage, draws: Draws) -> Draft | None:
     if not nouns:
         return None
     noun = draws.choice(here if here and draws.random() < 0.5 else nouns)
-    same_noun = image.phrases([one for one in image.objects if one.noun == noun])
-    same_color = image.phrases([one for one in image.objects if one.color == color])
-    if same_noun:
-        denial = state(same_noun, f"not {color}")
-    else:
-        other = with_article(noun) if len(same_color) == 1 else plural(noun)
-        denial = state(same_color, f"not {other}")
-    return _yes_no(Exists(what=Reference(noun=noun, color=color)), False, denial, draws)
+    claim = Exists(what=Reference(noun=noun, color=color))
+    return exists(claim, claim.closest(image), False, image, draws)
+
+
+def exists(
+    claim: Exists,
+    objects: Sequence[KnownObject],
+    found: bool,
+    image: KnownImage,
+    draws: Draws,
+    options: tuple[str, ...] = (),
+) -> Draft:
+    """The draft of a claim about these objects: all that it means, or what comes closest."""
+    name = with_article(claim.what.name)
+    rationale = draws.choice(decide(image.phrases(objects), name, found=found))
+    right, wrong = ("yes", "no") if found else ("no", "yes")
+    return Draft(
+        claim=claim,
+        rationale=rationale,
+        options=options or tuple(draws.sample((right, wrong), k=2)),
+        answers=(right,),
+        any_object=not found and not claim.closest(image),
+    )
 
 
 def color(image: KnownImage, draws: Draws, *, relational: bool = False) -> Draft | None:
@@ -116,7 +130,7 @@ def color(image: KnownImage, draws: Draws, *, relational: bool = False) -> Draft
     right = str(one.color)
     seen = {other.color for other in image.objects if other.color is not None}
     wrong = _wrong_words(right, seen, image.possible_colors, draws)
-    return choice(ColorOf(what=reference), rationale, [right], wrong, draws)
+    return choice(ColorOf(what=reference), one_order(rationale), [right], wrong, draws)
 
 
 def category(image: KnownImage, draws: Draws) -> Draft | None:
@@ -127,7 +141,7 @@ def category(image: KnownImage, draws: Draws) -> Draft | None:
         return None
     one = draws.choice(unique)
     wrong = _wrong_words(one.noun, {o.noun for o in image.objects}, image.possible_nouns, draws)
-    rationale = state([image.phrase(one)], with_article(one.noun))
+    rationale = one_order(state([image.phrase(one)], with_article(one.noun)))
     return choice(ClassOf(color=str(one.color)), rationale, [one.noun], wrong, draws)
 
 
@@ -148,7 +162,7 @@ def multi_color(image: KnownImage, draws: Draws) -> Draft | None:
     claim = OfColors(colors=tuple(up_to(2, group, draws)))
     return choice(
         claim,
-        state(image.phrases(right), " or ".join(claim.colors)),
+        one_order(state(image.phrases(right), " or ".join(claim.colors))),
         [one.noun for one in right],
         [one.noun for one in objects if one not in right],
         draws,
@@ -169,7 +183,7 @@ def multi_present(image: KnownImage, draws: Draws) -> Draft | None:
     items = image.phrases([one for noun in right for one in image.pointable[noun]])
     missing = " and no ".join(wrong)
     rationale = weave("I see ", *listing(items), f", but no {missing}.")
-    return choice(Present(), rationale, right, wrong, draws)
+    return choice(Present(), one_order(rationale), right, wrong, draws)
 
 
 def draw_of_styles(styles: Sequence[Sequence[T]], draws: Draws) -> T | None:

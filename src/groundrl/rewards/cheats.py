@@ -77,7 +77,9 @@ SAMPLES = (
         "multi_color",
     ),
     _sample("Which colour is it?", "red", "red blue green", ("The ", CUP, " is red."), "color"),
-    _sample("Is there a dog?", "no", "yes no", ("I look for a dog and see none.",), "exists"),
+    _sample(
+        "Is there a dog?", "no", "yes no", ("Looking for a dog, I find nothing: no.",), "exists"
+    ),
 )
 
 
@@ -93,6 +95,9 @@ def _honest_entries(grammar: Grammar, sample: Sample) -> Iterator[BankEntry]:
         turned = f"<answer>{', '.join(reversed(sample.answers))}<"
         text = re.sub("<answer>.*<", turned, gold)
         yield BankEntry(name="answers in another order", sample=sample, text=text)
+    if sample.kind == "exists":
+        candidate = ("Looking for a dog, I find the ", CUP, ": no.")
+        yield BankEntry(name="candidate", sample=sample, text=_write(grammar, sample, candidate))
     if sample.groundings:
         off = tuple(
             part if isinstance(part, str) else _shift(part) for part in sample.rationale or ()
@@ -110,11 +115,9 @@ def _shift(grounding: Grounding) -> Grounding:
 def _box_cheats(grammar: Grammar, sample: Sample) -> Iterator[BankEntry]:
     """The right answer with wrong boxes."""
     true = sample.groundings
-    pointing: dict[str, Segments] = {
-        "whole image": tuple(replace(WHOLE, label=thing.label) for thing in true) or (WHOLE,),
-        "fixed grid": GRID,
-    }
+    pointing: dict[str, Segments] = {"fixed grid": GRID}
     if true:
+        pointing["whole image"] = tuple(replace(WHOLE, label=thing.label) for thing in true)
         pointing["whole image besides"] = (*true, WHOLE)
         pointing["box spam"] = (*true, *GRID)
         pointing["every box twice"] = (*true, *true)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from groundrl.answers.attempt import Attempt
+from groundrl.answers.attempt import Attempt, score_boxes
 from groundrl.boxes import Box, giou
 
 
@@ -25,14 +25,13 @@ class Giou:
 
     def __call__(self, attempt: Attempt) -> float | None:
         """See the class."""
-        true = attempt.true_boxes
-        return None if true is None else matched_giou(attempt.predicted_boxes, true)
+        return score_boxes(attempt, matched_giou)
 
 
 def matched_giou(predicted: Sequence[Box], true: Sequence[Box]) -> float:
-    """See ``Giou``; 1 when neither side has a box."""
-    if not predicted or not true:
-        return float(len(predicted) == len(true))
+    """See ``Giou``; there are true boxes."""
+    if not predicted:
+        return 0.0
     table = np.array([[(1 + giou(box, target)) / 2 for target in true] for box in predicted])
     rows, columns = linear_sum_assignment(table, maximize=True)
     return float(table[rows, columns].sum()) / max(len(predicted), len(true))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from groundrl.answers.attempt import Attempt
+from groundrl.answers.attempt import Attempt, score_boxes
 from groundrl.boxes import matched_iou
 
 
@@ -12,9 +12,10 @@ class Iou:
     """``sum of one-to-one matched IoU / max(n_predicted, n_true)``, in [0, 1].
 
     Extra and missing boxes both lower it; labels are not compared. Where there is nothing to point
-    at (an "exists" question about something absent): 1 without boxes, else 0. None where the true
-    boxes are unknown. Source: ours, against the collapse to one easy box that the mean over
-    predictions rewards, and against the box spam that recall alone rewards.
+    at (an "exists" question about something absent): 1 for at most one box, since a "no" may point
+    at what it compares, else 0. None where the true boxes are unknown. Source: ours, against the
+    collapse to one easy box that the mean over predictions rewards, and against the box spam that
+    recall alone rewards.
     Games it: pointing at the right objects without thinking about them.
     """
 
@@ -23,5 +24,4 @@ class Iou:
 
     def __call__(self, attempt: Attempt) -> float | None:
         """See the class."""
-        true = attempt.true_boxes
-        return None if true is None else matched_iou(attempt.predicted_boxes, true)
+        return score_boxes(attempt, matched_iou)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from groundrl.answers.attempt import Attempt
+from groundrl.answers.attempt import Attempt, score_boxes
 from groundrl.boxes import Box, iou
 
 THRESHOLDS = tuple(value / 100 for value in range(50, 100, 5))
@@ -17,10 +17,10 @@ RECALLS = np.linspace(0.0, 1.0, 101)
 class IouMap:
     """``AP * (1 if n_true >= n_predicted else n_true / n_predicted)``, in [0, 1].
 
-    Without boxes on both sides 1, on one side 0; None where the true boxes are unknown. AP is the
-    COCO average over IoU thresholds 0.50, 0.55, …, 0.95 and 101 recall points, of one class: words
-    of an open vocabulary seldom match exactly. Boxes carry no confidence, so an earlier box counts
-    as the more confident. Source: the "odLength" reward of public R1-style detection training.
+    Nothing to point at and unknown boxes are treated as by ``iou``. AP is the COCO average over IoU
+    thresholds 0.50, 0.55, …, 0.95 and 101 recall points, of one class: words of an open vocabulary
+    seldom match exactly. Boxes carry no confidence, so an earlier box counts as the more confident.
+    Source: the "odLength" reward of public R1-style detection training.
     Games it: little, but it is 0 below IoU 0.5, so a weak policy learns nothing from it.
     """
 
@@ -29,14 +29,13 @@ class IouMap:
 
     def __call__(self, attempt: Attempt) -> float | None:
         """See the class."""
-        true = attempt.true_boxes
-        return None if true is None else penalised_map(attempt.predicted_boxes, true)
+        return score_boxes(attempt, penalised_map)
 
 
 def penalised_map(predicted: Sequence[Box], true: Sequence[Box]) -> float:
-    """See ``IouMap``."""
-    if not predicted or not true:
-        return float(len(predicted) == len(true))
+    """See ``IouMap``; there are true boxes."""
+    if not predicted:
+        return 0.0
     precision = sum(average_precision(predicted, true, t) for t in THRESHOLDS) / len(THRESHOLDS)
     return precision * min(1.0, len(true) / len(predicted))
 

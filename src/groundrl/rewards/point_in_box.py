@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from groundrl.answers.attempt import Attempt
+from groundrl.answers.attempt import Attempt, score_boxes
 from groundrl.boxes import Box, match
 
 
@@ -22,14 +22,11 @@ class PointInBox:
 
     def __call__(self, attempt: Attempt) -> float | None:
         """See the class."""
-        true = attempt.true_boxes
-        return None if true is None else points_in_boxes(attempt.predicted_boxes, true)
+        return score_boxes(attempt, points_in_boxes)
 
 
 def points_in_boxes(predicted: Sequence[Box], true: Sequence[Box]) -> float:
-    """See ``PointInBox``; 1 when neither side has a box."""
-    if not predicted and not true:
-        return 1.0
+    """See ``PointInBox``; there are true boxes."""
     pairs = match(predicted, true)
     hits = sum(_holds(true[pair.true], predicted[pair.predicted].center) for pair in pairs)
     return hits / max(len(predicted), len(true))

@@ -11,6 +11,7 @@ from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
 from groundrl.questions.draft import check_kinds, make_sample
 from groundrl.questions.proof import is_proven
+from groundrl.questions.sentences import Order
 from groundrl.records import Grounding, Provenance, Sample
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.annotations import CaptionedImage
@@ -29,6 +30,8 @@ class QuestionPlan:
     heldout_share: float = 0.1
     """Fraction of the images; images with equal pixels are in the same split."""
     seed: int = 0
+    rationale: Order = "look_first"
+    """Whether the reasoning points before it concludes."""
 
     def __post_init__(self) -> None:
         check_kinds(self.kinds, ASKERS, "questions.kinds: ")
@@ -88,6 +91,7 @@ def make_samples(
                 image=image.source,
                 kind=kind,
                 provenance=provenance,
+                order=questions.rationale,
             )
             if is_proven(sample, draft.claim, known):
                 samples.append(sample)

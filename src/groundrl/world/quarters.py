@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 
 from groundrl.boxes import Box
 from groundrl.world.graph import SceneSpec
@@ -12,6 +13,8 @@ from groundrl.world.source import SceneImage
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+QUARTERS_SIDE = 320
+"""Pixels of the side of an image whose quarters have a scene's 160."""
 WHITE = (255, 255, 255)
 AUGMENTED = (
     "The image has four quarters: top left the scene, top right how far it is, bottom left "
@@ -37,6 +40,13 @@ def four_quarters(rgb: "Image", depth: "Image", boxes: tuple[Box, Box], side: in
         y1, y2 = (half + half * y / rgb.height for y in (box.y1, box.y2))
         draw.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), fill=WHITE)
     return page
+
+
+def nearness(depth: Float[np.ndarray, "H W"]) -> "Image":
+    """A depth map in grey; near is bright, by the inverse of the distance."""
+    from PIL import Image
+
+    return Image.fromarray((255 * depth.min() / depth).astype(np.uint8))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +82,11 @@ class QuarteredScene(FourQuarters):
         return f"quarters:{self.side}:{SceneImage(spec=self.spec).key}:{boxes}"
 
     def load(self) -> "Image":
-        """Decoded RGB pixels; near is bright, by the inverse of the distance."""
+        """Decoded RGB pixels."""
         from PIL import Image
 
         from groundrl.world.render import render
 
         drawn = render(self.spec)
-        nearness = 255 * drawn.depth.min() / drawn.depth
-        depth = Image.fromarray(nearness.astype(np.uint8))
         rgb = Image.fromarray(drawn.image)
-        return four_quarters(rgb, depth, self.boxes, self.side)
+        return four_quarters(rgb, nearness(drawn.depth), self.boxes, self.side)

@@ -17,8 +17,9 @@ from groundrl.evaluation.benchmarks.files import (
     with_places,
 )
 from groundrl.evaluation.benchmarks.published import RowBenchmark
-from groundrl.evaluation.benchmarks.statements import WORDS, Statements, statement
+from groundrl.evaluation.benchmarks.statements import Statements
 from groundrl.json_rows import Number, Text, Whole
+from groundrl.questions.verdicts import TRUE_FALSE, statement
 from groundrl.records import Grounding, ImageFile, NamedImage, Provenance, Sample
 from groundrl.world.quarters import AUGMENTED, FourQuarters, four_quarters
 
@@ -137,7 +138,7 @@ class Rel3D(Statements, RowBenchmark):
             image=rgb,
             context_images=(depth,),
             question=statement(f"{row.subject.name} {row.predicate} {row.object.name}"),
-            answers=(WORDS[row.label],),
+            answers=(TRUE_FALSE[row.label],),
             groundings=(row.subject.grounding, row.object.grounding),
             kind=row.predicate,
             provenance=Provenance(dataset="rel3d", split=self.split),

@@ -29,17 +29,12 @@ from groundrl.evaluation.benchmarks.files import (
 from groundrl.evaluation.benchmarks.published import RowBenchmark
 from groundrl.figures import FigureInfo, FigureInfos
 from groundrl.json_rows import Corners, Text
+from groundrl.questions.verdicts import TRUE_FALSE, statement
 from groundrl.records import Grounding, NamedImage, Provenance, Sample
 
 TRUE_WORDS = {"true": True, "yes": True, "false": False, "no": False}
-WORDS = {True: "true", False: "false"}
 TEST_TENTHS, VALID_TENTHS = 2, 1
 """Of the images of SpatialSense."""
-
-
-def statement(text: str) -> str:
-    """How a statement is put to a model."""
-    return f"True or false: {text.rstrip('.')}."
 
 
 class Statements:
@@ -56,7 +51,7 @@ class Statements:
     def score(self, attempt: Attempt) -> dict[str, float]:
         """Compared by letters and digits; anything but true or false (yes or no) is wrong."""
         found = TRUE_WORDS.get(normalise(answer_text(attempt)))
-        right = found is not None and WORDS[found] == attempt.sample.answers[0]
+        right = found is not None and TRUE_FALSE[found] == attempt.sample.answers[0]
         return {
             "correct": float(right),
             "true": float(found is True),
@@ -113,7 +108,7 @@ class VSR(Statements, RowBenchmark):
             id=str(number + 1),
             image=NamedImage(key=row.image),
             question=statement(row.caption),
-            answers=(WORDS[row.label],),
+            answers=(TRUE_FALSE[row.label],),
             kind=row.relation,
             provenance=Provenance(dataset="vsr", split=self.split, licence="Apache-2.0"),
         )
@@ -190,7 +185,7 @@ class SpatialSense(Statements, RowBenchmark):
                 id=f"{number}/{index}",
                 image=NamedImage(key=row.url.rpartition("/")[2]),
                 question=statement(f"{one.subject.name} {one.predicate} {one.object.name}"),
-                answers=(WORDS[one.label],),
+                answers=(TRUE_FALSE[one.label],),
                 groundings=(one.subject.grounding, one.object.grounding),
                 kind=one.predicate,
                 provenance=Provenance(dataset="spatialsense", split=self.split),

@@ -21,29 +21,25 @@ from groundrl.evaluation.benchmarks.captions import Captions, Vocabulary
 from groundrl.evaluation.benchmarks.choice import Choices
 from groundrl.evaluation.benchmarks.mme import TaskPairs
 from groundrl.evaluation.benchmarks.refcoco import Pointing
-from groundrl.evaluation.benchmarks.statements import WORDS, Statements, statement
+from groundrl.evaluation.benchmarks.statements import Statements
 from groundrl.language.words import plural
+from groundrl.questions.draws import NumpyDraws
+from groundrl.questions.references import object_meant
+from groundrl.questions.verdicts import Related, related
 from groundrl.records import Sample
+from groundrl.relations import Relation
 from groundrl.world.graph import Look, Scene, SceneSpec, Subject
-from groundrl.world.quarters import AUGMENTED, QuarteredScene
-from groundrl.world.questions import ANSWER_KINDS, ask
+from groundrl.world.known import known_scene
+from groundrl.world.quarters import AUGMENTED, QUARTERS_SIDE, QuarteredScene
+from groundrl.world.questions import ANSWER_KINDS, STATED_RELATIONS, ask, sample_of
 from groundrl.world.render import build_scene
-from groundrl.world.true_false import (
-    PAIR_TASKS,
-    STATED_RELATIONS,
-    RelationStatement,
-    draw_pair,
-    draw_statement,
-    one_word,
-)
 from groundrl.world.vocabulary import CATEGORIES
+from groundrl.world.yes_no_pairs import PAIR_TASKS, draw_pair
 
 HELD_OUT_SEED = 9_000_011
 """Far from every training and held-out seed."""
 MOST_SCENES = 60
 """Looked at for one question before the next is drawn: some relations are rare."""
-QUARTERS_SIDE = 320
-"""Pixels: each quarter is a scene's 160."""
 
 T = TypeVar("T")
 
@@ -122,69 +118,70 @@ class WorldMME(TaskPairs, World):
             pair = draw_pair(scene, task, np.random.default_rng(index))
             if pair is None:
                 return None
-            name = f"{task}/{index}"
-            return (
-                one_word(scene, f"{name}/0", pair.yes, "yes", task, pair.objects),
-                one_word(scene, f"{name}/1", pair.no, "no", task),
+            yes, no = (
+                replace(sample_of(draft, scene.spec, task, id=f"{task}/{index}/{i}"), options=())
+                for i, draft in enumerate(pair)
             )
+            return yes, no
 
         return QuestionSet(
             samples=tuple(one for pair in self.draw_from_scenes(draw) for one in pair)
         )
 
 
-def draw_statements(world: World) -> list[tuple[int, Scene, RelationStatement]]:
-    """Statements with every relation equally often, exactly half of each of them true."""
-    wanted = [(relation, true) for relation in STATED_RELATIONS for true in (True, False)]
-    scenes = world.scenes()
-    found: list[tuple[int, Scene, RelationStatement]] = []
-    turn = 0
-    while len(found) < world.size:
-        relation, true = wanted[turn % len(wanted)]
-        turn += 1
-        for index, scene in itertools.islice(scenes, MOST_SCENES):
-            one = draw_statement(scene, relation, true, np.random.default_rng(index))
-            if one is not None:
-                found.append((index, scene, one))
-                break
-    return found
-
-
-def statement_sample(index: int, scene: Scene, one: RelationStatement) -> Sample:
-    """The question whether a statement is true."""
-    objects = (one.subject, one.object)
-    text, answer = statement(one.text), WORDS[one.true]
-    return one_word(scene, str(index), text, answer, str(one.relation), objects)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldVSR(Statements, World):
-    """Statements with one spatial relation, true or false, as in VSR."""
+    """Statements with one spatial relation, true or false, as in VSR: every relation equally often,
+    exactly half of each of them true."""
 
     def questions(self) -> QuestionSet:
         """See ``Benchmark``."""
-        return QuestionSet(
-            samples=tuple(statement_sample(*drawn) for drawn in draw_statements(self))
+        wanted = itertools.cycle(
+            [(relation, true) for relation in STATED_RELATIONS for true in (True, False)]
         )
+        scenes = self.scenes()
+        samples: list[Sample] = []
+        for relation, true in wanted:
+            if len(samples) == self.size:
+                return QuestionSet(samples=tuple(samples))
+            tried = itertools.islice(scenes, MOST_SCENES)
+            drawn = (self.state(index, scene, relation, true) for index, scene in tried)
+            samples += itertools.islice((one for one in drawn if one is not None), 1)
+        raise AssertionError("the cycle of relations ends")
+
+    def state(self, index: int, scene: Scene, relation: Relation, true: bool) -> Sample | None:
+        """A statement with this relation, or None when the scene has none of that truth."""
+        draws = NumpyDraws(np.random.default_rng(index))
+        draft = related(
+            known_scene(scene), draws, relations=(relation,), verdicts=(true,), stated=True
+        )
+        if draft is None:
+            return None
+        assert isinstance(draft.claim, Related)
+        sample = sample_of(draft, scene.spec, str(relation), id=str(index))
+        return self.show(replace(sample, options=()), draft.claim, scene)
+
+    def show(self, sample: Sample, claim: Related, scene: Scene) -> Sample:
+        """The sample with the image and the question in which it is put."""
+        return sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorldRel3D(Statements, World):
+class WorldRel3D(WorldVSR):
     """Relations in depth, as in Rel3D; ``augmented``: the image shows four quarters, RGB, depth
     and a filled mask of either object."""
 
     augmented: bool = True
 
-    def questions(self) -> QuestionSet:
-        """See ``Benchmark``."""
-        return QuestionSet(samples=tuple(self._sample(*drawn) for drawn in draw_statements(self)))
-
-    def _sample(self, index: int, scene: Scene, one: RelationStatement) -> Sample:
-        sample = statement_sample(index, scene, one)
+    def show(self, sample: Sample, claim: Related, scene: Scene) -> Sample:
+        """See ``WorldVSR``."""
         if not self.augmented:
             return sample
-        boxes = (one.subject.box, one.object.box)
-        image = QuarteredScene(spec=scene.spec, boxes=boxes, side=QUARTERS_SIDE)
+        known = known_scene(scene)
+        a, b = object_meant(claim.subject, known), object_meant(claim.object, known)
+        assert a is not None
+        assert b is not None
+        image = QuarteredScene(spec=scene.spec, boxes=(a.box, b.box), side=QUARTERS_SIDE)
         return replace(sample, image=image, question=f"{AUGMENTED} {sample.question}")
 
 

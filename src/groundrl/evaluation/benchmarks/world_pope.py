@@ -3,7 +3,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -11,11 +11,12 @@ import numpy as np
 from groundrl.evaluation.benchmarks.base import QuestionSet
 from groundrl.evaluation.benchmarks.world import World
 from groundrl.evaluation.benchmarks.yes_no import Presence
-from groundrl.language.words import with_article
+from groundrl.questions.draws import NumpyDraws
+from groundrl.questions.things import presence_of_class
 from groundrl.records import Sample
 from groundrl.world.graph import Scene
-from groundrl.world.known import known_objects
-from groundrl.world.true_false import one_word
+from groundrl.world.known import known_scene
+from groundrl.world.questions import sample_of
 from groundrl.world.vocabulary import CATEGORIES
 
 CLASSES = tuple(name for names in CATEGORIES.values() for name in names)
@@ -60,6 +61,7 @@ class WorldPOPE(Presence, World):
         return max(names, key=lambda name: counts[name])
 
     def _sample(self, scene: Scene, name: str, noun: str, answer: str) -> Sample:
-        objects = [one for one in known_objects(scene) if one.noun == noun]
-        question = f"Is there {with_article(noun)}?"
-        return one_word(scene, name, question, answer, "presence", objects)
+        draws = NumpyDraws(np.random.default_rng(scene.spec.index))
+        draft = presence_of_class(noun, known_scene(scene), draws)
+        assert draft.answers == (answer,)
+        return replace(sample_of(draft, scene.spec, "presence", id=name), options=())
