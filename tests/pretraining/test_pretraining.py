@@ -1,10 +1,12 @@
-"""Pretraining: the dense lesson, the curriculum, and a whole run in small."""
+"""Pretraining: the dense lesson, the losses, and a whole run in small."""
 
+import copy
 import json
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import lightning as L
 import pytest
@@ -16,9 +18,16 @@ from groundrl.boxes import Box, Frame
 from groundrl.grammar import get_grammar
 from groundrl.policy.policy import Policy
 from groundrl.pretraining.dense_lesson import CLASS_NAMES, COLOR_NAMES, DenseHead, dense_targets
-from groundrl.pretraining.lessons import Curriculum, LessonStream
+from groundrl.pretraining.lessons import LessonStream
 from groundrl.pretraining.make_embedded import Pretraining
-from groundrl.pretraining.pretrain import PretrainModule, one_cycle
+from groundrl.pretraining.pretrain import (
+    CERTAIN,
+    LEAST_OPEN,
+    PretrainModule,
+    one_cycle,
+)
+from groundrl.pretraining.skills import SKILLS
+from groundrl.pretraining.take_over import take_over
 from groundrl.prompts import PromptTemplate
 from groundrl.stages.fit import StagePlan
 from groundrl.world.graph import Look, Subject
@@ -26,61 +35,10 @@ from groundrl.world.graph import Look, Subject
 CPU = torch.device("cpu")
 
 
-@pytest.fixture
-def stream(make_policy: Callable[..., Policy]) -> Callable[..., LessonStream]:
-    policy = make_policy(None)
-
-    def make(**changes: Any) -> LessonStream:
-        settings: dict[str, Any] = {
-            "encode_image": policy.encode.image_prefix,
-            "seed": 3,
-            "scenes_per_step": 4,
-            "pointing_turns": 2,
-            "word_turns": 3,
-            "tower_steps": 2,
-            "language_steps": 10,
-            "curriculum": Curriculum(shares=(0.0, 0.5), objects=(1, 5)),
-        }
-        return LessonStream(**settings | changes)
-
-    return make
-
-
-def test_the_curriculum_grows_with_the_share_done() -> None:
-    curriculum = Curriculum(shares=(0.0, 0.5, 0.8), objects=(1, 3, 5))
-    assert [curriculum.max_objects(done) for done in (0.0, 0.4, 0.5, 0.79, 0.8, 1.0)] == [
-        1,
-        1,
-        3,
-        3,
-        5,
-        5,
-    ]
-
-
 @pytest.mark.slow
-def test_lessons_are_a_function_of_the_step(stream: Callable[..., LessonStream]) -> None:
-    first, second = stream()[7], stream()[7]
-    assert [lesson.scene for lesson in first] == [lesson.scene for lesson in second]
-    assert [s.question for lesson in first for s in (*lesson.pointing, *lesson.words)] == [
-        s.question for lesson in second for s in (*lesson.pointing, *lesson.words)
-    ]
-    assert [lesson.scene for lesson in first] != [lesson.scene for lesson in stream()[8]]
-
-
 @pytest.mark.slow
-def test_subjects_and_looks_take_turns_and_objects_follow_the_curriculum(
-    stream: Callable[..., LessonStream],
-) -> None:
-    specs = [lesson.scene.spec for lesson in stream()[2]]
-    assert {(spec.subject, spec.look) for spec in specs} == {(s, k) for s in Subject for k in Look}
-    assert all(len(lesson.scene.objects) == 1 for lesson in stream()[2])
-    assert max(len(lesson.scene.objects) for lesson in stream(scenes_per_step=12)[8]) > 2
-    assert not any(
-        lesson.pointing or lesson.words for lesson in stream()[0]
-    )  # the tower's lesson needs no words
-
-
+@pytest.mark.slow
+@pytest.mark.slow
 def test_the_cell_under_an_objects_centre_learns_its_class_colour_and_box(
     stream: Callable[..., LessonStream],
 ) -> None:
@@ -124,35 +82,81 @@ def test_the_dense_head_can_learn_its_lesson(stream: Callable[..., LessonStream]
 
 
 @pytest.mark.slow
-def test_pointing_and_words_have_a_mean_each(
+def test_what_points_and_the_words_after_it_have_a_mean_each(
     stream: Callable[..., LessonStream], make_policy: Callable[..., Policy]
 ) -> None:
     policy = make_policy(None)
-    lessons = stream()[9]
-    module = PretrainModule(policy=policy, grammar=get_grammar("obj_bbox"), steps=10, tower_steps=2)
+    lessons = [*stream()[9], *stream()[12][:1], *stream()[14]]
+    module = PretrainModule(
+        policy=policy,
+        grammar=get_grammar("obj_bbox"),
+        steps=24,
+        tower_steps=2,
+        naming_steps=10,
+        reading_steps=2,
+    )
     surprise: dict[bool, list[float]] = {True: [], False: []}
+    decode = policy.processor.tokenizer.decode
     with torch.no_grad():
         losses = module.language_losses(lessons, policy.features([x.prompt for x in lessons]))
         for lesson in lessons:
-            for sample in (*lesson.pointing, *lesson.words):
-                points = sample in lesson.pointing
-                text = (
-                    module.pointing_text(sample, lesson.prompt)
-                    if points
-                    else f"<answer>{sample.answers[0]}</answer>"
-                )
-                branch = module.make_branch(sample, text)
-                alone = policy.logprobs([lesson.prompt], [[branch]])
-                surprise[points] += (-alone.logprobs[alone.mask]).tolist()
-    expected = [sum(surprise[pointing]) / len(surprise[pointing]) for pointing in (True, False)]
+            for exercise in lesson.exercises:
+                written = module.write(exercise, lesson.prompt)
+                tokens = written.branch.tokens
+                before = decode(tokens[written.branch.context : written.words_start])
+                after = decode(tokens[written.words_start :])
+                assert "<bbox>" not in after
+                assert ("</bbox>" in before) is (exercise.part in ("reasoning", "both"))
+                assert ("<answer>" in after) is (exercise.part != "reasoning")
+                alone = policy.logprobs([lesson.prompt], [[written.branch]])
+                place = torch.arange(alone.mask.shape[1])[None]
+                for pointing in (True, False):
+                    part = alone.mask & ((place < written.words_start) == pointing)
+                    surprise[pointing] += (-alone.logprobs[part]).tolist()
+    pointing, words = surprise[True], surprise[False]
+    # A word that is certain already does not count, but for a small share.
+    unsure = sum(value > -math.log(CERTAIN) for value in words)
+    expected = [
+        sum(pointing) / len(pointing),
+        sum(words) / (unsure + LEAST_OPEN * len(words)),
+    ]
     assert [loss.item() for loss in losses] == pytest.approx(expected, rel=1e-4)
+
+
+def test_weights_are_taken_over_word_by_word(
+    make_policy: Callable[..., Policy], tmp_path: Path
+) -> None:
+    old, new = make_policy(None), make_policy(None)
+    old.vlm.save_pretrained(tmp_path)
+    old.processor.save_pretrained(tmp_path)
+    new.processor.tokenizer = tokenizer = copy.deepcopy(old.processor.tokenizer)
+    tokenizer.add_tokens(["brandnew"])
+    new.vlm.resize_token_embeddings(len(tokenizer))
+    with torch.no_grad():
+        for weight in new.vlm.parameters():
+            weight.normal_()
+    take_over(new, str(tmp_path))
+    tables = [cast(nn.Embedding, one.vlm.get_input_embeddings()).weight for one in (new, old)]
+    assert torch.equal(tables[0][:-1], tables[1])
+    pieces = old.processor.tokenizer.encode("brandnew", add_special_tokens=False)
+    assert torch.allclose(tables[0][-1], tables[1][pieces].mean(0))
+    theirs = dict(old.vlm.named_parameters())
+    for name, weight in new.vlm.named_parameters():
+        assert "embed_tokens" in name or torch.equal(weight, theirs[name])
 
 
 def test_words_start_where_the_tower_looks_for_what_they_name(
     make_policy: Callable[..., Policy],
 ) -> None:
     policy = make_policy(None)
-    module = PretrainModule(policy=policy, grammar=get_grammar("obj_bbox"), steps=10, tower_steps=2)
+    module = PretrainModule(
+        policy=policy,
+        grammar=get_grammar("obj_bbox"),
+        steps=10,
+        tower_steps=2,
+        naming_steps=8,
+        reading_steps=0,
+    )
     table = cast(nn.Embedding, policy.vlm.get_input_embeddings()).weight.detach()
     before = table.clone()
     module.init_word_embeddings()
@@ -184,7 +188,9 @@ def test_the_learning_rate_rises_once_and_falls() -> None:
 @pytest.mark.slow
 def test_a_whole_pretraining_run_leaves_a_loadable_model(tmp_path: Path) -> None:
     plan = StagePlan(
-        module=partial(PretrainModule, steps=4, tower_steps=2), steps=4, prompts_per_step=2
+        module=partial(PretrainModule, steps=7, tower_steps=2, naming_steps=2, reading_steps=1),
+        steps=7,
+        prompts_per_step=2,
     )
     run = Pretraining(
         plan=plan,
@@ -201,7 +207,7 @@ def test_a_whole_pretraining_run_leaves_a_loadable_model(tmp_path: Path) -> None
         f"{subject}-{look}/{name}"
         for subject in Subject
         for look in Look
-        for name in ("class", "color", "locate_iou")
+        for name in SKILLS.values()
     }
     processor = AutoProcessor.from_pretrained(tmp_path / "model")
     model = AutoModelForImageTextToText.from_pretrained(tmp_path / "model")

@@ -1,34 +1,37 @@
 """Scenes and questions for pretraining the embedded model, in the order of a curriculum."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import lightning as L
+import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from groundrl.policy.prompt import Prompt
-from groundrl.records import ImageSource, Sample
-from groundrl.world.graph import Look, Scene, SceneSpec, Subject
-from groundrl.world.questions import questions_about
-from groundrl.world.render import render
-
-POINTING_LESSONS = (
-    "describe",
-    "locate",
-    "locate",
-    "locate",
-    "side",
-    "depth",
-    "multi_color",
-    "relation_which",
+from groundrl.pretraining.exercises import (
+    POINTING_LESSONS,
+    RELATING_LESSONS,
+    SINGLE_RELATING_LESSONS,
+    WORD_LESSONS,
+    Exercise,
+    put,
+    verdicts,
+    without_options,
 )
-"""Kinds answered by the rationale alone; a kind listed twice is asked twice as often."""
-WORD_LESSONS = ("color", "color", "category", "side", "depth", "count", "exists")
-"""Kinds answered by words alone. "color" is listed twice: it needs finding an object by its class,
-which is learned later than finding it by its colour."""
+from groundrl.questions.draws import NumpyDraws
+from groundrl.questions.verdicts import related_cases, related_draft
+from groundrl.records import ImageSource
+from groundrl.world.graph import Look, Scene, SceneSpec, Subject
+from groundrl.world.known import known_scene
+from groundrl.world.quarters import AUGMENTED, QUARTERS_SIDE, four_quarters, nearness
+from groundrl.world.questions import STATED_RELATIONS, questions_about, sample_of
+from groundrl.world.render import Render, render
+
+QUARTERED_SHARE = 0.1
+"""Of the scenes of the last phase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +58,12 @@ class RenderedImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """One scene and the questions about it, without options."""
+    """One scene and the questions about it."""
 
     scene: Scene
     prompt: Prompt
     """The part of the prompt up to the end of the image."""
-    pointing: tuple[Sample, ...]
-    """Questions whose answer has boxes."""
-    words: tuple[Sample, ...]
-    """Questions whose answer has words only."""
+    exercises: tuple[Exercise, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,37 +79,53 @@ class Curriculum:
         return [n for share, n in zip(self.shares, self.objects, strict=True) if done >= share][-1]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phases:
+    """Steps of each phase of pretraining, and what a step holds."""
+
+    tower: int
+    naming: int
+    reading: int
+    relating: int
+    scenes: int = 32
+    """In a step of the first two phases; half as many in one of the others, which ask more."""
+    naming_curriculum: Curriculum = Curriculum()
+    relating_curriculum: Curriculum = Curriculum(shares=(0.0, 0.1, 0.2, 0.3), objects=(2, 3, 4, 5))
+
+    def at(self, step: int) -> tuple[str, float]:
+        """The phase of a step, and the share of it that is done, 0 to 1."""
+        early = {"tower": self.tower, "naming": self.naming, "reading": self.reading}
+        for name, steps in early.items():
+            if step < steps:
+                return name, step / steps
+            step -= steps
+        return "relating", min(1.0, step / max(1, self.relating))
+
+
 class LessonStream(Dataset):
     """Item k is the batch of step k: a function of (seed, k) alone."""
 
     def __init__(
-        self,
-        encode_image: Callable[[ImageSource], Prompt],
-        seed: int,
-        scenes_per_step: int,
-        pointing_turns: int,
-        word_turns: int,
-        tower_steps: int,
-        language_steps: int,
-        curriculum: Curriculum,
+        self, encode_image: Callable[[ImageSource], Prompt], seed: int, phases: Phases
     ) -> None:
         self.encode_image = encode_image
         self.seed = seed
-        self.scenes_per_step = scenes_per_step
-        self.pointing_turns = pointing_turns
-        self.word_turns = word_turns
-        self.tower_steps = tower_steps
-        self.language_steps = language_steps
-        self.curriculum = curriculum
+        self.phases = phases
 
     def __getitem__(self, step: int) -> list[Lesson]:
-        tower = step < self.tower_steps
-        done = (step - self.tower_steps) / max(1, self.language_steps)
+        phase, done = self.phases.at(step)
+        first = step * self.phases.scenes
+        if phase in ("reading", "relating"):
+            most = self.phases.relating_curriculum.max_objects(done if phase == "relating" else 0.0)
+            indices = range(first, first + max(1, self.phases.scenes // 2))
+            make = self.reading_lesson if phase == "reading" else self.relating_lesson
+            return [make(self.scene_spec(index, most)) for index in indices]
         # Only the language model needs the curriculum; the tower learns from full scenes at once.
-        most = max(self.curriculum.objects) if tower else self.curriculum.max_objects(done)
-        first = step * self.scenes_per_step
-        specs = [self.scene_spec(first + i, most) for i in range(self.scenes_per_step)]
-        return [self.make_lesson(spec, with_questions=not tower) for spec in specs]
+        curriculum = self.phases.naming_curriculum
+        most = max(curriculum.objects) if phase == "tower" else curriculum.max_objects(done)
+        indices = range(first, first + self.phases.scenes)
+        specs = [self.scene_spec(index, most) for index in indices]
+        return [self.naming_lesson(spec, with_questions=phase == "naming") for spec in specs]
 
     def scene_spec(self, index: int, most: int) -> SceneSpec:
         """The scene number ``index``; subjects and looks alternate."""
@@ -122,27 +138,84 @@ class LessonStream(Dataset):
             max_objects=most,
         )
 
-    def make_lesson(self, spec: SceneSpec, with_questions: bool) -> Lesson:
-        """Render the scene once and write questions about it."""
+    def naming_lesson(self, spec: SceneSpec, with_questions: bool) -> Lesson:
+        """Render the scene; questions for the reasoning alone and for the answer alone."""
         rendered = render(spec)
-        image = RenderedImage(
-            key=f"lesson:{spec.seed}:{spec.index}", pixels=Image.fromarray(rendered.image)
-        )
+        exercises = ()
+        if with_questions:
+            # The other kinds need two objects.
+            single = len(rendered.scene.objects) == 1
+            pointing = ("describe", "locate") if single else POINTING_LESSONS
+            words = ("color", "category", "count", "exists") if single else WORD_LESSONS
+            exercises = (
+                *without_options(rendered.scene, pointing, 2, "reasoning"),
+                *without_options(rendered.scene, words, 4, "answer"),
+            )
+        return self.lesson(rendered, Image.fromarray(rendered.image), exercises)
 
-        def write_questions(kinds: Sequence[str], count: int) -> tuple[Sample, ...]:
-            samples = questions_about(rendered.scene, kinds, count) if with_questions else []
-            return tuple(replace(sample, options=()) for sample in samples)
+    def reading_lesson(self, spec: SceneSpec) -> Lesson:
+        """Verdicts alone."""
+        rendered = render(spec)
+        exercises = tuple(verdicts(rendered.scene, 8))
+        return self.lesson(rendered, Image.fromarray(rendered.image), exercises)
 
-        # The other kinds need two objects.
-        single = len(rendered.scene.objects) == 1
-        pointing = ("describe", "locate") if single else POINTING_LESSONS
-        words = ("color", "category", "count", "exists") if single else WORD_LESSONS
-        return Lesson(
-            scene=rendered.scene,
-            prompt=self.encode_image(image),
-            pointing=write_questions(pointing, self.pointing_turns),
-            words=write_questions(words, self.word_turns),
+    def relating_lesson(self, spec: SceneSpec) -> Lesson:
+        """Render the scene; questions that are answered after reasoning, and a few of the naming
+        lesson, so that it is not forgotten."""
+        rendered = render(spec)
+        scene = rendered.scene
+        rng = np.random.default_rng((spec.seed, spec.index))
+        if rng.random() < QUARTERED_SHARE:
+            quartered = self.quartered_lesson(rendered, NumpyDraws(rng))
+            if quartered is not None:
+                return quartered
+        kinds = SINGLE_RELATING_LESSONS if len(scene.objects) == 1 else RELATING_LESSONS
+        exercises = (
+            *(put(sample, rng) for sample in questions_about(scene, kinds, 4)),
+            *without_options(scene, ("describe", "locate", "locate"), 1, "reasoning"),
+            *without_options(scene, ("color", "category"), spec.index % 2, "answer"),
+            *verdicts(scene, 2),
         )
+        return self.lesson(rendered, Image.fromarray(rendered.image), exercises)
+
+    def quartered_lesson(self, rendered: Render, draws: NumpyDraws) -> Lesson | None:
+        """Statements about two objects of a scene that is shown with its depth and where they are;
+        None where no relation between two objects is certain."""
+        image = known_scene(rendered.scene)
+        cases = related_cases(image, STATED_RELATIONS)
+        pairs = sorted({(a.index, b.index) for found in cases.values() for a, _, b in found})
+        if not pairs:
+            return None
+        pair = draws.choice(pairs)
+        a, b = (image.objects[i] for i in pair)
+        about = [
+            [case for case in cases[verdict] if (case[0], case[2]) == (a, b)]
+            for verdict in (True, False)
+        ]
+        drafts = [
+            related_draft(*draws.choice(found), image, draws, stated=True)
+            for found in about
+            if found
+        ]
+        samples = [sample_of(draft, rendered.scene.spec, "statement") for draft in drafts]
+        exercises = tuple(
+            Exercise(
+                sample=replace(sample, question=f"{AUGMENTED} {sample.question}", options=()),
+                part="both",
+            )
+            for sample in samples
+        )
+        rgb = Image.fromarray(rendered.image)
+        page = four_quarters(rgb, nearness(rendered.depth), (a.box, b.box), QUARTERS_SIDE)
+        return self.lesson(rendered, page, exercises)
+
+    def lesson(
+        self, rendered: Render, pixels: Image.Image, exercises: tuple[Exercise, ...]
+    ) -> Lesson:
+        """The lesson with the encoded image."""
+        spec = rendered.scene.spec
+        image = RenderedImage(key=f"lesson:{spec.seed}:{spec.index}", pixels=pixels)
+        return Lesson(scene=rendered.scene, prompt=self.encode_image(image), exercises=exercises)
 
 
 class LessonDataModule(L.LightningDataModule):

@@ -2,9 +2,13 @@
 
 1. Tower (``tower_steps``): a linear head on every image token predicts where its cell lies, whether
    an object's centre is in it, and the class, colour and box of that object.
-2. Language (the other steps): naming, locating and relating objects, from one object per scene
-   upwards; training that starts with many objects stays on a plateau. The dense lesson continues
-   with a smaller weight.
+2. Naming (``naming_steps``): naming and locating objects, from one object per scene upwards;
+   training that starts with many objects stays on a plateau. The dense lesson continues with a
+   smaller weight.
+3. Reading (``reading_steps``): what follows from given reasoning, such as "a gray cup, so no" where
+   a candle was asked for. From here on the tower stays as it is.
+4. Relating (the other steps): places, presence, numbers, yes or no, true or false: a rationale that
+   points first and then concludes, and the answer.
 
 Questions about one scene share a row: ``[image | question answer | question answer | ...]``.
 Answers with boxes and answers in words have separate rows, because the latter are much shorter.
@@ -12,6 +16,7 @@ Answers with boxes and answers in words have separate rows, because the latter a
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, cast
 
 import torch
@@ -28,12 +33,28 @@ from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision_store import VisionFeatures
 from groundrl.pretraining.dense_lesson import CLASS_NAMES, COLOR_NAMES, DenseHead, dense_targets
-from groundrl.pretraining.lessons import Curriculum, Lesson
+from groundrl.pretraining.exercises import Exercise
+from groundrl.pretraining.lessons import Lesson, Phases
+from groundrl.pretraining.take_over import take_over
 from groundrl.prompts import to_frame
-from groundrl.records import Sample
+from groundrl.records import Grounding
 from groundrl.stages.base import Stage
 
 TOKENS_PER_FORWARD = 4096
+CERTAIN = 0.9
+"""Probability from which on a word is learned and no longer counts in the mean of the words."""
+LEAST_OPEN = 0.05
+"""Share of the words that is added to those that count."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A question with the part of its answer that is learned."""
+
+    branch: Branch
+    words_start: int
+    """Index in the branch's tokens of the first one that concludes from the boxes."""
+    has_boxes: bool
 
 
 class PretrainModule(Stage):
@@ -45,8 +66,8 @@ class PretrainModule(Stage):
         "pretrain/class": "Share of objects whose class the tower reads right.",
         "pretrain/color": "Share of objects whose colour the tower reads right.",
         "pretrain/corner_error": "Mean distance of box corners, as a share of the image's side.",
-        "pretrain/pointing_loss": "Mean cross-entropy per token of answers that point, nats.",
-        "pretrain/words_loss": "Mean cross-entropy per token of answers in words, nats.",
+        "pretrain/pointing_loss": "Mean cross-entropy per token up to an answer's last box, nats.",
+        "pretrain/words_loss": "Mean cross-entropy per token of the words after it, nats.",
     }
     shown: ClassVar[Mapping[str, str]] = {"pretrain/loss": "loss {:.3f}"}
 
@@ -56,36 +77,45 @@ class PretrainModule(Stage):
         grammar: Grammar,
         steps: int,
         tower_steps: int,
-        pointing_turns: int = 2,
-        word_turns: int = 4,
-        curriculum: Curriculum | None = None,
+        naming_steps: int,
+        reading_steps: int,
+        start: str | None = None,
         tower_lr: float = 6e-3,
-        language_lr: float = 8e-3,
+        naming_lr: float = 8e-3,
+        relating_lr: float = 4e-3,
         tower_share: float = 0.1,
         adamw_share: float = 0.2,
         max_grad_norm: float = 1.0,
         dense_weight: float = 0.5,
         warmup: float = 0.05,
     ) -> None:
-        """The second phase asks ``pointing_turns`` and ``word_turns`` questions about a scene.
-        AdamW's learning rate is ``adamw_share`` of Muon's. In the second phase the tower's is
-        ``tower_share`` of the language model's: at the full rate it forgets its first lesson."""
+        """``start``: the folder of a pretrained model, or "embedded", whose weights are taken over;
+        its vocabulary may be another one. AdamW's learning rate is ``adamw_share`` of Muon's. In
+        the second phase the tower's is ``tower_share`` of the language model's: at the full rate
+        it forgets its first lesson."""
         super().__init__(policy)
         self.automatic_optimization = False
         self.grammar = grammar
-        self.tower_steps = tower_steps
-        self.language_steps = steps - tower_steps
-        self.pointing_turns = pointing_turns
-        self.word_turns = word_turns
-        self.curriculum = curriculum or Curriculum()
-        self.tower_lr = tower_lr
-        self.language_lr = language_lr
+        self.phases = Phases(
+            tower=tower_steps,
+            naming=naming_steps,
+            reading=reading_steps,
+            relating=steps - tower_steps - naming_steps - reading_steps,
+        )
+        self.lr = {
+            "tower": tower_lr,
+            "naming": naming_lr,
+            "reading": relating_lr,
+            "relating": relating_lr,
+        }
         self.tower_share = tower_share
         self.adamw_share = adamw_share
         self.max_grad_norm = max_grad_norm
         self.dense_weight = dense_weight
         self.warmup = warmup
         self.head = DenseHead(policy.vlm.config.text_config.hidden_size)
+        if start is not None:
+            take_over(policy, start)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Muon (Jordan et al. 2024) for the weight matrices, AdamW for all other weights.
@@ -115,29 +145,33 @@ class PretrainModule(Stage):
 
     def learning_rate(self, step: int) -> float:
         """Muon's: linear warm-up and cosine decay to 2 % within each phase."""
-        if step < self.tower_steps:
-            return self.tower_lr * one_cycle(step / self.tower_steps, self.warmup)
-        done = (step - self.tower_steps) / max(1, self.language_steps)
-        return self.language_lr * one_cycle(min(1.0, done), self.warmup)
+        phase, done = self.phases.at(step)
+        return self.lr[phase] * one_cycle(done, self.warmup)
 
     def training_step(self, lessons: list[Lesson], batch_index: int) -> None:
-        """The dense lesson, and in the second phase the language lesson too."""
-        if self.global_step == self.tower_steps:
+        """The dense lesson in the first two phases, the language lesson in all but the first."""
+        phase, _ = self.phases.at(self.global_step)
+        with_tower = phase in ("tower", "naming")
+        if phase == "naming" and self.global_step == self.phases.tower:
             self.init_word_embeddings()
         lr = self.learning_rate(self.global_step)
+        metrics: dict[str, Any] = {"lr": lr}
         prompts = [lesson.prompt for lesson in lessons]
-        features = self.policy.features(prompts)
-        tokens = torch.cat([feature.tokens for feature in features])
-        targets = dense_targets([lesson.scene for lesson in lessons], prompts, tokens.device)
-        dense = self.head(tokens, targets)
-        metrics = {f"pretrain/{name}": value for name, value in dense.items()} | {"lr": lr}
-        loss = dense["loss"]
-        if self.global_step >= self.tower_steps:
+        loss = torch.zeros((), device=self.device)
+        with torch.set_grad_enabled(with_tower):
+            features = self.policy.features(prompts)
+        if with_tower:
+            tokens = torch.cat([feature.tokens for feature in features])
+            targets = dense_targets([lesson.scene for lesson in lessons], prompts, tokens.device)
+            dense = self.head(tokens, targets)
+            metrics |= {f"pretrain/{name}": value for name, value in dense.items()}
+            loss = dense["loss"] * (1.0 if phase == "tower" else self.dense_weight)
+        if phase != "tower":
             # The fused kernel multiplies each short answer's matrices by themselves.
             with sdpa_kernel(SDPBackend.MATH):
                 pointing, words = self.language_losses(lessons, features)
             metrics |= {"pretrain/pointing_loss": pointing, "pretrain/words_loss": words}
-            loss = pointing + words + self.dense_weight * loss
+            loss = loss + pointing + words
         self.optimize(loss, lr)
         self.log_step(metrics, self.global_step)
 
@@ -163,7 +197,7 @@ class PretrainModule(Stage):
     def optimize(self, loss: Float[Tensor, ""], lr: float) -> None:
         """One step of both optimizers."""
         muon, adamw = cast(list[LightningOptimizer], self.optimizers())
-        tower_share = 1.0 if self.global_step < self.tower_steps else self.tower_share
+        tower_share = 1.0 if self.phases.at(self.global_step)[0] == "tower" else self.tower_share
         for optimizer, rate in ((muon, lr), (adamw, lr * self.adamw_share)):
             optimizer.zero_grad()
             for group in optimizer.param_groups:
@@ -176,61 +210,76 @@ class PretrainModule(Stage):
     def language_losses(
         self, lessons: list[Lesson], features: list[VisionFeatures]
     ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-        """Mean cross-entropy of the answers with boxes, and of the answers in words.
+        """Mean cross-entropy of what is written up to the last box of an answer, and of the words
+        that conclude from it.
 
-        Two means, because in a common one the words, a tenth of the tokens, would hardly count.
-        Reasoning and answer are taught separately, each in its tags; the SFT warm-up joins them. It
-        could not teach the tags themselves, because its vocabulary is frozen.
+        Two means, because in a common one the words, a tenth of the tokens, would hardly count: a
+        relation is one token of sixty. In the second phase reasoning and answer are taught
+        separately, each in its tags. The SFT warm-up could not teach the tags themselves, because
+        its vocabulary is frozen.
         """
-        pointing = [
-            [
-                self.make_branch(sample, self.pointing_text(sample, lesson.prompt))
-                for sample in lesson.pointing
-            ]
+        written = [
+            [self.write(exercise, lesson.prompt) for exercise in lesson.exercises]
             for lesson in lessons
         ]
-        words = [
-            [
-                self.make_branch(sample, f"<answer>{', '.join(sample.answers)}</answer>")
-                for sample in lesson.words
+        sums = torch.zeros(2)
+        counts = torch.zeros(2)
+        for with_boxes in (True, False):
+            groups = [[one for one in group if one.has_boxes is with_boxes] for group in written]
+            rows = [
+                row_length(lesson.prompt.prefix, [one.branch for one in group])
+                for lesson, group in zip(lessons, groups, strict=True)
             ]
-            for lesson in lessons
-        ]
-        return self.mean_loss(lessons, features, pointing), self.mean_loss(lessons, features, words)
+            filled = [i for i, group in enumerate(groups) if group]
+            for pack in pack_rows([rows[i] for i in filled], TOKENS_PER_FORWARD):
+                chosen = [filled[i] for i in pack]
+                scored = self.policy.logprobs(
+                    [lessons[i].prompt for i in chosen],
+                    [[one.branch for one in groups[i]] for i in chosen],
+                    [features[i] for i in chosen],
+                )
+                starts = torch.tensor(
+                    [one.words_start for i in chosen for one in groups[i]],
+                    device=scored.mask.device,
+                )
+                place = torch.arange(scored.mask.shape[1], device=scored.mask.device)
+                words = scored.mask & (place[None] >= starts[:, None])
+                open_words = words & (scored.logprobs.detach() < math.log(CERTAIN))
+                for k, mask in enumerate((scored.mask & ~words, words)):
+                    sums[k] = sums[k] - (scored.logprobs * mask).sum().cpu()
+                counted = (scored.mask & ~words).sum(), open_words.sum() + LEAST_OPEN * words.sum()
+                counts += torch.stack([count.cpu().float() for count in counted])
+        pointing, words = sums / counts.clamp(min=1)
+        return pointing, words
 
-    def mean_loss(
-        self,
-        lessons: list[Lesson],
-        features: list[VisionFeatures],
-        branches: list[list[Branch]],
-    ) -> Float[Tensor, ""]:
-        """Mean cross-entropy of the answers' tokens; rows of similar length share a pass."""
-        rows = [
-            row_length(lesson.prompt.prefix, group)
-            for lesson, group in zip(lessons, branches, strict=True)
-        ]
-        total, count = torch.zeros(()), 0
-        for chosen in pack_rows(rows, TOKENS_PER_FORWARD):
-            scored = self.policy.logprobs(
-                [lessons[i].prompt for i in chosen],
-                [branches[i] for i in chosen],
-                [features[i] for i in chosen],
-            )
-            total = total - scored.logprobs.sum().cpu()
-            count += int(scored.mask.sum())
-        return total / count
-
-    def pointing_text(self, sample: Sample, prompt: Prompt) -> str:
-        """The sample's rationale in its tags, with boxes in the frame of the policy."""
+    def write(self, exercise: Exercise, prompt: Prompt) -> Written:
+        """The tokens of one question and of what is learned of its answer."""
+        sample = exercise.sample
+        question = self.policy.encode.after_images(sample)
+        answer = f"<answer>{', '.join(sample.answers)}</answer>"
+        if exercise.part == "answer":
+            tokens = self.policy.encode.answer_tokens(answer)
+            branch = Branch(tokens=[*question, *tokens], context=len(question))
+            return Written(branch=branch, words_start=len(question), has_boxes=False)
         assert sample.rationale is not None
         segments = to_frame(sample.rationale, prompt.sizes, self.policy.frame)
-        return f"<think>{self.grammar.render_segments(segments)}</think>"
-
-    def make_branch(self, sample: Sample, text: str) -> Branch:
-        """The tokens of one question and its answer; only the answer is learned."""
-        question = self.policy.encode.after_images(sample)
-        answer = self.policy.encode.answer_tokens(text)
-        return Branch(tokens=[*question, *answer], context=len(question))
+        last = max(i for i, part in enumerate(segments) if isinstance(part, Grounding))
+        head, tail = (
+            self.grammar.render_segments(part)
+            for part in (segments[: last + 1], segments[last + 1 :])
+        )
+        # What decides whether another box follows (", " or ":") is no part of the words: their
+        # greater weight would make the model stop at the first box.
+        colon = tail.rfind(":") + 1
+        looking = f"<think>{head}{tail[:colon]}"
+        text = f"<think>{head}{tail}</think>{answer if exercise.part != 'reasoning' else ''}"
+        tokens = self.policy.encode.answer_tokens(text)
+        branch = Branch(tokens=[*question, *tokens], context=len(question))
+        looked = len(self.policy.encode.answer_tokens(looking)) - 1  # without the end of turn
+        start = len(question) + looked + (not colon)
+        if exercise.part == "verdict":
+            branch = replace(branch, context=start)
+        return Written(branch=branch, words_start=start, has_boxes=True)
 
 
 def one_cycle(done: float, warmup: float) -> float:

@@ -1,4 +1,4 @@
-"""How well the embedded model names and locates objects, in scenes that it was not trained on."""
+"""What the embedded model can do, in scenes that it was not trained on."""
 
 import itertools
 from collections.abc import Iterator
@@ -21,16 +21,28 @@ HELD_OUT_SEED = 7_000_003
 """Far from every training seed."""
 
 
-def naming_report(policy: Policy, grammar: Grammar, scenes: int = 100) -> dict[str, float]:
-    """``<subject>-<look>/{class,color}`` share right and ``.../locate_iou`` mean IoU.
+SKILLS = {
+    "category": "class",
+    "color": "color",
+    "locate": "locate_iou",
+    "is_related": "is_related",
+    "statement": "statement",
+    "presence": "presence",
+    "count": "count",
+}
+"""Kinds of question, and the names of their figures."""
+
+
+def skill_report(policy: Policy, grammar: Grammar, scenes: int = 100) -> dict[str, float]:
+    """``<subject>-<look>/<skill>``: share of right answers, and ``.../locate_iou`` mean IoU.
 
     One question of each kind about ``scenes`` scenes of 3 to 5 objects; greedy decoding.
     """
-    sampler = Sampler(NativeEngine(), Sampling(max_tokens=40, temperature=0.0), group_size=1)
+    sampler = Sampler(NativeEngine(), Sampling(max_tokens=128, temperature=0.0), group_size=1)
     report = {}
     for subject in Subject:
         for look in Look:
-            for kind, name in (("category", "class"), ("color", "color"), ("locate", "locate_iou")):
+            for kind, name in SKILLS.items():
                 samples = list(_questions(subject, look, kind, scenes))
                 groups = sampler(policy, policy.encode.examples(samples), step=0).groups
                 scores = [_score(group, grammar, policy.frame) for group in groups]

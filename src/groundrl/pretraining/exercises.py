@@ -1,0 +1,106 @@
+"""Questions for pretraining the embedded model, and what is learned of their answers."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from groundrl.evaluation.benchmarks.base import Form
+from groundrl.evaluation.prompting import DIRECT
+from groundrl.records import Sample
+from groundrl.world.graph import Scene
+from groundrl.world.questions import questions_about
+from groundrl.world.vocabulary import CATEGORIES, COLORS
+
+POINTING_LESSONS = (
+    "describe",
+    "locate",
+    "locate",
+    "locate",
+    "side",
+    "depth",
+    "multi_color",
+    "relation_which",
+)
+"""Kinds answered by the rationale alone; a kind listed twice is asked twice as often."""
+RELATING_LESSONS = (
+    *("is_related",) * 3,
+    *("statement",) * 3,
+    *("presence",) * 6,
+    *("exists",) * 2,
+    *("count",) * 4,
+    *("side", "depth", "relation_which", "multi_side", "multi_color"),
+    *("is_numbered", "is_colored", "color", "category"),
+)
+SINGLE_RELATING_LESSONS = ("presence", "presence", "exists", "count", "is_numbered", "is_colored")
+"""For scenes with one object."""
+VERDICT_LESSONS = (*("presence",) * 4, "exists", "exists", "is_colored", "is_numbered")
+"""Kinds whose answer compares words of the reasoning with the question."""
+OPTIONS_SHARE = 0.2
+"""Of the questions of the last phase, asked with their options."""
+DIRECT_SHARE = 0.1
+"""Asked with an instruction to answer directly."""
+DIRECT_INSTRUCTIONS = {
+    frozenset(("yes", "no")): (DIRECT[Form.YES_NO], f"Please {DIRECT[Form.YES_NO].lower()}"),
+    frozenset(("true", "false")): (DIRECT[Form.TRUE_FALSE],),
+}
+WORD_LESSONS = ("color", "color", "category", "side", "depth", "count", "exists")
+"""Kinds answered by words alone. "color" is listed twice: it needs finding an object by its class,
+which is learned later than finding it by its colour."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exercise:
+    """A question, and the part of a good answer that is learned from it."""
+
+    sample: Sample
+    part: Literal["reasoning", "answer", "both", "verdict"]
+    """"verdict": the reasoning is given up to what it concludes."""
+
+
+def without_options(
+    scene: Scene, kinds: Sequence[str], count: int, part: Literal["reasoning", "answer"]
+) -> Iterator[Exercise]:
+    """Questions of the naming lesson."""
+    for sample in questions_about(scene, kinds, count):
+        yield Exercise(sample=replace(sample, options=()), part=part)
+
+
+def verdicts(scene: Scene, count: int) -> Iterator[Exercise]:
+    """What follows from reasoning about objects that are not in the image: the boxes are those of
+    the scene, the classes and colours are not.
+
+    Whether "a gray cup" is "a candle" has to be read, not seen. Among everything else that an
+    answer needs, this comparison is not found; alone it is, within a hundred steps.
+    """
+    rng = np.random.default_rng((scene.spec.seed, scene.spec.index, 1))
+    nouns = CATEGORIES[scene.spec.subject]
+    imagined = replace(
+        scene,
+        objects=tuple(
+            replace(
+                one,
+                category=nouns[rng.integers(len(nouns))],
+                color=tuple(COLORS)[rng.integers(len(COLORS))],
+            )
+            for one in scene.objects
+        ),
+    )
+    for sample in questions_about(imagined, VERDICT_LESSONS, count):
+        yield Exercise(sample=replace(sample, options=()), part="verdict")
+
+
+def put(sample: Sample, rng: np.random.Generator) -> Exercise:
+    """A question in one of its forms: plain, to be reasoned about; with its options, or with an
+    instruction to answer directly, for the answer alone."""
+    plain = replace(sample, options=())
+    draw = rng.random()
+    if draw < OPTIONS_SHARE:
+        return Exercise(sample=sample, part="answer")
+    instructions = DIRECT_INSTRUCTIONS.get(frozenset(sample.options), ())
+    if draw < OPTIONS_SHARE + DIRECT_SHARE and instructions:
+        instruction = instructions[rng.integers(len(instructions))]
+        asked = replace(plain, question=f"{sample.question}\n{instruction}")
+        return Exercise(sample=asked, part="answer")
+    return Exercise(sample=plain, part="both")
