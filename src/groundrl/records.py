@@ -110,7 +110,8 @@ class Sample:
     groundings: tuple[Grounding, ...] = ()
     """Every object a good answer points at, each once."""
     rationale: Segments | None = None
-    """Reasoning that points at each of ``groundings``, for the SFT warm-up."""
+    """Reasoning that points at each of ``groundings``, for the SFT warm-up. Without groundings it
+    may point at one object: what a "no" compares with what was asked for."""
     kind: str = "question"
     """What the question asks for: "color", "relation", "count", "locate", …. Metrics can be split
     by it."""

@@ -67,7 +67,7 @@ class PretrainModule(Stage):
         "pretrain/color": "Share of objects whose colour the tower reads right.",
         "pretrain/corner_error": "Mean distance of box corners, as a share of the image's side.",
         "pretrain/pointing_loss": "Mean cross-entropy per token up to an answer's last box, nats.",
-        "pretrain/words_loss": "Mean cross-entropy per token of the words after it, nats.",
+        "pretrain/words_loss": "Mean cross-entropy of the uncertain words after it, nats.",
     }
     shown: ClassVar[Mapping[str, str]] = {"pretrain/loss": "loss {:.3f}"}
 
@@ -211,7 +211,7 @@ class PretrainModule(Stage):
         self, lessons: list[Lesson], features: list[VisionFeatures]
     ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """Mean cross-entropy of what is written up to the last box of an answer, and of the words
-        that conclude from it.
+        that conclude from it, where those that are certain already hardly count.
 
         Two means, because in a common one the words, a tenth of the tokens, would hardly count: a
         relation is one token of sixty. In the second phase reasoning and answer are taught

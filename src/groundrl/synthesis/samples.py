@@ -122,7 +122,9 @@ def list_components(annotator: Annotator, questions: QuestionPlan) -> dict[str, 
         "verdicts": None if verifier is None else verifier.name,
         "consistency": None if verifier is None else cache_key("consistency", version=1),
         "merged": cache_key("merge", version=1),
-        "questions": cache_key("questions", version=2, seed=questions.seed),
+        "questions": cache_key(
+            "questions", version=3, seed=questions.seed, rationale=questions.rationale
+        ),
     }
 
 

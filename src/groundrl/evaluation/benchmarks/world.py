@@ -141,13 +141,12 @@ class WorldVSR(Statements, World):
         )
         scenes = self.scenes()
         samples: list[Sample] = []
-        for relation, true in wanted:
-            if len(samples) == self.size:
-                return QuestionSet(samples=tuple(samples))
+        while len(samples) < self.size:
+            relation, true = next(wanted)
             tried = itertools.islice(scenes, MOST_SCENES)
             drawn = (self.state(index, scene, relation, true) for index, scene in tried)
             samples += itertools.islice((one for one in drawn if one is not None), 1)
-        raise AssertionError("the cycle of relations ends")
+        return QuestionSet(samples=tuple(samples))
 
     def state(self, index: int, scene: Scene, relation: Relation, true: bool) -> Sample | None:
         """A statement with this relation, or None when the scene has none of that truth."""
