@@ -3,6 +3,8 @@
 import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -42,6 +44,7 @@ def test_results_are_loaded_as_they_were_saved_and_never_replaced(tmp_path: Path
 
 WRITER = """
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from groundrl.synthesis.annotate import ResultKey
@@ -64,6 +67,16 @@ def test_several_runs_share_a_file(tmp_path: Path) -> None:
     assert [run.wait() for run in runs] == [0, 0]
     with closing(ResultCache(file)) as cache:
         assert all(len(cache.load(f"p{i}")) == 6 for i in range(200))
+
+
+def test_a_new_file_may_be_opened_by_several_at_once(tmp_path: Path) -> None:
+    def open_at_once(turn: int) -> None:
+        everyone_here.wait()
+        ResultCache(tmp_path / f"{turn}.sqlite").close()
+
+    everyone_here = threading.Barrier(4, timeout=30)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(open_at_once, [turn for turn in range(50) for _ in range(4)]))
 
 
 def test_a_file_of_another_program_is_refused_and_stays(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Cache of results by image content, in one SQLite file."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -35,20 +36,47 @@ class ResultCache:
 
     def _create_table(self) -> None:
         run = self._connection.execute
-        (application_id,) = run("PRAGMA application_id").fetchone()
-        (tables,) = run("SELECT count(*) FROM sqlite_master").fetchone()
-        if application_id != APPLICATION_ID and (application_id or tables):
-            raise UserError(
-                f"{self.path} is a database of something else: move it away, or type "
-                "cache_dir=<another folder>"
+        with self._transaction():
+            (application_id,) = run("PRAGMA application_id").fetchone()
+            (tables,) = run("SELECT count(*) FROM sqlite_master").fetchone()
+            if application_id != APPLICATION_ID and (application_id or tables):
+                raise UserError(
+                    f"{self.path} is a database of something else: move it away, or type "
+                    "cache_dir=<another folder>"
+                )
+            run(f"PRAGMA application_id={APPLICATION_ID}")
+            run(
+                "CREATE TABLE IF NOT EXISTS results (picture TEXT, stage TEXT, name TEXT, "
+                "inputs TEXT, value TEXT, PRIMARY KEY (picture, stage, name, inputs)) WITHOUT ROWID"
             )
-        run("PRAGMA journal_mode=WAL")
+        self._write_ahead()
         run("PRAGMA synchronous=NORMAL")
-        run(f"PRAGMA application_id={APPLICATION_ID}")
-        run(
-            "CREATE TABLE IF NOT EXISTS results (picture TEXT, stage TEXT, name TEXT, inputs TEXT, "
-            "value TEXT, PRIMARY KEY (picture, stage, name, inputs)) WITHOUT ROWID"
-        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of the block is written, or nothing of it; no other run writes meanwhile."""
+        run = self._connection.execute
+        run("BEGIN IMMEDIATE")
+        try:
+            yield
+            run("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                run("ROLLBACK")
+            raise
+
+    def _write_ahead(self) -> None:
+        """Switch to the write-ahead log. SQLite does not wait by itself for a lock here, where
+        several runs may have opened a new file at once."""
+        until = time.monotonic() + LOCK_TIMEOUT
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
 
     def load(self, digest: str) -> Results:
         """All results of the image with this digest."""
@@ -71,18 +99,10 @@ class ResultCache:
         rows = [(digest, *key, encode_result(result)) for key, result in results.items()]
         if not rows:
             return
-        with self._explain_errors():
-            run = self._connection.execute
-            run("BEGIN IMMEDIATE")
-            try:
-                self._connection.executemany(
-                    "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?)", rows
-                )
-                run("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    run("ROLLBACK")
-                raise
+        with self._explain_errors(), self._transaction():
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?)", rows
+            )
 
     @contextmanager
     def _explain_errors(self) -> Iterator[None]:
