@@ -17,7 +17,9 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from groundrl.boxes import Box, Frame
 from groundrl.grammar import get_grammar
 from groundrl.policy.policy import Policy
-from groundrl.pretraining.dense_lesson import CLASS_NAMES, COLOR_NAMES, DenseHead, dense_targets
+from groundrl.policy.prompt import Prompt
+from groundrl.pretraining.dense_lesson import COLOR_NAMES, DenseHead, dense_targets
+from groundrl.pretraining.exercises import Exercise
 from groundrl.pretraining.lessons import LessonStream
 from groundrl.pretraining.make_embedded import Pretraining
 from groundrl.pretraining.pretrain import (
@@ -28,16 +30,13 @@ from groundrl.pretraining.pretrain import (
 )
 from groundrl.pretraining.skills import SKILLS
 from groundrl.pretraining.take_over import take_over
-from groundrl.prompts import PromptTemplate
+from groundrl.prompts import PromptTemplate, to_frame
 from groundrl.stages.fit import StagePlan
 from groundrl.world.graph import Look, Subject
 
 CPU = torch.device("cpu")
 
 
-@pytest.mark.slow
-@pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.slow
 def test_the_cell_under_an_objects_centre_learns_its_class_colour_and_box(
     stream: Callable[..., LessonStream],
@@ -53,7 +52,7 @@ def test_the_cell_under_an_objects_centre_learns_its_class_colour_and_box(
             for thing in lesson.scene.objects
             if int(thing.box.center[1] / 32) * 5 + int(thing.box.center[0] / 32) == cell
         )
-        assert CLASS_NAMES[targets.category[row]] == owner.category
+        assert CLASSES[targets.category[row]] == owner.category
         assert COLOR_NAMES[targets.color[row]] == owner.color
         assert targets.center[row].mul(160).tolist() == [cell % 5 * 32 + 16, cell // 5 * 32 + 16]
         expected = Box(
@@ -82,7 +81,7 @@ def test_the_dense_head_can_learn_its_lesson(stream: Callable[..., LessonStream]
 
 
 @pytest.mark.slow
-def test_what_points_and_the_words_after_it_have_a_mean_each(
+def test_boxes_and_the_words_after_them_have_a_mean_each(
     stream: Callable[..., LessonStream], make_policy: Callable[..., Policy]
 ) -> None:
     policy = make_policy(None)
@@ -95,6 +94,17 @@ def test_what_points_and_the_words_after_it_have_a_mean_each(
         naming_steps=10,
         reading_steps=2,
     )
+
+    def whole(exercise: Exercise, prompt: Prompt) -> list[int]:
+        sample = exercise.sample
+        text = f"<answer>{', '.join(sample.answers)}</answer>"
+        if exercise.part != "answer":
+            assert sample.rationale is not None
+            segments = to_frame(sample.rationale, prompt.sizes, policy.frame)
+            answer = "" if exercise.part == "reasoning" else text
+            text = f"<think>{module.grammar.render_segments(segments)}</think>{answer}"
+        return [*policy.encode.after_images(sample), *policy.encode.answer_tokens(text)]
+
     surprise: dict[bool, list[float]] = {True: [], False: []}
     decode = policy.processor.tokenizer.decode
     with torch.no_grad():
@@ -103,15 +113,15 @@ def test_what_points_and_the_words_after_it_have_a_mean_each(
             for exercise in lesson.exercises:
                 written = module.write(exercise, lesson.prompt)
                 tokens = written.branch.tokens
-                before = decode(tokens[written.branch.context : written.words_start])
-                after = decode(tokens[written.words_start :])
-                assert "<bbox>" not in after
-                assert ("</bbox>" in before) is (exercise.part in ("reasoning", "both"))
-                assert ("<answer>" in after) is (exercise.part != "reasoning")
+                assert written.branch.tokens == whole(exercise, lesson.prompt)
+                between = decode([tokens[i] for i in written.words])
+                assert "<bbox>" not in between
+                assert ("<answer>" in between) is (exercise.part != "reasoning")
                 alone = policy.logprobs([lesson.prompt], [[written.branch]])
                 place = torch.arange(alone.mask.shape[1])[None]
+                is_word = torch.isin(place, torch.tensor(written.words))
                 for pointing in (True, False):
-                    part = alone.mask & ((place < written.words_start) == pointing)
+                    part = alone.mask & (is_word != pointing)
                     surprise[pointing] += (-alone.logprobs[part]).tolist()
     pointing, words = surprise[True], surprise[False]
     # A word that is certain already does not count, but for a small share.
@@ -163,7 +173,7 @@ def test_words_start_where_the_tower_looks_for_what_they_name(
     tokenizer = policy.processor.tokenizer
     weight = module.head.linear.weight.detach()
     moved = set()
-    for names, start in ((CLASS_NAMES, 1), (COLOR_NAMES, 1 + len(CLASS_NAMES))):
+    for names, start in ((CLASSES, 1), (COLOR_NAMES, 1 + len(CLASSES))):
         rows = weight[start : start + len(names)]
         for name in names:
             for text in (name, f" {name}"):

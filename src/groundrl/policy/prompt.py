@@ -195,9 +195,13 @@ class PromptEncoder:
             size = (columns * patch, rows * patch)
         return ImageSizes(width=width, height=height, model_width=size[0], model_height=size[1])
 
+    def text_tokens(self, text: str) -> list[int]:
+        """Token ids of ``text`` as the start of a completion."""
+        return self.processor.tokenizer.encode(text, add_special_tokens=False)
+
     def answer_tokens(self, text: str) -> list[int]:
         """Token ids of ``text`` as a completion, end-of-turn token included."""
-        return [*self.processor.tokenizer.encode(text, add_special_tokens=False), self.end_token]
+        return [*self.text_tokens(text), self.end_token]
 
 
 def split_by_image(tensor: Tensor, tokens: Sequence[int]) -> list[Tensor]:

@@ -10,9 +10,8 @@ from torch.nn import functional as F
 from groundrl.boxes import Frame, convert
 from groundrl.policy.prompt import Prompt
 from groundrl.world.graph import Scene
-from groundrl.world.vocabulary import CATEGORIES, COLORS
+from groundrl.world.vocabulary import CLASSES, COLORS
 
-CLASS_NAMES = [name for names in CATEGORIES.values() for name in names]
 COLOR_NAMES = list(COLORS)
 CORNER_SCALE = 0.02
 """Share of the image's side below which a corner's error counts squared."""
@@ -48,7 +47,7 @@ def dense_targets(
             x, y = box.center
             row, column = int(y * height), int(x * width)
             center = ((column + 0.5) / width, (row + 0.5) / height)
-            category, color = CLASS_NAMES.index(thing.category), COLOR_NAMES.index(thing.color)
+            category, color = CLASSES.index(thing.category), COLOR_NAMES.index(thing.color)
             cell = offset + row * width + column
             rows.setdefault(cell, (category, color, center, box.corners))
         offset += height * width
@@ -71,7 +70,7 @@ class DenseHead(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.sizes = [1, len(CLASS_NAMES), len(COLOR_NAMES), 2, 4]
+        self.sizes = [1, len(CLASSES), len(COLOR_NAMES), 2, 4]
         self.linear = nn.Linear(width, sum(self.sizes))
 
     def forward(

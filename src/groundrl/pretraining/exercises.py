@@ -8,10 +8,13 @@ import numpy as np
 
 from groundrl.evaluation.benchmarks.base import Form
 from groundrl.evaluation.prompting import DIRECT
+from groundrl.questions.draws import NumpyDraws
+from groundrl.questions.things import presence_of_class
 from groundrl.records import Sample
 from groundrl.world.graph import Scene
-from groundrl.world.questions import questions_about
-from groundrl.world.vocabulary import CATEGORIES, COLORS
+from groundrl.world.known import known_scene
+from groundrl.world.questions import questions_about, sample_of
+from groundrl.world.vocabulary import CATEGORIES, CLASSES, COLORS
 
 POINTING_LESSONS = (
     "describe",
@@ -29,14 +32,17 @@ RELATING_LESSONS = (
     *("statement",) * 3,
     *("presence",) * 6,
     *("exists",) * 2,
-    *("count",) * 4,
+    *("count",) * 5,
+    *("is_numbered",) * 4,
     *("side", "depth", "relation_which", "multi_side", "multi_color"),
-    *("is_numbered", "is_colored", "color", "category"),
+    *("is_colored", "color", "color", "category"),
 )
 SINGLE_RELATING_LESSONS = ("presence", "presence", "exists", "count", "is_numbered", "is_colored")
 """For scenes with one object."""
 VERDICT_LESSONS = (*("presence",) * 4, "exists", "exists", "is_colored", "is_numbered")
 """Kinds whose answer compares words of the reasoning with the question."""
+ELSEWHERE_SHARE = 0.25
+"""Of the scenes of the last phase, asked for a class of the other subject: a bus on a table."""
 OPTIONS_SHARE = 0.2
 """Of the questions of the last phase, asked with their options."""
 DIRECT_SHARE = 0.1
@@ -75,13 +81,12 @@ def verdicts(scene: Scene, count: int) -> Iterator[Exercise]:
     answer needs, this comparison is not found; alone it is, within a hundred steps.
     """
     rng = np.random.default_rng((scene.spec.seed, scene.spec.index, 1))
-    nouns = CATEGORIES[scene.spec.subject]
     imagined = replace(
         scene,
         objects=tuple(
             replace(
                 one,
-                category=nouns[rng.integers(len(nouns))],
+                category=CLASSES[rng.integers(len(CLASSES))],
                 color=tuple(COLORS)[rng.integers(len(COLORS))],
             )
             for one in scene.objects
@@ -89,6 +94,16 @@ def verdicts(scene: Scene, count: int) -> Iterator[Exercise]:
     )
     for sample in questions_about(imagined, VERDICT_LESSONS, count):
         yield Exercise(sample=replace(sample, options=()), part="verdict")
+
+
+def elsewhere(scene: Scene, rng: np.random.Generator) -> Iterator[Exercise]:
+    """Now and then, whether the scene holds a class of another subject."""
+    if rng.random() < ELSEWHERE_SHARE:
+        own = CATEGORIES[scene.spec.subject]
+        foreign = [name for name in CLASSES if name not in own]
+        draws = NumpyDraws(rng)
+        draft = presence_of_class(draws.choice(foreign), known_scene(scene), draws)
+        yield put(sample_of(draft, scene.spec, "presence"), rng)
 
 
 def put(sample: Sample, rng: np.random.Generator) -> Exercise:

@@ -17,6 +17,7 @@ from groundrl.pretraining.exercises import (
     SINGLE_RELATING_LESSONS,
     WORD_LESSONS,
     Exercise,
+    elsewhere,
     put,
     verdicts,
     without_options,
@@ -30,7 +31,7 @@ from groundrl.world.quarters import AUGMENTED, QUARTERS_SIDE, four_quarters, nea
 from groundrl.world.questions import STATED_RELATIONS, questions_about, sample_of
 from groundrl.world.render import Render, render
 
-QUARTERED_SHARE = 0.1
+QUARTERED_SHARE = 0.2
 """Of the scenes of the last phase."""
 
 
@@ -174,6 +175,7 @@ class LessonStream(Dataset):
             *(put(sample, rng) for sample in questions_about(scene, kinds, 4)),
             *without_options(scene, ("describe", "locate", "locate"), 1, "reasoning"),
             *without_options(scene, ("color", "category"), spec.index % 2, "answer"),
+            *elsewhere(scene, rng),
             *verdicts(scene, 2),
         )
         return self.lesson(rendered, Image.fromarray(rendered.image), exercises)

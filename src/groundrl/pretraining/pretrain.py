@@ -15,8 +15,8 @@ Answers with boxes and answers in words have separate rows, because the latter a
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 import torch
@@ -32,13 +32,14 @@ from groundrl.policy.layout import Branch, pack_rows, row_length
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision_store import VisionFeatures
-from groundrl.pretraining.dense_lesson import CLASS_NAMES, COLOR_NAMES, DenseHead, dense_targets
+from groundrl.pretraining.dense_lesson import COLOR_NAMES, DenseHead, dense_targets
 from groundrl.pretraining.exercises import Exercise
 from groundrl.pretraining.lessons import Lesson, Phases
 from groundrl.pretraining.take_over import take_over
 from groundrl.prompts import to_frame
 from groundrl.records import Grounding
 from groundrl.stages.base import Stage
+from groundrl.world.vocabulary import CLASSES
 
 TOKENS_PER_FORWARD = 4096
 CERTAIN = 0.9
@@ -52,8 +53,9 @@ class Written:
     """A question with the part of its answer that is learned."""
 
     branch: Branch
-    words_start: int
-    """Index in the branch's tokens of the first one that concludes from the boxes."""
+    words: Sequence[int]
+    """Indices of the branch's tokens that are no names and boxes, from the first box on: whether
+    another box follows, and what they all lead to."""
     has_boxes: bool
 
 
@@ -66,8 +68,8 @@ class PretrainModule(Stage):
         "pretrain/class": "Share of objects whose class the tower reads right.",
         "pretrain/color": "Share of objects whose colour the tower reads right.",
         "pretrain/corner_error": "Mean distance of box corners, as a share of the image's side.",
-        "pretrain/pointing_loss": "Mean cross-entropy per token up to an answer's last box, nats.",
-        "pretrain/words_loss": "Mean cross-entropy of the uncertain words after it, nats.",
+        "pretrain/pointing_loss": "Mean cross-entropy per token of names and boxes, nats.",
+        "pretrain/words_loss": "Mean cross-entropy of the uncertain words after a box, nats.",
     }
     shown: ClassVar[Mapping[str, str]] = {"pretrain/loss": "loss {:.3f}"}
 
@@ -186,7 +188,7 @@ class PretrainModule(Stage):
         size = table.norm(dim=-1).mean()
         tokenizer = self.policy.processor.tokenizer
         _, categories, colors, *_ = self.head.linear.weight.split(self.head.sizes)
-        for names, rows in ((CLASS_NAMES, categories), (COLOR_NAMES, colors)):
+        for names, rows in ((CLASSES, categories), (COLOR_NAMES, colors)):
             rows = size * F.normalize(rows - rows.mean(0), dim=-1)
             for name, row in zip(names, rows, strict=True):
                 for text in (name, f" {name}"):
@@ -210,13 +212,14 @@ class PretrainModule(Stage):
     def language_losses(
         self, lessons: list[Lesson], features: list[VisionFeatures]
     ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-        """Mean cross-entropy of what is written up to the last box of an answer, and of the words
-        that conclude from it, where those that are certain already hardly count.
+        """Mean cross-entropy of the names and boxes of an answer, and of the words between and
+        after them, where those that are certain already hardly count.
 
         Two means, because in a common one the words, a tenth of the tokens, would hardly count: a
-        relation is one token of sixty. In the second phase reasoning and answer are taught
-        separately, each in its tags. The SFT warm-up could not teach the tags themselves, because
-        its vocabulary is frozen.
+        relation is one token of sixty. The words after every box count alike: with a greater weight
+        for those after the last one, the model stops at the first. In the second phase reasoning
+        and answer are taught separately, each in its tags. The SFT warm-up could not teach the tags
+        themselves, because its vocabulary is frozen.
         """
         written = [
             [self.write(exercise, lesson.prompt) for exercise in lesson.exercises]
@@ -238,12 +241,10 @@ class PretrainModule(Stage):
                     [[one.branch for one in groups[i]] for i in chosen],
                     [features[i] for i in chosen],
                 )
-                starts = torch.tensor(
-                    [one.words_start for i in chosen for one in groups[i]],
-                    device=scored.mask.device,
-                )
-                place = torch.arange(scored.mask.shape[1], device=scored.mask.device)
-                words = scored.mask & (place[None] >= starts[:, None])
+                words = torch.zeros_like(scored.mask)
+                for row, one in enumerate(one for i in chosen for one in groups[i]):
+                    words[row, list(one.words)] = True
+                words &= scored.mask
                 open_words = words & (scored.logprobs.detach() < math.log(CERTAIN))
                 for k, mask in enumerate((scored.mask & ~words, words)):
                     sums[k] = sums[k] - (scored.logprobs * mask).sum().cpu()
@@ -260,26 +261,29 @@ class PretrainModule(Stage):
         if exercise.part == "answer":
             tokens = self.policy.encode.answer_tokens(answer)
             branch = Branch(tokens=[*question, *tokens], context=len(question))
-            return Written(branch=branch, words_start=len(question), has_boxes=False)
+            words = range(len(question), len(branch.tokens))
+            return Written(branch=branch, words=words, has_boxes=False)
         assert sample.rationale is not None
         segments = to_frame(sample.rationale, prompt.sizes, self.policy.frame)
-        last = max(i for i, part in enumerate(segments) if isinstance(part, Grounding))
-        head, tail = (
-            self.grammar.render_segments(part)
-            for part in (segments[: last + 1], segments[last + 1 :])
-        )
-        # What decides whether another box follows (", " or ":") is no part of the words: their
-        # greater weight would make the model stop at the first box.
-        colon = tail.rfind(":") + 1
-        looking = f"<think>{head}{tail[:colon]}"
-        text = f"<think>{head}{tail}</think>{answer if exercise.part != 'reasoning' else ''}"
-        tokens = self.policy.encode.answer_tokens(text)
-        branch = Branch(tokens=[*question, *tokens], context=len(question))
-        looked = len(self.policy.encode.answer_tokens(looking)) - 1  # without the end of turn
-        start = len(question) + looked + (not colon)
-        if exercise.part == "verdict":
-            branch = replace(branch, context=start)
-        return Written(branch=branch, words_start=start, has_boxes=True)
+        # Piece by piece: <obj> and </bbox> are tokens of their own, so no token spans two pieces.
+        encode = self.policy.encode
+        tokens, words = [*question, *encode.text_tokens("<think>")], list[int]()
+        pointed, context = False, len(question)
+        for segment in segments:
+            start = len(tokens)
+            tokens += encode.text_tokens(self.grammar.render_segments((segment,)))
+            if isinstance(segment, Grounding):
+                pointed = True
+            elif pointed:
+                words += range(start, len(tokens))
+                if exercise.part == "verdict":
+                    # Whether another box follows is for the image to say.
+                    context = start + 1
+        start = len(tokens)
+        tokens += encode.answer_tokens(f"</think>{answer if exercise.part != 'reasoning' else ''}")
+        words += range(start, len(tokens))
+        branch = Branch(tokens=tokens, context=context)
+        return Written(branch=branch, words=words, has_boxes=True)
 
 
 def one_cycle(done: float, warmup: float) -> float:

@@ -9,6 +9,8 @@ CATEGORIES: Final[dict[Subject, tuple[str, ...]]] = {
     Subject.STREET: ("bin", "bus", "car", "cone", "house", "hydrant", "sign", "tree"),
 }
 """The classes of each subject, in alphabetical order; no class belongs to both."""
+CLASSES: Final = tuple(name for names in CATEGORIES.values() for name in names)
+"""Those of all subjects."""
 
 COLORS: Final[dict[str, tuple[int, int, int]]] = {
     "red": (208, 32, 32),

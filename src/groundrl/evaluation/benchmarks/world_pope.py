@@ -17,9 +17,7 @@ from groundrl.records import Sample
 from groundrl.world.graph import Scene
 from groundrl.world.known import known_scene
 from groundrl.world.questions import sample_of
-from groundrl.world.vocabulary import CATEGORIES
-
-CLASSES = tuple(name for names in CATEGORIES.values() for name in names)
+from groundrl.world.vocabulary import CLASSES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
