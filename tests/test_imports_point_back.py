@@ -40,6 +40,7 @@ ORDER = (
     {"policy"},
     {"rollout"},
     {"answers"},
+    {"feedback"},
     {"detectors"},
     {"rewards"},
     {"advantages", "losses"},

@@ -94,7 +94,7 @@ def to_row(sample: Sample, folder: Path, saved: dict[str, str]) -> dict[str, Any
     ``folder``; new images are added."""
     for image in sample.images:
         if image.key not in saved:
-            saved[image.key] = _save_image(image, folder)
+            saved[image.key] = save_image(image, folder)
     row: dict[str, Any] = {
         "id": sample.id,
         "image": saved[sample.image.key],
@@ -125,7 +125,7 @@ def _grounding_row(item: Grounding) -> dict[str, Any]:
     return {"label": item.label, "box": list(item.box.corners)}
 
 
-def _save_image(image: ImageSource, folder: Path) -> str:
+def save_image(image: ImageSource, folder: Path) -> str:
     """Returns the image's path from ``folder``. An image that is not a file yet, or whose name is
     not UTF-8, is saved there as a PNG."""
     if isinstance(image, ImageFile):

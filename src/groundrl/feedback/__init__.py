@@ -1,0 +1,1 @@
+"""What people, or the truth of a scene, say about each sentence of a caption."""
