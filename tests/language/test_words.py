@@ -3,7 +3,7 @@
 import pytest
 
 from groundrl.evaluation.benchmarks.chair import COCO_CLASSES
-from groundrl.language.words import is_plural, plural, verb_be, with_article
+from groundrl.language.words import is_plural, plural, singulars, verb_be, with_article
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,20 @@ def test_of_the_classes_of_coco_only_skis_and_scissors_are_plurals() -> None:
 @pytest.mark.parametrize("name", ["Platelets", "dog", "person", "bus", "potted plant"])
 def test_the_plural_of_a_plural_is_itself(name: str) -> None:
     assert plural(plural(name)) == plural(name)
+
+
+@pytest.mark.parametrize(
+    ("many", "one"),
+    [
+        *[("knives", "knife"), ("shelves", "shelf"), ("people", "person"), ("firemen", "fireman")],
+        *[("buses", "bus"), ("horses", "horse"), ("puppies", "puppy"), ("movies", "movie")],
+        *[("quizzes", "quiz"), ("mice", "mouse"), ("dishes", "dish"), ("dogs", "dog")],
+    ],
+)
+def test_a_singular_is_among_those_of_its_plural(many: str, one: str) -> None:
+    assert one in singulars(many)
+
+
+@pytest.mark.parametrize("word", ["glass", "dog", ""])
+def test_what_is_no_plural_has_no_singular(word: str) -> None:
+    assert list(singulars(word)) == []

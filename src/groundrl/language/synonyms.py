@@ -4,18 +4,20 @@ from collections.abc import Iterable
 from typing import Final
 
 EQUAL: Final = (
-    frozenset({"airplane", "aeroplane", "plane"}),
-    frozenset({"bicycle", "bike"}),
-    frozenset({"cell phone", "cellphone", "mobile phone"}),
-    frozenset({"couch", "sofa"}),
-    frozenset({"dining table", "diningtable"}),
-    frozenset({"donut", "doughnut"}),
-    frozenset({"hair drier", "hair dryer"}),
-    frozenset({"motorcycle", "motorbike"}),
-    frozenset({"potted plant", "pottedplant"}),
-    frozenset({"refrigerator", "fridge"}),
-    frozenset({"tv", "television", "tvmonitor"}),
+    ("airplane", "aeroplane", "plane"),
+    ("bicycle", "bike"),
+    ("cell phone", "cellphone", "mobile phone"),
+    ("couch", "sofa"),
+    ("dining table", "diningtable"),
+    ("donut", "doughnut"),
+    ("hair drier", "hair dryer"),
+    ("motorcycle", "motorbike"),
+    ("potted plant", "pottedplant"),
+    ("refrigerator", "fridge"),
+    ("tv", "television", "tvmonitor"),
 )
+"""Words for the same objects; the usual one comes first."""
+_USUAL: Final = {word: group[0] for group in EQUAL for word in group}
 NARROWER: Final = {
     "person": frozenset(
         {"man", "woman", "boy", "girl", "child", "kid", "baby", "lady", "guy", "gentleman"}
@@ -37,9 +39,14 @@ WIDER: Final = {
 """A word -> classes that it may mean beside other things that no detector looks for."""
 
 
+def usual_name(word: str) -> str:
+    """The word that stands for it and all that mean the same: "couch" for "sofa"."""
+    return _USUAL.get(word, word)
+
+
 def is_same(word: str, noun: str) -> bool:
     """Whether both mean the same objects."""
-    return word == noun or any({word, noun} <= group for group in EQUAL)
+    return usual_name(word) == usual_name(noun)
 
 
 def is_among(word: str, noun: str) -> bool:
@@ -57,7 +64,7 @@ def words_for(nouns: Iterable[str]) -> set[str]:
     known = {*nouns}
     found = set(known)
     for group in EQUAL:
-        found |= group if group & known else set()
+        found |= set() if known.isdisjoint(group) else {*group}
     for noun, words in NARROWER.items():
         found |= words if noun in known else set()
         found |= {noun} if words & known else set()

@@ -1,5 +1,6 @@
 """Class names as English words: "a dog", "an oven", "people", "skis"."""
 
+from collections.abc import Iterator
 from typing import Final
 
 _SAME: Final = frozenset({"broccoli", "fish", "series", "sheep", "species"})
@@ -17,6 +18,10 @@ _IRREGULAR: Final = {
     "shelf": "shelves",
     "tooth": "teeth",
     "woman": "women",
+}
+_SINGULARS: Final = {
+    **{many: one for one, many in _IRREGULAR.items()},
+    **{"cacti": "cactus", "fungi": "fungus", "dice": "die", "oxen": "ox", "radii": "radius"},
 }
 _PLURALS: Final = frozenset(_IRREGULAR.values()) - _SAME | {"cacti", "skis", "taxis", "menus"}
 _SINGULARS_IN_S: Final = frozenset(
@@ -55,6 +60,26 @@ def plural(name: str) -> str:
     else:
         many = f"{word}s"
     return f"{head} {many}" if head else many
+
+
+def singulars(word: str) -> Iterator[str]:
+    """What a lower-case word may be the plural of by its letters: "dishes" -> "dishe", "dish". Not
+    all of them are words."""
+    if word in _SINGULARS:
+        yield _SINGULARS[word]
+    if word.endswith("men"):
+        yield f"{word[:-3]}man"
+    if word.endswith("ies"):
+        yield f"{word[:-3]}y"
+    if word.endswith("ves"):
+        yield f"{word[:-3]}f"
+        yield f"{word[:-3]}fe"
+    if word.endswith("s") and not word.endswith("ss"):
+        yield word[:-1]
+    if word.endswith("es"):
+        yield word[:-2]
+    if word.endswith("zzes"):
+        yield word[:-3]
 
 
 def article(name: str) -> str:
