@@ -33,6 +33,7 @@ from groundrl.pretraining.take_over import take_over
 from groundrl.prompts import PromptTemplate, to_frame
 from groundrl.stages.fit import StagePlan
 from groundrl.world.graph import Look, Subject
+from groundrl.world.vocabulary import CLASSES
 
 CPU = torch.device("cpu")
 
