@@ -25,13 +25,26 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
     Raises UserError where another run holds the lock.
     """
-    with (folder / LOCK).open("wb") as file:
+    busy = f"{folder}: another run is writing here; wait for it, or type output_dir=<folder>"
+    with _lock(folder / LOCK, busy):
+        yield
+
+
+@contextmanager
+def lock_file(path: Path, busy: str) -> Iterator[None]:
+    """Lock a file, not its folder, until the end of the block or of the process: by ``.name.lock``
+    beside it. Raises UserError(busy) where another process holds the lock."""
+    with _lock(path.with_name(f".{path.name}{LOCK}"), busy):
+        yield
+
+
+@contextmanager
+def _lock(lock: Path, busy: str) -> Iterator[None]:
+    with lock.open("wb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UserError(
-                f"{folder}: another run is writing here; wait for it, or type output_dir=<folder>"
-            ) from error
+            raise UserError(busy) from error
         yield
 
 

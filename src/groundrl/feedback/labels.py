@@ -27,18 +27,29 @@ MOST_SEVERE = 3
 
 
 class SentenceError(StrEnum):
-    """What a sentence is wrong about."""
+    """What a sentence is wrong about: the word in files, and what it means."""
 
-    HALLUCINATION = "hallucination"
-    """It names an object that is not in the image."""
-    ATTRIBUTE = "attribute"
-    """Wrong colour, size, material or number."""
-    RELATIONSHIP = "relationship"
-    """Two objects do not stand as it says."""
-    LOCATION = "location"
-    """An object is not where in the image it says."""
-    CONJECTURE = "conjecture"
-    """A guess that nothing in the image supports."""
+    meaning: str
+
+    HALLUCINATION = "hallucination", "It names an object that is not in the image."
+    ATTRIBUTE = "attribute", "Wrong colour, size, material or number."
+    RELATIONSHIP = "relationship", "Two objects do not stand as it says."
+    LOCATION = "location", "An object is not where in the image it says."
+    CONJECTURE = "conjecture", "A guess that nothing in the image supports."
+
+    def __new__(cls, value: str, meaning: str) -> "SentenceError":
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+
+SEVERITIES = {
+    1: "A detail that few readers notice.",
+    2: "A clear mistake.",
+    MOST_SEVERE: "It misleads about what the image is of.",
+}
+"""Severity of a sentence with errors -> what it means."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +61,14 @@ class SentenceLabel:
     """Places in the caption's text."""
     errors: tuple[SentenceError, ...] = ()
     severity: Annotated[Whole, Field(le=MOST_SEVERE)] = 0
-    """0: no error; 3: it misleads about what the image is of."""
+    """0: no error; else one of ``SEVERITIES``."""
     creative: Flag = False
     """It says something true that takes more than naming objects."""
+
+    def describe(self) -> str:
+        """In a few words: ``location, attribute (2), creative``, ``no error``."""
+        errors = f"{', '.join(self.errors)} ({self.severity})" if self.errors else "no error"
+        return f"{errors}, creative" if self.creative else errors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +105,14 @@ class CaptionWriter:
 
     def line(self, caption: LabelledCaption) -> str:
         """One line with its end."""
+        return json.dumps(self.row(caption), ensure_ascii=False) + "\n"
+
+    def row(self, caption: LabelledCaption) -> dict[str, Any]:
+        """The values of a line."""
         image = caption.image
         if image.key not in self.saved:
             self.saved[image.key] = save_image(image, self.folder)
-        row: dict[str, Any] = {
+        return {
             "id": caption.id,
             "image": self.saved[image.key],
             "question": caption.question,
@@ -111,7 +131,6 @@ class CaptionWriter:
             ],
             "annotator": caption.annotator,
         }
-        return json.dumps(row, ensure_ascii=False) + "\n"
 
 
 def write_captions(captions: Iterable[LabelledCaption], path: Path) -> None:
@@ -126,20 +145,12 @@ def read_captions(path: Path) -> list[LabelledCaption]:
     """The captions of a file, each id once for each annotator. Raises UserError that lists every
     broken line: unknown errors, labels that are not those of the caption's sentences, missing
     images."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file. Give a JSONL file of captions.")
     problems = Problems(str(path))
-    rows = list(read_json_lines(path, path.read_bytes(), CaptionRow, problems.add))
+    rows = read_caption_rows(path, problems)
     files = {row.image: path.parent / row.image for _, row in rows}
     checked = check_images(files.values())
-    seen: dict[tuple[str, str], str] = {}
     captions = []
     for where, row in rows:
-        first = seen.setdefault((row.id, row.annotator), where)
-        if first != where:
-            problems.add(where, f"id {row.id!r} is already used at {first}")
-        if row.sentences is not None and (wrong := describe_mismatch(row.text, row.sentences)):
-            problems.add(where, wrong)
         image = checked[files[row.image]]
         if isinstance(image, str):
             problems.add(where, f"image {row.image!r}: {image}")
@@ -149,6 +160,22 @@ def read_captions(path: Path) -> list[LabelledCaption]:
         problems.add(path, "no captions")
     problems.raise_if_any()
     return captions
+
+
+def read_caption_rows(path: Path, problems: Problems) -> list[tuple[str, CaptionRow]]:
+    """``file:line`` and content of each line, images not looked at; ``problems`` gets what is wrong
+    with the others. Raises UserError for a missing file."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file. Give a JSONL file of captions.")
+    rows = list(read_json_lines(path, path.read_bytes(), CaptionRow, problems.add))
+    seen: dict[tuple[str, str], str] = {}
+    for where, row in rows:
+        first = seen.setdefault((row.id, row.annotator), where)
+        if first != where:
+            problems.add(where, f"id {row.id!r} is already used at {first}")
+        if row.sentences is not None and (wrong := describe_mismatch(row.text, row.sentences)):
+            problems.add(where, wrong)
+    return rows
 
 
 def describe_mismatch(text: str, labels: Sequence[SentenceLabel]) -> str | None:
