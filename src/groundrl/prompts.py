@@ -6,7 +6,7 @@ from typing import Any, Literal
 from groundrl.boxes import Frame, ImageSizes, convert
 from groundrl.errors import UserError
 from groundrl.grammar.base import round_segments
-from groundrl.records import Grounding, Response, Sample, Segments
+from groundrl.records import CAPTION, Grounding, Response, Sample, Segments
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """Letters of the options, in their order."""
@@ -33,7 +33,8 @@ class PromptTemplate:
         return "\n".join(line for line in lines if line)
 
     def response(self, sample: Sample, sizes: ImageSizes, frame: Frame) -> Response:
-        """The SFT target: the sample's rationale, boxes converted to ``frame`` and rounded.
+        """The SFT target: the sample's rationale, boxes converted to ``frame`` and rounded. A
+        caption is an answer without reasoning.
 
         Raises UserError when the sample has no rationale or nothing to answer.
         """
@@ -43,9 +44,10 @@ class PromptTemplate:
                 "SFT warm-up needs one for every sample: choose data with rationales, or skip the "
                 "warm-up with pipeline=[grpo]"
             )
-        return Response(
-            reasoning=to_frame(sample.rationale, sizes, frame), answer=self._answer(sample)
-        )
+        rationale = to_frame(sample.rationale, sizes, frame)
+        if sample.kind == CAPTION:
+            return Response(reasoning=(), answer=rationale)
+        return Response(reasoning=rationale, answer=self._answer(sample))
 
     def _options(self, sample: Sample) -> str:
         if not sample.options:

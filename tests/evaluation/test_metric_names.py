@@ -15,6 +15,7 @@ from torchmetrics.functional.classification import (
 )
 
 from groundrl.evaluation.benchmarks import world
+from groundrl.evaluation.benchmarks.world_caption import WorldCaption
 from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
 from groundrl.intervals import cohen_kappa
 from groundrl.metrics import EVALUATION
@@ -22,7 +23,7 @@ from groundrl.metrics import EVALUATION
 COUNTS = {"n", "multi_n", "boxes_true"}
 WORLDS = (
     *(world.WorldVQA, world.WorldREC, WorldPOPE, world.WorldMME),
-    *(world.WorldVSR, world.WorldRel3D, world.WorldCaption),
+    *(world.WorldVSR, world.WorldRel3D, WorldCaption),
 )
 
 

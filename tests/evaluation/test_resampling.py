@@ -14,6 +14,7 @@ from groundrl.answers.record import AnswerOrigin, AnswerRecord, read_record
 from groundrl.evaluation import resampling
 from groundrl.evaluation.benchmarks import world
 from groundrl.evaluation.benchmarks.base import ScoredAttempt
+from groundrl.evaluation.benchmarks.world_caption import WorldCaption
 from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
 from groundrl.evaluation.compare import compare
 from groundrl.evaluation.inference import prediction_line
@@ -93,7 +94,7 @@ def records(answers: Sequence[ScoredAttempt]) -> dict[tuple[str, str], AnswerRec
 
 @pytest.mark.slow
 def test_a_comparison_has_the_figures_of_the_benchmark(tmp_path: Path) -> None:
-    benchmark = world.WorldCaption(size=12)
+    benchmark = WorldCaption(size=12)
     samples = benchmark.questions().samples
     a = records(replies(benchmark, samples, lambda s: "A cup and a bus and a dog."))
     b = records(replies(benchmark, samples, lambda s: f"A {s.answers[0]}."))

@@ -9,13 +9,13 @@ from replies import figures, oracle, reply
 from groundrl.evaluation.benchmarks.base import Benchmark, Form
 from groundrl.evaluation.benchmarks.world import (
     WORLD_WORDS,
-    WorldCaption,
     WorldMME,
     WorldREC,
     WorldRel3D,
     WorldVQA,
     WorldVSR,
 )
+from groundrl.evaluation.benchmarks.world_caption import WorldCaption
 from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
 from groundrl.grammar import get_grammar
 from groundrl.metrics import EVALUATION

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from groundrl.data.box_questions import KINDS
-from groundrl.data.datasets import WorldDataset, detections, sample_file
+from groundrl.data.datasets import WorldScenes, detections, sample_file
 from groundrl.data.detection import Layout
 from groundrl.data.module import GroundingDataModule
 from groundrl.errors import UserError
@@ -13,14 +13,15 @@ from groundrl.questions.sentences import Order
 
 def world_module(
     *,
-    train: WorldDataset,
-    heldout: Mapping[str, Callable[..., WorldDataset]],
+    train: WorldScenes,
+    heldout: Mapping[str, Callable[..., WorldScenes]],
     heldout_size: int = 500,
     prompts_per_step: int = 8,
     seed: int = 0,
     num_workers: int = 0,
 ) -> GroundingDataModule:
-    """Questions about drawn scenes; each held-out set is given its ``size`` here."""
+    """Questions about drawn scenes, or captions of them; each held-out set is given its ``size``
+    here."""
     return GroundingDataModule(
         train=train,
         heldout={name: make(size=heldout_size) for name, make in heldout.items()},

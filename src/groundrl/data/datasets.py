@@ -1,9 +1,10 @@
 """Map-style data sets of Samples: the embedded world, and lists read from files."""
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar, get_args, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, get_args, runtime_checkable
 
 import numpy as np
 
@@ -20,40 +21,38 @@ T = TypeVar("T")
 
 
 @runtime_checkable
-class SampleSource(Protocol):
+class ItemSource(Protocol):
     """What a DataLoader needs: a length and an item for each index below it."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> Any: ...
+
+
+@runtime_checkable
+class SampleSource(Protocol):
+    """A source whose items are samples."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int) -> Sample: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorldDataset:
-    """Questions about the embedded world: sample i is a function of (seed, i)."""
+class WorldScenes(ABC):
+    """One sample about each of ``size`` scenes: sample i is a function of (seed, i)."""
 
     seed: int
     size: int
-    """Number of scenes, one question each."""
     subject: str = Subject.TABLETOP
     look: str = Look.PLAIN
-    kinds: Sequence[str] = ANSWER_KINDS
     min_objects: int = 3
     max_objects: int = 5
     image_size: int = 160
     """Width and height of the image, pixels."""
-    rationale: Order = "look_first"
-    """Whether worked answers point before they conclude."""
 
     def __post_init__(self) -> None:
-        """Raises UserError for an unknown subject, look or order."""
-        for option, words in (
-            ("subject", Subject),
-            ("look", Look),
-            ("rationale", get_args(Order)),
-        ):
-            value = getattr(self, option)
-            if value not in set(words):
-                raise UserError(f"{option}={value} is unknown; choose from {', '.join(words)}")
+        """Raises UserError for an unknown subject or look."""
+        for option, words in (("subject", Subject), ("look", Look)):
+            check_word(option, getattr(self, option), words)
 
     def __len__(self) -> int:
         return self.size
@@ -62,7 +61,11 @@ class WorldDataset:
         """Raises IndexError outside 0 .. size - 1."""
         if not 0 <= index < self.size:
             raise IndexError(f"sample {index} of {self.size}")
-        return sample_question(self.spec(index), self.kinds, order=self.rationale)
+        return self.sample(self.spec(index))
+
+    @abstractmethod
+    def sample(self, spec: SceneSpec) -> Sample:
+        """The sample about a scene."""
 
     def spec(self, index: int) -> SceneSpec:
         """The scene of sample ``index``."""
@@ -76,6 +79,30 @@ class WorldDataset:
             min_objects=self.min_objects,
             max_objects=self.max_objects,
         )
+
+
+def check_word(option: str, value: str, words: Iterable[str]) -> None:
+    """Raises UserError where the value of an option is none of these words."""
+    if value not in set(words):
+        raise UserError(f"{option}={value} is unknown; choose from {', '.join(words)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldDataset(WorldScenes):
+    """Questions about the embedded world."""
+
+    kinds: Sequence[str] = ANSWER_KINDS
+    rationale: Order = "look_first"
+    """Whether worked answers point before they conclude."""
+
+    def __post_init__(self) -> None:
+        """Raises UserError for an unknown subject, look or order."""
+        WorldScenes.__post_init__(self)
+        check_word("rationale", self.rationale, get_args(Order))
+
+    def sample(self, spec: SceneSpec) -> Sample:
+        """A question of one of ``kinds``."""
+        return sample_question(spec, self.kinds, order=self.rationale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +127,17 @@ class SampleList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded(Generic[T]):
-    """Pairs (sample, encode(sample)); loader processes do the encoding."""
+    """Pairs (item, encode(item)); loader processes do the encoding."""
 
-    source: SampleSource
-    encode: Callable[[Sample], T]
+    source: ItemSource
+    encode: Callable[[Any], T]
 
     def __len__(self) -> int:
         return len(self.source)
 
-    def __getitem__(self, index: int) -> tuple[Sample, T]:
-        sample = self.source[index]
-        return sample, self.encode(sample)
+    def __getitem__(self, index: int) -> tuple[Any, T]:
+        item = self.source[index]
+        return item, self.encode(item)
 
 
 def detections(

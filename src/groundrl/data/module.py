@@ -9,10 +9,9 @@ import lightning as L
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from groundrl.data.datasets import Encoded, SampleList, SampleSource, WorldDataset
+from groundrl.data.datasets import Encoded, ItemSource, SampleList, SampleSource, WorldScenes
 from groundrl.data.order import StepSampler
 from groundrl.errors import UserError
-from groundrl.records import Sample
 
 Batch = list[Any] | tuple[list[Any], list[Any]]
 """The items of a step, or of a step and of the next one."""
@@ -29,16 +28,16 @@ class GroundingDataModule(L.LightningDataModule):
     def __init__(
         self,
         *,
-        train: SampleSource,
+        train: ItemSource,
         heldout: Mapping[str, SampleSource] | None = None,
         prompts_per_step: int = 8,
         seed: int = 0,
         num_workers: int = 0,
-        encode: Callable[[Sample], Any] | None = None,
+        encode: Callable[[Any], Any] | None = None,
         prefetches: bool = False,
     ) -> None:
-        """Batches hold samples, or ``(sample, encode(sample))`` from the loader's processes; with
-        ``prefetches`` each comes as a pair with the batch of the next step.
+        """Batches hold items of ``train``, or ``(item, encode(item))`` from the loader's processes;
+        with ``prefetches`` each comes as a pair with the batch of the next step.
 
         Raises UserError when a held-out set is empty or shares images with training.
         """
@@ -140,7 +139,7 @@ class TrainLoader:
 
 
 def batches_of(
-    source: SampleSource | Encoded[Any], batches: Iterable[list[int]], num_workers: int
+    source: ItemSource, batches: Iterable[list[int]], num_workers: int
 ) -> Iterator[list[Any]]:
     """The items of each batch of indices; each worker loads one batch ahead. Raises UserError if a
     worker process is killed."""
@@ -174,7 +173,7 @@ def batches_of(
 class _UserErrorsAsItems:
     """Returns a UserError as an item: raised, a loader would add the traceback of its process."""
 
-    def __init__(self, source: SampleSource | Encoded[Any]) -> None:
+    def __init__(self, source: ItemSource) -> None:
         self.source = source
 
     def __getitem__(self, index: int) -> Any:
@@ -210,7 +209,7 @@ def _image_keys(source: SampleList) -> _ImageKeys:
     )
 
 
-def _check_disjoint(name: str, heldout: SampleSource, train: SampleSource) -> None:
+def _check_disjoint(name: str, heldout: SampleSource, train: ItemSource) -> None:
     """Raises UserError when a held-out set shows images that are trained on."""
     if isinstance(heldout, SampleList) and isinstance(train, SampleList):
         # An image that is context in both sets, a legend for example, gives no answer away.
@@ -222,8 +221,8 @@ def _check_disjoint(name: str, heldout: SampleSource, train: SampleSource) -> No
                 f"example {shared[0]}. Split the data set by image."
             )
     elif (
-        isinstance(heldout, WorldDataset)
-        and isinstance(train, WorldDataset)
+        isinstance(heldout, WorldScenes)
+        and isinstance(train, WorldScenes)
         and heldout.spec(0) == train.spec(0)
     ):
         raise UserError(

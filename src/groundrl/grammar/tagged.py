@@ -58,11 +58,14 @@ class TaggedGrammar(ABC):
     def render(self, response: Response) -> str:
         """See ``Grammar.render``."""
         body = self.write_segments(response.reasoning)
-        text = f"<think>{body}</think><answer>{response.answer}</answer>"
-        parsed = self.parse(text, _frame_of(response.reasoning))
+        answer, pointing = response.answer, response.reasoning
+        if not isinstance(answer, str):
+            answer, pointing = self.render_segments(answer), (*pointing, *answer)
+        text = f"<think>{body}</think><answer>{answer}</answer>"
+        parsed = self.parse(text, _frame_of(pointing))
         readable = (parsed.reasoning, parsed.answer) == (
             round_segments(response.reasoning),
-            response.answer,
+            answer,
         )
         if not readable or not parsed.well_formed:
             raise ValueError(

@@ -9,18 +9,12 @@ import pytest
 from chat_server import Body, Raw, chat_server, error, said
 from replies import reply
 
+from groundrl.answers.alignment import Case, Judgement, Misalignment, make_case
 from groundrl.chat.openai_compatible import OpenAICompatibleModel
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import ScoredAttempt
 from groundrl.evaluation.benchmarks.world import WorldVQA
-from groundrl.evaluation.judging.alignment import (
-    ALIGNMENT_FIGURES,
-    Case,
-    Judgement,
-    Misalignment,
-    alignment,
-    case_of,
-)
+from groundrl.evaluation.judging.alignment import ALIGNMENT_FIGURES, alignment
 from groundrl.evaluation.judging.chat_judge import ChatJudge
 from groundrl.evaluation.judging.verdict_cache import VerdictCache
 
@@ -127,7 +121,7 @@ def test_the_share_of_aligned_answers_leaves_out_unjudged_answers() -> None:
 def test_boxes_are_read_to_the_judge_as_their_labels() -> None:
     (sample,) = WorldVQA(size=1).questions().samples
     text = "<think>The [1,2,3,4 red cup] is here.</think><answer>A</answer>"
-    found = case_of(reply(sample, text))
+    found = make_case(reply(sample, text), "A")
     assert (found.reasoning, found.answer) == ("The red cup is here.", "A")
 
 

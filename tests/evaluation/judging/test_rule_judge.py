@@ -2,8 +2,9 @@
 
 import pytest
 
+from groundrl.answers.alignment import Case, Misalignment
 from groundrl.evaluation.benchmarks.world import WorldVQA
-from groundrl.evaluation.judging.alignment import Case, Misalignment, RuleJudge
+from groundrl.evaluation.judging.alignment import RuleJudge
 
 
 def one(reasoning: str, answer: str, options: tuple[str, ...] = ("yes", "no")) -> Case:

@@ -20,6 +20,7 @@ from groundrl.evaluation.benchmarks.base import (
     share,
 )
 from groundrl.figures import FigureInfo, FigureInfos
+from groundrl.language.markup import without_boxes
 from groundrl.records import Grounding
 
 _WORD = re.compile(r"[a-z]+")
@@ -54,9 +55,9 @@ def caption_text(attempt: Attempt) -> str:
     """The caption: the answer with the reasoning before it, boxes written as their labels."""
     parsed = attempt.parsed
     if parsed.answer is None and not parsed.reasoning:
-        return attempt.completion.text
+        return without_boxes(attempt.completion.text)
     parts = [part.label if isinstance(part, Grounding) else part for part in parsed.reasoning]
-    return " ".join([*parts, parsed.answer or ""])
+    return " ".join([*parts, without_boxes(parsed.answer or "")])
 
 
 class Captions:

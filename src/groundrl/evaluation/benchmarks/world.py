@@ -1,12 +1,13 @@
 """The embedded world's counterparts of published benchmarks: same protocols, nothing to download.
 
-Scenes are held out by their seed, half of them tables and half of them streets.
+Scenes are held out by their seed; unless ``subjects`` says otherwise, half of them are tables and
+half of them streets.
 """
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from groundrl.evaluation.benchmarks.base import (
     ScoredAttempt,
     accuracy_by_kind,
 )
-from groundrl.evaluation.benchmarks.captions import Captions, Vocabulary
+from groundrl.evaluation.benchmarks.captions import Vocabulary
 from groundrl.evaluation.benchmarks.choice import Choices
 from groundrl.evaluation.benchmarks.mme import TaskPairs
 from groundrl.evaluation.benchmarks.refcoco import Pointing
@@ -55,6 +56,8 @@ class World:
     size: int = 100
     """Scenes asked about."""
     look: str = "plain"
+    subjects: Sequence[str] = tuple(Subject)
+    """They take turns."""
     seed: int = HELD_OUT_SEED
 
     @classmethod
@@ -63,9 +66,9 @@ class World:
         yield from too_small(node, {"size": 1})
 
     def scenes(self) -> Iterator[tuple[int, Scene]]:
-        """Endless, with their numbers; subjects take turns."""
+        """Endless, with their numbers."""
         for index in itertools.count():
-            subject = tuple(Subject)[index % 2]
+            subject = Subject(self.subjects[index % len(self.subjects)])
             spec = SceneSpec(seed=self.seed, index=index, subject=subject, look=Look(self.look))
             yield index, build_scene(spec)
 
@@ -182,20 +185,3 @@ class WorldRel3D(WorldVSR):
         assert b is not None
         image = QuarteredScene(spec=scene.spec, boxes=(a.box, b.box), side=QUARTERS_SIDE)
         return replace(sample, image=image, question=f"{AUGMENTED} {sample.question}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorldCaption(Captions, World):
-    """Captions, as CHAIR judges them."""
-
-    vocabulary: ClassVar[Vocabulary] = WORLD_WORDS
-
-    def questions(self) -> QuestionSet:
-        """See ``Benchmark``; the right words are the classes that are there."""
-
-        def draw(index: int, scene: Scene) -> Sample | None:
-            sample = ask(scene, "describe", np.random.default_rng(index))
-            classes = tuple(sorted({thing.category for thing in scene.objects}))
-            return None if sample is None else replace(sample, answers=classes)
-
-        return QuestionSet(samples=tuple(self.draw_from_scenes(draw)))
