@@ -125,23 +125,24 @@ def bootstrap_of_sums(
     return Interval(mean=mean, low=float(low), high=float(high), n=len(parts))
 
 
-def paired_bootstrap(
-    differences: Callable[[Int[np.ndarray, "clusters"]], Mapping[str, float]],
+def bootstrap_figures(
+    figures: Callable[[Int[np.ndarray, "clusters"]], Mapping[str, float]],
     clusters: int,
     n: int,
     resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Percentile bootstrap of the differences of two runs over the same clusters.
+    """Percentile bootstrap of several figures at once: of one run, or of the differences of two
+    over the same clusters.
 
-    ``differences``: of each figure, where cluster ``i`` is drawn ``counts[i]`` times in both runs.
-    A figure that a resample has nothing of is left out there. ``n``: answers of each run.
+    ``figures``: their values where cluster ``i`` is drawn ``counts[i]`` times. A figure that a
+    resample has nothing of is left out there. ``n``: answers of each run.
     """
-    whole = differences(np.ones(clusters, dtype=np.int64))
+    whole = figures(np.ones(clusters, dtype=np.int64))
     rng = np.random.default_rng(seed)
     draws = np.full((resamples, len(whole)), np.nan)
     for row in range(resamples):
-        found = differences(np.bincount(rng.integers(0, clusters, clusters), minlength=clusters))
+        found = figures(np.bincount(rng.integers(0, clusters, clusters), minlength=clusters))
         draws[row] = [found.get(name, np.nan) for name in whole]
     ends = np.nanquantile(draws, (1 - _UPPER, _UPPER), axis=0)
     return {

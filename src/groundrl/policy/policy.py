@@ -125,6 +125,28 @@ class Policy(nn.Module):
         ``prefix_sharing`` a prompt is computed once for all its completions. ``features``: one per
         prompt; None: they are computed.
         """
+        hidden, layout = self._compute(prompts, completions, features)
+        vocabulary = self.vlm.config.get_text_config().vocab_size
+        return score_tokens(hidden, layout, self.logits, vocabulary, temperature)
+
+    def token_states(
+        self,
+        prompts: list[Prompt],
+        completions: Sequence[Sequence[Branch]],
+        features: list[VisionFeatures] | None = None,
+    ) -> Float[Tensor, "B T width"]:
+        """The language model's last hidden state at each token of each prompt's completions,
+        padded to the longest; rows and ``features`` as in ``logprobs``."""
+        hidden, layout = self._compute(prompts, completions, features)
+        return hidden.flatten(0, 1)[layout.attention.branch_index.to(hidden.device)]
+
+    def _compute(
+        self,
+        prompts: list[Prompt],
+        completions: Sequence[Sequence[Branch]],
+        features: list[VisionFeatures] | None,
+    ) -> tuple[Float[Tensor, "R L width"], Layout]:
+        """One forward pass over all prompts with their completions."""
         if not self.prefix_sharing:
             prompts = [p for p, group in zip(prompts, completions, strict=True) for _ in group]
             if features is not None:
@@ -139,9 +161,7 @@ class Policy(nn.Module):
             window=self.spec.window,
             images_see_themselves=self.spec.images_see_themselves,
         )
-        hidden = self._hidden(layout, features or self.features(prompts))
-        vocabulary = self.vlm.config.get_text_config().vocab_size
-        return score_tokens(hidden, layout, self.logits, vocabulary, temperature)
+        return self._hidden(layout, features or self.features(prompts)), layout
 
     def _hidden(self, layout: Layout, features: list[VisionFeatures]) -> Float[Tensor, "R L width"]:
         with self._checkpointed_layers():
