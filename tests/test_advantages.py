@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from groundrl.advantages import Advantage, Kind, zero_variance
+from groundrl.advantages import Advantage, Combine, Kind, TermAdvantages, zero_variance
 
 KINDS = ["group_std", "group_mean", "batch_std", "leave_one_out"]
 STD_KINDS = ["group_std", "batch_std"]
@@ -107,7 +107,7 @@ def test_terms_are_summed_before_they_are_compared() -> None:
     terms, weights = torch.stack([REWARDS, 2 * REWARDS.flip(1)]), torch.tensor([1.0, 0.5]).double()
     total = REWARDS + REWARDS.flip(1)
     advantage = Advantage(combine="sum_then_normalize")
-    assert torch.equal(advantage.of_terms(terms, weights), advantage(total.float()))
+    assert torch.equal(advantage.of_terms(terms, weights).total, advantage(total.float()))
 
 
 def test_each_term_counts_alike_where_it_is_compared_for_itself() -> None:
@@ -115,12 +115,13 @@ def test_each_term_counts_alike_where_it_is_compared_for_itself() -> None:
     boxes = torch.tensor([[0.50, 0.52, 0.54, 0.56]], dtype=torch.float64)
     right = torch.tensor([[1.0, 0.0, 0.0, 0.0]], dtype=torch.float64)
     advantage = Advantage(eps=0.0)
-    got = advantage.of_terms(torch.stack([boxes, right]), torch.tensor([1.0, 2.0]).double())
+    got = advantage.of_terms(torch.stack([boxes, right]), torch.tensor([1.0, 2.0]).double()).total
     summed = advantage(boxes) + 2 * advantage(right)
     torch.testing.assert_close(got, (summed / summed.std()).float())
     # A rescaled term changes nothing: its weight alone decides.
     scaled = torch.stack([100 * boxes, right])
-    torch.testing.assert_close(got, advantage.of_terms(scaled, torch.tensor([1.0, 2.0]).double()))
+    again = advantage.of_terms(scaled, torch.tensor([1.0, 2.0]).double()).total
+    torch.testing.assert_close(got, again)
 
 
 @settings(deadline=None)
@@ -129,6 +130,42 @@ def test_a_term_that_is_equal_in_a_group_adds_nothing_to_it(first: Tensor, weigh
     constant = torch.full_like(first, 0.3)
     weights = torch.tensor([1.0, weight], dtype=torch.float64)
     advantage = Advantage()
-    got = advantage.of_terms(torch.stack([first, constant]), weights)
-    torch.testing.assert_close(got, advantage.of_terms(first[None], weights[:1]))
+    got = advantage.of_terms(torch.stack([first, constant]), weights).total
+    torch.testing.assert_close(got, advantage.of_terms(first[None], weights[:1]).total)
     assert not got[zero_variance(first)].any()
+
+
+@every_kind
+@pytest.mark.parametrize("combine", ["sum_then_normalize", "normalize_then_sum"])
+@settings(deadline=None)
+@given(first=rewards(), weight=st.floats(-2, 2))
+def test_what_the_terms_add_is_the_advantage(
+    kind: Kind, combine: Combine, first: Tensor, weight: float
+) -> None:
+    terms = torch.stack([first, first.flip(1).square()])
+    weights = torch.tensor([1.0, weight], dtype=torch.float64)
+    got = Advantage(kind=kind, combine=combine).of_terms(terms, weights)
+    torch.testing.assert_close(got.parts.sum(0), got.total, rtol=1e-3, atol=2e-3)
+    if got.total.var() > 1e-3:
+        assert got.variance_shares().sum().item() == pytest.approx(1, abs=1e-2)
+
+
+def test_a_term_decides_where_the_others_would_order_a_pair_otherwise() -> None:
+    parts = torch.tensor([[[0.0, 3.0, 1.0]], [[1.0, 0.0, 2.0]]])
+    compared = TermAdvantages(total=parts.sum(0), parts=parts, scale=1.0)
+    # Totals are 1, 3, 3. Without the first term the order of the first two would be reversed, and
+    # without the second that of the first and the third would stay.
+    assert compared.deciding_shares().tolist() == [0.5, 0.0]
+
+
+def test_a_term_that_does_not_apply_is_no_gain_and_no_loss() -> None:
+    first = torch.tensor([[1.0, 0.0, 1.0, 0.0]], dtype=torch.float64)
+    second = torch.tensor([[2.0, float("nan"), 4.0, float("nan")]], dtype=torch.float64)
+    weights = torch.ones(2, dtype=torch.float64)
+    got = Advantage().of_terms(torch.stack([first, second]), weights)
+    assert got.parts[1, 0, [1, 3]].tolist() == [0.0, 0.0]
+    assert got.parts[1, 0, 0] < 0 < got.parts[1, 0, 2]
+    nowhere = torch.full_like(second, float("nan"))
+    alone = Advantage().of_terms(first[None], weights[:1])
+    with_it = Advantage().of_terms(torch.stack([first, nowhere]), weights)
+    torch.testing.assert_close(with_it.total, alone.total)

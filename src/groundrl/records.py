@@ -23,6 +23,9 @@ class Grounding:
     box: Box
 
 
+CAPTION = "caption"
+"""Kind of a sample that asks for a description: the answer is text of its own, with or without
+boxes, and there is no right one."""
 Segments = tuple["str | Grounding", ...]
 """Text with groundings woven in, free of any grammar. Neighbouring strings are not allowed."""
 
@@ -32,7 +35,8 @@ class Response:
     """A grounded answer: reasoning with groundings, then the answer."""
 
     reasoning: Segments
-    answer: str
+    answer: "str | Segments"
+    """Segments only where the answer itself points at objects: a caption."""
 
 
 @runtime_checkable
@@ -111,7 +115,8 @@ class Sample:
     """Every object a good answer points at, each once."""
     rationale: Segments | None = None
     """Reasoning that points at each of ``groundings``, for the SFT warm-up. Without groundings it
-    may point at one object: what a "no" compares with what was asked for."""
+    may point at one object: what a "no" compares with what was asked for. Of a sample of kind
+    ``CAPTION`` it is the caption to learn, which may err."""
     kind: str = "question"
     """What the question asks for: "color", "relation", "count", "locate", …. Metrics can be split
     by it."""
@@ -150,9 +155,24 @@ class RolloutGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpanScore:
+    """What a part of a completion's text earned."""
+
+    start: int
+    stop: int
+    """Places in the text."""
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """The reward of one completion: ``total = sum(weight * part)`` over the parts that apply."""
 
     total: float
     parts: dict[str, float | None]
-    """Unweighted value of each term; None where the term does not apply to this sample."""
+    """Unweighted value of each term; None where the term does not apply to this completion."""
+    spans: dict[str, tuple[SpanScore, ...]] = field(default_factory=dict)
+    """Of the terms that rate parts of the text."""
+    unanswered: dict[str, str] = field(default_factory=dict)
+    """Why a term could not rate the completion, for each that could not; it counts as one that
+    does not apply."""

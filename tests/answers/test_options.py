@@ -2,7 +2,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groundrl.answers.options import is_correct, normalise, read_answer
+from groundrl.answers.options import (
+    answer_f1,
+    is_correct,
+    normalise,
+    normalise_value,
+    read_answer,
+)
+from groundrl.language.numbers import NUMBERS
 from groundrl.records import ImageFile, Provenance, Sample
 
 COLORS = ["red", "blue", "green"]
@@ -82,6 +89,73 @@ def test_options_that_differ_by_punctuation_only_are_compared_exactly() -> None:
     assert read_answer("C++", ["C", "C++"]) == {"C++"}
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("three", "3"), ("Three.", "3"), ("3", "3"), (" 3. ", "3"), ("+3.0", "3"), ("003", "3"),
+        ("0", "0"), ("-0.0", "0"), ("zero", "0"), ("twelve", "12"), ("1,000", "1000"),
+        ("-3", "-3"), ("1.50", "1.5"), ("15", "15"), ("0.5", "0.5"), ("3 cups", "3cups"),
+        ("thirteen", "thirteen"), ("1.5.2", "152"), ("NaN", "nan"), ("1e3", "1e3"), ("", ""),
+    ],
+)  # fmt: skip
+def test_numbers_are_compared_by_their_value(text: str, value: str) -> None:
+    assert normalise_value(text) == value
+
+
+@given(number=st.integers(0, 12), negative=st.booleans())
+def test_a_number_word_is_its_number(number: int, negative: bool) -> None:
+    sign = "-" if negative and number else ""
+    assert normalise_value(f"{sign}{number}.0") == f"{sign}{number}"
+    assert normalise_value(NUMBERS[number].capitalize()) == str(number)
+
+
+def test_a_number_chooses_the_option_of_its_value() -> None:
+    assert read_answer("3", ["two", "three"]) == {"three"}
+    assert read_answer("three, 2.", ["2", "3"]) == {"2", "3"}
+    assert read_answer("1.50", ["1.5", "15"]) == {"1.5"}
+    # Then the word is another option than the number.
+    assert read_answer("three", ["3", "three"]) == {"three"}
+    assert read_answer("Red!", ["3", "three", "red"]) == {"red"}
+
+
+def test_an_open_answer_may_be_a_number() -> None:
+    assert is_correct("3", sample((), ("three",)))
+    assert is_correct("Three", sample((), ("3",)))
+    assert not is_correct("-3", sample((), ("3",)))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("red, green", 1.0), ("C, A", 1.0), ("red", 2 / 3), ("red, blue", 0.5), ("blue", 0.0),
+        ("red, blue, green", 0.8), ("purple", 0.0), ("", 0.0), (None, 0.0),
+    ],
+)  # fmt: skip
+def test_partial_credit_is_the_f1_of_the_options(text: str | None, value: float) -> None:
+    both = sample(("red", "blue", "green"), ("red", "green"))
+    assert answer_f1(text, both) == pytest.approx(value)
+
+
+def test_partial_credit_of_an_open_question_is_all_or_nothing() -> None:
+    assert answer_f1("Sofa.", sample((), ("couch", "sofa"))) == 1.0
+    assert answer_f1("so", sample((), ("couch", "sofa"))) == 0.0
+    assert answer_f1("red", sample(("red", "blue"), ())) == 0.0
+
+
+@given(
+    chosen=st.sets(st.sampled_from(COLORS), min_size=1),
+    right=st.sets(st.sampled_from(COLORS), min_size=1),
+)
+def test_partial_credit_is_full_exactly_for_the_right_answer(
+    chosen: set[str], right: set[str]
+) -> None:
+    asked = sample(tuple(COLORS), tuple(right))
+    value = answer_f1(", ".join(chosen), asked)
+    assert 0.0 <= value <= 1.0
+    assert (value == 1.0) == is_correct(", ".join(chosen), asked)
+    assert (value == 0.0) == chosen.isdisjoint(right)
+
+
 def test_an_open_answer_is_its_letters_and_digits() -> None:
     assert read_answer("A Red, vase!", []) == {"aredvase"}
     assert read_answer("?!", []) is None
@@ -92,6 +166,8 @@ def test_an_open_answer_is_its_letters_and_digits() -> None:
 def test_endless_lists_are_read_at_once() -> None:
     assert read_answer("red," * 50_000, COLORS) == {"red"}
     assert read_answer("a and " * 30_000, COLORS) == {"red"}
+    assert read_answer("0" * 100_000 + "x", ["1", "2"]) is None
+    assert normalise_value("1,000" * 20_000 + "." * 9) == "1000" * 20_000
 
 
 def test_correct_means_exactly_the_answer_set() -> None:

@@ -12,7 +12,8 @@ from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 from zero_shot_models import MAX_TEXT, dino, owl
 
 from groundrl.boxes import ImageSizes, is_inside
-from groundrl.detectors.base import Batched, Detector
+from groundrl.config_node import ConfigNode
+from groundrl.detectors.base import Batched, Detector, OpenVocabulary
 from groundrl.detectors.grounding_dino import (
     GroundingDinoDetector,
     LabelPrompt,
@@ -44,7 +45,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[InputImage]:
 
 
 def detector(
-    folder: Path, vocabulary: Sequence[str] = VOCABULARY, **options: Any
+    folder: Path, vocabulary: Sequence[str] | None = VOCABULARY, **options: Any
 ) -> Owlv2Detector | GroundingDinoDetector:
     kind = Owlv2Detector if folder.name == "owlv2" else GroundingDinoDetector
     return kind(path=str(folder), vocabulary=vocabulary, device="cpu", **options)
@@ -251,3 +252,37 @@ def test_a_model_of_another_kind_or_none_is_an_error(
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"Type detector.path=<folder or hub id>"):
         wrong(path=str(tmp_path / "empty"), vocabulary=["cat"])
+
+
+def test_a_label_is_found_as_in_a_vocabulary_of_its_own(
+    folder: Path, images: list[InputImage]
+) -> None:
+    wide = detector(folder, threshold=0.0, doubt=0.0)
+    assert isinstance(wide, OpenVocabulary)
+    labels = ("zebra", "cat", "zebra", "traffic light", "cat")
+    for image, label, found in zip(images, labels, wide.find(images, labels), strict=True):
+        (alone,) = detector(folder, (label,), threshold=0.0, doubt=0.0)([image])
+        assert [one.label for one in found] == [one.label for one in alone]
+        assert np.allclose([one.score for one in found], [one.score for one in alone], atol=1e-5)
+        assert found
+        assert {one.label for one in found} == {label}
+
+
+def test_only_a_synthesis_needs_a_vocabulary() -> None:
+    def problems(path: str, vocabulary: object) -> list[str]:
+        node = ConfigNode(path=path, options={"vocabulary": vocabulary}, tree={})
+        return list(GroundingDinoDetector.config_problems(node))
+
+    (problem,) = problems("detector", None)
+    assert problem.endswith("detector.vocabulary=[person,dog]")
+    assert problems("detector", ["cat"]) == []
+    assert problems("reward.terms.noun.detector", None) == []
+
+
+def test_a_detector_without_a_vocabulary_finds_what_it_is_asked_for(
+    folder: Path, images: list[InputImage]
+) -> None:
+    asked = detector(folder, None, threshold=0.0, doubt=0.0)
+    (found,) = asked.find(images[:1], ["cat"])
+    (expected,) = detector(folder, ("cat",), threshold=0.0, doubt=0.0).find(images[:1], ["cat"])
+    assert found == expected

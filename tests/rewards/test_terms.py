@@ -7,6 +7,8 @@ from groundrl.boxes import Box, iou
 from groundrl.errors import UserError
 from groundrl.records import Grounding
 from groundrl.rewards.acc import Acc
+from groundrl.rewards.consistency import Consistency
+from groundrl.rewards.detection import Detection, detection_score
 from groundrl.rewards.format import Format
 from groundrl.rewards.giou import Giou, matched_giou
 from groundrl.rewards.iou import Iou
@@ -16,7 +18,6 @@ from groundrl.rewards.iou_mean_over_predictions import (
     IouMeanOverPredictions,
     mean_iou_over_predictions,
 )
-from groundrl.rewards.length import Length, length_penalty
 from groundrl.rewards.point_in_box import PointInBox, points_in_boxes
 from groundrl.rewards.repetition import Repetition, repetition_penalty
 
@@ -24,7 +25,9 @@ LEFT, RIGHT = box(0, 0, 10, 10), box(20, 0, 30, 10)
 HALF_LEFT = box(0, 0, 10, 5)
 TWO = sample(LEFT, RIGHT)
 GOLD = "<think>The [0,0,10,10 cup] and [20,0,30,10 vase].</think><answer>red</answer>"
-BOX_TERMS = [Iou(), IouMeanOverPredictions(), IouBest(), IouMap(), Giou(), PointInBox()]
+BOX_TERMS = [
+    Iou(), IouMeanOverPredictions(), IouBest(), IouMap(), Giou(), PointInBox(), Detection(),
+]  # fmt: skip
 box_terms = pytest.mark.parametrize("term", BOX_TERMS, ids=lambda term: type(term).__name__)
 
 coordinates = st.integers(0, 40)
@@ -40,9 +43,8 @@ def test_gold_scores_the_maximum(term: Acc | Format | Iou) -> None:
     assert term(attempt(TWO, GOLD)) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("term", [Length(), Repetition()])
-def test_gold_is_not_punished(term: Length | Repetition) -> None:
-    assert term(attempt(TWO, GOLD)) == 0.0
+def test_gold_is_not_punished() -> None:
+    assert Repetition()(attempt(TWO, GOLD)) == 0.0
 
 
 @pytest.mark.parametrize(("answer", "value"), [("red", 1.0), ("A", 1.0), ("blue", 0.0), ("", 0.0)])
@@ -54,6 +56,12 @@ def test_acc_reads_the_first_answer_and_needs_its_tag() -> None:
     assert Acc()(attempt(TWO, "<answer>red</answer><answer>blue</answer>")) == 1.0
     assert Acc()(attempt(TWO, "<answer>blue</answer><answer>red</answer>")) == 0.0
     assert Acc()(attempt(TWO, "red")) == 0.0
+
+
+def test_acc_gives_partial_credit_where_it_is_told_to() -> None:
+    both = sample(LEFT, options=("red", "blue", "green"), answers=("red", "green"))
+    said = attempt(both, "<think></think><answer>C, B</answer>")
+    assert (Acc()(said), Acc(partial=True)(said)) == (0.0, 0.5)
 
 
 def test_acc_does_not_apply_without_known_answers() -> None:
@@ -97,7 +105,7 @@ def test_iou_charges_missing_and_extra_boxes(said: str, value: float) -> None:
     assert Iou()(attempt(TWO, said)) == pytest.approx(value)
 
 
-@pytest.mark.parametrize("term", [Iou(), IouMap(), Giou(), PointInBox()])
+@pytest.mark.parametrize("term", [Iou(), IouMap(), Giou(), PointInBox(), Detection()])
 def test_pointing_at_nothing_is_right_where_nothing_is(term: Iou) -> None:
     absent = sample(kind="exists", options=("yes", "no"), answers=("no",))
     assert term(attempt(absent, "<think>None.</think><answer>no</answer>")) == 1.0
@@ -113,7 +121,7 @@ def test_box_terms_do_not_apply_where_boxes_are_unknown(term: Iou) -> None:
     assert term.needs == {"groundings"}
 
 
-@box_terms
+@pytest.mark.parametrize("term", BOX_TERMS[:-1], ids=lambda term: type(term).__name__)
 def test_no_box_is_worth_nothing_where_there_is_something(term: Iou) -> None:
     assert term(attempt(TWO, "<think></think><answer>red</answer>")) == 0.0
 
@@ -203,6 +211,48 @@ def test_average_precision_agrees_with_its_definition(
         assert average_precision(predicted, true, threshold) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("predicted", "value"),
+    [
+        # All found, nothing else.
+        ([("Cup ", LEFT), ("vase", RIGHT)], 1.0),
+        # Nothing is no false alarm: 0.3 * (1 - (1 + 0) / 2).
+        ([], 0.15),
+        # One of two: 0.7 / 2 + 0.3 * (1 - (1/2 + 0) / 2).
+        ([("cup", LEFT)], 0.575),
+        # IoU 0.5 counts: 0.7 * 1.5 / 2 + 0.3.
+        ([("cup", HALF_LEFT), ("vase", RIGHT)], 0.825),
+        # Labels differ: two misses, two false alarms.
+        ([("vase", LEFT), ("cup", RIGHT)], 0.0),
+        # The better one is matched, the other is a false alarm: 0.7 / 2 + 0.3 * (1 - 1/2).
+        ([("cup", HALF_LEFT), ("cup", LEFT)], 0.5),
+        # One false alarm in three: 0.7 + 0.3 * (1 - (0 + 1/3) / 2).
+        ([("cup", LEFT), ("vase", RIGHT), ("dog", LEFT)], 0.95),
+    ],
+)
+def test_detection_weighs_overlap_misses_and_false_alarms(
+    predicted: list[tuple[str, Box]], value: float
+) -> None:
+    true = [grounding("cup", LEFT), grounding("vase", RIGHT)]
+    said = [grounding(label, at) for label, at in predicted]
+    assert detection_score(said, true) == pytest.approx(value)
+
+
+@given(
+    predicted=st.lists(st.tuples(st.sampled_from("ab"), boxes), max_size=5),
+    true=st.lists(st.tuples(st.sampled_from("ab"), boxes), min_size=1, max_size=4),
+)
+@settings(max_examples=60, deadline=None)
+def test_detection_stays_between_zero_and_one_and_does_not_depend_on_order(
+    predicted: list[tuple[str, Box]], true: list[tuple[str, Box]]
+) -> None:
+    said, there = ([grounding(*one) for one in side] for side in (predicted, true))
+    value = detection_score(said, there)
+    assert 0.0 <= value <= 1.0 + 1e-9
+    assert detection_score(there, there) >= value - 1e-9
+    assert len({*said}) < len(said) or detection_score(said[::-1], there) == pytest.approx(value)
+
+
 def test_giou_rises_as_a_box_comes_closer() -> None:
     values = [matched_giou([box(x, 0, x + 10, 10)], [LEFT]) for x in (100, 50, 15, 5, 0)]
     assert values == sorted(values)
@@ -228,16 +278,6 @@ def test_box_scores_stay_between_zero_and_one_and_perfect_is_best(
 
 
 @pytest.mark.parametrize(
-    ("tokens", "penalty"), [(0, 0.0), (96, 0.0), (104, -0.25), (128, -1.0), (5000, -1.0)]
-)
-def test_length_is_free_within_the_budget_and_then_falls_to_minus_one(
-    tokens: int, penalty: float
-) -> None:
-    assert length_penalty(tokens, budget=96, ramp=32) == penalty
-    assert Length()(attempt(TWO, GOLD, tokens=tokens)) == penalty
-
-
-@pytest.mark.parametrize(
     ("text", "penalty"),
     [("", 0.0), ("a b", 0.0), ("a b c d", 0.0), ("a a a A", -0.5), ("a b c a b c a b c", -4 / 7)],
 )
@@ -247,13 +287,11 @@ def test_repetition_is_the_share_of_repeated_trigrams(text: str, penalty: float)
 
 
 def test_impossible_settings_are_refused() -> None:
-    with pytest.raises(UserError, match="ramp=0"):
-        Length(ramp=0)
     with pytest.raises(UserError, match="n=0"):
         Repetition(n=0)
 
 
-@pytest.mark.parametrize("term", [Acc(), Format(), Length(), Repetition(), *BOX_TERMS])
+@pytest.mark.parametrize("term", [Acc(), Format(), Consistency(), Repetition(), *BOX_TERMS])
 @given(text=st.text(st.sampled_from("[]<>,0123456789 .-ehtinkansw/"), max_size=200))
 @settings(max_examples=25, deadline=None)
 def test_no_text_breaks_a_term(term: Acc, text: str) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from groundrl.boxes import Box, Frame, ImageSizes, convert
+from groundrl.boxes import Box, Frame, ImageSizes, convert, is_inside
 from groundrl.grammar.base import Grammar, Parsed
-from groundrl.records import Completion, Grounding, RolloutGroup, Sample
+from groundrl.questions.sentences import weave
+from groundrl.records import Completion, Grounding, RolloutGroup, Sample, Segments
 
 ABSENCE_KINDS = frozenset({"exists", "presence"})
 """Kinds of question for which a sample without groundings means that there is nothing to point at.
@@ -34,6 +35,32 @@ class Attempt:
         if not self.sample.groundings and self.sample.kind not in ABSENCE_KINDS:
             return None
         return [grounding.box for grounding in self.sample.groundings]
+
+
+def answer_segments(attempt: Attempt) -> Segments:
+    """The answer with its boxes, PIXEL frame, or the whole text without an answer; of a box that
+    leaves the image only the phrase is kept."""
+    text = attempt.completion.text
+    start, stop = answer_place(attempt)
+    parts: list[str | Grounding] = []
+    place = start
+    for (first, last), grounding in zip(
+        attempt.parsed.spans, attempt.parsed.groundings, strict=True
+    ):
+        if start <= first and last <= stop:
+            shown = grounding if is_inside(grounding.box, attempt.sizes) else grounding.label
+            parts += [text[place:first], shown]
+            place = last
+    return weave(*parts, text[place:stop])
+
+
+def answer_place(attempt: Attempt) -> tuple[int, int]:
+    """Start and end of the answer in the text; of the whole text without an answer."""
+    text, answer = attempt.completion.text, attempt.parsed.answer
+    if not answer:
+        return 0, len(text)
+    start = text.index(answer, max(text.find("<answer>"), 0))
+    return start, start + len(answer)
 
 
 def score_boxes(

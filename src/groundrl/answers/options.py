@@ -3,11 +3,14 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from groundrl.language.numbers import NUMBERS
 from groundrl.prompts import LETTERS
 from groundrl.records import Sample
 
 _SEPARATOR = re.compile(r"[,;\n]|\band\b", re.IGNORECASE)
 _MARKED = re.compile(r"\(?([A-Z])[).:]")
+_NUMBER = re.compile(r"([-+]?)(\d+(?:,\d{3})*)(?:\.(\d*))?", re.ASCII)
+_NUMBER_WORDS = {word: str(number) for number, word in enumerate(NUMBERS)}
 
 
 def normalise(text: str) -> str:
@@ -15,21 +18,34 @@ def normalise(text: str) -> str:
     return "".join(character for character in text.lower() if character.isalnum())
 
 
+def normalise_value(text: str) -> str:
+    """Equal for equal values: "three", "3", "3.0" and "+3." are "3", "1,000" is "1000", "-3" stays;
+    anything else as by ``normalise``. Number words are read up to twelve."""
+    found = _NUMBER.fullmatch(text.strip())
+    if found is None:
+        plain = normalise(text)
+        return _NUMBER_WORDS.get(plain, plain)
+    whole, rest = found[2].replace(",", "").lstrip("0"), (found[3] or "").rstrip("0")
+    number = f"{whole or '0'}.{rest}" if rest else whole or "0"
+    return f"-{number}" if found[1] == "-" and number != "0" else number
+
+
 def read_answer(text: str | None, options: Sequence[str]) -> frozenset[str] | None:
     """The options that a text chooses, as their words; None when it contains anything else.
 
     Words are separated by commas, semicolons, line breaks or "and", and compared by letters and
-    digits only (options that would then be equal or empty, such as "1" and "-1", by full text).
+    digits only, numbers by their value: "three" is "3" (options that would then be equal or empty,
+    such as "C" and "C++", by full text).
     Letters are "A", "(b)", "C.", "A, C", "A C", capitals in alphabetical order without anything
     between ("AC"), or stand before their words ("A. red"). Words win over letters; but where
     options are single letters themselves, "C" is the third option rather than the word "c". Every
     option listed is every option chosen. Without ``options`` the question is open: one element,
-    the normalised text.
+    ``normalise_value`` of the text.
     """
     if text is None:
         return None
     if not options:
-        plain = normalise(text)
+        plain = normalise_value(text)
         return frozenset([plain]) if plain else None
     chosen = (
         _read_words(text, options, _full_text)
@@ -50,7 +66,16 @@ def is_correct(text: str | None, sample: Sample) -> bool:
         return False
     if sample.options:
         return chosen == frozenset(sample.answers)
-    return chosen <= {normalise(answer) for answer in sample.answers}
+    return chosen <= {normalise_value(answer) for answer in sample.answers}
+
+
+def answer_f1(text: str | None, sample: Sample) -> float:
+    """``2 * hits / (chosen + right)`` over the options, in [0, 1]: 1 for exactly the right ones, 0
+    for anything that is no option. Of an open question like ``is_correct``."""
+    if not sample.options:
+        return float(is_correct(text, sample))
+    chosen, right = read_answer(text, sample.options) or frozenset(), frozenset(sample.answers)
+    return 2 * len(chosen & right) / (len(chosen) + len(right)) if right else 0.0
 
 
 def _full_text(text: str) -> str:
@@ -59,10 +84,11 @@ def _full_text(text: str) -> str:
 
 def _loosest_key(options: Sequence[str]) -> Callable[[str], str]:
     """The loosest comparison key that keeps different options different and none empty."""
-    plain = {normalise(option) for option in options}
-    if "" in plain or len(plain) < len(set(options)):
-        return lambda text: _full_text(text.casefold())
-    return normalise
+    for key in (normalise_value, normalise):
+        plain = {key(option) for option in options}
+        if "" not in plain and len(plain) == len(set(options)):
+            return key
+    return lambda text: _full_text(text.casefold())
 
 
 def _read_words(text: str, options: Sequence[str], key: Callable[[str], str]) -> list[str] | None:

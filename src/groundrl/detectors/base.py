@@ -45,6 +45,16 @@ class Detector(Protocol):
 
 
 @runtime_checkable
+class OpenVocabulary(Protocol):
+    """A detector that can be asked for any label, also for one outside its vocabulary."""
+
+    def find(self, images: Sequence[InputImage], labels: Sequence[str]) -> list[tuple[Region, ...]]:
+        """For each image the regions of one label, asked for alone: its scores do not depend on
+        what else is asked for."""
+        ...
+
+
+@runtime_checkable
 class DependsOnPath(Protocol):
     """A detector whose regions depend on which file an image is, not on its pixels alone."""
 

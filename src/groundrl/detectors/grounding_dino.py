@@ -38,7 +38,7 @@ class GroundingDinoDetector(ZeroShotDetector):
     def __init__(
         self,
         path: str,
-        vocabulary: Sequence[str],
+        vocabulary: Sequence[str] | None,
         threshold: float = 0.25,
         text_threshold: float = 0.25,
         doubt: float = 0.6,
@@ -51,13 +51,13 @@ class GroundingDinoDetector(ZeroShotDetector):
         super().__init__(path, vocabulary, KINDS, doubt, batch_size, device, **settings)
         self.threshold = threshold
         self.text_threshold = text_threshold
-        self.prompts = self._prompts()
+        self.prompts = self._prompts(self.vocabulary)
 
-    def _prompts(self) -> list[LabelPrompt]:
+    def _prompts(self, vocabulary: Sequence[str]) -> list[LabelPrompt]:
         tokenizer, room = self.processor.tokenizer, self.model.config.max_text_len - 2
         prompts: list[list[tuple[str, tuple[int, int]]]] = []
         end = room
-        for label in self.vocabulary:
+        for label in vocabulary:
             count = len(tokenizer(label, add_special_tokens=False)["input_ids"])
             if count + 1 > room:
                 raise UserError(
@@ -75,13 +75,24 @@ class GroundingDinoDetector(ZeroShotDetector):
             for labels, spans in (zip(*prompt, strict=True) for prompt in prompts)
         ]
 
-    @torch.inference_mode()
     def __call__(self, images: Sequence[InputImage]) -> list[tuple[Region, ...]]:
         """The regions of each image, surest first."""
+        return self._look(images, self.prompts)
+
+    def look_for(
+        self, images: Sequence[InputImage], labels: Sequence[str]
+    ) -> list[tuple[Region, ...]]:
+        """See ``ZeroShotDetector``."""
+        return self._look(images, self._prompts(labels))
+
+    @torch.inference_mode()
+    def _look(
+        self, images: Sequence[InputImage], prompts: Sequence[LabelPrompt]
+    ) -> list[tuple[Region, ...]]:
         found: list[list[Region]] = [[] for _ in images]
         for indices, shown in self.batches(images):
             chosen = [images[index] for index in indices]
-            for prompt in self.prompts:
+            for prompt in prompts:
                 passes = zip(indices, self._detect(chosen, shown, prompt), strict=True)
                 for index, regions in passes:
                     found[index] += regions

@@ -25,7 +25,7 @@ class Owlv2Detector(ZeroShotDetector):
     def __init__(
         self,
         path: str,
-        vocabulary: Sequence[str],
+        vocabulary: Sequence[str] | None,
         threshold: float = 0.25,
         prompt: str = "a photo of a {label}",
         doubt: float = 0.6,
@@ -37,11 +37,13 @@ class Owlv2Detector(ZeroShotDetector):
         settings = {"threshold": threshold, "prompt": prompt}
         super().__init__(path, vocabulary, ("owlv2",), doubt, batch_size, device, **settings)
         self.threshold = threshold
-        self.queries = self._queries([prompt.format(label=label) for label in self.vocabulary])
+        self.prompt = prompt
+        self.queries = self._queries(self.vocabulary)
 
     @torch.inference_mode()
-    def _queries(self, texts: list[str]) -> Float[Tensor, "labels width"]:
-        """The text tower's features of each prompt."""
+    def _queries(self, labels: Sequence[str]) -> Float[Tensor, "labels width"]:
+        """The text tower's features of each label's prompt."""
+        texts = [self.prompt.format(label=label) for label in labels]
         longest = self.model.config.text_config.max_position_embeddings
         parts = []
         for start in range(0, len(texts), LABELS_AT_ONCE):
@@ -54,30 +56,46 @@ class Owlv2Detector(ZeroShotDetector):
                     f"tokens; the model reads {longest}: write the label shorter"
                 )
             parts.append(self.model.owlv2.get_text_features(**inputs.to(self.device)).pooler_output)
-        return torch.cat(parts)
+        return torch.cat(parts) if parts else torch.empty(0, self.model.config.projection_dim)
 
-    @torch.inference_mode()
     def __call__(self, images: Sequence[InputImage]) -> list[tuple[Region, ...]]:
         """The regions of each image, surest first."""
+        return self._look(images, self.vocabulary, self.queries)
+
+    def look_for(
+        self, images: Sequence[InputImage], labels: Sequence[str]
+    ) -> list[tuple[Region, ...]]:
+        """See ``ZeroShotDetector``."""
+        return self._look(images, labels, self._queries(labels))
+
+    @torch.inference_mode()
+    def _look(
+        self,
+        images: Sequence[InputImage],
+        labels: Sequence[str],
+        queries: Float[Tensor, "labels width"],
+    ) -> list[tuple[Region, ...]]:
         found: dict[int, tuple[Region, ...]] = {}
         for indices, shown in self.batches(images):
             pixels = self.processor(images=shown, return_tensors="pt")["pixel_values"]
             chosen = [images[index] for index in indices]
             results = self.processor.post_process_grounded_object_detection(
-                self._output(pixels.to(self.device)),
+                self._output(pixels.to(self.device), queries),
                 threshold=self.doubt * self.threshold,
                 target_sizes=[(p.source.height, p.source.width) for p in chosen],
-                text_labels=[list(self.vocabulary)] * len(chosen),
+                text_labels=[list(labels)] * len(chosen),
             )
             for index, image, result in zip(indices, chosen, results, strict=True):
                 found[index] = self._regions(image, result)
         return [found[index] for index in range(len(images))]
 
-    def _output(self, pixels: Float[Tensor, "B 3 H W"]) -> SimpleNamespace:
+    def _output(
+        self, pixels: Float[Tensor, "B 3 H W"], queries: Float[Tensor, "labels width"]
+    ) -> SimpleNamespace:
         """The forward pass of the model's class, with the labels encoded before."""
         features, _ = self.model.image_embedder(pixels)
         patches = features.flatten(1, 2)
-        logits, _ = self.model.class_predictor(patches, self.queries.expand(len(pixels), -1, -1))
+        logits, _ = self.model.class_predictor(patches, queries.expand(len(pixels), -1, -1))
         return SimpleNamespace(
             logits=logits, pred_boxes=self.model.box_predictor(patches, features)
         )

@@ -9,8 +9,9 @@ import torch
 from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 
 from groundrl.cache_key import cache_key
+from groundrl.config_node import ConfigNode
 from groundrl.detectors.base import check_doubt, check_vocabulary
-from groundrl.detectors.records import InputImage
+from groundrl.detectors.records import InputImage, Region
 from groundrl.errors import UserError
 from groundrl.policy.fingerprint import fingerprint
 
@@ -18,19 +19,28 @@ from groundrl.policy.fingerprint import fingerprint
 class ZeroShotDetector:
     """A model that looks for the labels of a vocabulary."""
 
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """Only what asks for single labels can do without a vocabulary."""
+        if node.path == "detector" and node.options.get("vocabulary", ()) is None:
+            yield (
+                "detector.vocabulary=null: name what to look for, detector.vocabulary=[person,dog]"
+            )
+
     def __init__(
         self,
         path: str,
-        vocabulary: Sequence[str],
+        vocabulary: Sequence[str] | None,
         kinds: tuple[str, ...],
         doubt: float,
         batch_size: int,
         device: str | None,
         **settings: object,
     ) -> None:
-        """``path``: a hub id or a folder with a model of one of ``kinds``. ``device``: None takes a
+        """``path``: a hub id or a folder with a model of one of ``kinds``. ``vocabulary``: None
+        where the detector is only asked to ``find`` single labels. ``device``: None takes a
         GPU where there is one. ``settings``: what else regions depend on. Raises UserError."""
-        self.vocabulary = check_vocabulary(vocabulary)
+        self.vocabulary = () if vocabulary is None else check_vocabulary(vocabulary)
         self.doubt = check_doubt(doubt)
         self.batch_size = batch_size
         """Images of equal size in one pass."""
@@ -48,6 +58,22 @@ class ZeroShotDetector:
             **settings,
         )
         """Cache key of weights, sizes, thresholds, vocabulary and prompt."""
+
+    def look_for(
+        self, images: Sequence[InputImage], labels: Sequence[str]
+    ) -> list[tuple[Region, ...]]:
+        """The regions of these labels in each image, surest first."""
+        raise NotImplementedError
+
+    def find(self, images: Sequence[InputImage], labels: Sequence[str]) -> list[tuple[Region, ...]]:
+        """See ``OpenVocabulary``."""
+        found: list[tuple[Region, ...]] = [()] * len(images)
+        for label in dict.fromkeys(labels):
+            own = [i for i, other in enumerate(labels) if other == label]
+            regions = self.look_for([images[i] for i in own], [label])
+            for i, one in zip(own, regions, strict=True):
+                found[i] = one
+        return found
 
     def batches(self, images: Sequence[InputImage]) -> Iterator[tuple[list[int], list[Any]]]:
         """Batches (indices, decoded images) of equal size, at most ``batch_size`` images each.

@@ -17,11 +17,17 @@ class Format:
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
+    measures: ClassVar[frozenset[str]] = frozenset({"format"})
     weight: float = 1.0
 
     def __call__(self, attempt: Attempt) -> float:
         """See the class."""
         return float(follows_format(attempt))
+
+    def explain(self, attempt: Attempt) -> str:
+        """See ``RewardTerm``."""
+        failures = "; ".join(attempt.parsed.failures)
+        return failures or ("" if follows_format(attempt) else "the thinking points at nothing")
 
 
 def follows_format(attempt: Attempt) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from groundrl.answers.attempt import Attempt, score_boxes
-from groundrl.boxes import matched_iou
+from groundrl.boxes import match, matched_iou
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +25,12 @@ class Iou:
     def __call__(self, attempt: Attempt) -> float | None:
         """See the class."""
         return score_boxes(attempt, matched_iou)
+
+    def explain(self, attempt: Attempt) -> str:
+        """See ``RewardTerm``."""
+        predicted, true = attempt.predicted_boxes, attempt.sample.groundings
+        if not true:
+            return f"nothing to point at, {len(predicted)} boxes; one is free"
+        pairs = match(predicted, [one.box for one in true])
+        total = " + ".join(f"{pair.iou:.2f}" for pair in pairs) or "no box meets a true one"
+        return f"({total}) / {max(len(predicted), len(true))} boxes"

@@ -18,6 +18,17 @@ class IouBest:
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"groundings"})
+    gamed_by: ClassVar[frozenset[str]] = frozenset(
+        {
+            "a box for every option",
+            "box spam",
+            "every box twice",
+            "fixed grid",
+            "found by search",
+            "thousands of boxes",
+            "whole image besides",
+        }
+    )
     weight: float = 1.0
 
     def __call__(self, attempt: Attempt) -> float | None:

@@ -25,6 +25,7 @@ class IouMap:
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"groundings"})
+    gamed_by: ClassVar[frozenset[str]] = frozenset({"found by search"})
     weight: float = 1.0
 
     def __call__(self, attempt: Attempt) -> float | None:

@@ -20,6 +20,16 @@ class IouMeanOverPredictions:
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"groundings"})
+    gamed_by: ClassVar[frozenset[str]] = frozenset(
+        {
+            "a box for every option",
+            "every box twice",
+            "fixed grid",
+            "found by search",
+            "one box missing",
+            "one easy box",
+        }
+    )
     weight: float = 1.0
 
     def __call__(self, attempt: Attempt) -> float | None:

@@ -25,7 +25,8 @@ class Group:
     features: VisionFeatures
     completions: list[Branch]
     sampler_logprobs: list[tuple[float, ...]]
-    advantages: Float[Tensor, "G"]
+    advantages: Float[Tensor, "G"] | Float[Tensor, "G T"]
+    """Of completions, or of their tokens; T may be longer than any of them."""
     truncated: list[bool]
 
     def split(self, budget: int) -> list["Group"]:
@@ -55,12 +56,14 @@ class Batch:
     """None without a KL term."""
 
 
-def learning_groups(rollout: Rollout, advantages: Float[Tensor, "P G"]) -> dict[int, Group]:
+def learning_groups(
+    rollout: Rollout, advantages: Float[Tensor, "P G"] | Float[Tensor, "P G T"]
+) -> dict[int, Group]:
     """Group number -> group, for the groups whose completions differ in what they earned.
 
     Groups of zero advantage would add KL gradients only, so their images are not even encoded.
     """
-    chosen = advantages.any(dim=1).nonzero()[:, 0].tolist()
+    chosen = advantages.flatten(1).any(dim=1).nonzero()[:, 0].tolist()
     groups: dict[int, Group] = {}
     for index, features in zip(chosen, rollout.features(chosen), strict=True):
         completions = rollout.groups[index].completions
@@ -95,12 +98,14 @@ def sampler_logprobs(groups: list[Group]) -> Float[Tensor, "B T"]:
 def loss_inputs(batch: Batch, scored: TokenLogprobs) -> LossInputs:
     """The inputs of the loss, on the device of the log-probabilities."""
     device = scored.logprobs.device
+    advantages = torch.cat([group.advantages for group in batch.groups]).to(device)
     return LossInputs(
         logprobs=scored.logprobs,
         old_logprobs=batch.old_logprobs,
         ref_logprobs=batch.ref_logprobs,
         sampler_logprobs=sampler_logprobs(batch.groups).to(device),
-        advantages=torch.cat([group.advantages for group in batch.groups]).to(device),
+        # Those of tokens are padded to the longest completion of the step.
+        advantages=advantages if advantages.ndim == 1 else advantages[:, : scored.mask.shape[1]],
         completion_mask=scored.mask,
         truncated=torch.tensor([x for g in batch.groups for x in g.truncated], device=device),
     )

@@ -10,7 +10,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from PIL import Image
 from torch import Tensor
 
-from groundrl.advantages import Advantage
+from groundrl.advantages import Advantage, TermAdvantages
 from groundrl.config_node import ConfigNode
 from groundrl.losses import PolicyLoss
 from groundrl.parallel import all_gather, mean_metrics, rank
@@ -22,6 +22,7 @@ from groundrl.rollout.base import RolloutEngine
 from groundrl.rollout.memory import explain_full_memory, pixel_option
 from groundrl.rollout.sampler import PendingRollout, Sampler
 from groundrl.stages.batches import learning_groups
+from groundrl.stages.credit import token_advantages
 from groundrl.stages.optimization import Optimization
 from groundrl.stages.policy_gradient import PolicyGradientStage
 from groundrl.stages.prefetch import RolloutPrefetch
@@ -31,6 +32,7 @@ from groundrl.stages.step_metrics import (
     TIME_METRICS,
     StepTimes,
     advantage_metrics,
+    check_answered,
     rescued_share,
     rollout_metrics,
 )
@@ -126,13 +128,17 @@ class GRPOModule(PolicyGradientStage):
             partial(self.prefetch.pop_or_start, self.policy, examples)
         )
         scored = self.resample_equal_groups(first)
-        advantages = self.compare(scored)  # rewards -> advantages [P G]
+        compared = self.compare(scored)  # rewards -> advantages [P G]
         if next_examples is not None and batch_index + 1 < self.trainer.num_training_batches:
             self.start_next_rollout(next_examples)
-        learned = self.learn(scored, advantages)  # advantages -> loss -> weights
+        learned = self.learn(scored, compared)  # advantages -> loss -> weights
         self.rollouts_done += 1
-        self.last = scored, advantages
-        metrics = self.times.metrics() | rollout_metrics(first) | advantage_metrics(advantages)
+        self.last = scored, compared.total
+        metrics = (
+            self.times.metrics()
+            | rollout_metrics(first)
+            | advantage_metrics(compared, tuple(self.reward.terms))
+        )
         if self.resample:
             metrics["group/rescued_frac"] = rescued_share(first, scored)
         self.log_step(mean_metrics(all_gather(metrics)) | learned | {"lr": lr}, self.rollouts_done)
@@ -145,6 +151,7 @@ class GRPOModule(PolicyGradientStage):
             with self.times.measure("reward"):
                 scored = ScoredRollout(rollout=rollout, attempts=scorer.results())
         self.times.tokens += scored.tokens
+        check_answered(scored, self.reward.max_unanswered)
         return scored
 
     def resample_equal_groups(self, first: ScoredRollout) -> ScoredRollout:
@@ -159,22 +166,30 @@ class GRPOModule(PolicyGradientStage):
             scored = scored.replace_groups(equal, self.score_rollout(start))
         return scored
 
-    def compare(self, scored: ScoredRollout) -> Float[Tensor, "P G"]:
+    def compare(self, scored: ScoredRollout) -> TermAdvantages:
         """Advantages of this process's completions. Some kinds compare all groups of the step, so
         the processes exchange their rewards."""
         shares = all_gather(scored.terms)  # [K P G] of each process
         terms = torch.cat(shares, dim=1)
         weights = terms.new_tensor([term.weight for term in self.reward.terms.values()])
-        advantages = self.advantage.of_terms(terms, weights)
-        return advantages.split([share.shape[1] for share in shares])[rank()]
+        first = sum(share.shape[1] for share in shares[: rank()])
+        return self.advantage.of_terms(terms, weights).of_prompts(
+            slice(first, first + shares[rank()].shape[1])
+        )
 
     def start_next_rollout(self, examples: list[Example]) -> None:
         """Start sampling for the next step, with the weights from before this step's update."""
         with self.times.measure("rollout"):
             self.prefetch.start(self.policy, examples, self.rollouts_done + 1)
 
-    def learn(self, scored: ScoredRollout, advantages: Float[Tensor, "P G"]) -> dict[str, float]:
+    def learn(self, scored: ScoredRollout, compared: TermAdvantages) -> dict[str, float]:
         """The optimizer steps on a rollout; returns the mean of the loss's metrics."""
+        advantages = compared.total
+        if self.advantage.credit == "span":
+            weights = {name: term.weight for name, term in self.reward.terms.items()}
+            advantages = token_advantages(
+                scored.attempts, compared, weights, self.advantage, self.policy.decode
+            )
         with self.times.measure("update"), explain_full_memory(self.update_memory()):
             groups = learning_groups(scored.rollout, advantages)
             return self.update(scored.rollout, groups)

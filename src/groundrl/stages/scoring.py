@@ -1,8 +1,10 @@
 """Scores groups of completions while others are still being sampled."""
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from queue import SimpleQueue
 
 import torch
 from jaxtyping import Float
@@ -29,12 +31,22 @@ class ScoredRollout:
 
     @property
     def terms(self) -> Float[Tensor, "K P G"]:
-        """The unweighted terms of the rewards in double precision; 0 where one does not apply."""
+        """The unweighted terms of the rewards in double precision; NaN where one does not apply."""
         parts = [[one.score.parts for one in group] for group in self.attempts]
-        return torch.tensor(
-            [[[part[name] or 0.0 for part in group] for group in parts] for name in parts[0][0]],
-            dtype=torch.float64,
-        )
+        values = [
+            [[math.nan if part[name] is None else part[name] for part in group] for group in parts]
+            for name in parts[0][0]
+        ]
+        return torch.tensor(values, dtype=torch.float64)
+
+    def unanswered(self) -> dict[str, list[str]]:
+        """Of each term that could not rate some of the completions, why, once for each of them."""
+        reasons: dict[str, list[str]] = {}
+        for group in self.attempts:
+            for one in group:
+                for name, reason in one.score.unanswered.items():
+                    reasons.setdefault(name, []).append(reason)
+        return reasons
 
     @property
     def zero_variance(self) -> list[bool]:
@@ -58,23 +70,37 @@ class ScoredRollout:
 
 
 class GroupScorer:
-    """One thread that parses and scores the groups of a rollout as they are sampled."""
+    """One thread that parses and scores the groups of a rollout as they are sampled; groups that
+    have come while it was busy are scored together."""
 
     def __init__(self, reward: RewardSum) -> None:
         self._reward = reward
         self._pool = ThreadPoolExecutor(1)
-        self._futures: dict[int, Future[list[list[RewardedAttempt]]]] = {}
+        self._waiting: SimpleQueue[tuple[int, RolloutGroup]] = SimpleQueue()
+        self._futures: list[Future[None]] = []
+        self._scored: dict[int, list[RewardedAttempt]] = {}
 
     def submit(self, index: int, group: RolloutGroup) -> None:
         """Queue group number ``index``; raises the error of a group that was scored before."""
-        for future in self._futures.values():
+        for future in self._futures:
             if future.done():
                 future.result()
-        self._futures[index] = self._pool.submit(self._reward, [group])
+        self._waiting.put((index, group))
+        self._futures.append(self._pool.submit(self._score_waiting))
 
     def results(self) -> list[list[RewardedAttempt]]:
         """Wait for all groups; [P][G] by their numbers, in whatever order they were submitted."""
-        return [self._futures[index].result()[0] for index in sorted(self._futures)]
+        for future in self._futures:
+            future.result()
+        return [self._scored[index] for index in sorted(self._scored)]
+
+    def _score_waiting(self) -> None:
+        waiting: list[tuple[int, RolloutGroup]] = []
+        while not self._waiting.empty():
+            waiting.append(self._waiting.get())
+        scored = self._reward([group for _, group in waiting]) if waiting else []
+        for (index, _), attempts in zip(waiting, scored, strict=True):
+            self._scored[index] = attempts
 
     def __enter__(self) -> "GroupScorer":
         return self

@@ -1,17 +1,20 @@
 """What a GRPO step logs about its rollout and its duration."""
 
+import logging
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from jaxtyping import Float
-from torch import Tensor
-
+from groundrl.advantages import TermAdvantages
 from groundrl.boxes import is_inside
+from groundrl.errors import UserError
 from groundrl.parallel import world_size
 from groundrl.policy.vision import VisionTower
 from groundrl.rewards.format import follows_format
 from groundrl.stages.scoring import ScoredRollout
+
+logger = logging.getLogger(__name__)
 
 ROLLOUT_METRICS = {
     "reward/total": "Mean total reward of the step's completions, weighted terms summed.",
@@ -21,6 +24,9 @@ ROLLOUT_METRICS = {
     "group/rescued_frac": "Share of groups whose rewards differ since they were drawn anew.",
     "advantage/mean": "Mean advantage over completions; 0 up to rounding.",
     "advantage/abs_mean": "Mean absolute advantage over completions.",
+    "advantage/variance_<term>": "Share of a term in the variance of the advantage.",
+    "advantage/decides_<term>": "Share of the pairs in a group whose order a term decides.",
+    "reward/<term>_unanswered": "Share of completions that a term could not rate.",
     "completion/length": "Mean tokens per completion.",
     "completion/truncated_frac": "Share of completions cut off at the token limit.",
     "completion/format_frac": "Share of completions in the required format.",
@@ -60,6 +66,10 @@ def rollout_metrics(scored: ScoredRollout) -> dict[str, float]:
         "reward/total": rewards.mean().item(),
         "reward/std": rewards.std(dim=1).mean().item(),
         **{f"reward/{name}": _mean(values) for name, values in parts.items()},
+        **{
+            f"reward/{name}_unanswered": len(reasons) / len(attempts)
+            for name, reasons in scored.unanswered().items()
+        },
         "group/zero_variance_frac": _mean([float(equal) for equal in scored.zero_variance]),
         "completion/length": _mean([float(len(a.completion.tokens)) for a in attempts]),
         "completion/truncated_frac": _mean([float(a.completion.truncated) for a in attempts]),
@@ -70,12 +80,31 @@ def rollout_metrics(scored: ScoredRollout) -> dict[str, float]:
     }
 
 
-def advantage_metrics(advantages: Float[Tensor, "P G"]) -> dict[str, float]:
-    """Of the groups that are learned from."""
+def advantage_metrics(compared: TermAdvantages, terms: Sequence[str]) -> dict[str, float]:
+    """Of the completions that are learned from, by the names of the terms."""
+    variance = dict(zip(terms, compared.variance_shares().tolist(), strict=True))
+    decides = dict(zip(terms, compared.deciding_shares().tolist(), strict=True))
     return {
-        "advantage/mean": advantages.mean().item(),
-        "advantage/abs_mean": advantages.abs().mean().item(),
+        "advantage/mean": compared.total.mean().item(),
+        "advantage/abs_mean": compared.total.abs().mean().item(),
+        **{f"advantage/variance_{name}": share for name, share in variance.items()},
+        **{f"advantage/decides_{name}": share for name, share in decides.items()},
     }
+
+
+def check_answered(scored: ScoredRollout, most: float) -> None:
+    """Warn of the completions that a term could not rate. Raises UserError where their share is
+    above ``most``."""
+    count = sum(map(len, scored.attempts))
+    for name, reasons in scored.unanswered().items():
+        said = f"reward.terms.{name} could not rate {len(reasons)} of {count} completions"
+        why = Counter(reasons).most_common(1)[0][0]
+        if len(reasons) > most * count:
+            raise UserError(
+                f"{said}: {why}. Mend what it asks and go on with resume=<run>, or type "
+                f"reward.max_unanswered=0.5 to allow a greater share than {most:g}"
+            )
+        logger.warning("%s: %s", said, why)
 
 
 def rescued_share(first: ScoredRollout, resampled: ScoredRollout) -> float:
