@@ -190,3 +190,13 @@ def test_the_worth_of_verification_is_reported_per_training_set(tmp_path: Path) 
     assert figures["verified"]["accuracy after SFT"] == 0.5
     assert 0 <= figures["exact"]["CHAIR_i"] <= 1
     assert (tmp_path / "data" / "exact" / "train.jsonl").exists()
+
+
+@pytest.mark.slow
+def test_every_term_of_a_reward_has_its_price(tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    result = program("reward_terms", "--prompts", 1, "--group", 2, "--turns", 1, out=out)
+    assert result.returncode == 0, result.stderr
+    figures = json.loads(out.read_text())
+    assert {"acc", "iou", "noun", "attribute", "relation"} <= figures.keys()
+    assert all(row["completions_per_second"] > 0 for row in figures.values())

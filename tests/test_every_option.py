@@ -28,6 +28,7 @@ NEEDED = {
     "data=coco": ["data.root=photos"],
     "data=voc": ["data.root=photos"],
     "data=yolo": ["data.root=photos"],
+    "data=labelled_captions": ["data.path=labels.jsonl"],
     "data=jsonl": ["data.path=samples.jsonl"],
     "data=parquet": ["data.path=samples.parquet"],
     "data=synthesized": ["data.root=outputs"],
@@ -43,11 +44,19 @@ NEEDED = {
         for role in ("teacher", "verifier")
         for kind in ("openai", "transformers", "vllm", "vllm_server")
     },
+    **{
+        f"reward={name}": ["reward.terms.sentence.model=run/reward_model"]
+        for name in ("sentence", "noun+sentence")
+    },
+    "+reward/term@reward.terms.extra=sentence": ["reward.terms.extra.model=run/reward_model"],
     "rollout=vllm_server": ["rollout.urls=[http://localhost:8000]"],
 }
 """What an option asks the user for."""
 
-BESIDE = {"benchmark=mmhal": ["judge=openai", "judge.chat.model=gpt"]}
+BESIDE = {
+    "benchmark=mmhal": ["judge=openai", "judge.chat.model=gpt"],
+    "data=labelled_captions": ["pipeline=[reward_model]"],
+}
 """Other choices that an option needs."""
 
 SCRIPTS = {
@@ -119,6 +128,17 @@ def test_a_frozen_model_is_not_trained() -> None:
         check_config(composed("adapter=frozen"))
 
 
+def test_a_reward_model_and_labelled_captions_need_each_other() -> None:
+    with pytest.raises(UserError, match="learns from labelled captions, and data= has none"):
+        check_config(composed("pipeline=[reward_model]"))
+    captions = ["data=labelled_captions", "data.path=labels.jsonl"]
+    with pytest.raises(UserError, match="which only a reward model learns from"):
+        check_config(composed(*captions))
+    with pytest.raises(UserError, match="adapter=qlora trains on 4-bit weights"):
+        check_config(composed(*captions, "pipeline=[reward_model]", "adapter=qlora"))
+    check_config(composed(*captions, "pipeline=[reward_model]", "model=qwen2_5_vl_3b"))
+
+
 @pytest.mark.parametrize("model", sorted(f.stem for f in (CONF / "model").glob("*.yaml")))
 def test_every_model_can_be_evaluated(model: str) -> None:
     cfg = composed(f"model={model}", script="evaluate")
@@ -135,7 +155,7 @@ def test_what_is_spelled_out_is_the_default_of_its_class() -> None:
     assert instantiate(sampling) == Sampling(max_tokens=77)
     assert instantiate(module.advantage) == Advantage()
     assert instantiate(module.loss) == PolicyLoss(max_completion_tokens=77)
-    for stage in ("sft", "grpo"):
+    for stage in ("sft", "grpo", "reward_model"):
         cfg = compose("train").stage[stage].module.optimization
         assert instantiate(cfg) == Optimization(lr=cfg.lr, steps=cfg.steps)
     for kind in ("lora", "qlora"):

@@ -5,10 +5,11 @@ from groundrl.metrics import EVALUATION, check_declared
 from groundrl.pretraining.pretrain import PretrainModule
 from groundrl.stages.base import Stage
 from groundrl.stages.grpo import GRPOModule
+from groundrl.stages.reward_model import RewardModelModule
 from groundrl.stages.sft import SFTModule
 
 DECLARED = {"lr": "Learning rate.", "reward/<term>": "Mean value.", "policy/kl": "KL."}
-STAGES = (SFTModule, GRPOModule, PretrainModule)
+STAGES = (SFTModule, GRPOModule, PretrainModule, RewardModelModule)
 
 
 def test_declared_names_pass() -> None:

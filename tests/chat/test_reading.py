@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from groundrl.chat.json_reply import read_object
@@ -38,4 +38,6 @@ def test_an_empty_reply_raises(text: str) -> None:
 @pytest.mark.slow
 @given(st.dictionaries(st.text(), st.integers() | st.text()), st.sampled_from(["", "Well: "]))
 def test_what_was_written_is_read(value: dict[str, object], before: str) -> None:
-    assert read_object(before + json.dumps(value)) == value
+    written = json.dumps(value)
+    assume("</think>" not in written)  # it ends reasoning, wherever it stands
+    assert read_object(before + written) == value

@@ -206,12 +206,13 @@ def test_an_option_that_agrees_with_an_ablation_passes(overlay_dir: Path) -> Non
     [
         ({"pipeline": ["sft", "gpro"]}, "did you mean 'grpo'?"),
         ({"pipeline": []}, "names no stage: type pipeline=[sft,grpo]"),
-        ({"pipeline": ["pretrain", "sft"]}, "mixes pretraining with other stages"),
+        ({"pipeline": ["pretrain", "sft"]}, "mixes pretrain with other stages"),
+        ({"pipeline": ["reward_model", "sft"]}, "type pipeline=[reward_model], and then"),
         ({"grammar": "obj_box"}, "did you mean 'obj_bbox'?"),
         ({"trainer": {"devices": 4}, "pipeline": ["pretrain"]}, "type trainer.devices=1"),
     ],
 )
 def test_a_choice_that_nothing_can_run_is_reported(config: dict[str, Any], problem: str) -> None:
-    stages = {"pretrain": {}, "sft": {}, "grpo": {}}
+    stages = {"pretrain": {}, "reward_model": {}, "sft": {}, "grpo": {}}
     (reported,) = problems({"stage": stages, **config})
     assert problem in reported

@@ -15,13 +15,13 @@ from groundrl.data.detection import AnnotatedImage, DetectionSet
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Benchmark
 from groundrl.evaluation.benchmarks.world import (
-    WorldCaption,
     WorldMME,
     WorldREC,
     WorldRel3D,
     WorldVQA,
     WorldVSR,
 )
+from groundrl.evaluation.benchmarks.world_caption import WorldCaption
 from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
 from groundrl.grammar import get_grammar
 from groundrl.records import Grounding, Sample, Segments

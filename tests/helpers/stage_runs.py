@@ -21,7 +21,7 @@ from groundrl.launch.logs import silence_libraries
 from groundrl.losses import PolicyLoss
 from groundrl.policy.policy import Policy
 from groundrl.records import Sample
-from groundrl.rewards.base import RewardSum, RewardTerm
+from groundrl.rewards.base import BatchedTerm, RewardSum, RewardTerm
 from groundrl.rollout.base import RolloutEngine, Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Sampler
@@ -53,7 +53,7 @@ def sft_module(policy: Policy, lr: float = 3e-3, steps: int = 4, **options: int)
 
 def grpo_module(
     policy: Policy,
-    term: RewardTerm | None = None,
+    term: RewardTerm | BatchedTerm | None = None,
     lr: float = 3e-3,
     steps: int = 4,
     group_size: int = 4,

@@ -30,7 +30,7 @@ def test_rollouts_and_held_out_questions_share_one_engine(tmp_path: Path) -> Non
     check_config(cfg)
     pipeline = build_training(cfg, tmp_path)
     assert isinstance(pipeline, Pipeline)
-    stage = pipeline.build(pipeline.plans["grpo"])
+    stage = pipeline.build(pipeline.plans["grpo"].module)
     assert isinstance(stage, GRPOModule)
     assert isinstance(stage.sampler.engine, NativeEngine)
     assert stage.sampler.engine.tokens_per_batch == 64

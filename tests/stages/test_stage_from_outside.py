@@ -63,7 +63,7 @@ def pipeline(policy: Policy, run_dir: Path) -> Pipeline:
         policy=policy,
         data=GroundingDataModule(train=SampleList(tuple(world_samples(8)))),
         plans={"repeat": StagePlan(module=RepeatAfterMe, steps=2, prompts_per_step=3)},
-        build=lambda plan: plan.module(policy),
+        build=lambda make: make(policy),
         held_out=HeldOut(
             sets={"world": SampleList(tuple(world_samples(4)))},
             sampler=Sampler(NativeEngine(), Sampling(max_tokens=4, temperature=0.0), group_size=1),

@@ -8,10 +8,10 @@ from synthesis_views import region, scene, scene_image, true_regions, view
 
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
+from groundrl.language.reading import parse_caption
 from groundrl.records import ImageFile
 from groundrl.synthesis.annotations import PLANTABLE_KINDS, Caption, ErrorKind
 from groundrl.synthesis.crops import Cropping, make_crops
-from groundrl.synthesis.reading import parse_caption
 from groundrl.synthesis.roles import ImageView
 from groundrl.synthesis.teachers.world import WorldTeacher
 from groundrl.world.graph import Subject

@@ -10,6 +10,9 @@ from hydra.types import RunMode
 
 from groundrl.config.problems import did_you_mean
 
+ALONE = {"pretrain": " with model.path=<its output_dir>/model", "reward_model": ""}
+"""Stages that make up a run of their own -> how the run after it is started."""
+
 
 def cross_checks(tree: dict[str, Any]) -> list[str]:
     """Problems that no single class can know of."""
@@ -27,21 +30,22 @@ def _unknown_stages(tree: dict[str, Any]) -> Iterator[str]:
     """Names in ``pipeline`` that no ``stage.<name>`` explains."""
     if "pipeline" not in tree:
         return
-    known = [name for name in tree.get("stage", {}) if name != "pretrain"]
+    known = [name for name in tree.get("stage", {}) if name not in ALONE]
     pipeline = tree["pipeline"]
     if not isinstance(pipeline, list) or not pipeline:
         yield f"pipeline={pipeline} names no stage: type pipeline=[{','.join(known)}]"
         return
     for name in pipeline:
-        if name not in (*known, "pretrain"):
+        if name not in (*known, *ALONE):
             stages = ",".join(known)
             guess = did_you_mean(str(name), known)
             yield f"pipeline names {name}, which is no stage: type pipeline=[{stages}]{guess}"
-    if "pretrain" in pipeline and len(pipeline) > 1:
-        yield (
-            "pipeline mixes pretraining with other stages: type pipeline=[pretrain], and then the "
-            "others with model.path=<its output_dir>/model"
-        )
+    for name, then in ALONE.items():
+        if name in pipeline and len(pipeline) > 1:
+            yield (
+                f"pipeline mixes {name} with other stages: type pipeline=[{name}], and then the "
+                f"others{then}"
+            )
 
 
 def _unknown_grammar(tree: dict[str, Any]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from groundrl.evaluation.benchmarks.base import Benchmark, Figures, ScoredAttempt, image_keys
-from groundrl.intervals import Interval, paired_bootstrap, without_intervals
+from groundrl.intervals import Interval, bootstrap_figures, without_intervals
 from groundrl.progress import ProgressLine
 from groundrl.records import NamedImage
 
@@ -39,7 +39,7 @@ def paired_figures(
                 if key in second and not key.endswith(BOUNDS)
             }
 
-        found = paired_bootstrap(differences, int(image.max()) + 1, len(a), resamples)
+        found = bootstrap_figures(differences, int(image.max()) + 1, len(a), resamples)
         first, second = benchmark.figures(a), benchmark.figures(b)
     return {key: (first[key], second[key], change) for key, change in found.items()}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch.utils.tensorboard.writer import SummaryWriter
 
+from groundrl.answers.alignment import Case, Judgement
 from groundrl.answers.notation import Notation, other_frames
 from groundrl.answers.record import save_images
 from groundrl.evaluation.benchmarks.base import (
@@ -25,12 +26,7 @@ from groundrl.evaluation.inference import (
     prediction_line,
     score_attempt,
 )
-from groundrl.evaluation.judging.alignment import (
-    ALIGNMENT_FIGURES,
-    Case,
-    Judgement,
-    alignment,
-)
+from groundrl.evaluation.judging.alignment import ALIGNMENT_FIGURES, alignment
 from groundrl.evaluation.judging.labels import LABEL_FIGURES, Labels, agreement
 from groundrl.evaluation.judging.ratings import (
     Rated,

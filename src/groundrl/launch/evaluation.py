@@ -6,13 +6,13 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
+from groundrl.answers.alignment import Case, Judgement
 from groundrl.answers.notation import Notation
 from groundrl.boxes import Frame
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Benchmark
 from groundrl.evaluation.compare import Comparison
 from groundrl.evaluation.inference import ModelSource
-from groundrl.evaluation.judging.alignment import Case, Judgement
 from groundrl.evaluation.judging.chat_judge import ChatJudge
 from groundrl.evaluation.judging.labels import Labels, read_labels
 from groundrl.evaluation.judging.ratings import RatedAnswer, Rating

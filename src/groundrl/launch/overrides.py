@@ -5,7 +5,8 @@ options.
 """
 
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -35,11 +36,8 @@ def explain_overrides(argv: Sequence[str], config_dir: Path, config_name: str) -
     flags = _flags().parse_known_args(argv)[0]
     if not flags.overrides or flags.config_path:
         return
-    with initialize_config_dir(str(config_dir.resolve()), version_base=VERSION_BASE):
-        loader, name = GlobalHydra.instance().config_loader(), flags.config_name or config_name
-        if flags.config_dir:
-            folder = f"file://{Path(flags.config_dir).absolute()}"
-            loader.get_search_path().prepend(provider="command-line", path=folder)
+    name = flags.config_name or config_name
+    with open_configs(config_dir, flags.config_dir) as loader:
         typed, problems = _parse(flags.overrides, loader)
         cfg, refused = _compose(name, typed, loader)
         if flags.multirun and not refused:
@@ -54,6 +52,18 @@ def explain_overrides(argv: Sequence[str], config_dir: Path, config_name: str) -
         if isinstance(run_dir, str) and not (Path(run_dir) / RESOLVED).is_file():
             problems.append(no_run(run_dir))
     raise_all(problems, "The command line")
+
+
+@contextmanager
+def open_configs(config_dir: Path, added: str | None) -> Iterator[ConfigLoader]:
+    """Let ``hydra.compose`` find the options of ``config_dir``, and first those of ``added``."""
+    with initialize_config_dir(str(config_dir.resolve()), version_base=VERSION_BASE):
+        loader = GlobalHydra.instance().config_loader()
+        if added:
+            folder = f"file://{Path(added).absolute()}"
+            # Hydra reads the search path again because every primary config adds to it.
+            loader.get_search_path().prepend(provider="command-line", path=folder)
+        yield loader
 
 
 def _flags() -> ArgumentParser:

@@ -2,10 +2,10 @@
 
 import inspect
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -23,18 +23,23 @@ from groundrl.pretraining.make_embedded import Pretraining
 from groundrl.rewards.base import RewardTerm
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.sampler import Sampler
-from groundrl.stages.base import Stage
-from groundrl.stages.fit import MakeTrainer, StagePlan
+from groundrl.stages.fit import MakeTrainer
 from groundrl.stages.pipeline import Pipeline
+from groundrl.stages.reward_model import check_two_classes
+from groundrl.stages.reward_model_run import RewardModelTraining
 from groundrl.stages.strategy import SUMMED_GRADIENTS
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
 
-def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining:
+def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining | RewardModelTraining:
     """The training run that ``cfg`` describes, with its output in ``run_dir``."""
     if "pretrain" in cfg.pipeline:
         return build_pretraining(cfg, run_dir)
+    if "reward_model" in cfg.pipeline:
+        return build_reward_model(cfg, run_dir)
     torch.manual_seed(cfg.seed)  # fresh adapters are random
     grammar = get_grammar(cfg.grammar)
     # The data is read before the weights: its mistakes are the commoner and the cheaper ones.
@@ -52,7 +57,7 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining:
         policy=policy,
         data=data,
         plans={name: make(cfg.stage[name]) for name in cfg.pipeline},
-        build=partial(build_stage, supplied=supplied),
+        build=partial(build_part, supplied=supplied),
         held_out=HeldOut(
             sets=data.heldout,
             sampler=Sampler(engine, greedy, group_size=1),
@@ -136,8 +141,27 @@ def build_pretraining(cfg: DictConfig, run_dir: Path) -> Pretraining:
     )
 
 
-def build_stage(plan: StagePlan, supplied: dict[str, Any]) -> Stage:
-    """The stage's module, with those of ``supplied`` that its constructor has parameters for."""
-    assert isinstance(plan.module, partial)
-    wanted = inspect.signature(plan.module.func).parameters
-    return plan.module(**{name: value for name, value in supplied.items() if name in wanted})
+def build_reward_model(cfg: DictConfig, run_dir: Path) -> RewardModelTraining:
+    """The run that trains a reward model."""
+    torch.manual_seed(cfg.seed)  # fresh adapters are random
+    # The data is read before the weights: its mistakes are the commoner and the cheaper ones.
+    data = make(cfg.data)
+    plan = make(cfg.stage.reward_model)
+    check_two_classes(data.train, plan.module.keywords["level"])
+    supplied = {"policy": make(cfg.model), "captions": data.train}
+    return RewardModelTraining(
+        data=data,
+        plan=plan,
+        build=partial(build_part, supplied=supplied),
+        make_trainer=make_trainer(cfg.trainer),
+        run_dir=run_dir,
+        seed=cfg.seed,
+        hparams=cast(dict[str, object], OmegaConf.to_container(cfg, resolve=True)),
+    )
+
+
+def build_part(make: Callable[..., T], /, supplied: dict[str, Any]) -> T:
+    """See ``Build``: made with those of ``supplied`` that the constructor has parameters for."""
+    assert isinstance(make, partial)
+    wanted = inspect.signature(make.func).parameters
+    return make(**{name: value for name, value in supplied.items() if name in wanted})

@@ -19,6 +19,7 @@ from groundrl.files import write_text
 from groundrl.report.answer_cards import answer_gallery
 from groundrl.report.benchmark_table import results
 from groundrl.report.page import REPORT, TEMPLATES
+from groundrl.report.sentence_scores import sentence_section
 from groundrl.report.stage_answers import read_answers
 from groundrl.report.svg import Dot, dot_whisker, line_chart
 from groundrl.report.tables import (
@@ -65,8 +66,8 @@ def write_report(run_dir: Path) -> Path:
     """Write ``report.html`` into ``run_dir`` and return its path; it needs no other file.
 
     Reads ``metrics.json``, ``figures.json``, ``resolved.yaml``, TensorBoard events and
-    ``heldout_<stage>.jsonl``; a part whose file is absent is left out. Raises UserError when all
-    are.
+    ``heldout_<stage>.jsonl`` and ``sentence_scores.jsonl``; a part whose file is absent is left
+    out. Raises UserError when all are.
     """
     stages, seconds = read_metrics(run_dir)
     curves = read_curves(run_dir)
@@ -87,6 +88,7 @@ def write_report(run_dir: Path) -> Path:
         else None,
         comparison=_compare_stages(stages) if len(stages) > 1 else None,
         answers=answer_gallery(run_dir, answers),
+        sentences=sentence_section(run_dir),
         curves=_group_curves(curves),
         config=config,
     )
@@ -155,6 +157,8 @@ def _title_and_facts(run_dir: Path, config: str) -> tuple[str, list[str]]:
     model = values.get("model", {}).get("path")
     title = [f"reward {' + '.join(terms)}"] if terms else []
     title += [f"{model}"] if model else []
+    if values.get("pipeline") == ["reward_model"]:
+        title = [f"reward model on {model}"]
     if "benchmark" in values:
         answers = values.get("predictions") or values.get("run")
         title = [f"evaluation of {Path(answers).name if answers else model}"]

@@ -217,3 +217,21 @@ def _dot(
         whisker = f'<path class="whisker" d="M{x_low:.1f} {y}H{x_high:.1f}"/>'
     value = f'<text class="end value" x="{width - 2:.0f}" y="{y + 4}">{number(dot.value)}</text>'
     return f'{name}{whisker}<circle r="4.5" cx="{x:.1f}" cy="{y}"/>{value}'
+
+
+def reliability_chart(title: str, bins: Sequence[tuple[float, float, float, float, int]]) -> Markup:
+    """A ``<figure>`` of (mean probability, observed share, its interval's ends, count) per bin, all
+    but the count in [0, 1], beside the diagonal of perfect calibration."""
+    axes = Axes(0.0, 1.0, 0.0, 1.0)
+    marks = [
+        f'<path class="whisker" d="M{axes.x(x):.1f} {axes.y(low):.1f}V{axes.y(high):.1f}"/>'
+        f'<circle r="4.5" cx="{axes.x(x):.1f}" cy="{axes.y(y):.1f}">'
+        f"<title>{number(y)} of {n}, expected {number(x)}</title></circle>"
+        for x, y, low, high, n in bins
+    ]
+    diagonal = f"M{axes.x(0.0):.1f} {axes.y(0.0):.1f}L{axes.x(1.0):.1f} {axes.y(1.0):.1f}"
+    return Markup(
+        f'<figure class="dots"><figcaption><b>{html.escape(title)}</b></figcaption>'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(title)}">'
+        f'{_grid(axes)}<path class="grid" d="{diagonal}"/>{"".join(marks)}</svg></figure>'
+    )

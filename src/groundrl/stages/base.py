@@ -74,8 +74,8 @@ class Stage(L.LightningModule):
         optimizer.zero_grad()
         for loss in losses:
             self.manual_backward(loss)
-        sum_gradients(self.policy)
-        norm = torch.nn.utils.clip_grad_norm_(trainable(self.policy), max_grad_norm)
+        sum_gradients(self)
+        norm = torch.nn.utils.clip_grad_norm_(trainable(self), max_grad_norm)
         optimizer.step()
         return norm.item()
 

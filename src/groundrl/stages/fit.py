@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar, runtime_checkable
 
 import lightning as L
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -12,13 +13,39 @@ from lightning.pytorch.strategies.launchers.subprocess_script import _Subprocess
 from torch import nn
 
 from groundrl.config_node import ConfigNode, too_small
+from groundrl.data.datasets import SampleSource
+from groundrl.data.module import GroundingDataModule
 from groundrl.policy.policy import Policy
 from groundrl.stages.base import Stage
 from groundrl.stages.callbacks import Checkpoints, DirectCheckpointIO, Progress, RolloutImages
 from groundrl.stages.frozen_weights import FrozenWeightsCheck
 
+T = TypeVar("T")
+
 MakeTrainer = Callable[..., L.Trainer]
 """A partial ``lightning.Trainer``: accelerator, precision, devices."""
+
+
+@runtime_checkable
+class Build(Protocol):
+    """Makes a part of a stage, with what the run has of its arguments: policy, grammar, reward,
+    engine."""
+
+    def __call__(self, make: Callable[..., T], /) -> T: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRun:
+    """What a stage is run with."""
+
+    policy: Policy
+    train: SampleSource
+    seed: int
+    """Of the order of the samples."""
+    num_workers: int
+    build: Build
+    make_trainer: MakeTrainer
+    run_dir: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +53,7 @@ class StagePlan:
     """A stage of the pipeline, not yet built."""
 
     module: Callable[..., Stage]
-    """The module's constructor; policy, grammar, reward and engine are supplied when it is built,
-    those of them that it has as arguments."""
+    """The module's constructor; see ``Build``."""
     steps: int
     prompts_per_step: int
     checkpoint_every: int = 50
@@ -41,6 +67,19 @@ class StagePlan:
         yield from too_small(
             node, {"steps": 0, "prompts_per_step": 1, "checkpoint_every": 1, "image_every": 1}
         )
+
+    def train(self, name: str, run: StageRun) -> None:
+        """Train the policy; a stage that was interrupted goes on."""
+        module = run.build(self.module)
+        data = GroundingDataModule(
+            train=run.train,
+            prompts_per_step=self.prompts_per_step,
+            seed=run.seed,
+            num_workers=run.num_workers,
+            encode=run.policy.encode,
+            prefetches=module.prefetches,
+        )
+        fit(name, module, data, self, run.make_trainer, run.run_dir)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,8 +20,7 @@ from groundrl.policy.policy import Policy
 from groundrl.report.run_report import write_report
 from groundrl.report.tables import before_after_table
 from groundrl.report.tensorboard import log_hparams
-from groundrl.stages.base import Stage
-from groundrl.stages.fit import MakeTrainer, StagePlan, fit, on_trainer_device
+from groundrl.stages.fit import Build, MakeTrainer, StagePlan, StageRun, on_trainer_device
 from groundrl.stages.frozen_weights import BASE
 
 logger = logging.getLogger(__name__)
@@ -83,8 +82,7 @@ class Pipeline:
     data: GroundingDataModule
     plans: Mapping[str, StagePlan]
     """The stages to run, in order."""
-    build: Callable[[StagePlan], Stage]
-    """Makes a stage's module for the policy."""
+    build: Build
     held_out: HeldOut
     make_trainer: MakeTrainer
     run_dir: Path
@@ -134,18 +132,18 @@ class Pipeline:
 
     def _train(self, name: str, plan: StagePlan) -> None:
         start = time.perf_counter()
-        module = self.build(plan)
-        data = GroundingDataModule(
+        run = StageRun(
+            policy=self.policy,
             train=self.data.train,
-            prompts_per_step=plan.prompts_per_step,
             # Another order in each stage: no stage starts with the questions of the one before.
             seed=self.data.seed + 1000 * list(self.plans).index(name),
             num_workers=self.data.num_workers,
-            encode=self.policy.encode,
-            prefetches=module.prefetches,
+            build=self.build,
+            make_trainer=self.make_trainer,
+            run_dir=self.run_dir,
         )
         try:
-            fit(name, module, data, plan, self.make_trainer, self.run_dir)
+            plan.train(name, run)
         finally:  # also when interrupted: a resumed stage adds to this time
             self._add_time(f"train_{name}", time.perf_counter() - start)
             self._write_metrics(PROGRESS)

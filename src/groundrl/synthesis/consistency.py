@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from groundrl.detectors.records import Region
+from groundrl.language.reading import Mention, parse_caption, split_label
 from groundrl.synthesis.annotations import (
     CaptionError,
     Decision,
@@ -11,7 +12,6 @@ from groundrl.synthesis.annotations import (
     VerdictSource,
     VerifiedCaption,
 )
-from groundrl.synthesis.reading import Mention, parse_caption, split_label
 
 
 def find_conflict(

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from groundrl.detectors.records import Region
+from groundrl.language.reading import Mention, Reading, parse_caption, split_label
 from groundrl.questions.sentences import there_is, weave
 from groundrl.records import Grounding, Segments
 from groundrl.relations import Relation
 from groundrl.synthesis.annotations import CaptionedImage
 from groundrl.synthesis.consistency import color_of
-from groundrl.synthesis.reading import Mention, Reading, parse_caption, split_label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Final
 
 from groundrl.detectors.records import InputImage
 from groundrl.language.colors import COLOR_WORDS
+from groundrl.language.reading import split_label
 from groundrl.questions.boxes import BOX_KINDS, known_from_boxes
 from groundrl.questions.draft import Asker
 from groundrl.questions.known import KnownImage, KnownObject
@@ -15,7 +16,6 @@ from groundrl.questions.pointing import describe, locate_by_color
 from groundrl.questions.things import color
 from groundrl.relations import CONVERSE, Relation
 from groundrl.synthesis.merge import MergedImage
-from groundrl.synthesis.reading import split_label
 
 ASKERS: Final[dict[str, Asker]] = {
     **BOX_KINDS,

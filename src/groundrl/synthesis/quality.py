@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 from groundrl.detectors.records import InputImage
 from groundrl.intervals import wilson
+from groundrl.language.reading import split_label
 from groundrl.synthesis.annotations import (
     PLANTABLE_KINDS,
     CaptionedImage,
     FinalDecision,
     VerifiedCaption,
 )
-from groundrl.synthesis.reading import split_label
 from groundrl.synthesis.retries import is_parsed
 from groundrl.synthesis.roles import ImageView
 from groundrl.synthesis.teachers.facts import collect_facts

@@ -9,6 +9,7 @@ from groundrl.cache_key import cache_key
 from groundrl.detectors.base import HasLicences
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
+from groundrl.language.reading import parse_caption, split_label
 from groundrl.questions.draft import check_kinds, make_sample
 from groundrl.questions.proof import is_proven
 from groundrl.questions.sentences import Order
@@ -18,7 +19,6 @@ from groundrl.synthesis.annotations import CaptionedImage
 from groundrl.synthesis.codec import digest_json, encode_box, encode_captioned_image
 from groundrl.synthesis.merge import MergedImage, merge
 from groundrl.synthesis.merged_questions import ASKERS, KINDS, known_merged
-from groundrl.synthesis.reading import parse_caption, split_label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from groundrl.answers.alignment import Case, Judgement, Misalignment
 from groundrl.chat.base import ChatModel, Request
 from groundrl.chat.json_reply import read_object
 from groundrl.errors import UserError
-from groundrl.evaluation.judging.alignment import Case, Judgement, Misalignment
 from groundrl.evaluation.judging.ratings import RatedAnswer, Rating, read_rating
 from groundrl.json_rows import validate
 

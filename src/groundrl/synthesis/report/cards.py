@@ -161,7 +161,7 @@ def _view_region(
     else:
         kind = "magenta" if decision is FinalDecision.REJECTED else "green"
     name = f"{number}: {_name_region(region)}, {decision or 'no caption'}"
-    return view_box(region.box, size, kind=kind, key=f"r{number}", name=name, number=number)
+    return view_box(region.box, size, kind=kind, key=f"r{number}", name=name, mark=str(number))
 
 
 def _name_region(region: Region) -> str:

@@ -5,9 +5,9 @@ from functools import lru_cache
 from typing import Final
 
 from groundrl.boxes import Box, intersection, iou
+from groundrl.language.reading import split_label
 from groundrl.questions.box_relations import is_beside
 from groundrl.relations import Relation
-from groundrl.synthesis.reading import split_label
 from groundrl.synthesis.roles import ImageView
 from groundrl.world.graph import Scene, SceneSpec
 from groundrl.world.relations import holds

@@ -7,10 +7,10 @@ from typing import Final
 from PIL import Image
 
 from groundrl.boxes import intersection
+from groundrl.colors import visible_colors
 from groundrl.detectors.records import Region
+from groundrl.language.reading import Mention, split_label
 from groundrl.language.synonyms import may_mean
-from groundrl.synthesis.colors import visible_colors
-from groundrl.synthesis.reading import Mention, split_label
 from groundrl.synthesis.roles import ImageView
 
 CERTAIN: Final = 0.75

@@ -10,18 +10,18 @@ from groundrl.boxes import iou
 from groundrl.cache_key import cache_key
 from groundrl.detectors.records import Region
 from groundrl.language.numbers import NUMBERS
-from groundrl.language.synonyms import is_among, is_same, may_mean, words_for
-from groundrl.language.words import plural, verb_be
-from groundrl.questions.box_relations import agrees
-from groundrl.relations import CONVERSE
-from groundrl.synthesis.annotations import CaptionError, Decision, ErrorKind, Verdict
-from groundrl.synthesis.reading import (
+from groundrl.language.reading import (
     Mention,
     Reading,
     StatedRelation,
     parse_caption,
     split_label,
 )
+from groundrl.language.synonyms import is_among, is_same, may_mean, words_for
+from groundrl.language.words import plural, verb_be
+from groundrl.questions.box_relations import agrees
+from groundrl.relations import CONVERSE
+from groundrl.synthesis.annotations import CaptionError, Decision, ErrorKind, Verdict
 from groundrl.synthesis.roles import ImageView
 from groundrl.synthesis.verifiers.evidence import Evidence
 
