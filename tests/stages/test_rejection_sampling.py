@@ -57,7 +57,10 @@ class Writer(RolloutEngine):
         for index, id in enumerate(seeds.sample_ids):
             self.calls.append(id)
             noun = self.samples[id].answers[0]
-            texts = [f"<think></think><answer>{text}</answer>" for text in self.texts]
+            texts = [
+                text if text.startswith("<") else f"<think></think><answer>{text}</answer>"
+                for text in self.texts
+            ]
             tokens = [policy.encode.answer_tokens(text.format(noun)) for text in texts]
             yield (
                 index,
@@ -101,7 +104,8 @@ def learned(samples: tuple[Sample, ...]) -> list[str]:
 def test_the_least_wrong_caption_is_learned(make_policy: MakePolicy, tmp_path: Path) -> None:
     silence_libraries()
     tables = tables_of(3)
-    texts = (ABSENT, MIXED, "It is fine.", FIRST)
+    unclosed = f"<think></think><answer>{FIRST}"
+    texts = (ABSENT, MIXED, "It is fine.", unclosed, FIRST)
     chosen = chooser(make_policy(), tables, *texts, refine=None).choose(
         SampleList(tables), range(3), tmp_path, CPU
     )

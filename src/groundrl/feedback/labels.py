@@ -2,7 +2,7 @@
 
 A line: ``{"id", "image": path from the file's folder, "question", "text", "sentences": [{"start",
 "stop", "errors": ["hallucination", ...], "severity": 0 to 3, "creative": true or false}],
-"annotator"}``. A caption that nobody has labelled yet has ``"sentences": null``.
+"annotator"}``. An unlabelled caption has ``"sentences": null``.
 """
 
 import json
@@ -73,7 +73,7 @@ class SentenceLabel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledCaption:
-    """A caption of an image; ``sentences`` is None until somebody has labelled them."""
+    """A caption of an image; ``sentences`` is None where it is not labelled."""
 
     id: str
     image: ImageSource

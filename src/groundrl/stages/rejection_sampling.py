@@ -96,8 +96,8 @@ class CaptionChooser:
                 line.update(len(indices) - len(missing) + start + len(part))
 
     def write_chosen(self, samples: Sequence[Sample], folder: Path) -> None:
-        """Choose among the candidates and write the result. Raises UserError where no image has a
-        candidate that every term can rate."""
+        """Choose among the well-formed candidates and write the result. Raises UserError where no
+        image has one that every term can rate."""
         rows = read_candidates(folder / CANDIDATES)
         by_sample: dict[str, list[dict[str, Any]]] = {}
         for row in rows:
@@ -109,7 +109,8 @@ class CaptionChooser:
         signals = negative_signals(scores, terms)
         variances = signal_variances(signals)
         weights = np.array([self.reward.terms[name].weight for name in terms])
-        penalties = total_penalties(signals, variances, weights)
+        readable = np.array([[row["well_formed"] for row in group] for group in groups])
+        penalties = np.where(readable, total_penalties(signals, variances, weights), np.inf)
         best = best_of(penalties, np.array([[one.total for one in group] for group in scores]))
         learned, removed = [], 0
         for sample, group, own, index in zip(samples, groups, scores, best.tolist(), strict=True):
@@ -119,9 +120,9 @@ class CaptionChooser:
                 learned += [] if result is None else [result]
         if not learned:
             raise UserError(
-                f"none of the {len(samples)} images has a caption that every term of the reward "
-                f"({', '.join(terms)}) can rate, so there is nothing to learn: train a longer "
-                "warm-up first, pipeline=[sft,rejection_sampling]"
+                f"none of the {len(samples)} images has a well-formed caption that every term of "
+                f"the reward ({', '.join(terms)}) can rate, so there is nothing to learn: train a "
+                "longer warm-up first, pipeline=[sft,rejection_sampling]"
             )
         finite = np.where(np.isfinite(penalties), penalties, np.nan)
         write_json(
@@ -139,11 +140,9 @@ class CaptionChooser:
 
     def target(self, sample: Sample, text: str, score: Score) -> tuple[Sample | None, int]:
         """The sample with a chosen caption to learn, refined, and how many sentences were removed;
-        None where nothing is left of it or it is not well-formed."""
+        None where nothing is left of it."""
         prompt = self.policy.encode.image_prefix(sample.image)
         attempt = self._read(sample, prompt.sizes, text)
-        if not attempt.parsed.well_formed:
-            return None, 0
         removed = 0
         if self.refine is not None:
             start, stop = answer_place(attempt)
@@ -213,6 +212,7 @@ def candidate_lines(
                         **writer.row(caption),
                         "sample": group.sample.id,
                         "completion": completion,
+                        "well_formed": one.attempt.parsed.well_formed,
                         "total": one.score.total,
                         "parts": one.score.parts,
                         "spans": {
