@@ -13,6 +13,7 @@ GROUPS = {
     "data": "Where training questions come from.",
     "reward": "What a completion is paid for: sums of terms.",
     "reward/term": "One term of a reward.",
+    "reward/base": "What the options of `reward` have in common.",
     "ablation": "Published losses, laid over the chosen config.",
     "stage": "The stages of training.",
     "rollout": "Where completions are sampled.",
