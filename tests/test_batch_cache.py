@@ -25,3 +25,10 @@ def test_values_are_right_and_the_newest_stay(size: int, batches: list[list[int]
         assert cache(batch, square) == [key * key for key in batch]
         assert sorted(asked[before:]) == sorted(set(batch) - set(newest))
         used += list(dict.fromkeys(batch))
+
+
+def test_what_could_not_be_answered_is_asked_again() -> None:
+    cache = BatchCache[int, int | None](4)
+    assert cache([1], lambda keys: [None]) == [None]
+    assert cache([1], lambda keys: [7]) == [7]
+    assert cache([1], lambda keys: [8]) == [7]

@@ -48,6 +48,10 @@ NEEDED = {
         f"reward={name}": ["reward.terms.sentence.model=run/reward_model"]
         for name in ("sentence", "noun+sentence")
     },
+    "reward=iou+acc+judged_consistency": ["reward.terms.judged_consistency.judge.chat.model=qwen"],
+    "+reward/term@reward.terms.extra=judged_consistency": [
+        "reward.terms.extra.judge.chat.model=qwen"
+    ],
     "+reward/term@reward.terms.extra=sentence": ["reward.terms.extra.model=run/reward_model"],
     "rollout=vllm_server": ["rollout.urls=[http://localhost:8000]"],
 }
@@ -255,14 +259,15 @@ def sweep_jobs() -> Iterator[tuple[str, tuple[str, ...]]]:
 def test_every_job_of_a_sweep_is_sound(sweep: str, job: tuple[str, ...]) -> None:
     cfg = composed(f"sweeps={sweep}", *job)
     check_config(cfg)
-    reward = next(line.partition("=")[2] for line in job if line.startswith("reward="))
-    assert list(cfg.reward.terms) == reward.split("+")
+    rewards = [line.partition("=")[2] for line in job if line.startswith("reward=")]
+    assert all(list(cfg.reward.terms) == reward.split("+") for reward in rewards)
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "sweeps").glob("*.yaml")), ids=lambda f: f.stem)
 def test_published_figures_belong_to_rows_of_the_grid(file: Path) -> None:
     cfg = OmegaConf.load(file)
-    rows = set(str(cfg.hydra.sweeper.params.reward).split(","))
-    assert set(cfg.published) <= rows
-    for figures in cfg.published.values():
+    published = cfg.get("published", {})
+    rows = {row for values in cfg.hydra.sweeper.params.values() for row in str(values).split(",")}
+    assert set(published) <= rows
+    for figures in published.values():
         assert figures["source"]

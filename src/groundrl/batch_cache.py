@@ -9,7 +9,8 @@ V = TypeVar("V")
 
 
 class BatchCache(Generic[K, V]):
-    """The last ``size`` values by key. Not for several threads at once."""
+    """The last ``size`` values by key. None, for a question without an answer, is not remembered.
+    Not for several threads at once."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -21,8 +22,9 @@ class BatchCache(Generic[K, V]):
         new = [key for key in dict.fromkeys(keys) if key not in known]
         known |= zip(new, answer(new) if new else (), strict=True)
         for key in dict.fromkeys(keys):
-            self._values[key] = known[key]
-            self._values.move_to_end(key)
+            if known[key] is not None:
+                self._values[key] = known[key]
+                self._values.move_to_end(key)
         while len(self._values) > self._size:
             self._values.popitem(last=False)
         return [known[key] for key in keys]
