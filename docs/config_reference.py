@@ -1,8 +1,12 @@
 """Writes the page of every option from the files in conf/, so that it cannot be out of date."""
 
-from pathlib import Path
+from __future__ import annotations
 
-from sphinx.application import Sphinx
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 CONF = Path(__file__).parent.parent / "conf"
 PAGE = Path(__file__).parent / "config_reference.md"

@@ -229,3 +229,9 @@ def test_the_results_are_filled_in_between_their_markers(tmp_path: Path) -> None
     filled = runpy.run_path(str(FILL))["filled"]
     with pytest.raises(UserError, match="has no <!-- results"):
         filled("no markers", "")
+
+
+def test_the_page_of_options_shows_every_file_of_conf() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "config_reference.py"))["page"]()
+    for file in (ROOT / "conf").rglob("*.yaml"):
+        assert f"### `{file.relative_to(ROOT / 'conf').with_suffix('')}`" in page
