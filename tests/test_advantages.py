@@ -158,6 +158,13 @@ def test_a_term_decides_where_the_others_would_order_a_pair_otherwise() -> None:
     assert compared.deciding_shares().tolist() == [0.5, 0.0]
 
 
+def test_a_term_varies_in_the_groups_that_it_orders() -> None:
+    terms = torch.tensor([[[1.0, 1.0, 1.0], [0.0, 1.0, 1.0]], [[0.1, 0.2, 0.3], [0.3, 0.2, 0.1]]])
+    for combine in ("sum_then_normalize", "normalize_then_sum"):
+        compared = Advantage(combine=combine).of_terms(terms, torch.ones(2))
+        assert compared.varying_shares().tolist() == [0.5, 1.0]
+
+
 def test_a_term_that_does_not_apply_is_no_gain_and_no_loss() -> None:
     first = torch.tensor([[1.0, 0.0, 1.0, 0.0]], dtype=torch.float64)
     second = torch.tensor([[2.0, float("nan"), 4.0, float("nan")]], dtype=torch.float64)

@@ -118,6 +118,11 @@ class TermAdvantages:
         parts = self.parts - self.parts.mean(dim=(1, 2), keepdim=True)
         return (parts * total).sum(dim=(1, 2)) / total.square().sum().clamp(min=1e-12)
 
+    def varying_shares(self) -> Float[Tensor, "K"]:
+        """Of the groups, the share in which a term differs between completions: in the others it
+        teaches nothing."""
+        return (self.parts != self.parts[..., :1]).any(dim=-1).float().mean(dim=1)
+
     def deciding_shares(self) -> Float[Tensor, "K"]:
         """Of the pairs in a group that differ, the share whose order a term decides: without it
         they would be equal or the other way round. 0 where no pair differs."""

@@ -21,6 +21,7 @@ ROLLOUT_METRICS = {
     "reward/<term>": "Mean unweighted value of one reward term, over completions it applies to.",
     "reward/std": "Mean over groups of the standard deviation of the total reward.",
     "group/zero_variance_frac": "Share of groups whose rewards are all equal when first drawn.",
+    "group/varies_<term>": "Share of groups in which a term differs between completions.",
     "group/rescued_frac": "Share of groups whose rewards differ since they were drawn anew.",
     "advantage/mean": "Mean advantage over completions; 0 up to rounding.",
     "advantage/abs_mean": "Mean absolute advantage over completions.",
@@ -84,11 +85,13 @@ def advantage_metrics(compared: TermAdvantages, terms: Sequence[str]) -> dict[st
     """Of the completions that are learned from, by the names of the terms."""
     variance = dict(zip(terms, compared.variance_shares().tolist(), strict=True))
     decides = dict(zip(terms, compared.deciding_shares().tolist(), strict=True))
+    varies = dict(zip(terms, compared.varying_shares().tolist(), strict=True))
     return {
         "advantage/mean": compared.total.mean().item(),
         "advantage/abs_mean": compared.total.abs().mean().item(),
         **{f"advantage/variance_{name}": share for name, share in variance.items()},
         **{f"advantage/decides_{name}": share for name, share in decides.items()},
+        **{f"group/varies_{name}": share for name, share in varies.items()},
     }
 
 
