@@ -26,11 +26,6 @@ CONF = ROOT / "conf"
 
 NEEDED = {
     **{f"data={layout}": ["data.root=photos"] for layout in ("coco", "voc", "yolo")},
-    **{
-        f"data={name}": ["data.root=download"]
-        for name in ("vsr", "spatialsense", "rel3d", "aokvqa", "drivingvqa")
-    },
-    **{f"data={name}": ["data.root=download"] for name in ("refcoco", "refcoco_plus", "refcocog")},
     "data=labelled_captions": ["data.path=labels.jsonl"],
     "data=jsonl": ["data.path=samples.jsonl"],
     "data=parquet": ["data.path=samples.parquet"],

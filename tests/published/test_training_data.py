@@ -29,10 +29,10 @@ BENCHMARKS = {
 """Where the option of conf/benchmark is not called as that of conf/data."""
 
 
-def build(option: str, root: Path, **changes: Any) -> GroundingDataModule:
+def build(option: str, folder: Path, **changes: Any) -> GroundingDataModule:
     """The option's datamodule; ``changes`` as they are typed, without "data."."""
     node = OmegaConf.load(CONF / f"data/{option}.yaml")
-    for path, value in ({"root": str(root)} | changes).items():
+    for path, value in {"root": str(folder), **changes}.items():
         OmegaConf.update(node, path, value)
     return make(cast(DictConfig, node))
 
@@ -155,10 +155,11 @@ def test_questions_without_an_image_are_counted_and_left_out_if_that_is_asked_fo
 def test_a_missing_file_is_named_with_its_place_and_its_counterpart(
     option: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(UserError) as told:
-        build(option, tmp_path)
-    assert ": get it from http" in str(told.value)
-    assert "\nNothing to download: data=world, benchmark=world_" in str(told.value)
+    for root, place in ((str(tmp_path), ": get it from http"), (None, ": http")):
+        with pytest.raises(UserError) as told:
+            build(option, tmp_path, root=root)
+        assert place in str(told.value)
+        assert "\nNothing to download: data=world, benchmark=world_" in str(told.value)
 
 
 def test_labels_are_biased_in_the_training_split_only(tmp_path: Path) -> None:
