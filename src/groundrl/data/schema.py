@@ -2,8 +2,7 @@
 
 Columns: id, image (path from the file's folder), question, options, answers, groundings
 (label, box = x1, y1, x2, y2 in pixels), rationale (pieces that are either text, or label and box),
-kind, context_images (further such paths), provenance (dataset, split,
-licence, source).
+kind, context_images (further such paths), provenance (dataset, split, licence, source).
 """
 
 import hashlib
