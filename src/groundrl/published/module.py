@@ -50,6 +50,7 @@ def published_module(
     heldout = {}
     if heldout_split is not None:
         others = _read(reader(root=root, split=heldout_split), heldout_split, missing)
+        # All images of the split, so that runs that differ in ``undersample`` hold out the same.
         kept = _without_trained(others, frozenset(found.names), heldout_split)
         heldout[heldout_split] = SampleList(worked_answers(kept, target)).take(heldout_size, seed=0)
     return GroundingDataModule(
@@ -95,7 +96,7 @@ def _read(reader: PublishedReader, split: str, missing: str) -> FoundSamples:
                 f"{lacking}. {reader.download.image_advice}, or leave these questions out with "
                 "data.missing=skip"
             )
-        logger.warning("%s: left out", lacking)
+        logger.warning("%s. They are left out", lacking)
     return found
 
 
