@@ -25,9 +25,7 @@ ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
 
 NEEDED = {
-    "data=coco": ["data.root=photos"],
-    "data=voc": ["data.root=photos"],
-    "data=yolo": ["data.root=photos"],
+    **{f"data={layout}": ["data.root=photos"] for layout in ("coco", "voc", "yolo")},
     "data=labelled_captions": ["data.path=labels.jsonl"],
     "data=jsonl": ["data.path=samples.jsonl"],
     "data=parquet": ["data.path=samples.parquet"],

@@ -42,6 +42,7 @@ ORDER = (
     {"policy"},
     {"rollout"},
     {"answers"},
+    {"published"},
     # Before what it shows the results of: they call it.
     {"report", "feedback"},
     {"detectors"},

@@ -4,6 +4,7 @@ Sample -> (rollout) -> Completion, RolloutGroup -> (rewards) -> Score
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -37,6 +38,19 @@ class Response:
     reasoning: Segments
     answer: "str | Segments"
     """Segments only where the answer itself points at objects: a caption."""
+
+
+class Form(StrEnum):
+    """What an answer looks like, so that prompts ask for it."""
+
+    OPTIONS = "options"
+    """One or more of the options shown."""
+    YES_NO = "yes_no"
+    TRUE_FALSE = "true_false"
+    BOX = "box"
+    """One box."""
+    TEXT = "text"
+    """Words of the model's own."""
 
 
 @runtime_checkable
@@ -95,6 +109,8 @@ class Provenance:
     dataset: str
     split: str
     licence: str = "unknown"
+    source: str = ""
+    """Where it is published: an address; empty if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +130,8 @@ class Sample:
     groundings: tuple[Grounding, ...] = ()
     """Every object a good answer points at, each once."""
     rationale: Segments | None = None
-    """Reasoning that points at each of ``groundings``, for the SFT warm-up. Without groundings it
+    """Reasoning that points at each of ``groundings``, for the SFT warm-up; in words alone, or
+    empty, where published data has no other or ``data.target`` says so. Without groundings it
     may point at one object: what a "no" compares with what was asked for. Of a sample of kind
     ``CAPTION`` it is the caption to learn, which may err."""
     kind: str = "question"

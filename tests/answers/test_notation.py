@@ -9,7 +9,7 @@ from replies import PLAIN, reply
 from groundrl.answers.attempt import Attempt
 from groundrl.answers.notation import Notation, other_frames
 from groundrl.boxes import Frame
-from groundrl.evaluation.benchmarks.files import pixel_box
+from groundrl.published.files import pixel_box
 from groundrl.records import Grounding, ImageFile, Provenance, Sample
 from groundrl.report.benchmark_table import alarms
 

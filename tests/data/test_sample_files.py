@@ -58,7 +58,10 @@ def samples(draw: st.DrawFn, image: ImageFile, number: int) -> Sample:
         kind=draw(st.text()),
         context_images=draw(st.sampled_from([(), (image,), (image, image)])),
         provenance=Provenance(
-            dataset=draw(st.text()), split=draw(st.text()), licence=draw(st.text())
+            dataset=draw(st.text()),
+            split=draw(st.text()),
+            licence=draw(st.text()),
+            source=draw(st.text()),
         ),
     )
 

@@ -99,7 +99,7 @@ DAMAGES: list[tuple[type[PublishedBenchmark], dict[str, Any], str]] = [
         r"record 0: relevant_entities\[0\].car: expected 4 items",
     ),
     (DrivingVQA, {"possible_answers": ["yes"]}, "record 0: possible_answers: expected an object"),
-    (DrivingVQA, {"questions": []}, "record 0: questions: expected text"),
+    (DrivingVQA, {"questions": []}, "record 0: questions: expected 1, got 0"),
     (DrivingVQA, {"true_answers": ["C"]}, r"record 0: true_answers \['C'\] are not among"),
     (AOKVQA, {"correct_choice_idx": 7}, "record 0: correct_choice_idx 7 is none of 2"),
     (

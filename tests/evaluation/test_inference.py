@@ -10,7 +10,7 @@ import pytest
 
 from groundrl.answers.notation import Notation
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Form, QuestionSet, summarize
+from groundrl.evaluation.benchmarks.base import QuestionSet, summarize
 from groundrl.evaluation.benchmarks.world import WorldREC
 from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
 from groundrl.evaluation.inference import PREDICTIONS, ModelSource, answer_questions, score_attempt
@@ -21,6 +21,7 @@ from groundrl.grammar import get_grammar
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example
 from groundrl.prompts import PromptTemplate
+from groundrl.records import Form
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import OnGroup, Rollout, Sampler

@@ -11,10 +11,12 @@ from replies import DATA, figures, images, needs_data, oracle, written
 
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.aokvqa import AOKVQA, AOKVQADirect
-from groundrl.evaluation.benchmarks.choice import MAX_AREA, DrivingVQA
+from groundrl.evaluation.benchmarks.choice import DrivingVQA
 from groundrl.evaluation.benchmarks.refcoco import RefCOCO
 from groundrl.evaluation.benchmarks.rel3d import Rel3D
-from groundrl.evaluation.benchmarks.statements import VSR, SpatialSense, split_of
+from groundrl.evaluation.benchmarks.statements import VSR, SpatialSense
+from groundrl.published.drivingvqa import MAX_AREA
+from groundrl.published.spatialsense import split_of
 
 # ------------------------------------------------------------------------------------------- VSR
 
@@ -124,7 +126,7 @@ def test_rel3d_puts_four_quarters_together(tmp_path: Path) -> None:
     assert page.crop((224, 224, 448, 448)).convert("L").getbbox() == (112, 112, 224, 224)
     assert first.groundings[0].box.corners == (0, 0, 112, 112)
     assert (first.answers, second.answers) == (("true",), ("false",))
-    plain = rel3d(tmp_path / "plain", augmented=False).questions().samples[0]
+    plain = rel3d(tmp_path / "plain", view="rgb").questions().samples[0]
     assert plain.groundings[0].box.corners == (0, 0, 64, 36)
     assert plain.question == "True or false: cup on bed."
 

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from groundrl.answers.notation import Notation
+from groundrl.answers.options import distinct_options
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.aokvqa import AOKVQA
 from groundrl.evaluation.benchmarks.base import Benchmark, Figures, summarize
-from groundrl.evaluation.benchmarks.choice import DrivingVQA, distinct_options
+from groundrl.evaluation.benchmarks.choice import DrivingVQA
 from groundrl.evaluation.inference import prediction_line, score_attempt
 from groundrl.evaluation.matching import match_recorded
 from groundrl.evaluation.recorded import read_predictions

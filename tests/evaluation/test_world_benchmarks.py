@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from replies import figures, oracle, reply
 
-from groundrl.evaluation.benchmarks.base import Benchmark, Form
+from groundrl.evaluation.benchmarks.base import Benchmark
 from groundrl.evaluation.benchmarks.world import (
     WORLD_WORDS,
     WorldMME,
@@ -19,7 +19,7 @@ from groundrl.evaluation.benchmarks.world_caption import WorldCaption
 from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
 from groundrl.grammar import get_grammar
 from groundrl.metrics import EVALUATION
-from groundrl.records import Sample
+from groundrl.records import Form, Sample
 
 ALL: list[Any] = [WorldVQA, WorldREC, WorldPOPE, WorldMME, WorldVSR, WorldRel3D, WorldCaption]
 

@@ -18,6 +18,15 @@ def normalise(text: str) -> str:
     return "".join(character for character in text.lower() if character.isalnum())
 
 
+def distinct_options(options: Sequence[str]) -> tuple[str, ...]:
+    """Options with different words: a blank or repeated option gets its letter behind it."""
+    plain = [normalise(option) for option in options]
+    return tuple(
+        option if text and plain.count(text) == 1 else f"{option} [{LETTERS[index]}]".strip()
+        for index, (option, text) in enumerate(zip(options, plain, strict=True))
+    )
+
+
 def normalise_value(text: str) -> str:
     """Equal for equal values: "three", "3", "3.0" and "+3." are "3", "1,000" is "1000", "-3" stays;
     anything else as by ``normalise``. Number words are read up to twelve."""

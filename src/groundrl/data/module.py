@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from groundrl.data.datasets import Encoded, ItemSource, SampleList, SampleSource, WorldScenes
 from groundrl.data.order import StepSampler
 from groundrl.errors import UserError
+from groundrl.records import Form
 
 Batch = list[Any] | tuple[list[Any], list[Any]]
 """The items of a step, or of a step and of the next one."""
@@ -35,9 +36,11 @@ class GroundingDataModule(L.LightningDataModule):
         num_workers: int = 0,
         encode: Callable[[Any], Any] | None = None,
         prefetches: bool = False,
+        form: Form = Form.OPTIONS,
     ) -> None:
         """Batches hold items of ``train``, or ``(item, encode(item))`` from the loader's processes;
-        with ``prefetches`` each comes as a pair with the batch of the next step.
+        with ``prefetches`` each comes as a pair with the batch of the next step. ``form``: what the
+        prompts ask for.
 
         Raises UserError when a held-out set is empty or shares images with training.
         """
@@ -49,6 +52,7 @@ class GroundingDataModule(L.LightningDataModule):
         self.num_workers = num_workers
         self.encode = encode
         self.prefetches = prefetches
+        self.form = form
         self._resumed_at = 0
         StepSampler(size=len(train), batch_size=prompts_per_step, seed=seed)
         for name, source in self.heldout.items():

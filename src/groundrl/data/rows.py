@@ -61,6 +61,7 @@ class _ProvenanceRow:
     dataset: Text
     split: Text
     licence: Text = "unknown"
+    source: Text = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,7 @@ def to_sample(row: SampleRow, images: Sequence[ImageFile]) -> Sample:
                 f"box {list(item.box.corners)} of {item.label!r} lies outside the image of "
                 f"{image.width} x {image.height} pixels"
             )
-    source = row.provenance
+    origin = row.provenance
     return Sample(
         id=row.id,
         image=image,
@@ -112,7 +113,12 @@ def to_sample(row: SampleRow, images: Sequence[ImageFile]) -> Sample:
         groundings=groundings,
         rationale=rationale,
         kind=row.kind,
-        provenance=Provenance(dataset=source.dataset, split=source.split, licence=source.licence),
+        provenance=Provenance(
+            dataset=origin.dataset,
+            split=origin.split,
+            licence=origin.licence,
+            source=origin.source,
+        ),
     )
 
 

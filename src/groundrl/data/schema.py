@@ -2,7 +2,7 @@
 
 Columns: id, image (path from the file's folder), question, options, answers, groundings
 (label, box = x1, y1, x2, y2 in pixels), rationale (pieces that are either text, or label and box),
-kind, context_images (further such paths), provenance (dataset, split, licence).
+kind, context_images (further such paths), provenance (dataset, split, licence, source).
 """
 
 import hashlib
@@ -38,7 +38,12 @@ ARROW_SCHEMA: Final = pa.schema(
         "kind": pa.string(),
         "context_images": pa.list_(pa.string()),
         "provenance": pa.struct(
-            {"dataset": pa.string(), "split": pa.string(), "licence": pa.string()}
+            {
+                "dataset": pa.string(),
+                "split": pa.string(),
+                "licence": pa.string(),
+                "source": pa.string(),
+            }
         ),
     }
 )
@@ -110,6 +115,8 @@ def to_row(sample: Sample, folder: Path, saved: dict[str, str]) -> dict[str, Any
             "licence": sample.provenance.licence,
         },
     }
+    if sample.provenance.source:
+        row["provenance"]["source"] = sample.provenance.source
     if sample.rationale is not None:
         row["rationale"] = _rationale_row(sample.rationale)
     return row

@@ -14,7 +14,7 @@ from groundrl.answers.notation import Notation
 from groundrl.answers.record import AnswerOrigin, make_record, read_records
 from groundrl.data.datasets import SampleList
 from groundrl.data.problems import Problems
-from groundrl.evaluation.benchmarks.base import Benchmark, Form, QuestionSet, ScoredAttempt
+from groundrl.evaluation.benchmarks.base import Benchmark, QuestionSet, ScoredAttempt
 from groundrl.evaluation.heldout import answers_to
 from groundrl.evaluation.matching import check_distinct
 from groundrl.evaluation.prompting import Prompting, choose_template
@@ -23,7 +23,7 @@ from groundrl.files import drop_torn_line, whole_lines
 from groundrl.parallel import is_first
 from groundrl.policy.policy import Policy
 from groundrl.progress import ProgressLine
-from groundrl.records import Sample
+from groundrl.records import Form, Sample
 from groundrl.rollout.sampler import Sampler
 from groundrl.task_runner import LocalRunner, TaskRunner, split_into_tasks
 

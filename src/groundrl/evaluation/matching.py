@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import cast
 
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Benchmark, Form, QuestionSet
+from groundrl.evaluation.benchmarks.base import Benchmark, QuestionSet
 from groundrl.evaluation.benchmarks.published import PublishedBenchmark
 from groundrl.evaluation.recorded import EXPECTED, TRUTH, RecordedAnswer, with_truth
-from groundrl.records import NamedImage, Sample
+from groundrl.records import Form, NamedImage, Sample
 
 SHOWN = 3
 """Examples in a message."""

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Literal
 
-from groundrl.evaluation.benchmarks.base import Form
 from groundrl.grammar.base import Grammar
 from groundrl.prompts import PromptTemplate
+from groundrl.records import Form
 
 Prompting = Literal["grounded", "direct"]
 """Reason with boxes first, as in training; or the answer alone."""

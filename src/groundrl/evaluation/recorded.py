@@ -9,19 +9,17 @@ from typing import Any
 
 from groundrl.answers.attempt import Attempt, read_attempt
 from groundrl.answers.notation import Notation, check_notation
-from groundrl.answers.options import normalise, read_answer
+from groundrl.answers.options import distinct_options, normalise, read_answer
 from groundrl.answers.record import AnswerOrigin, AnswerRecord, read_records
 from groundrl.boxes import Frame, ImageSizes
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import Form
-from groundrl.evaluation.benchmarks.choice import distinct_options
 from groundrl.evaluation.benchmarks.statements import TRUE_WORDS
 from groundrl.grammar.base import Grammar
 from groundrl.json_rows import Text, validate
 from groundrl.prompts import LETTERS
 from groundrl.questions.verdicts import TRUE_FALSE
-from groundrl.records import Completion, NamedImage, Provenance, RolloutGroup, Sample
+from groundrl.records import Completion, Form, NamedImage, Provenance, RolloutGroup, Sample
 
 TRUTH, ANSWER = "ground_truth_response", "generated_response"
 _OPTION = re.compile(r"\(([A-Z])\) ")

@@ -26,6 +26,7 @@ from groundrl.data.survey import (
     summarize_kinds,
 )
 from groundrl.errors import UserError
+from groundrl.evaluation.prompting import choose_template
 from groundrl.files import write_text
 from groundrl.grammar import get_grammar
 from groundrl.grammar.base import Grammar
@@ -77,8 +78,9 @@ def main(argv: Sequence[str]) -> int:
 def run(cfg: DictConfig, flags: Namespace) -> list[str]:
     """Print the tables, write the page, and return what would stop a training. Raises UserError
     for data that cannot be read at all."""
-    grammar, template = get_grammar(cfg.grammar), make(cfg.model.template)
+    grammar = get_grammar(cfg.grammar)
     data = make(cfg.data, seed=cfg.seed)
+    template = choose_template(make(cfg.model.template), data.form, grammar, "grounded")
     sources = {"train": data.train, **data.heldout}
     looked = {name: draw_samples(source, flags.most) for name, source in sources.items()}
     kinds = {name: summarize_kinds(samples) for name, samples in looked.items()}

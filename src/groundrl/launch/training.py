@@ -15,6 +15,7 @@ from groundrl.config.problems import raise_all
 from groundrl.data.datasets import SampleList, SampleSource
 from groundrl.errors import UserError
 from groundrl.evaluation.heldout import HeldOut
+from groundrl.evaluation.prompting import choose_template
 from groundrl.grammar import get_grammar
 from groundrl.launch.make import make
 from groundrl.launch.warmup import ANSWER_TOKENS, find_warmup
@@ -48,6 +49,9 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining | R
     if "sft" in cfg.pipeline:
         check_rationales(data.train)
     policy = make(cfg.model)
+    # Prompts ask for what the data is about as an evaluation of it does.
+    template = choose_template(policy.encode.template, data.form, grammar, "grounded")
+    policy.encode = policy.encode.with_template(template)
     report_shrunk((data.train, *data.heldout.values()), policy.processor)
     reward = make(cfg.reward, grammar=grammar, frame=policy.frame)
     engine = make(cfg.rollout)  # one: it may hold a second copy of the weights

@@ -6,11 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from groundrl.evaluation.benchmarks.base import Form
 from groundrl.evaluation.prompting import DIRECT
 from groundrl.questions.draws import NumpyDraws
 from groundrl.questions.things import presence_of_class
-from groundrl.records import Sample
+from groundrl.records import Form, Sample
 from groundrl.world.graph import Scene
 from groundrl.world.known import known_scene
 from groundrl.world.questions import questions_about, sample_of

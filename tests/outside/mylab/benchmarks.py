@@ -7,7 +7,6 @@ from typing import ClassVar
 from groundrl.answers.attempt import Attempt
 from groundrl.evaluation.benchmarks.base import (
     Figures,
-    Form,
     QuestionSet,
     ScoredAttempt,
     answer_text,
@@ -15,7 +14,7 @@ from groundrl.evaluation.benchmarks.base import (
     share,
 )
 from groundrl.figures import FigureInfo, FigureInfos
-from groundrl.records import Provenance, Sample
+from groundrl.records import Form, Provenance, Sample
 from groundrl.world.graph import SceneSpec
 from groundrl.world.source import SceneImage
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -12,23 +11,10 @@ from groundrl.answers.options import normalise
 from groundrl.evaluation.grounding import GroundingMetrics, summarize_answer
 from groundrl.figures import FigureInfo, FigureInfos
 from groundrl.intervals import bootstrap, bootstrap_of_sums, wilson
-from groundrl.records import Sample
+from groundrl.records import Form, Sample
 
 Figures = dict[str, float]
 """``{name: value}``, with ``name_low`` and ``name_high`` where there is a 95 % interval."""
-
-
-class Form(StrEnum):
-    """What an answer looks like; prompting.py asks for it."""
-
-    OPTIONS = "options"
-    """One or more of the options shown."""
-    YES_NO = "yes_no"
-    TRUE_FALSE = "true_false"
-    BOX = "box"
-    """One box."""
-    TEXT = "text"
-    """Words of the model's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ from groundrl.answers.options import normalise
 from groundrl.evaluation.benchmarks.base import (
     UNPARSED,
     Figures,
-    Form,
     ScoredAttempt,
     figures_of_sums,
     image_keys,
@@ -21,7 +20,7 @@ from groundrl.evaluation.benchmarks.base import (
 )
 from groundrl.figures import FigureInfo, FigureInfos
 from groundrl.language.markup import without_boxes
-from groundrl.records import Grounding
+from groundrl.records import Form, Grounding
 
 _WORD = re.compile(r"[a-z]+")
 

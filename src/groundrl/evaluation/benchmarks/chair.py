@@ -8,7 +8,10 @@ import numpy as np
 
 from groundrl.data.problems import Problems
 from groundrl.evaluation.benchmarks.captions import Captions, Vocabulary
-from groundrl.evaluation.benchmarks.files import (
+from groundrl.evaluation.benchmarks.published import PublishedBenchmark
+from groundrl.json_rows import Text, Whole, read_rows
+from groundrl.language.words import plural
+from groundrl.published.files import (
     COCO_IMAGES,
     COCO_PLACE,
     Download,
@@ -16,9 +19,6 @@ from groundrl.evaluation.benchmarks.files import (
     read_json,
     with_places,
 )
-from groundrl.evaluation.benchmarks.published import PublishedBenchmark
-from groundrl.json_rows import Text, Whole, read_rows
-from groundrl.language.words import plural
 from groundrl.records import NamedImage, Provenance, Sample
 
 SYNONYMS: Final[Mapping[str, str]] = {
@@ -128,9 +128,9 @@ class CHAIR(Captions, PublishedBenchmark):
 
     @property
     def download(self) -> Download:
-        """See ``PublishedBenchmark``."""
+        """See ``PublishedReader``."""
         parts = {f"**/{kind}_{self.split}.json": COCO_PLACE for kind in ("instances", "captions")}
-        return Download(name="CHAIR", parts=parts, images=COCO_IMAGES)
+        return Download(name="CHAIR", parts=parts, images=COCO_IMAGES, world="world_caption")
 
     def samples(self, files: FoundFiles, problems: Problems) -> Iterator[Sample]:
         """One question about each image that is drawn; ``answers`` are the classes in it."""

@@ -1,19 +1,15 @@
 """Multiple choice with any number of right options: DrivingVQA (arXiv 2501.04671)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, ClassVar
-
-from pydantic import BeforeValidator
+from typing import ClassVar
 
 from groundrl.answers.attempt import Attempt
-from groundrl.answers.options import normalise, read_answer
+from groundrl.answers.options import read_answer
 from groundrl.evaluation.benchmarks.base import (
     PRECISION_RECALL_F1,
     UNPARSED,
     Figures,
-    Form,
     ScoredAttempt,
     answer_text,
     image_keys,
@@ -21,30 +17,10 @@ from groundrl.evaluation.benchmarks.base import (
     score_column,
     share,
 )
-from groundrl.evaluation.benchmarks.files import (
-    Download,
-    FoundFiles,
-    pixel_box,
-    read_json,
-    with_places,
-)
-from groundrl.evaluation.benchmarks.published import RowBenchmark
+from groundrl.evaluation.benchmarks.published import PublishedBenchmark
 from groundrl.figures import FigureInfo, FigureInfos
-from groundrl.json_rows import Corners, Flag, Text, Whole
-from groundrl.prompts import LETTERS
-from groundrl.records import Grounding, NamedImage, Provenance, Sample
-
-MAX_AREA = 3_686_400
-"""Pixels of the largest image asked about, as published ("Visual Reasoning", study 2)."""
-
-
-def distinct_options(options: Sequence[str]) -> tuple[str, ...]:
-    """Options with different words: a blank or repeated option gets its letter behind it."""
-    plain = [normalise(option) for option in options]
-    return tuple(
-        option if text and plain.count(text) == 1 else f"{option} [{LETTERS[index]}]".strip()
-        for index, (option, text) in enumerate(zip(options, plain, strict=True))
-    )
+from groundrl.published.drivingvqa import DrivingVQAReader
+from groundrl.records import Form
 
 
 def chosen_options(attempt: Attempt) -> frozenset[str]:
@@ -99,92 +75,6 @@ class Choices:
         }
 
 
-def _first(value: object) -> object:
-    return value[0] if isinstance(value, list) and value else value
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DrivingVQARow:
-    """A scene of the exam with its question."""
-
-    img_filename: Text
-    has_multiple_questions: Flag
-    questions: Annotated[Text, BeforeValidator(_first)]
-    """Published as a list of one."""
-    possible_answers: dict[Text, Text]
-    """Letter -> option."""
-    true_answers: tuple[Text, ...]
-    """Letters."""
-    relevant_entities: tuple[dict[Text, Corners], ...] | None = None
-    """``[{"car": [x, y, width, height]}, ...]``."""
-    img_size: tuple[Whole, Whole] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrivingVQA(Choices, RowBenchmark):
-    """Questions of a driving theory exam (arXiv 2501.04671): any number of options is right.
-
-    Only single questions with at most ``MAX_AREA`` pixels are asked.
-    """
-
-    split: str = "test"
-
-    row: ClassVar[type] = DrivingVQARow
-    sizes: ClassVar[Mapping[str, int]] = {"test": 474}
-
-    @property
-    def part(self) -> str:
-        """See ``PublishedBenchmark``."""
-        return self.split
-
-    @property
-    def download(self) -> Download:
-        """See ``PublishedBenchmark``."""
-        place = "https://huggingface.co/datasets/EPFL-DrivingVQA/DrivingVQA"
-        return Download(
-            name="DrivingVQA",
-            parts={f"**/{self.split}.json": place},
-            images={"**/images": place},
-            images_beside=True,
-        )
-
-    def image_folders(self, files: FoundFiles) -> Sequence[Path]:
-        """See ``PublishedBenchmark``."""
-        return [place for folder in files.folders for place in (folder, folder.parent)]
-
-    def rows(self, files: FoundFiles) -> Iterable[tuple[str, Any]]:
-        """Those with one question."""
-        content = read_json(files.parts[0])
-        rows = list(content.values()) if isinstance(content, dict) else content
-        for where, row in with_places(files.parts[0], rows):
-            if not isinstance(row, dict) or row.get("has_multiple_questions") is not True:
-                yield where, row
-
-    def read(self, number: int, row: DrivingVQARow) -> Iterable[Sample]:
-        """See ``RowBenchmark``."""
-        letters = sorted(row.possible_answers)
-        options = distinct_options([row.possible_answers[letter] for letter in letters])
-        named = dict(zip(letters, options, strict=True))
-        right = sorted(row.true_answers)
-        strangers = [letter for letter in right if letter not in named]
-        if strangers:
-            raise ValueError(f"true_answers {strangers} are not among {letters}")
-        width, height = row.img_size or (0, 0)
-        yield Sample(
-            id=Path(row.img_filename).stem,
-            image=NamedImage(key=row.img_filename, width=width, height=height),
-            question=row.questions,
-            options=options,
-            answers=tuple(named[letter] for letter in right),
-            groundings=tuple(
-                Grounding(label=label, box=pixel_box(x, y, x + width, y + height))
-                for entity in row.relevant_entities or ()
-                for label, (x, y, width, height) in entity.items()
-            ),
-            kind="several" if len(right) > 1 else "single",
-            provenance=Provenance(dataset="drivingvqa", split=self.split, licence="MIT"),
-        )
-
-    def complete(self, sample: Sample) -> Sample | None:
-        """Not asked about images of more than ``MAX_AREA`` pixels."""
-        return sample if sample.image.width * sample.image.height <= MAX_AREA else None
+class DrivingVQA(Choices, DrivingVQAReader, PublishedBenchmark):
+    """Questions of a driving theory exam (arXiv 2501.04671): any number of options is right."""

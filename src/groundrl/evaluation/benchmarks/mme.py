@@ -12,7 +12,6 @@ from groundrl.data.problems import Problems
 from groundrl.evaluation.benchmarks.base import (
     UNPARSED,
     Figures,
-    Form,
     ScoredAttempt,
     answer_text,
     figures_of_sums,
@@ -20,16 +19,16 @@ from groundrl.evaluation.benchmarks.base import (
     score_column,
     share,
 )
-from groundrl.evaluation.benchmarks.files import (
+from groundrl.evaluation.benchmarks.published import PublishedBenchmark
+from groundrl.figures import FigureInfo, FigureInfos
+from groundrl.published.files import (
     COCO_FOLDERS,
     Download,
     FoundFiles,
     glob_all,
     read_lines,
 )
-from groundrl.evaluation.benchmarks.published import PublishedBenchmark
-from groundrl.figures import FigureInfo, FigureInfos
-from groundrl.records import NamedImage, Provenance, Sample
+from groundrl.records import Form, NamedImage, Provenance, Sample
 
 PERCEPTION = (
     *("existence", "count", "position", "color", "posters"),
@@ -131,12 +130,12 @@ class MME(TaskPairs, PublishedBenchmark):
 
     @property
     def download(self) -> Download:
-        """See ``PublishedBenchmark``."""
+        """See ``PublishedReader``."""
         place = (
             "https://github.com/BradyFU/Awesome-Multimodal-Large-Language-Models/tree/Evaluation"
         )
         parts = {f"**/{task}.txt": place for task in (*PERCEPTION, *COGNITION)}
-        return Download(name="MME", parts=parts)
+        return Download(name="MME", parts=parts, world="world_mme")
 
     def sources(
         self, files: FoundFiles, problems: Problems
@@ -148,7 +147,7 @@ class MME(TaskPairs, PublishedBenchmark):
             yield [*own, *coco], _read_task(path, problems)
 
     def samples(self, files: FoundFiles, problems: Problems) -> Iterator[Sample]:
-        """See ``PublishedBenchmark``."""
+        """See ``PublishedReader``."""
         for path in files.parts:
             yield from _read_task(path, problems)
 

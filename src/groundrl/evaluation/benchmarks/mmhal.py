@@ -13,7 +13,6 @@ from groundrl.config_node import ConfigNode
 from groundrl.evaluation.benchmarks.base import (
     UNPARSED,
     Figures,
-    Form,
     ScoredAttempt,
     answer_text,
     has_words,
@@ -22,12 +21,12 @@ from groundrl.evaluation.benchmarks.base import (
     score_column,
     share,
 )
-from groundrl.evaluation.benchmarks.files import Download, FoundFiles
 from groundrl.evaluation.benchmarks.published import RowBenchmark
 from groundrl.evaluation.judging.ratings import RatedAnswer
 from groundrl.figures import FigureInfo, FigureInfos
 from groundrl.json_rows import Text
-from groundrl.records import NamedImage, Provenance, Sample
+from groundrl.published.files import Download, FoundFiles
+from groundrl.records import Form, NamedImage, Provenance, Sample
 
 FILE = "**/response_template.json|**/mmhal-bench_answer_template.json"
 PLACE = "https://huggingface.co/datasets/Shengcao1006/MMHal-Bench (test_data.zip, unpacked)"
@@ -82,15 +81,15 @@ class MMHal(RowBenchmark):
 
     @property
     def download(self) -> Download:
-        """See ``PublishedBenchmark``."""
+        """See ``PublishedReader``."""
         return Download(name="MMHal-Bench", parts={FILE: PLACE})
 
     def image_folders(self, files: FoundFiles) -> Sequence[Path]:
-        """See ``PublishedBenchmark``."""
+        """See ``PublishedReader``."""
         return [files.parts[0].parent / "images", files.parts[0].parent]
 
     def read(self, number: int, row: MMHalRow) -> Iterable[Sample]:
-        """See ``RowBenchmark``."""
+        """See ``RowReader``."""
         yield Sample(
             id=f"{number}-{row.image_id}",
             image=NamedImage(key=PurePosixPath(row.image_src).name),

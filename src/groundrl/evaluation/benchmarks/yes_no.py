@@ -10,7 +10,6 @@ from groundrl.evaluation.benchmarks.base import (
     PRECISION_RECALL_F1,
     UNPARSED,
     Figures,
-    Form,
     ScoredAttempt,
     answer_text,
     image_keys,
@@ -18,16 +17,16 @@ from groundrl.evaluation.benchmarks.base import (
     score_column,
     share,
 )
-from groundrl.evaluation.benchmarks.files import (
-    COCO_IMAGES,
-    Download,
-    FoundFiles,
-)
 from groundrl.evaluation.benchmarks.published import RowBenchmark
 from groundrl.figures import FigureInfo, FigureInfos
 from groundrl.files import json_lines
 from groundrl.json_rows import Text, Whole
-from groundrl.records import NamedImage, Provenance, Sample
+from groundrl.published.files import (
+    COCO_IMAGES,
+    Download,
+    FoundFiles,
+)
+from groundrl.records import Form, NamedImage, Provenance, Sample
 
 _FIRST_WORD = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 _NEGATIONS = frozenset({"No", "not", "no"})
@@ -117,17 +116,17 @@ class POPE(Presence, RowBenchmark):
 
     @property
     def download(self) -> Download:
-        """See ``PublishedBenchmark``."""
+        """See ``PublishedReader``."""
         place = "https://github.com/AoiDragon/POPE/tree/main/output/coco"
         parts = {f"**/coco_pope_{self.variant}.json": place}
-        return Download(name="POPE", parts=parts, images=COCO_IMAGES)
+        return Download(name="POPE", parts=parts, images=COCO_IMAGES, world="world_pope")
 
     def rows(self, files: FoundFiles) -> Iterable[tuple[str, Any]]:
         """Published as JSONL, whatever the file is called."""
         return json_lines(files.parts[0], files.parts[0].read_bytes())
 
     def read(self, number: int, row: POPERow) -> Iterable[Sample]:
-        """See ``RowBenchmark``."""
+        """See ``RowReader``."""
         yield Sample(
             id=str(row.question_id),
             image=NamedImage(key=row.image),

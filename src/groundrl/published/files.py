@@ -18,7 +18,7 @@ from groundrl.records import ImageFile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundFiles:
-    """The files of a benchmark."""
+    """The files of a data set."""
 
     root: Path
     parts: tuple[Path, ...]
@@ -29,18 +29,20 @@ class FoundFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
-    """The files that a benchmark consists of, and where they are published."""
+    """The files that a data set consists of, and where they are published."""
 
     name: str
-    """Of the benchmark, for messages."""
+    """Of the data set, for messages."""
     parts: Mapping[str, str]
     """Path below the root -> where to get it. The path is a pattern of ``Path.glob``; "|" stands
     between alternatives."""
     images: Mapping[str, str] = field(default_factory=dict)
     """The same, of folders of images."""
     images_beside: bool = False
-    """Whether the folders of images belong beside the first part: a root that several benchmarks
+    """Whether the folders of images belong beside the first part: a root that several data sets
     share may hold files and folders of the same name."""
+    world: str = ""
+    """The benchmark of the embedded world that asks the same; empty where there is none."""
 
     def find(self, root: str | None, images: bool = True) -> FoundFiles:
         """Raises UserError that lists every missing part; folders of images may be missing unless
@@ -53,6 +55,7 @@ class Download:
             raise UserError(
                 f"{self.name} is read from a folder of yours: type data.root=<folder>. It holds"
                 + listed
+                + self._without_download()
             )
         folder = Path(root).expanduser()
         found = {pattern: glob_all(folder, pattern) for pattern in whole}
@@ -63,7 +66,7 @@ class Download:
                 f"\n  {path.replace('|', ' or ')}: get it from {whole[path]}" for path in absent
             )
             state = "lacks" if folder.is_dir() else "does not exist; it needs"
-            raise UserError(f"{self.name}: {folder} {state}{lacking}")
+            raise UserError(f"{self.name}: {folder} {state}{lacking}{self._without_download()}")
         parts = [found[pattern][0] for pattern in self.parts]
         folders = [path for pattern in self.images for path in found[pattern]]
         if self.images_beside:
@@ -72,6 +75,16 @@ class Download:
             parts[0] = next((path for path in files if path.parent in near), files[0])
             folders.sort(key=lambda path: path.parent != parts[0].parent)
         return FoundFiles(root=folder, parts=tuple(parts), folders=tuple(folders))
+
+    @property
+    def image_advice(self) -> str:
+        """Where to get the images, as a sentence without its stop."""
+        places = " and ".join(dict.fromkeys(self.images.values()))
+        return f"Get the images from {places or 'its publisher'}"
+
+    def _without_download(self) -> str:
+        """What the embedded world has instead, as a line of a message."""
+        return f"\nNothing to download: data=world, benchmark={self.world}" if self.world else ""
 
 
 def glob_all(folder: Path, patterns: str) -> list[Path]:
@@ -107,7 +120,7 @@ def read_lines(path: Path) -> list[str]:
 COCO_FOLDERS = "**/val2014|**/train2014|**/val2017|**/train2017"
 COCO_PLACE = "https://cocodataset.org/#download (both years hold the same images)"
 COCO_IMAGES = {COCO_FOLDERS: COCO_PLACE}
-"""``Download.images`` of benchmarks on COCO."""
+"""``Download.images`` of data sets on COCO."""
 _NUMBER = re.compile(r"(?:COCO_\w+?2014_)?(\d{12}\.jpg)")
 
 

@@ -1,0 +1,117 @@
+"""Published data sets as training data."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from groundrl.data.datasets import SampleList
+from groundrl.data.module import GroundingDataModule
+from groundrl.errors import UserError
+from groundrl.published.reader import FoundSamples, PublishedReader, Target
+from groundrl.published.undersampling import Undersampling
+from groundrl.questions.sentences import weave
+from groundrl.records import Sample, Segments
+
+SHOWN = 3
+"""Examples in a message."""
+
+logger = logging.getLogger(__name__)
+
+
+def published_module(
+    *,
+    reader: Callable[..., PublishedReader],
+    root: str | None,
+    train_split: str,
+    heldout_split: str | None,
+    target: Target,
+    missing: Literal["error", "skip"] = "error",
+    undersample: Undersampling | None = None,
+    heldout_size: int | None = 500,
+    prompts_per_step: int = 8,
+    seed: int = 0,
+    num_workers: int = 0,
+) -> GroundingDataModule:
+    """Questions of a published data set, as its benchmark asks them.
+
+    ``reader`` is given ``root`` and ``split``. ``target``: what worked answers consist of.
+    ``missing``: what is done with questions without an image. ``undersample`` biases the labels of
+    the training split. At most ``heldout_size`` questions of ``heldout_split`` are held out, none
+    of them about an image that is trained on; None for the split means no held-out set.
+
+    Raises UserError for a target that the data does not have, and for files that are missing or
+    damaged.
+    """
+    train_reader = reader(root=root, split=train_split)
+    _check_target(train_reader, target)
+    found = _read(train_reader, train_split, missing)
+    chosen = found.samples if undersample is None else undersample(found.samples)
+    heldout = {}
+    if heldout_split is not None:
+        others = _read(reader(root=root, split=heldout_split), heldout_split, missing)
+        # All images of the split, so that runs that differ in ``undersample`` hold out the same.
+        kept = _without_trained(others, frozenset(found.names), heldout_split)
+        heldout[heldout_split] = SampleList(worked_answers(kept, target)).take(heldout_size, seed=0)
+    return GroundingDataModule(
+        train=SampleList(worked_answers(chosen, target)),
+        heldout=heldout,
+        prompts_per_step=prompts_per_step,
+        seed=seed,
+        num_workers=num_workers,
+        form=train_reader.form,
+    )
+
+
+def worked_answers(samples: Sequence[Sample], target: Target) -> tuple[Sample, ...]:
+    """The samples with no more of their rationale than the target has."""
+    return tuple(replace(one, rationale=_reduced(one, target)) for one in samples)
+
+
+def _reduced(sample: Sample, target: Target) -> Segments | None:
+    if target == "answer_only":
+        return ()
+    if target == "boxed_rationale" or sample.rationale is None:
+        return sample.rationale
+    return weave(*(part if isinstance(part, str) else part.label for part in sample.rationale))
+
+
+def _check_target(reader: PublishedReader, target: Target) -> None:
+    if target not in reader.targets:
+        choices = " or ".join(f"data.target={one}" for one in reader.targets)
+        raise UserError(f"{reader.download.name} has no {target} to learn from: type {choices}")
+
+
+def _read(reader: PublishedReader, split: str, missing: str) -> FoundSamples:
+    """Raises UserError for questions without an image, unless they are to be left out."""
+    found = reader.find_samples()
+    if found.missing:
+        total = len(found.missing) + len(found.samples)
+        lacking = (
+            f"{reader.download.name}, split {split}: {len(found.missing)} of {total} questions have"
+            f" no image, for example {'; '.join(found.missing[:SHOWN])}"
+        )
+        if missing == "error":
+            raise UserError(
+                f"{lacking}. {reader.download.image_advice}, or leave these questions out with "
+                "data.missing=skip"
+            )
+        logger.warning("%s. They are left out", lacking)
+    return found
+
+
+def _without_trained(found: FoundSamples, trained: frozenset[str], split: str) -> list[Sample]:
+    """The questions about other images than those that are trained on."""
+    pairs = zip(found.samples, found.names, strict=True)
+    kept = [sample for sample, name in pairs if name not in trained]
+    if not kept:
+        raise UserError(
+            f"every image of split {split} is trained on: type data.heldout_split=<another split>"
+        )
+    if len(kept) < len(found.samples):
+        logger.warning(
+            "%d of %d held-out questions of split %s are about images that are trained on: left "
+            "out",
+            *(len(found.samples) - len(kept), len(found.samples), split),
+        )
+    return kept
