@@ -264,7 +264,7 @@ def test_every_job_of_a_sweep_is_sound(sweep: str, job: tuple[str, ...]) -> None
 @pytest.mark.parametrize("file", sorted((ROOT / "sweeps").glob("*.yaml")), ids=lambda f: f.stem)
 def test_published_figures_belong_to_rows_of_the_grid(file: Path) -> None:
     cfg = OmegaConf.load(file)
-    published = cfg.get("published", {})
+    published = cfg.published if "published" in cfg else {}
     rows = {row for values in cfg.hydra.sweeper.params.values() for row in str(values).split(",")}
     assert set(published) <= rows
     for figures in published.values():
