@@ -20,7 +20,7 @@ from groundrl.questions.known import KnownImage
 from groundrl.questions.place_claims import Beside, Further
 from groundrl.questions.proof import is_proven
 from groundrl.questions.references import Reference
-from groundrl.questions.sentences import Order, Rationale, decide, one_order, relate, tally
+from groundrl.questions.sentences import Order, Rationale, decide, find, one_order, relate, tally
 from groundrl.questions.verdicts import Numbered, Related
 from groundrl.records import Grounding, ImageFile, Provenance, Sample
 from groundrl.relations import Relation
@@ -199,7 +199,7 @@ def test_several_answers_are_all_right_ones_and_no_others() -> None:
     assert not proven(Present(), "I see ", answers="dog", options="dog cat")
     assert not proven(Present(), *seen, answers="box", options="box dog")
     left = Beside(relation=Relation.LEFT_OF, anchor=a("lamp"))
-    told = relate([at("box", BOX)], Relation.LEFT_OF, at("lamp", LAMP))[0]
+    told = find([at("box", BOX)], Relation.LEFT_OF, at("lamp", LAMP))[0]
     assert proven(left, told, answers="box", options="box dog")
     assert not proven(left, told, answers="box", options="box cup")
     right = Beside(relation=Relation.RIGHT_OF, anchor=a("lamp"))

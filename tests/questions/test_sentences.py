@@ -2,7 +2,7 @@
 
 from synthesis_views import box
 
-from groundrl.questions.sentences import listing, state, there_is, weave
+from groundrl.questions.sentences import color_beside, find, listing, state, there_is, weave
 from groundrl.records import Grounding, Segments
 
 
@@ -34,3 +34,20 @@ def test_a_statement_agrees_with_its_subject() -> None:
     assert text(state([CUP, OVEN], "red")) == "The [red cup] and the [oven] are red."
     both = state([CUP, OVEN], "above", SKIS, of_these=True)
     assert text(both) == "Of these, [red cup] and [oven] are above the [skis]."
+
+
+def test_what_is_asked_for_by_a_relation_is_found_from_its_landmark() -> None:
+    one = [text(wording.look_first) for wording in find([OVEN], "left of", CUP)]
+    assert one == [
+        "Left of the [red cup] is the [oven].",
+        "Left of the [red cup] I see the [oven].",
+    ]
+    both = find([CUP, OVEN], "above", SKIS, of_these=True)[0]
+    assert text(both.look_first) == "Of these, above the [skis] are the [red cup] and the [oven]."
+    assert text(both.conclude_first) == "Of these, [red cup] and [oven] are above the [skis]."
+
+
+def test_the_color_of_what_is_found_comes_last() -> None:
+    told = color_beside(CUP, "red", "left of", OVEN)
+    assert text(told.look_first) == "Left of the [oven] is the [red cup]: red."
+    assert text(told.conclude_first) == "The [red cup] left of the [oven] is red."

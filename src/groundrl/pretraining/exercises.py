@@ -33,8 +33,10 @@ RELATING_LESSONS = (
     *("exists",) * 2,
     *("count",) * 5,
     *("is_numbered",) * 4,
-    *("side", "depth", "relation_which", "multi_side", "multi_color"),
-    *("is_colored", "color", "color", "category"),
+    *("relation_which",) * 3,
+    *("multi_side",) * 3,
+    *("color",) * 3,
+    *("side", "depth", "multi_color", "is_colored", "category"),
 )
 SINGLE_RELATING_LESSONS = ("presence", "presence", "exists", "count", "is_numbered", "is_colored")
 """For scenes with one object."""
@@ -42,8 +44,12 @@ VERDICT_LESSONS = (*("presence",) * 4, "exists", "exists", "is_colored", "is_num
 """Kinds whose answer compares words of the reasoning with the question."""
 ELSEWHERE_SHARE = 0.25
 """Of the scenes of the last phase, asked for a class of the other subject: a bus on a table."""
-OPTIONS_SHARE = 0.2
-"""Of the questions of the last phase, asked with their options."""
+OPTIONS_SHARE = 0.15
+"""Of the questions of the last phase, asked with their options, to be answered without reasoning."""
+EXPLAIN_SHARE = 0.35
+"""Asked with their options and to be explained. Without the request the shipped model answers in
+words alone; that it can reason about options is what a warm-up and GRPO bring out."""
+EXPLAIN = ("Explain.", "Explain your answer.", "Say what you look at.")
 DIRECT_SHARE = 0.1
 """Asked with an instruction to answer directly."""
 DIRECT_INSTRUCTIONS = {
@@ -106,14 +112,18 @@ def elsewhere(scene: Scene, rng: np.random.Generator) -> Iterator[Exercise]:
 
 
 def put(sample: Sample, rng: np.random.Generator) -> Exercise:
-    """A question in one of its forms: plain, to be reasoned about; with its options, or with an
-    instruction to answer directly, for the answer alone."""
+    """A question in one of its forms: plain, or with its options and a request to explain, to be
+    reasoned about; with its options, or with an instruction to answer directly, for the answer
+    alone."""
     plain = replace(sample, options=())
     draw = rng.random()
     if draw < OPTIONS_SHARE:
         return Exercise(sample=sample, part="answer")
+    if draw < OPTIONS_SHARE + EXPLAIN_SHARE:
+        asked = replace(sample, question=f"{EXPLAIN[rng.integers(len(EXPLAIN))]} {sample.question}")
+        return Exercise(sample=asked, part="both")
     instructions = DIRECT_INSTRUCTIONS.get(frozenset(sample.options), ())
-    if draw < OPTIONS_SHARE + DIRECT_SHARE and instructions:
+    if draw < OPTIONS_SHARE + EXPLAIN_SHARE + DIRECT_SHARE and instructions:
         instruction = instructions[rng.integers(len(instructions))]
         asked = replace(plain, question=f"{sample.question}\n{instruction}")
         return Exercise(sample=asked, part="answer")

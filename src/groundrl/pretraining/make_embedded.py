@@ -15,7 +15,7 @@ from groundrl.files import write_json
 from groundrl.grammar.base import Grammar
 from groundrl.policy.policy import Policy
 from groundrl.pretraining.architecture import build_model, build_processor, build_tokenizer
-from groundrl.pretraining.exercises import DIRECT_INSTRUCTIONS
+from groundrl.pretraining.exercises import DIRECT_INSTRUCTIONS, EXPLAIN
 from groundrl.pretraining.lessons import LessonDataModule, LessonStream
 from groundrl.pretraining.pretrain import PretrainModule
 from groundrl.pretraining.skills import skill_report
@@ -88,6 +88,7 @@ class Pretraining:
 def corpus(grammar: Grammar, template: PromptTemplate) -> Iterator[str]:
     """Texts that the embedded model reads or writes: prompts, worked answers, captions."""
     yield AUGMENTED
+    yield from EXPLAIN
     for lines in DIRECT_INSTRUCTIONS.values():
         yield from lines
     for index in range(CORPUS_SCENES):

@@ -1,13 +1,13 @@
 """What the answers of questions about places state."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from groundrl.questions.claims import Pointed, are_same, is_worded, phrases_of
 from groundrl.questions.known import KnownImage, KnownObject
 from groundrl.questions.references import Reference, object_meant
-from groundrl.questions.sentences import relate
+from groundrl.questions.sentences import Rationale, find, relate
 from groundrl.records import Sample
 from groundrl.relations import Relation
 
@@ -75,7 +75,9 @@ class Further:
         ):
             return False
         last = [one for one in pointed if one.noun not in sample.answers]
-        return len(last) == 1 and _are_placed(sample, pointed, self.relation, last[0], image)
+        return len(last) == 1 and _are_placed(
+            sample, pointed, self.relation, last[0], image, relate
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,7 @@ class Beside:
         wrong = [one for one in image.objects if {one.noun, one.label} & {*sample.options}]
         return (
             anchor is not None
-            and _are_placed(sample, pointed, self.relation, anchor, image)
+            and _are_placed(sample, pointed, self.relation, anchor, image, find)
             and not any(
                 image.proves(one, self.relation, anchor) for one in wrong if one not in pointed
             )
@@ -117,15 +119,16 @@ def is_related(
     subjects: Sequence[KnownObject],
     relation: str,
     anchor: KnownObject,
+    wordings: Callable[..., tuple[Rationale, ...]] = relate,
 ) -> bool:
     """Whether the reasoning points at these objects alone and states the relation of all subjects
-    to the anchor."""
+    to the anchor, in one of these wordings."""
     if not subjects or not are_same(pointed, [*subjects, anchor]):
         return False
     phrases = phrases_of(subjects, sample, pointed)
     (last,) = phrases_of([anchor], sample, pointed)
     return any(
-        is_worded(sample, relate(phrases, relation, last, of_these=given))
+        is_worded(sample, wordings(phrases, relation, last, of_these=given))
         for given in (True, False)
     )
 
@@ -136,6 +139,7 @@ def _are_placed(
     relation: Relation,
     anchor: KnownObject,
     image: KnownImage,
+    wordings: Callable[..., tuple[Rationale, ...]],
 ) -> bool:
     """Whether the objects besides the anchor are the answers and stand so to it, and the reasoning
     states exactly this."""
@@ -145,7 +149,7 @@ def _are_placed(
         None not in names
         and sorted(sample.answers) == sorted(filter(None, names))
         and all(image.proves(one, relation, anchor) is True for one in subjects)
-        and is_related(sample, pointed, subjects, relation, anchor)
+        and is_related(sample, pointed, subjects, relation, anchor, wordings)
     )
 
 

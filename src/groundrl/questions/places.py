@@ -12,7 +12,7 @@ from groundrl.questions.draws import Draws, up_to
 from groundrl.questions.known import KnownImage, KnownObject
 from groundrl.questions.place_claims import Beside, EitherRelation, Further, word_of
 from groundrl.questions.references import REFERRING_RELATIONS, Reference, short_reference
-from groundrl.questions.sentences import relate
+from groundrl.questions.sentences import find, relate
 from groundrl.questions.things import MAX_OPTIONS, draw_several
 from groundrl.relations import Relation
 
@@ -123,7 +123,7 @@ def relation_which(image: KnownImage, draws: Draws) -> Draft | None:
     one = draws.choice([o for o in around.inside if o in named])
     return choice(
         Beside(relation=relation, anchor=around.name, single=True),
-        draws.choice(relate([image.phrase(one)], relation, image.phrase(around.landmark))),
+        draws.choice(find([image.phrase(one)], relation, image.phrase(around.landmark))),
         [one.label],
         [o.label for o in up_to(MAX_OPTIONS - 1, wrong, draws)],
         draws,
@@ -145,7 +145,7 @@ def multi_side(image: KnownImage, draws: Draws) -> Draft | None:
     around, right, wrong = chosen
     return choice(
         Beside(relation=around.relation, anchor=around.name),
-        draws.choice(relate(image.phrases(right), around.relation, image.phrase(around.landmark))),
+        draws.choice(find(image.phrases(right), around.relation, image.phrase(around.landmark))),
         [o.label for o in right],
         [o.label for o in wrong],
         draws,
@@ -170,7 +170,7 @@ def multi_side_of_unique(image: KnownImage, draws: Draws) -> Draft | None:
     anchor = image.phrase(around.landmark)
     return choice(
         Beside(relation=around.relation, anchor=around.name),
-        draws.choice(relate(image.phrases(right), around.relation, anchor, of_these=True)),
+        draws.choice(find(image.phrases(right), around.relation, anchor, of_these=True)),
         [one.noun for one in right],
         [one.noun for one in wrong],
         draws,

@@ -109,6 +109,43 @@ def relate(
     )
 
 
+def find(
+    items: Sequence[Grounding],
+    relation: str,
+    landmark: Grounding,
+    *,
+    of_these: bool = False,
+) -> tuple[Rationale, ...]:
+    """Wordings of which items stand so to the landmark; ``of_these`` as in ``state``.
+
+    Here the relation is asked for and the items are not known yet: looking first, the landmark and
+    the relation come before them. ``relate`` is for items that the question names.
+    """
+    verb = verb_be(items[0].label) if len(items) == 1 else "are"
+    begin = "of these, " if of_these and len(items) > 1 else ""
+    place = weave(f"{begin}{relation} the ", landmark)
+    subjects = listing(items, "the")
+    return tuple(
+        Rationale(look_first=capitalized(weave(*place, look, *subjects, ".")), conclude_first=other)
+        for look, other in zip(
+            (f" {verb} ", " I see "),
+            (one.conclude_first for one in relate(items, relation, landmark, of_these=of_these)),
+            strict=True,
+        )
+    )
+
+
+def color_beside(item: Grounding, color: str, relation: str, landmark: Grounding) -> Rationale:
+    """The colour of what stands so to the landmark."""
+    verb = verb_be(item.label)
+    return Rationale(
+        look_first=capitalized(
+            weave(f"{relation} the ", landmark, f" {verb} the ", item, f": {color}.")
+        ),
+        conclude_first=weave("The ", item, f" {relation} the ", landmark, f" {verb} {color}."),
+    )
+
+
 def tally(
     items: Sequence[Grounding], word: str, place: tuple[str, Grounding] | None = None
 ) -> tuple[Rationale, ...]:

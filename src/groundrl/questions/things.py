@@ -12,8 +12,14 @@ from groundrl.questions.draft import Draft, choice
 from groundrl.questions.draws import Draws, T, up_to
 from groundrl.questions.known import KnownImage, KnownObject
 from groundrl.questions.references import Reference, relational_references
-from groundrl.questions.sentences import decide, listing, one_order, state, weave
-from groundrl.records import Segments
+from groundrl.questions.sentences import (
+    color_beside,
+    decide,
+    listing,
+    one_order,
+    state,
+    weave,
+)
 
 MAX_OPTIONS: Final = 4
 SINGLE_ANSWER_SHARE: Final = 0.2
@@ -105,8 +111,8 @@ def exists(
 def color(image: KnownImage, draws: Draws, *, relational: bool = False) -> Draft | None:
     """ "What color is the cup?" of an object that its colour is not needed to find; where
     ``relational``, also "What color is the cup left of the lamp?"."""
-    plain: list[tuple[KnownObject, Reference, Segments]] = [
-        (one, Reference(noun=one.noun), state([image.phrase(one)], one.color))
+    plain = [
+        (one, Reference(noun=one.noun), one_order(state([image.phrase(one)], one.color)))
         for one in image.alone_in_class
         if one.color is not None
     ]
@@ -114,9 +120,8 @@ def color(image: KnownImage, draws: Draws, *, relational: bool = False) -> Draft
         (
             one,
             reference,
-            weave(
-                *("The ", image.phrase(one), f" {reference.relation} the "),
-                *(image.phrase(landmark), f" is {one.color}."),
+            color_beside(
+                image.phrase(one), one.color, str(reference.relation), image.phrase(landmark)
             ),
         )
         for one in (image.objects if relational else ())
@@ -130,7 +135,7 @@ def color(image: KnownImage, draws: Draws, *, relational: bool = False) -> Draft
     right = str(one.color)
     seen = {other.color for other in image.objects if other.color is not None}
     wrong = _wrong_words(right, seen, image.possible_colors, draws)
-    return choice(ColorOf(what=reference), one_order(rationale), [right], wrong, draws)
+    return choice(ColorOf(what=reference), rationale, [right], wrong, draws)
 
 
 def category(image: KnownImage, draws: Draws) -> Draft | None:
