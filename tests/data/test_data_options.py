@@ -8,9 +8,9 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from groundrl.data.datasets import detections
+from groundrl.data.detection.yolo import YoloLayout
 from groundrl.data.module import GroundingDataModule
 from groundrl.data.schema import write_jsonl, write_parquet
-from groundrl.data.yolo import YoloLayout
 
 CONF = Path(__file__).parents[2] / "conf/data"
 

@@ -9,10 +9,10 @@ from PIL import Image
 from synthesis_runs import synthesis
 
 from groundrl.boxes import iou
-from groundrl.data.coco import CocoLayout
 from groundrl.data.datasets import sample_file
-from groundrl.data.voc import VocLayout
-from groundrl.data.yolo import YoloLayout
+from groundrl.data.detection.coco import CocoLayout
+from groundrl.data.detection.voc import VocLayout
+from groundrl.data.detection.yolo import YoloLayout
 from groundrl.detectors.base import Detector, UnlabelledImageError
 from groundrl.detectors.given import GivenDetector
 from groundrl.detectors.records import Region
