@@ -227,7 +227,7 @@ def test_coco_problems_are_all_named(coco_root: Path) -> None:
         "gone.jpg: no such image",
         "images[3]: 'id' must be a whole number or a text, got None",
         "annotations[2]: box [90, 0, 110, 20] lies 10.0 pixels outside",
-        "annotations[3]: box corners must be finite",
+        "annotations[3]: bbox must be [x, y, width, height], got [0, 0, nan, 20]",
         "annotations[4]: bbox must be [x, y, width, height]",
         "annotations[5]: category_id 99 is not defined",
         "annotations[6]: image_id 77 is not defined",
@@ -273,9 +273,7 @@ def test_voc_corners_are_one_based_and_inclusive(voc_root: Path, split: str | No
     ]
 
 
-def test_voc_problems_are_named_with_file_and_line(
-    voc_root: Path, image_file: MakeImage
-) -> None:
+def test_voc_problems_are_named_with_file_and_line(voc_root: Path, image_file: MakeImage) -> None:
     for name, sign in (("a", "<width>90"), ("e", "<width>100")):
         text = VOC.replace("<width>100", sign).replace("<xmax>100", "<xmax>130")
         image_file(voc_root / f"JPEGImages/{name}.jpg")

@@ -14,7 +14,7 @@ from typing import Final
 from groundrl.data.detection.base import DetectionSet
 from groundrl.errors import UserError
 from groundrl.language.class_names import nouns_of
-from groundrl.language.synonyms import words_for
+from groundrl.language.synonyms import is_among, words_for
 from groundrl.records import Grounding
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,10 @@ HIDING: Final = frozenset(
 )
 """Classes of regions in which objects of every class may be, undrawn."""
 
+OTHER_THINGS: Final = frozenset(
+    {"computer mouse", "guinea pig", "hot dog", "sea horse", "teddy bear"}
+)
+"""Nouns that are not what their last word says."""
 ALL: Final = "all"
 
 
@@ -152,15 +156,20 @@ def _related(
     found: DetectionSet, nouns: Mapping[str, str | None], names: Sequence[str]
 ) -> dict[str, set[str]]:
     """Noun -> others that may name the same object: wider and narrower classes, synonyms, and
-    nouns that end with it ("sports ball" is a ball)."""
+    nouns that end with it (a sports ball is a ball)."""
     pairs: set[tuple[str | None, str | None]] = {
         (nouns.get(name), nouns.get(wide)) for name, above in found.wider.items() for wide in above
     }
     known = {*names}
     for noun in names:
-        words = noun.split()
+        words = [] if noun in OTHER_THINGS else noun.split()
         ends = {" ".join(words[start:]) for start in range(1, len(words))}
-        pairs |= {(noun, other) for other in words_for([noun]) | ends if other in known}
+        pairs |= {(noun, other) for other in ends & known}
+        pairs |= {
+            (noun, other)
+            for other in words_for([noun]) & known
+            if is_among(noun, other) or is_among(other, noun)
+        }
     related: dict[str, set[str]] = defaultdict(set)
     for one, other in pairs:
         if one is not None and other is not None and one != other:

@@ -21,7 +21,7 @@ def box_of_segmentation(value: Any) -> Corners:
         isinstance(one, list) and len(one) >= 4 and all(map(is_number, one)) for one in polygons
     ):
         raise ValueError("segmentation must be polygons [[x, y, x, y, ...]] or {counts, size}")
-    return around([point for one in polygons for point in pairs(one)])
+    return around([point for one in polygons for point in pairs([float(n) for n in one])])
 
 
 def box_of_runs(counts: list[int], height: int, width: int) -> Corners:
@@ -74,10 +74,10 @@ def _uncompress(text: str) -> list[int]:
 
 
 def is_number(value: object) -> bool:
-    """Whether a value of JSON is a number that can be a coordinate (or no number at all, NaN)."""
+    """Whether a value of JSON is a number that can be a coordinate."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
-    return not abs(value) > LARGEST
+    return -LARGEST <= value <= LARGEST
 
 
 def _is_whole(value: object) -> bool:

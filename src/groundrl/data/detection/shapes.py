@@ -49,7 +49,7 @@ def around_ellipse(cx: float, cy: float, rx: float, ry: float, degrees: float = 
     return cx - half_width, cy - half_height, cx + half_width, cy + half_height
 
 
-def inside(corners: Corners, width: float, height: float) -> Corners:
+def inside(corners: Corners, width: int, height: int) -> Corners:
     """The part inside an image of this size; the box itself where its centre lies outside."""
     x1, y1, x2, y2 = corners
     if not (0 <= (x1 + x2) / 2 <= width and 0 <= (y1 + y2) / 2 <= height):
