@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 
 from groundrl.data.detection.base import DetectionSet, check_set
 from groundrl.data.detection.coco_rows import CocoTables, list_images, load_tables
+from groundrl.data.detection.json_files import holds_list, is_json
 from groundrl.data.detection.listed import place_images
 from groundrl.data.image_files import ImageFinder, existing_folder
 from groundrl.data.problems import Problems
@@ -35,9 +36,10 @@ class CocoLayout:
     form: ClassVar[str] = "a COCO annotation file (.json) or a COCO folder (annotations/, images/)"
 
     def recognises(self, path: Path) -> bool:
-        """A .json file, or a folder with annotation files in one of the usual places."""
+        """A .json file that does not begin as a list, or a folder with annotation files in one of
+        the usual places."""
         patterns = (pattern.format(split="*") for pattern in ANNOTATION_FILES[:6])
-        return (path.is_file() and path.suffix.lower() == ".json") or any(
+        return (is_json(path) and not holds_list(path)) or any(
             True for pattern in patterns for _ in path.glob(pattern)
         )
 
@@ -72,14 +74,18 @@ class CocoLayout:
         )
         found = [load_tables(file, problems) for file in files]
         names = list(dict.fromkeys(name for tables in found for name in tables.names.values()))
+        finders: dict[Path, ImageFinder] = {}
         placed = []
         for tables in found:
             folder = _image_folder(tables, root, split, images)
+            finder = finders.setdefault(folder, ImageFinder([folder]))
             # Of several files each one knows its own classes.
             own = None if {*names} == {*tables.names.values()} else {*tables.names.values()}
             listed = list_images(tables, problems, looked_for=own)
             prefix = f"{folder.name}/" if len({file.parent for file in files}) > 1 else ""
-            placed += place_images(listed, ImageFinder([folder]), problems, prefix)
+            placed += place_images(listed, finder, problems, prefix)
+        for finder in finders.values():
+            finder.check_found(problems.source)
         return check_set(
             problems,
             name=name,

@@ -1,18 +1,17 @@
 """Rows of COCO and LVIS annotation files."""
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from groundrl.data.detection.json_files import read_json
 from groundrl.data.detection.listed import ListedBox, ListedImage
 from groundrl.data.detection.masks import box_of_segmentation, is_number
 from groundrl.data.detection.shapes import Corners
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
-from groundrl.files import read_text
 
 TABLES: Final = ("images", "categories", "annotations")
 NO_CLASS: Final = ("", "none")
@@ -38,10 +37,7 @@ class CocoTables:
 
 def load_tables(path: Path, problems: Problems) -> CocoTables:
     """The well-formed rows; others become problems. Raises UserError for a file of another kind."""
-    try:
-        content = json.loads(read_text(path))
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON: {error}") from error
+    content = read_json(path)
     if not isinstance(content, dict) or not all(
         isinstance(content.get(table), list) for table in TABLES
     ):

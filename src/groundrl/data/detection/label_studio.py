@@ -1,6 +1,5 @@
 """Exports of Label Studio: ``JSON`` and ``JSON-MIN``, lists of tasks with shapes in per cent."""
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,13 +9,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from groundrl.boxes import Frame
 from groundrl.data.detection.base import DetectionSet
+from groundrl.data.detection.json_files import holds_list, is_json, read_json
 from groundrl.data.detection.listed import ListedBox, ListedImage, assemble
 from groundrl.data.detection.masks import is_number
 from groundrl.data.detection.shapes import Corners, around, around_ellipse, around_turned
 from groundrl.data.image_files import ImageFinder, existing_folder, is_image, path_parts
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
-from groundrl.files import read_text
 
 PER_CENT: Final = 100
 UPLOAD: Final = re.compile(r"^[0-9a-f]{8}-(?=.)")
@@ -74,20 +73,11 @@ class LabelStudioLayout:
 def _exports(path: Path) -> list[Path]:
     """JSON files that hold a list."""
     files = [path] if path.is_file() else sorted(path.glob("*.json"))
-    return [file for file in files if file.suffix.lower() == ".json" and _is_list(file)]
-
-
-def _is_list(file: Path) -> bool:
-    with file.open("rb") as opened:
-        return opened.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
+    return [file for file in files if is_json(file) and holds_list(file)]
 
 
 def _tasks(file: Path, problems: Problems) -> Iterator[tuple[str, Row]]:
-    try:
-        tasks = json.loads(read_text(file))
-    except ValueError as error:
-        raise UserError(f"{file} is not valid JSON: {error}") from error
-    for index, task in enumerate(tasks):
+    for index, task in enumerate(read_json(file)):
         where = f"{file}: [{index}]"
         if isinstance(task, dict):
             yield where, task

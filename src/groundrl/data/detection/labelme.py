@@ -1,20 +1,19 @@
 """Annotations of LabelMe: a JSON file of shapes beside each image."""
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from groundrl.data.detection.base import DetectionSet
+from groundrl.data.detection.json_files import is_json, read_json
 from groundrl.data.detection.listed import ListedBox, ListedImage, assemble
 from groundrl.data.detection.shapes import Corners, around
 from groundrl.data.image_files import ImageFinder, existing_folder
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
-from groundrl.files import read_text
 from groundrl.json_rows import Number, Text, Whole, validate
 
 BOXED: Final = ("rectangle", "polygon", "circle", "mask", "rotation")
@@ -53,7 +52,7 @@ class LabelMeLayout:
         """A JSON file that begins with shapes, or a folder that has one in it or in a folder of
         it."""
         files = [path] if path.is_file() else [*path.glob("*.json"), *path.glob("*/*.json")]
-        return any(file.suffix.lower() == ".json" and _has_shapes(file) for file in files[:20])
+        return any(is_json(file) and _has_shapes(file) for file in files[:20])
 
     def read(
         self,
@@ -88,12 +87,11 @@ def _has_shapes(file: Path) -> bool:
 
 def _list_image(file: Path, finder: ImageFinder, problems: Problems) -> ListedImage | None:
     try:
-        content: Any = json.loads(read_text(file))
-        found = validate(_File, content)
+        found = validate(_File, read_json(file))
     except UserError as error:
         problems.found.append(str(error))
         return None
-    except ValueError as error:  # of JSON, or of its shape
+    except ValueError as error:
         problems.add(file, str(error))
         return None
     boxes: list[ListedBox] = []

@@ -68,6 +68,7 @@ def assemble(
     ``names``: the classes; None takes those that occur. Raises UserError with all problems.
     """
     images = place_images(listed, finder, problems)
+    finder.check_found(problems.source)
     if names is None:
         drawn = {item.label for image in images for item in image.groundings}
         names = sorted(drawn.union(*(image.uncounted for image in images)))
@@ -81,11 +82,10 @@ def place_images(
 ) -> list[AnnotatedImage]:
     """Find and decode the images, and place the boxes in them. What is wrong becomes a problem.
 
-    ``prefix`` begins the ids of the images. Raises UserError where no image is found.
+    ``prefix`` begins the ids of the images.
     """
     listed = list(listed)
     paths = [one.file if isinstance(one.file, Path) else finder.find(one.file) for one in listed]
-    finder.check_found(problems.source)
     checked = check_images(paths)
     first: dict[Path, str] = {}
     images = []

@@ -1,7 +1,6 @@
 """Open Images: tables (CSV) of boxes as shares of the image, and of labels that people verified."""
 
 import csv
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any, ClassVar, Final
 
 from groundrl.boxes import Frame
 from groundrl.data.detection.base import DetectionSet
+from groundrl.data.detection.json_files import read_json
 from groundrl.data.detection.listed import ListedBox, ListedImage, assemble
 from groundrl.data.image_files import ImageFinder, existing_folder, images_in
 from groundrl.data.problems import Problems
@@ -198,12 +198,8 @@ def _read_hierarchy(root: Path, split: str, names: Mapping[str, str]) -> dict[st
     path = _first(root, HIERARCHY_FILES, split)
     if path is None:
         return {}
-    try:
-        tree = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON: {error}") from error
     wider: dict[str, set[str]] = defaultdict(set)
-    nodes: list[tuple[Any, frozenset[str]]] = [(tree, frozenset())]
+    nodes: list[tuple[Any, frozenset[str]]] = [(read_json(path), frozenset())]
     while nodes:
         node, above = nodes.pop()
         if not isinstance(node, dict):
