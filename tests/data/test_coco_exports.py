@@ -155,6 +155,12 @@ def test_names_in_any_alphabet_are_read(folder: Path, encoding: str) -> None:
     assert read(folder, value, encoding).names == ("猫", "dog")
 
 
+def test_json_that_no_parser_can_hold_is_an_error(folder: Path) -> None:
+    (folder / "deep.json").write_text('{"images": ' + "[" * 100_000)
+    with pytest.raises(UserError, match=r"deep\.json is not valid JSON"):
+        CocoLayout().read(folder / "deep.json", None, images=folder / "images")
+
+
 def test_another_encoding_is_an_error_that_says_what_to_type(folder: Path) -> None:
     value = content({"bbox": BOX})
     value["categories"][0]["name"] = "狗"

@@ -142,6 +142,12 @@ def test_the_user_names_classes_and_takes_them_out() -> None:
     assert named(found).names == ("person without a mask", "cup", "van")
 
 
+def test_a_class_has_the_same_noun_in_every_split() -> None:
+    found = data_set(["zone 1", "other"], image("zone 1"))
+    assert named(found).names == ("zone",)
+    assert named(found, other_splits=["zone 1", "zone 2", "other"]).names == ("zone 1",)
+
+
 def test_classes_that_may_have_been_missed_are_never_absent(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -163,6 +169,7 @@ def test_options_that_name_no_class_are_errors_with_the_classes() -> None:
     for options, told in (
         (ClassOptions(names={"dgo": "dog"}), "data.names: there is no class dgo; choose from cat"),
         (ClassOptions(never_absent=["dgo"]), "data.never_absent: there is no class dgo"),
+        (ClassOptions(names={"dog": " "}), "data.names: type a noun for dog, or null"),
         (ClassOptions(never_absent="dog"), r"type data.never_absent=\[dog\], or =all"),
     ):
         with pytest.raises(UserError, match=told):

@@ -111,6 +111,7 @@ def test_label_studio_tasks_that_nobody_annotated_are_left_out(
     )
     assert [image.id for image in found] == ["images/b"]
     assert "[0]: a task without an annotation (and 1 more places)" in caplog.text
+    assert "a.jpg: an image without an annotation" in caplog.text
 
 
 def test_label_studio_prefers_the_ground_truth_and_reads_an_empty_one(folder: Path) -> None:

@@ -146,6 +146,12 @@ def test_folders_of_another_machine_are_found_by_their_ends(yolo_root: Path, fol
     assert len(YoloLayout().read(yolo_root, "train").images[0].groundings) == 2
 
 
+def test_the_images_of_all_splits_are_not_those_of_a_missing_one(yolo_root: Path) -> None:
+    (yolo_root / "data.yaml").write_text("test: ../test/images\nnames: [cat, dog]\n")
+    with pytest.raises(UserError, match="no images for split 'test'"):
+        YoloLayout().read(yolo_root, "test")
+
+
 def test_images_and_labels_may_lie_in_one_folder(tmp_path: Path, image_file: MakeImage) -> None:
     image_file(tmp_path / "obj_train_data/a.jpg")
     (tmp_path / "obj_train_data/a.txt").write_text("1 0.3 0.5 0.4 0.5\n")

@@ -68,8 +68,9 @@ def detection_module(
         train, heldout = split_images(train, heldout_split)
     elif heldout_split is not None:
         heldout = read(heldout_split)
-    classes = ClassOptions(names=names or {}, never_absent=never_absent)
-    classes.check(dict.fromkeys((*train.names, *(heldout.names if heldout else ()))), "data")
+    known = tuple(dict.fromkeys((*train.names, *(heldout.names if heldout else ()))))
+    classes = ClassOptions(names=names or {}, never_absent=never_absent, other_splits=known)
+    classes.check(known, "data")
     questions = {}
     if heldout is not None:
         # Seed 0 always: runs that differ in their seed are compared on the same questions.

@@ -67,14 +67,20 @@ class ImageFinder:
         self._moved: list[tuple[str, Path]] = []
         self._missing: list[str] = []
         self._found = 0
+        self._named = set[Path]()
 
-    def find(self, written: str) -> Path:
+    def find(self, written: str | Path) -> Path:
         """The file at this path below one of the folders, else the one below them that has its
-        name; where there is none, a path that does not exist.
+        name; where there is none, a path that does not exist. A Path is taken as it is.
 
         Of several files of that name, the one whose path ends like ``written`` for longest counts;
         two that are equally near count as none.
         """
+        found = written if isinstance(written, Path) else self._find(written)
+        self._named.add(found)
+        return found
+
+    def _find(self, written: str) -> Path:
         parts = path_parts(written)
         places = [folder / one for folder in self.folders for one in (written, Path(*parts))]
         here = next(filter(Path.is_file, places), None)
@@ -82,7 +88,7 @@ class ImageFinder:
             self._found += 1
             return here
         ranked = sorted(
-            ((_common_end(path.parts, parts), path) for path in self._named(parts)), reverse=True
+            ((_common_end(path.parts, parts), path) for path in self._of_name(parts)), reverse=True
         )
         if not ranked or (len(ranked) > 1 and ranked[0][0] == ranked[1][0]):
             self._missing.append(written)
@@ -94,7 +100,7 @@ class ImageFinder:
         """Whether ``find`` would find a file; a path that leads to one is looked for first."""
         parts = path_parts(written)
         return any((folder / written).is_file() for folder in self.folders) or bool(
-            self._named(parts)
+            self._of_name(parts)
         )
 
     def id_of(self, path: Path) -> str:
@@ -124,7 +130,11 @@ class ImageFinder:
                 "images>, or images=<folder> for synthesize.py."
             )
 
-    def _named(self, parts: Sequence[str]) -> list[Path]:
+    def never_found(self) -> list[Path]:
+        """Images below the likeliest folder that nothing has named."""
+        return [path for path in images_in(self.folders[0]) if path not in self._named]
+
+    def _of_name(self, parts: Sequence[str]) -> list[Path]:
         """Files of this name below the folders; of a name without suffix, images with any."""
         if self._by_name is None:
             self._by_name = {}

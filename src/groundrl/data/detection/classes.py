@@ -50,6 +50,8 @@ class ClassOptions:
     never_absent: Sequence[str] | str = ()
     """Classes that annotators may have missed, or "all": no question has the answer that there is
     none."""
+    other_splits: Sequence[str] = ()
+    """Classes of other splits, beside which names become the same nouns in each."""
 
     def check(self, known: Collection[str], place: str) -> None:
         """Raises UserError for a class that the data does not have. ``place``: "data"."""
@@ -58,6 +60,9 @@ class ClassOptions:
             raise UserError(
                 f"{place}.never_absent={missed}: type {place}.never_absent=[{missed}], or =all"
             )
+        blank = [name for name, noun in self.names.items() if noun is not None and not noun.strip()]
+        if blank:
+            raise UserError(f"{place}.names: type a noun for {', '.join(blank)}, or null")
         for option, names in (("names", self.names), ("never_absent", missed)):
             unknown = [name for name in names if name not in known]
             if unknown:
@@ -135,8 +140,9 @@ def _choose_nouns(found: DetectionSet, options: ClassOptions) -> dict[str, str |
         for name in labels
         if _plain(name) not in NO_THINGS | HIDING and (name in drawn or name not in groups)
     ]
-    nouns: dict[str, str | None] = {**dict.fromkeys(labels), **nouns_of(kept), **options.names}
-    nouns = {name: nouns[name] for name in labels}
+    beside = nouns_of([*kept, *options.other_splits])
+    chosen = {**{name: beside[name] for name in kept}, **options.names}
+    nouns = {name: chosen.get(name) for name in labels}
     changed = [f"{name} -> {noun}" for name, noun in nouns.items() if noun not in (None, name)]
     if changed:
         logger.info("%s: classes are asked about as: %s", found.name, ", ".join(changed))

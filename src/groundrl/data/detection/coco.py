@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from groundrl.data.detection.base import DetectionSet, check_set
 from groundrl.data.detection.coco_rows import CocoTables, list_images, load_tables
 from groundrl.data.detection.json_files import holds_list, is_json
-from groundrl.data.detection.listed import place_images
+from groundrl.data.detection.listed import place_images, tell_unlisted
 from groundrl.data.image_files import ImageFinder, existing_folder
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
@@ -86,6 +86,8 @@ class CocoLayout:
             placed += place_images(listed, finder, problems, prefix)
         for finder in finders.values():
             finder.check_found(problems.source)
+            if split is None:
+                tell_unlisted(finder, problems)
         return check_set(
             problems,
             name=name,

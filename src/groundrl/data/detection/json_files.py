@@ -12,7 +12,7 @@ def read_json(path: Path) -> Any:
     """The content of a file. Raises UserError for another encoding, or what is no JSON."""
     try:
         return json.loads(read_text(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON: {error}") from error
 
 

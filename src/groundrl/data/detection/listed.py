@@ -69,6 +69,8 @@ def assemble(
     """
     images = place_images(listed, finder, problems)
     finder.check_found(problems.source)
+    if split is None:
+        tell_unlisted(finder, problems)
     if names is None:
         drawn = {item.label for image in images for item in image.groundings}
         names = sorted(drawn.union(*(image.uncounted for image in images)))
@@ -85,7 +87,7 @@ def place_images(
     ``prefix`` begins the ids of the images.
     """
     listed = list(listed)
-    paths = [one.file if isinstance(one.file, Path) else finder.find(one.file) for one in listed]
+    paths = [finder.find(one.file) for one in listed]
     checked = check_images(paths)
     first: dict[Path, str] = {}
     images = []
@@ -101,6 +103,12 @@ def place_images(
             images.append(_place(one, file, one.id or prefix + finder.id_of(path), problems))
         first.setdefault(path, one.where)
     return images
+
+
+def tell_unlisted(finder: ImageFinder, problems: Problems) -> None:
+    """Note the images that no annotation is about."""
+    for path in finder.never_found():
+        problems.note(path, "an image without an annotation")
 
 
 def _place(one: ListedImage, file: ImageFile, id_: str, problems: Problems) -> AnnotatedImage:

@@ -55,7 +55,9 @@ class OpenImagesLayout:
         """Read one split: train, validation or test."""
         root = existing_folder(path, "Open Images data set (<split>-annotations-bbox.csv)")
         if split is None:
-            raise UserError(f"{root}: which split? Type data.train_split=train, for example")
+            raise UserError(
+                f"{root}: which split? Type data.train_split=train (detector.split=train)"
+            )
         problems = Problems(f"Open Images {root}, split {split}", skip_unreadable)
         table = _first(root, BOX_FILES, split)
         if table is None:

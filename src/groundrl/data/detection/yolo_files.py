@@ -71,7 +71,7 @@ class YoloFiles:
         shape = config.kpt_shape
         self.keypoint_numbers = None if shape is None else shape[0] * shape[1]
         """How many numbers follow a box; None if data.yaml does not say."""
-        sources = _sources(config, root, split)
+        sources = _sources(config, root, split, problems)
         real = [one.real if one.real.is_dir() else root for one in sources]
         self.finder = ImageFinder(real)
         self.entries = list(_entries(sources, self.finder, problems))
@@ -121,7 +121,7 @@ def _read_names(root: Path, config_file: Path | None) -> dict[int, str]:
     return dict(enumerate(lines))
 
 
-def _sources(config: _Config, root: Path, split: str | None) -> list[_Folder]:
+def _sources(config: _Config, root: Path, split: str | None, problems: Problems) -> list[_Folder]:
     """Where the split's images are: folders, or text files that list images."""
     if split is None:
         places = ("images", ".")
@@ -132,7 +132,8 @@ def _sources(config: _Config, root: Path, split: str | None) -> list[_Folder]:
         written = (next((f for f in (f"images/{split}", f"{split}/images") if _at(root, f)), ""),)
     bases = [root / config.path, root]
     found = [
-        next(filter(None, (_at(base, item) for base in bases)), None) or _moved(root, item)
+        next(filter(None, (_at(base, item) for base in bases)), None)
+        or _moved(root, item, problems)
         for item in written
     ]
     missing = [item for item, place in zip(written, found, strict=True) if place is None]
@@ -158,11 +159,16 @@ def _at(base: Path, written: str) -> _Folder | None:
     return None
 
 
-def _moved(root: Path, written: str) -> _Folder | None:
+def _moved(root: Path, written: str, problems: Problems) -> _Folder | None:
     """The folder that the end of a path of another machine leads to: /home/me/set/images/train."""
     parts = path_parts(written)
-    ends = (parts[start:] for start in range(1, len(parts)))
-    return next(filter(None, (_at(root, "/".join(end)) for end in ends)), None)
+    ends = [parts[start:] for start in range(1, len(parts))]
+    # All images are not those of a split that is missing.
+    places = (_at(root, "/".join(end)) for end in ends if end != ["images"])
+    found = next(filter(None, places), None)
+    if found is not None:
+        problems.remark(f"{written} is no path here, so {found.written} was taken")
+    return found
 
 
 def _follow(path: Path) -> Path:
@@ -181,8 +187,7 @@ def _follow(path: Path) -> Path:
 
 
 def _label_folder(images: Path) -> Path:
-    """The last folder called ``images`` becomes ``labels``; without one, or without such a folder,
-    the folder itself."""
+    """The last folder called ``images`` becomes ``labels``; without one, the folder itself."""
     parts = list(images.parts)
     for index in reversed(range(len(parts))):
         if parts[index] == "images":
