@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groundrl.data.detection.base import uncertain_classes
@@ -103,6 +103,7 @@ def compress(counts: list[int]) -> str:
     return text
 
 
+@settings(max_examples=30)
 @given(st.integers(1, 30), st.integers(1, 30), st.data())
 def test_the_box_of_a_mask_holds_exactly_its_pixels(
     height: int, width: int, data: st.DataObject

@@ -104,17 +104,18 @@ def test_spellings_of_a_class_are_one_class() -> None:
 def test_background_is_no_class_and_an_ignored_region_hides_every_class(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    found = named(
-        data_set(
-            ["__background__", "ignored regions", "van", "bus", "others"],
-            image("van", "others"),
-            image("van", "ignored regions"),
-            image("van", uncounted=["ignored regions"]),
-        )
+    found_in_file = data_set(
+        ["__background__", "ignored regions", "van", "bus", "others"],
+        image("van", "others"),
+        image("van", "ignored regions"),
+        image("van", uncounted=["ignored regions"]),
     )
+    found = named(found_in_file)
     assert found.names == ("van", "bus")
     assert [[g.label for g in one.groundings] for one in found.images] == [["van"]] * 3
     assert open_classes(found) == [set(), {"van", "bus"}, {"van", "bus"}]
+    told = named(found_in_file, names={"ignored regions": None})
+    assert (told.names, open_classes(told)) == (("van", "bus"), [set(), set(), set()])
     assert "left out the boxes of ignored regions, others" in caplog.text
     assert "data.names={ignored regions: <noun>}" in caplog.text
 

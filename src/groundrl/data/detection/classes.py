@@ -79,12 +79,13 @@ def name_classes(found: DetectionSet, options: ClassOptions) -> DetectionSet:
     * Classes of one noun become one. Of a class without a noun the boxes go.
     * A wider class that has no boxes anywhere is no class. One that has: beside a box of it any of
       its narrower classes may be there, and the other way round.
-    * Where a region is marked as ignored, every class may be there.
+    * Where a region is marked as ignored, every class may be there, unless ``options.names`` says
+      something about its class.
     """
     nouns = _choose_nouns(found, options)
     names = tuple(dict.fromkeys(noun for noun in nouns.values() if noun is not None))
     related = _related(found, nouns, names)
-    hiding = {name for name in found.names if _plain(name) in HIDING and nouns[name] is None}
+    hiding = {name for name in found.names if _plain(name) in HIDING and name not in options.names}
     spellings: dict[str | None, list[str]] = defaultdict(list)
     for name, noun in nouns.items():
         spellings[noun].append(name)
