@@ -24,8 +24,19 @@ from groundrl.stages.optimization import Optimization
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
 
+LAYOUTS = {
+    "coco": "CocoLayout",
+    "cvat": "CvatLayout",
+    "label_studio": "LabelStudioLayout",
+    "labelme": "LabelMeLayout",
+    "open_images": "OpenImagesLayout",
+    "voc": "VocLayout",
+    "yolo": "YoloLayout",
+}
+"""Options of data that read a layout of detection data."""
+
 NEEDED = {
-    **{f"data={layout}": ["data.root=photos"] for layout in ("coco", "voc", "yolo")},
+    **{f"data={layout}": ["data.root=photos"] for layout in LAYOUTS},
     "data=labelled_captions": ["data.path=labels.jsonl"],
     "data=jsonl": ["data.path=samples.jsonl"],
     "data=parquet": ["data.path=samples.parquet"],
@@ -216,11 +227,14 @@ def test_an_option_sets_what_it_is_called(group: str, key: str, option: str) -> 
 
 
 def test_a_data_layout_reads_the_format_of_its_name() -> None:
-    for layout in ("coco", "voc", "yolo"):
-        assert (
-            composed(f"data={layout}").data.layout._target_
-            == f"groundrl.data.{layout}.{layout.capitalize()}Layout"
-        )
+    for layout, name in LAYOUTS.items():
+        target = composed(f"data={layout}").data.layout._target_
+        assert target == f"groundrl.data.detection.{layout}.{name}"
+
+
+def test_given_boxes_may_have_every_layout_that_training_data_may_have() -> None:
+    given = composed("detector=given", "labels=x", script="synthesize").detector.layouts
+    assert {name: node._target_.rpartition(".")[2] for name, node in given.items()} == LAYOUTS
 
 
 @pytest.mark.parametrize(

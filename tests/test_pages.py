@@ -103,6 +103,7 @@ CONTEXTS = {
         ["rollout=vllm_server", "rollout.urls=[http://localhost:8000]"],
         ["data=synthesized", "data.root=outputs"],
         *([f"data={name}"] for name in ("vsr", "spatialsense", "rel3d", "drivingvqa")),
+        ["data=yolo", "data.root=photos"],
     ],
     "evaluate": [[], ["judge=openai"], ["runner=ray"]],
     "synthesize": [[], ["teacher=openai"], ["verifier=vllm_server"], ["runner=ray"]],

@@ -1,5 +1,6 @@
 """How files are named, read and written everywhere in the package."""
 
+import codecs
 import fcntl
 import json
 import os
@@ -93,6 +94,23 @@ def drop_torn_line(path: Path) -> bytes:
 def partial_path(path: Path) -> Path:
     """``.name.partial`` in the same folder: a file until it is complete."""
     return path.with_name(f".{path.name}{PARTIAL}")
+
+
+def decode_text(path: Path, content: bytes) -> str:
+    """The text of a file in UTF-8, or in UTF-16 with a byte order mark. Raises UserError."""
+    utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return content.decode("utf-16" if utf_16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path} is no UTF-8 text (byte {error.start}: 0x{content[error.start]:02x}). Save it "
+            f"as UTF-8: iconv -f <its encoding, such as GBK> -t UTF-8 {path.name} > new"
+        ) from error
+
+
+def read_text(path: Path) -> str:
+    """The text of a file from outside, as ``decode_text`` reads it; line ends stay as they are."""
+    return decode_text(path, path.read_bytes())
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from groundrl.boxes import Box, Frame
 from groundrl.data.box_questions import KINDS, ask, ask_all, known_annotations
-from groundrl.data.detection import AnnotatedImage, DetectionSet
+from groundrl.data.detection.base import AnnotatedImage, DetectionSet
 from groundrl.errors import UserError
 from groundrl.language.words import plural, with_article
 from groundrl.questions.boxes import BOX_KINDS

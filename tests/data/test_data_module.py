@@ -16,9 +16,9 @@ from lightning.pytorch.strategies import SingleDeviceStrategy
 
 from groundrl.data.build import detection_module, sample_file_module
 from groundrl.data.datasets import SampleList, WorldDataset, detections
+from groundrl.data.detection.yolo import YoloLayout
 from groundrl.data.module import GroundingDataModule
 from groundrl.data.schema import write_jsonl, write_parquet
-from groundrl.data.yolo import YoloLayout
 from groundrl.errors import UserError
 from groundrl.records import ImageFile, Provenance, Sample
 

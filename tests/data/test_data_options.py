@@ -8,9 +8,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from groundrl.data.datasets import detections
+from groundrl.data.detection.base import Layout
+from groundrl.data.detection.yolo import YoloLayout
 from groundrl.data.module import GroundingDataModule
 from groundrl.data.schema import write_jsonl, write_parquet
-from groundrl.data.yolo import YoloLayout
 
 CONF = Path(__file__).parents[2] / "conf/data"
 
@@ -59,11 +60,21 @@ def test_sample_files_are_read(option: str, write: Any, yolo_root: Path) -> None
     assert len(module.heldout["heldout"]) > 0
 
 
-@pytest.mark.parametrize("option", ["coco", "voc"])
-def test_the_other_layouts_only_lack_a_root(option: str) -> None:
+LAYOUTS = ("coco", "cvat", "label_studio", "labelme", "open_images", "voc", "yolo")
+
+
+@pytest.mark.parametrize("option", LAYOUTS)
+def test_layouts_of_detection_data_only_lack_a_root(option: str) -> None:
     config = load(option)
     assert OmegaConf.missing_keys(config) == {"data.root"}
-    assert instantiate(config.layout).form.startswith(f"a {option.upper()}")
+    layout = instantiate(config.layout)
+    assert isinstance(layout, Layout)
+    assert option.replace("_", "") in layout.form.lower().replace(" ", "")
+
+
+@pytest.mark.parametrize("option", LAYOUTS)
+def test_layouts_of_detection_data_have_the_same_options(option: str) -> None:
+    assert load(option).keys() == load("yolo").keys()
 
 
 @pytest.mark.parametrize("option", [path.stem for path in CONF.glob("*.yaml")])

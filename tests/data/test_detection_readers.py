@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from groundrl.data.coco import CocoLayout
-from groundrl.data.voc import VocLayout
-from groundrl.data.yolo import YoloLayout
+from groundrl.data.detection.coco import CocoLayout
+from groundrl.data.detection.voc import VocLayout
+from groundrl.data.detection.yolo import YoloLayout
 from groundrl.errors import UserError
 
 MakeImage = Callable[..., Path]
@@ -94,7 +94,7 @@ def test_yolo_problems_are_all_named_with_file_and_line(
         4: "x1 <= x2",
         5: "finite",
         6: "5.0 pixels outside the image of 100 x 80",
-        7: "expected five numbers",
+        7: "expected numbers",
     }.items():
         told = next(row for row in message.splitlines() if f"a.txt:{line}: " in row)
         assert part in told
@@ -206,7 +206,7 @@ def test_coco_problems_are_all_named(coco_root: Path) -> None:
     content = coco_content()
     content["images"][0]["width"] = 80
     content["images"].append({"id": 3, "file_name": "gone.jpg"})
-    content["images"].append({"id": "4", "file_name": "a.jpg"})
+    content["images"].append({"id": None, "file_name": "a.jpg"})
     box = {"image_id": 2, "category_id": 18}
     content["annotations"] += [
         box | {"bbox": [90, 0, 20, 20]},
@@ -225,9 +225,9 @@ def test_coco_problems_are_all_named(coco_root: Path) -> None:
         "9 problems",
         "images[0]: says 80 x 80 pixels, a.jpg has 100 x 80",
         "gone.jpg: no such image",
-        "images[3]: 'id' must be int",
+        "images[3]: 'id' must be a whole number or a text, got None",
         "annotations[2]: box [90, 0, 110, 20] lies 10.0 pixels outside",
-        "annotations[3]: box corners must be finite",
+        "annotations[3]: bbox must be [x, y, width, height], got [0, 0, nan, 20]",
         "annotations[4]: bbox must be [x, y, width, height]",
         "annotations[5]: category_id 99 is not defined",
         "annotations[6]: image_id 77 is not defined",
@@ -273,19 +273,21 @@ def test_voc_corners_are_one_based_and_inclusive(voc_root: Path, split: str | No
     ]
 
 
-def test_voc_problems_are_named_with_file_and_line(voc_root: Path) -> None:
-    broken = VOC.replace("<width>100", "<width>90").replace("<xmax>100", "<xmax>130")
-    (voc_root / "Annotations/a.xml").write_text(broken)
+def test_voc_problems_are_named_with_file_and_line(voc_root: Path, image_file: MakeImage) -> None:
+    for name, sign in (("a", "<width>90"), ("e", "<width>100")):
+        text = VOC.replace("<width>100", sign).replace("<xmax>100", "<xmax>130")
+        image_file(voc_root / f"JPEGImages/{name}.jpg")
+        (voc_root / f"Annotations/{name}.xml").write_text(text.replace("a.jpg", f"{name}.jpg"))
     (voc_root / "Annotations/b.xml").write_text("<annotation>\n<object>\n</annotation>")
     (voc_root / "Annotations/c.xml").write_text(VOC.replace("a.jpg", "c.jpg"))
-    (voc_root / "ImageSets/Main/train.txt").write_text("a\nb\nc\nd\n")
+    (voc_root / "ImageSets/Main/train.txt").write_text("a\nb\nc\nd\ne\n")
     with pytest.raises(UserError) as error:
         VocLayout().read(voc_root, "train")
     message = str(error.value)
     for part in (
         "5 problems",
         "a.xml:3: says 90 x 80 pixels",
-        "a.xml:4: box [0, 10, 130, 80] lies 30.0 pixels outside",
+        "e.xml:4: box [0, 10, 130, 80] lies 30.0 pixels outside",
         "b.xml:3: not valid XML",
         "c.jpg: no such image",
         "d.xml: no such annotation file",

@@ -10,9 +10,7 @@ from mylab.layouts import CsvLayout
 from omegaconf import OmegaConf
 
 from groundrl.config.check import check_config
-from groundrl.data.detection import (
-    Layout,
-)
+from groundrl.data.detection.base import Layout
 from groundrl.synthesis.images import FolderImages
 
 CONF = Path(__file__).parents[2] / "conf"

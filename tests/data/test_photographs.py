@@ -8,7 +8,7 @@ import torch
 
 from groundrl.boxes import Frame, convert
 from groundrl.data.datasets import detections
-from groundrl.data.yolo import YoloLayout
+from groundrl.data.detection.yolo import YoloLayout
 from groundrl.grammar import get_grammar
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from PIL import Image
 from synthesis_runs import synthesis
 
 from groundrl.boxes import iou
-from groundrl.data.coco import CocoLayout
 from groundrl.data.datasets import sample_file
-from groundrl.data.voc import VocLayout
-from groundrl.data.yolo import YoloLayout
+from groundrl.data.detection.yolo import YoloLayout
 from groundrl.detectors.base import Detector, UnlabelledImageError
 from groundrl.detectors.given import GivenDetector
 from groundrl.detectors.records import Region
@@ -23,7 +23,12 @@ from groundrl.synthesis.images import FolderImages
 from groundrl.synthesis.output.writing import SPLITS
 from groundrl.synthesis.teachers.world import WorldTeacher
 
-LAYOUTS = {"voc": VocLayout(), "coco": CocoLayout(), "yolo": YoloLayout()}
+LAYOUTS = {
+    name: instantiate(node)
+    for name, node in OmegaConf.load(
+        Path(__file__).parents[2] / "conf/detector/given.yaml"
+    ).layouts.items()
+}
 SHARED = Path(__file__).parents[3] / "shared/data/coco"
 needs_photographs = pytest.mark.skipif(
     not SHARED.is_dir(), reason=f"the real photographs are not here ({SHARED})"
@@ -68,7 +73,38 @@ def voc(root: Path) -> tuple[Path, Path]:
     return root, root / "JPEGImages"
 
 
-@pytest.mark.parametrize("make", [yolo, coco, voc])
+def cvat(root: Path) -> tuple[Path, Path]:
+    for name in ("a", "b"):
+        save(root / f"images/{name}.jpg")
+    (root / "annotations.xml").write_text(
+        '<annotations><image name="a.jpg"><box label="cat" xtl="40" ytl="20" xbr="60" ybr="60"/>'
+        '</image><image name="b.jpg"/></annotations>'
+    )
+    return root, root / "images"
+
+
+def label_studio(root: Path) -> tuple[Path, Path]:
+    for name in ("a", "b"):
+        save(root / f"photos/{name}.jpg")
+    value = {"x": 40, "y": 25, "width": 20, "height": 50, "rectanglelabels": ["cat"]}
+    tasks = [
+        {"data": {"image": "..\\up\\a.jpg"}, "annotations": [{"result": [{"value": value}]}]},
+        {"data": {"image": "..\\up\\b.jpg"}, "annotations": [{"result": []}]},
+    ]
+    (root / "export.json").write_text(json.dumps(tasks))
+    return root / "export.json", root / "photos"
+
+
+def labelme(root: Path) -> tuple[Path, Path]:
+    shape = {"label": "cat", "points": [[40, 20], [60, 60]], "shape_type": "rectangle"}
+    for name, shapes in (("a", [shape]), ("b", [])):
+        save(root / f"{name}.jpg")
+        content = {"shapes": shapes, "imagePath": f"{name}.jpg"}
+        (root / f"{name}.json").write_text(json.dumps(content))
+    return root, root
+
+
+@pytest.mark.parametrize("make", [yolo, coco, voc, cvat, label_studio, labelme])
 def test_boxes_of_each_format_are_found_by_the_image(
     tmp_path: Path, make: Callable[[Path], tuple[Path, Path]]
 ) -> None:
@@ -97,6 +133,16 @@ def test_unreadable_images_are_reported_and_end_nothing(
     given = GivenDetector(LAYOUTS, str(labels))
     assert "cut.jpg: the image cannot be decoded" in caplog.text
     assert len(given(list(FolderImages(images)))) == 2
+
+
+def test_class_names_become_nouns_here_too(tmp_path: Path) -> None:
+    labels, images = yolo(tmp_path)
+    (tmp_path / "data.yaml").write_text("names: [Cats, dog]\n")
+    given = GivenDetector(LAYOUTS, str(labels), names={"dog": "puppy"}, never_absent=["Cats"])
+    assert given.vocabulary == ("puppy",)
+    assert [r.label for r in given(list(FolderImages(images)))[0]] == ["cat"]
+    with pytest.raises(UserError, match=r"detector\.names: there is no class cat; choose from C"):
+        GivenDetector(LAYOUTS, str(labels), names={"cat": "dog"})
 
 
 def test_crowds_leave_the_vocabulary(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from groundrl.data.box_questions import KINDS as BOX_KINDS
 from groundrl.data.box_questions import ask_all
-from groundrl.data.detection import AnnotatedImage, DetectionSet
+from groundrl.data.detection.base import AnnotatedImage, DetectionSet
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Benchmark
 from groundrl.evaluation.benchmarks.world import (

@@ -8,11 +8,11 @@ from PIL import Image
 from synthesis_runs import synthesis
 from world_questions import world_samples
 
-from groundrl.data.coco import CocoLayout
 from groundrl.data.datasets import WorldDataset, detections, sample_file
+from groundrl.data.detection.coco import CocoLayout
+from groundrl.data.detection.voc import VocLayout
+from groundrl.data.detection.yolo import YoloLayout
 from groundrl.data.schema import write_jsonl, write_parquet
-from groundrl.data.voc import VocLayout
-from groundrl.data.yolo import YoloLayout
 from groundrl.records import Sample
 
 WIDTH, HEIGHT = 200, 150

@@ -11,7 +11,7 @@ from handmade_scenes import random_scene
 from synthesis_views import box, region, scene_image
 
 from groundrl.data.box_questions import known_annotations
-from groundrl.data.detection import AnnotatedImage
+from groundrl.data.detection.base import AnnotatedImage
 from groundrl.questions.boxes import BOX_KINDS
 from groundrl.questions.claims import ColorOf, Count, Described, Exists, Present, Where
 from groundrl.questions.draft import Claim, Draft, make_sample

@@ -4,7 +4,8 @@ import random
 from collections.abc import Sequence
 from typing import Final
 
-from groundrl.data.detection import AnnotatedImage, DetectionSet
+from groundrl.data.detection.base import AnnotatedImage, DetectionSet, uncertain_classes
+from groundrl.data.detection.classes import ClassOptions, name_classes
 from groundrl.errors import UserError
 from groundrl.questions.boxes import BOX_KINDS, known_from_boxes
 from groundrl.questions.draft import check_kinds, make_sample
@@ -26,7 +27,7 @@ def known_annotations(image: AnnotatedImage, names: Sequence[str]) -> KnownImage
         width=image.image.width,
         height=image.image.height,
         names=names,
-        uncertain=image.uncounted,
+        uncertain=uncertain_classes(image, names),
     )
 
 
@@ -60,10 +61,12 @@ def ask_all(
     seed: int,
     kinds: Sequence[str] = KINDS,
     order: Order = "look_first",
+    classes: ClassOptions | None = None,
 ) -> list[Sample]:
     """At most one question of each kind about each image. Raises UserError: unknown kind, none
     found."""
     check_kinds(kinds, BOX_KINDS)
+    detections = name_classes(detections, classes or ClassOptions())
     drawn = [
         ask(image, kind, detections, seed, order) for image in detections.images for kind in kinds
     ]
@@ -71,6 +74,16 @@ def ask_all(
     if not samples:
         raise UserError(
             f"{detections.name}, split {detections.split}: the boxes answer no question of kind "
-            f"{', '.join(kinds)}; add a kind from {', '.join(KINDS)}"
+            f"{', '.join(kinds)}; add a kind from {', '.join(KINDS)}. {_describe(detections)}"
         )
     return samples
+
+
+def _describe(detections: DetectionSet) -> str:
+    """What there is to ask about."""
+    names = detections.names
+    unsure = sum(len(uncertain_classes(one, names)) == len(names) for one in detections.images)
+    return (
+        f"Its classes are {', '.join(names) or 'none'}; in {unsure} of {len(detections.images)} "
+        "images all of them may be there undrawn (crowds, ignored regions)"
+    )

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from groundrl.data.box_questions import KINDS
-from groundrl.data.datasets import WorldScenes, detections, sample_file
-from groundrl.data.detection import Layout
+from groundrl.data.datasets import WorldScenes, box_questions, sample_file
+from groundrl.data.detection.base import DetectionSet, Layout, split_images
+from groundrl.data.detection.classes import ClassOptions
 from groundrl.data.module import GroundingDataModule
 from groundrl.errors import UserError
 from groundrl.questions.sentences import Order
@@ -36,7 +37,11 @@ def detection_module(
     layout: Layout,
     root: str | Path,
     train_split: str | None,
-    heldout_split: str | None,
+    heldout_split: str | float | None,
+    images: str | Path | None = None,
+    names: Mapping[str, str | None] | None = None,
+    never_absent: Sequence[str] | str = (),
+    skip_unreadable: bool = False,
     kinds: Sequence[str] = KINDS,
     rationale: Order = "look_first",
     heldout_size: int | None = 500,
@@ -46,19 +51,34 @@ def detection_module(
 ) -> GroundingDataModule:
     """Questions about the boxes of a detection data set.
 
-    ``rationale``: whether worked answers point before they conclude. At most ``heldout_size``
-    questions of ``heldout_split`` are held out; None for the split means no held-out set. Raises
-    UserError that lists everything wrong with the data set.
+    ``heldout_split``: a split of its own; a share, such as 0.2, of the images of ``train_split``;
+    or None for no held-out set. At most ``heldout_size`` of its questions are asked. ``images``:
+    their folder, where it is not in ``root``. ``names``: class -> noun, where the noun that its
+    name becomes is wrong; null for a class that is not to be asked about. ``never_absent``: classes
+    that annotators may have missed, or "all". ``skip_unreadable``: leave out images that cannot be
+    read. ``rationale``: whether worked answers point before they conclude. Raises UserError that
+    lists everything wrong with the data set.
     """
-    train = detections(layout, root, train_split, kinds, seed, rationale)
-    heldout = {}
-    if heldout_split is not None:
+
+    def read(split: str | None) -> DetectionSet:
+        return layout.read(root, split, images=images, skip_unreadable=skip_unreadable)
+
+    train, heldout = read(train_split), None
+    if isinstance(heldout_split, int | float):
+        train, heldout = split_images(train, heldout_split)
+    elif heldout_split is not None:
+        heldout = read(heldout_split)
+    known = tuple(dict.fromkeys((*train.names, *(heldout.names if heldout else ()))))
+    classes = ClassOptions(names=names or {}, never_absent=never_absent, other_splits=known)
+    classes.check(known, "data")
+    questions = {}
+    if heldout is not None:
         # Seed 0 always: runs that differ in their seed are compared on the same questions.
-        questions = detections(layout, root, heldout_split, kinds, 0, rationale)
-        heldout[heldout_split] = questions.take(heldout_size, seed=0)
+        found = box_questions(heldout, kinds, 0, rationale, classes)
+        questions[heldout.split] = found.take(heldout_size, seed=0)
     return GroundingDataModule(
-        train=train,
-        heldout=heldout,
+        train=box_questions(train, kinds, seed, rationale, classes),
+        heldout=questions,
         prompts_per_step=prompts_per_step,
         seed=seed,
         num_workers=num_workers,

@@ -9,7 +9,8 @@ from typing import Any, Generic, Protocol, TypeVar, get_args, runtime_checkable
 import numpy as np
 
 from groundrl.data.box_questions import KINDS, ask_all
-from groundrl.data.detection import Layout
+from groundrl.data.detection.base import DetectionSet, Layout
+from groundrl.data.detection.classes import ClassOptions
 from groundrl.data.schema import read_jsonl, read_parquet
 from groundrl.errors import UserError
 from groundrl.questions.sentences import Order
@@ -150,11 +151,24 @@ def detections(
 ) -> SampleList:
     """Questions about the boxes of a detection data set, drawn by ``seed``.
 
-    ``split`` is a key of a YOLO config (train), part of a COCO annotation file's name (train2017)
-    or a list in VOC's ImageSets/Main; None takes everything (YOLO, VOC). Raises UserError.
+    ``split`` is a key of a YOLO config (train), part of a COCO annotation file's name (train2017),
+    a list in VOC's ImageSets/Main or a folder, whatever the layout calls so; None takes everything.
+    Raises UserError.
     """
-    found = ask_all(layout.read(root, split), seed=seed, kinds=kinds, order=rationale)
-    return SampleList(tuple(found))
+    return box_questions(layout.read(root, split), kinds, seed, rationale)
+
+
+def box_questions(
+    found: DetectionSet,
+    kinds: Sequence[str] = KINDS,
+    seed: int = 0,
+    rationale: Order = "look_first",
+    classes: ClassOptions | None = None,
+) -> SampleList:
+    """Questions about a data set that has been read. Raises UserError where there are none."""
+    return SampleList(
+        tuple(ask_all(found, seed=seed, kinds=kinds, order=rationale, classes=classes))
+    )
 
 
 def sample_file(path: str | Path) -> SampleList:

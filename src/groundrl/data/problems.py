@@ -22,8 +22,12 @@ class Problems:
     skip_unreadable: bool = False
     """Images that cannot be read are left out and logged, instead of being problems."""
     found: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    """Oddities of published data sets that were left out; they are logged."""
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    """Oddities of published data sets that were left out, each with its places; they are logged."""
+    remarks: list[str] = field(default_factory=list)
+    """What else the user should know; they are logged."""
+    unread: int = 0
+    """Images that could not be read."""
 
     def add(self, where: str | Path, what: str) -> None:
         """Add a problem; ``where`` is a file, or "file:line"."""
@@ -31,19 +35,29 @@ class Problems:
 
     def note(self, where: str | Path, what: str) -> None:
         """Add something that was left out without harm."""
-        self.notes.append(f"{where}: {what}")
+        self.notes.setdefault(what, []).append(str(where))
+
+    def remark(self, what: str) -> None:
+        """Add something about the whole data set that is no problem."""
+        self.remarks.append(what)
 
     def unreadable(self, image: Path, why: str) -> None:
         """Add an image that is missing or cannot be decoded; a note with ``skip_unreadable``."""
+        self.unread += 1
         (self.note if self.skip_unreadable else self.add)(image, why)
 
     def raise_if_any(self) -> None:
-        """Log the notes. Raises UserError with the first 20 problems and the number of all."""
+        """Log notes and remarks. Raises UserError with the first 20 problems and the number of
+        all."""
         if self.notes:
-            shown = self.notes[:MAX_SHOWN]
-            if len(self.notes) > MAX_SHOWN:
-                shown.append(f"... and {len(self.notes) - MAX_SHOWN} more")
-            logger.warning("%s: left out\n  %s", self.source, "\n  ".join(shown))
+            shown = [_describe(what, places) for what, places in self.notes.items()]
+            if len(shown) > MAX_SHOWN:
+                rest = [*self.notes.values()][MAX_SHOWN:]
+                shown[MAX_SHOWN:] = [f"... and {sum(map(len, rest))} more"]
+            count = sum(map(len, self.notes.values()))
+            logger.warning("%s: left out (%d)\n  %s", self.source, count, "\n  ".join(shown))
+        for remark in self.remarks:
+            logger.warning("%s: %s", self.source, remark)
         if not self.found:
             return
         count = len(self.found)
@@ -51,5 +65,12 @@ class Problems:
         lines += [f"  {line}" for line in self.found[:MAX_SHOWN]]
         if count > MAX_SHOWN:
             lines.append(f"  ... and {count - MAX_SHOWN} more")
+        if self.unread and not self.skip_unreadable:
+            lines.append(f"data.skip_unreadable=true leaves out {self.unread} unreadable image(s).")
         lines.append("Correct or remove what is named above; nothing is skipped silently.")
         raise UserError("\n".join(lines))
+
+
+def _describe(what: str, places: list[str]) -> str:
+    more = f" (and {len(places) - 1} more places)" if len(places) > 1 else ""
+    return f"{places[0]}: {what}{more}"

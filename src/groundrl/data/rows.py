@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import ConfigDict
 
 from groundrl.boxes import Box, Frame
-from groundrl.data.detection import pixels_outside
+from groundrl.data.detection.base import pixels_outside
 from groundrl.json_rows import Corners, Text
 from groundrl.records import Grounding, ImageFile, Provenance, Sample
 

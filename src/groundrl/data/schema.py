@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from groundrl.boxes import Frame
-from groundrl.data.detection import check_images
+from groundrl.data.image_files import check_images
 from groundrl.data.problems import Problems
 from groundrl.data.rows import SampleRow, to_sample, without_nulls
 from groundrl.errors import UserError

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from groundrl.cache_key import cache_key
-from groundrl.data.detection import DetectionSet, Layout
+from groundrl.data.detection.base import DetectionSet, Layout, uncertain_classes
+from groundrl.data.detection.classes import ClassOptions, name_classes
 from groundrl.detectors.base import UnlabelledImageError
 from groundrl.detectors.records import InputImage, Region
 from groundrl.errors import UserError
@@ -19,12 +20,21 @@ class GivenDetector:
         labels: str | None,
         images: str | None = None,
         split: str | None = None,
+        names: Mapping[str, str | None] | None = None,
+        never_absent: Sequence[str] | str = (),
     ) -> None:
-        """Reads ``labels``: see ``read_labels``. Raises UserError with all its problems."""
+        """Reads ``labels``: see ``read_labels``. Raises UserError with all its problems.
+
+        ``names``: class -> noun, where the noun that its name becomes is wrong; null for a class
+        that is left out. ``never_absent``: classes that were not boxed wherever they are, or "all".
+        """
         if not labels:
             raise UserError(f"detector=given needs boxes. {what_to_type(layouts)}")
         self.labels = labels
         given = read_labels(labels, images, split, layouts)
+        classes = ClassOptions(names=names or {}, never_absent=never_absent)
+        classes.check(given.names, "detector")
+        given = name_classes(given, classes)
         self._regions = {
             image.image.key: tuple(
                 Region(label=item.label, box=item.box, score=1.0) for item in image.groundings
@@ -33,8 +43,10 @@ class GivenDetector:
         }
         self._licences = {image.image.key: image.licence for image in given.images}
         # Crowds have no boxes: a class without boxes may be there all the same.
-        uncounted = frozenset[str]().union(*(image.uncounted for image in given.images))
-        self.vocabulary = tuple(name for name in given.names if name not in uncounted)
+        uncertain = frozenset[str]().union(
+            *(uncertain_classes(image, given.names) for image in given.images)
+        )
+        self.vocabulary = tuple(name for name in given.names if name not in uncertain)
         """Classes that were boxed wherever they are."""
         self.name = cache_key(
             "given", labels=Path(labels).name, boxes=sorted(self._regions.items())

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from groundrl.data.detection import check_images
+from groundrl.data.image_files import check_images
 from groundrl.data.problems import Problems
 from groundrl.data.schema import save_image
 from groundrl.errors import UserError

@@ -24,7 +24,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from groundrl.data.detection import check_images
+from groundrl.data.image_files import check_images
 from groundrl.errors import UserError
 from groundrl.feedback.captions import OUTPUTS, CaptionToScore, Level, caption_sample, units
 from groundrl.feedback.labels import SentenceError

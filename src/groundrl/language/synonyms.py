@@ -20,8 +20,25 @@ EQUAL: Final = (
 _USUAL: Final = {word: group[0] for group in EQUAL for word in group}
 NARROWER: Final = {
     "person": frozenset(
-        {"man", "woman", "boy", "girl", "child", "kid", "baby", "lady", "guy", "gentleman"}
-    )
+        (
+            *("man", "woman", "boy", "girl", "child", "kid", "baby", "lady", "guy", "gentleman"),
+            *("cyclist", "pedestrian", "rider", "worker"),
+        )
+    ),
+    "animal": frozenset(
+        (
+            *("bear", "bird", "cat", "cow", "deer", "dog", "elephant", "fish", "giraffe", "goat"),
+            *("horse", "monkey", "mouse", "pig", "rabbit", "sheep", "zebra"),
+        )
+    ),
+    "fruit": frozenset({"apple", "banana", "lemon", "orange", "pear", "strawberry"}),
+    "furniture": frozenset({"bed", "chair", "couch", "desk", "dining table", "sofa", "table"}),
+    "vehicle": frozenset(
+        (
+            *("airplane", "ambulance", "bicycle", "bike", "boat", "bus", "car", "motorbike"),
+            *("motorcycle", "taxi", "tractor", "train", "truck", "van"),
+        )
+    ),
 }
 """A class -> words for some of its objects."""
 WIDER: Final = {

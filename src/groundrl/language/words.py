@@ -1,5 +1,6 @@
 """Class names as English words: "a dog", "an oven", "people", "skis"."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -29,13 +30,22 @@ _SINGULARS_IN_S: Final = frozenset(
 )
 
 
-def is_plural(name: str) -> bool:
-    """Whether a class name is a plural already: "scissors", "Platelets", "people".
+_PREPOSITION: Final = re.compile(r"\s(?:at|for|from|in|of|on|to|with|without)\s")
 
-    A last word in "s" counts as a plural unless it ends in "ss", "us" or "is" (glass, bus, iris) or
-    is one of a few known singulars (lens).
+
+def head_noun(name: str) -> str:
+    """What comes before a preposition: "bottle" of "bottle of water"."""
+    return _PREPOSITION.split(name, maxsplit=1)[0]
+
+
+def is_plural(name: str) -> bool:
+    """Whether a class name is a plural already: "scissors", "Platelets", "people", "men at work".
+
+    What counts is the last word before a preposition. In "s" it is a plural unless it ends in "ss",
+    "us" or "is" (glass, bus, iris) or is one of a few known singulars (lens).
     """
-    word = name.lower().split()[-1] if name.split() else ""
+    words = head_noun(name.lower()).split()
+    word = words[-1] if words else ""
     if word in _PLURALS:
         return True
     return (
@@ -46,10 +56,11 @@ def is_plural(name: str) -> bool:
 
 
 def plural(name: str) -> str:
-    """ "wine glass" -> "wine glasses", "person" -> "people"; a plural stays as it is."""
+    """ "wine glass" -> "wine glasses", "man at work" -> "men at work"; a plural stays as it is."""
     if is_plural(name):
         return name
-    head, _, word = name.rpartition(" ")
+    noun = head_noun(name)
+    head, _, word = noun.rpartition(" ")
     lower = word.lower()
     if lower in _IRREGULAR:
         many = _IRREGULAR[lower]
@@ -59,7 +70,7 @@ def plural(name: str) -> str:
         many = f"{word[:-1]}ies"
     else:
         many = f"{word}s"
-    return f"{head} {many}" if head else many
+    return (f"{head} {many}" if head else many) + name[len(noun) :]
 
 
 def singulars(word: str) -> Iterator[str]:
@@ -83,10 +94,12 @@ def singulars(word: str) -> Iterator[str]:
 
 
 def article(name: str) -> str:
-    """ "a ", "an ", or nothing before a plural."""
+    """ "a ", "an ", or nothing before a plural; abbreviations are spelt: "an RBC", "a USB"."""
     if is_plural(name):
         return ""
-    return "an " if name[:1].lower() in set("aeiou") else "a "
+    first = (name.split() or [""])[0]
+    spelt = len(first) > 1 and first.isupper()
+    return "an " if first[:1].lower() in set("aefhilmnorsx" if spelt else "aeiou") else "a "
 
 
 def with_article(name: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from groundrl.data.datasets import WorldDataset
-from groundrl.data.detection import IMAGE_SUFFIXES
+from groundrl.data.image_files import IMAGE_SUFFIXES
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
 from groundrl.files import printable

@@ -1,20 +1,15 @@
 """A data set layout: boxes in CSV files."""
 
 import csv
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from groundrl.data.detection import (
-    AnnotatedImage,
-    Boxes,
-    DetectionSet,
-    check_images,
-    check_set,
-    pixel_box,
-)
+from groundrl.data.detection.base import DetectionSet
+from groundrl.data.detection.listed import ListedBox, ListedImage, assemble
+from groundrl.data.image_files import ImageFinder
 from groundrl.data.problems import Problems
-from groundrl.records import Grounding, ImageFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +33,19 @@ class CsvLayout:
         """One split; images lie beside the table."""
         table = Path(path) / f"boxes_{split}.csv"
         problems = Problems(f"CSV data set {table}", skip_unreadable)
-        with table.open() as lines:
-            rows = [
-                (table.parent / name, label, *map(float, box))
-                for name, label, *box in csv.reader(lines)
-            ]
-        found = {}
-        for file, image in check_images(row[0] for row in rows).items():
-            if isinstance(image, ImageFile):
-                found[file] = (image, Boxes(problems))
-            else:
-                problems.unreadable(file, image)
-        for number, (file, label, x1, y1, x2, y2) in enumerate(rows, start=1):
-            image, boxes = found[file]
-            item = Grounding(label=label, box=pixel_box((x1, y1, x2, y2), image))
-            boxes.add(item, f"{table}:{number}")
-        return check_set(
+        boxes: dict[str, list[ListedBox]] = defaultdict(list)
+        with table.open(encoding="utf-8-sig", newline="") as lines:
+            for number, (file, label, *sides) in enumerate(csv.reader(lines), start=1):
+                x1, y1, x2, y2 = map(float, sides)
+                where = f"{table}:{number}"
+                boxes[file].append(ListedBox(label=label, corners=(x1, y1, x2, y2), where=where))
+        return assemble(
+            [
+                ListedImage(file=file, where=rows[0].where, boxes=rows)
+                for file, rows in boxes.items()
+            ],
+            ImageFinder([table.parent]),
             problems,
             name=table.parent.name,
-            split=str(split),
-            names=sorted({row[1] for row in rows}),
-            images=[
-                AnnotatedImage(id=file.stem, image=image, groundings=boxes.groundings)
-                for file, (image, boxes) in found.items()
-            ],
+            split=split,
         )

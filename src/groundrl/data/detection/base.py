@@ -1,19 +1,20 @@
-"""Detection data sets: images with boxes, and what the readers of their layouts have in common."""
+"""Detection data sets: images with boxes, and what readers of their layouts have in common."""
 
-import os
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Final, Protocol, runtime_checkable
+
+import numpy as np
 
 from groundrl.boxes import Box, Frame
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
-from groundrl.images import UnreadableImageError, checked_size
 from groundrl.records import Grounding, ImageFile, ImageSource
 
-IMAGE_SUFFIXES: Final = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+logger = logging.getLogger(__name__)
+
 BOX_TOLERANCE: Final = 1.0
 """Pixels a box may reach out of its image and still be clipped: rounding of the annotation
 tool. Anything further is an error."""
@@ -30,6 +31,9 @@ class AnnotatedImage:
     """Labels are class names."""
     uncounted: frozenset[str] = frozenset()
     """Classes that are also there without boxes of their own (crowds): their number is unknown."""
+    denied: frozenset[str] | None = None
+    """Classes that annotators looked for and did not find; None: all of the data set that have no
+    box here."""
     licence: str | None = None
     """Of the image; None if the annotation file does not hold it."""
 
@@ -43,6 +47,17 @@ class DetectionSet:
     names: tuple[str, ...]
     """All classes an annotator could have drawn, whether or not they occur."""
     images: tuple[AnnotatedImage, ...]
+    wider: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Class -> the wider classes that the file puts it under (supercategories)."""
+
+
+def uncertain_classes(image: AnnotatedImage, names: Iterable[str]) -> frozenset[str]:
+    """The classes, of those of its data set, of which there may be more than the image has
+    boxes."""
+    if image.denied is None:
+        return image.uncounted
+    drawn = {item.label for item in image.groundings}
+    return image.uncounted | (frozenset(names) - image.denied - drawn)
 
 
 @runtime_checkable
@@ -80,34 +95,44 @@ def check_set(
     split: str,
     names: Iterable[str],
     images: Iterable[AnnotatedImage],
+    wider: Mapping[str, frozenset[str]] | None = None,
 ) -> DetectionSet:
     """The split. Raises UserError if ``problems`` holds any, or if there is no box at all."""
     images = tuple(images)
-    if not problems.found and not any(image.groundings for image in images):
+    boxes = sum(len(image.groundings) for image in images)
+    if not problems.found and not boxes:
         problems.add(name, f"{len(images)} images and not one box: the data set is empty")
     problems.raise_if_any()
-    return DetectionSet(name=name, split=split, names=tuple(names), images=images)
+    names = tuple(dict.fromkeys(names))
+    logger.info(
+        "%s: %d images, %d boxes, %d classes", problems.source, len(images), boxes, len(names)
+    )
+    return DetectionSet(name=name, split=split, names=names, images=images, wider=wider or {})
 
 
-def check_images(paths: Iterable[Path]) -> dict[Path, ImageFile | str]:
-    """Decode each image, in parallel; the value is the reason for an image that cannot be."""
-    distinct = list(dict.fromkeys(paths))
-    # PIL decodes outside the interpreter lock, so threads are enough.
-    with ThreadPoolExecutor(max_workers=min(32, 2 * (os.cpu_count() or 1))) as pool:
-        return dict(zip(distinct, pool.map(_check_image, distinct), strict=True))
+def split_images(found: DetectionSet, share: float) -> tuple[DetectionSet, DetectionSet]:
+    """The data set without ``share`` of its images, and a split "heldout" of these.
+
+    Which ones is the same for every seed of a run. Raises UserError where one part would be empty.
+    """
+    count = round(share * len(found.images)) if 0 < share < 1 else 0
+    if not 0 < count < len(found.images):
+        raise UserError(
+            f"data.heldout_split={share:g}: expected a share between 0 and 1 that leaves images "
+            f"for both parts of the {len(found.images)} there are; type data.heldout_split=0.2"
+        )
+    order = np.random.default_rng(0).permutation(len(found.images))
+    chosen = {*order[:count].tolist()}
+    parts: tuple[list[AnnotatedImage], list[AnnotatedImage]] = ([], [])
+    for index, image in enumerate(found.images):
+        parts[index in chosen].append(image)
+    return (
+        replace(found, images=tuple(parts[0])),
+        replace(found, images=tuple(parts[1]), split="heldout"),
+    )
 
 
-def _check_image(path: Path) -> ImageFile | str:
-    if not path.is_file():
-        return "no such image"
-    try:
-        width, height = checked_size(path)
-    except UnreadableImageError as error:
-        return str(error)
-    return ImageFile(path=path, width=width, height=height)
-
-
-def describe_other_size(stated: tuple[object, object], image: ImageFile) -> str:
+def describe_other_size(stated: Sequence[object], image: ImageFile) -> str:
     """The problem that an annotation file states another (width, height) than the image has."""
     size = f"{image.width} x {image.height}"
     turned = f"{stated[1]} x {stated[0]}" == size
@@ -130,6 +155,11 @@ def pixel_box(corners: tuple[float, float, float, float], image: ImageFile) -> B
     x1, x2 = min(max(x1, 0.0), width), min(max(x2, 0.0), width)
     y1, y2 = min(max(y1, 0.0), height), min(max(y2, 0.0), height)
     return Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=box.frame)
+
+
+def pixels_outside(box: Box, image: ImageFile) -> float:
+    """How far a PIXEL box reaches out of its image, in pixels; negative for a box inside it."""
+    return float(max(-box.x1, -box.y1, box.x2 - image.width, box.y2 - image.height))
 
 
 class Boxes:
@@ -156,25 +186,3 @@ class Boxes:
             self.problems.note(where, f"repeats {self._places[item]}")
         else:
             self._places[item] = where
-
-
-def pixels_outside(box: Box, image: ImageFile) -> float:
-    """How far a PIXEL box reaches out of its image, in pixels; negative for a box inside it."""
-    return float(max(-box.x1, -box.y1, box.x2 - image.width, box.y2 - image.height))
-
-
-def existing_folder(root: str | Path, what: str) -> Path:
-    """``root`` with ``~`` expanded, relative to the working directory. Raises UserError."""
-    folder = Path(root).expanduser()
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder. Give the folder of a {what}.")
-    return folder
-
-
-def images_in(folder: Path) -> list[Path]:
-    """All image files below ``folder``, sorted by path."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    )

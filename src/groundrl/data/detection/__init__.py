@@ -1,0 +1,1 @@
+"""Readers of detection data sets, one file per layout."""
