@@ -8,11 +8,10 @@ from typing import cast
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Benchmark, Form, QuestionSet
 from groundrl.evaluation.benchmarks.published import PublishedBenchmark
+from groundrl.evaluation.pairing import list_examples, pair_by_clues, pair_by_id
 from groundrl.evaluation.recorded import EXPECTED, TRUTH, RecordedAnswer, with_truth
-from groundrl.records import NamedImage, Sample
+from groundrl.records import Sample
 
-SHOWN = 3
-"""Examples in a message."""
 REPEATS_CHECKED = (Form.OPTIONS, Form.BOX)
 """Whose questions and true answers are not the same of several images, as "Is it red?" is."""
 
@@ -21,7 +20,7 @@ def check_distinct(name: str, samples: Sequence[Sample]) -> None:
     """Raises UserError for questions of the same id: their answers could not be told apart."""
     twice = [key for key, count in Counter(sample.id for sample in samples).items() if count > 1]
     if twice:
-        raise UserError(f"{name} asks {len(twice)} questions twice, {_list_examples(twice)}")
+        raise UserError(f"{name} asks {len(twice)} questions twice, {list_examples(twice)}")
 
 
 def match_recorded(
@@ -51,13 +50,15 @@ def match_recorded(
         else:
             found = _questions(benchmark)
             check_distinct(name, found.samples)
-            asked, gone = _answerable(found.samples, own)
-            missing = tuple(f"{one.id}: no image {one.image.key}" for one in gone)
-            questions[name] = QuestionSet(samples=asked, missing=missing)
-            pairs = _pairs_in_order if not own[0].set else _pairs_by_id
-            answers[name] = [
-                one.about(sample) for sample, one in pairs(f"{path}, {name}", asked, own)
-            ]
+            find = pair_by_id if own[0].set else pair_by_clues
+            pairs = find(f"{path}, {name}", found.samples, own)
+            answered = {sample.id for sample, _ in pairs}
+            gone = [sample for sample in found.samples if sample.id not in answered]
+            questions[name] = QuestionSet(
+                samples=tuple(sample for sample, _ in pairs),
+                missing=tuple(f"{one.id}: no image {one.image.key}" for one in gone),
+            )
+            answers[name] = [one.about(sample) for sample, one in pairs]
     return answers, questions
 
 
@@ -104,7 +105,7 @@ def _check_repeated(where: str, own: Sequence[RecordedAnswer]) -> None:
             same = own[first].group.completions == one.group.completions
             twice += [f"{index} and {first}"] if first < index and same else []
     if twice:
-        raise UserError(f"{where}: {len(twice)} records are in it twice, {_list_examples(twice)}")
+        raise UserError(f"{where}: {len(twice)} records are in it twice, {list_examples(twice)}")
 
 
 def _unanswered(where: str, benchmark: PublishedBenchmark, count: int) -> int:
@@ -116,70 +117,3 @@ def _unanswered(where: str, benchmark: PublishedBenchmark, count: int) -> int:
             "the benchmark that was asked, and leave no answer in it twice"
         )
     return published - count
-
-
-def _answerable(
-    samples: Sequence[Sample], own: Sequence[RecordedAnswer]
-) -> tuple[tuple[Sample, ...], list[Sample]]:
-    """The questions that have an image or an answer, and the others."""
-    if own[0].set:
-        ids = {one.group.sample.id for one in own}
-        gone = [s for s in samples if isinstance(s.image, NamedImage) and s.id not in ids]
-    else:  # only the length of a list shows whether it leaves them out
-        gone = [s for s in samples if isinstance(s.image, NamedImage)]
-        gone = gone if len(own) == len(samples) - len(gone) else []
-    left_out = {one.id for one in gone}
-    return tuple(one for one in samples if one.id not in left_out), gone
-
-
-def _pairs_by_id(
-    where: str, asked: Sequence[Sample], own: Sequence[RecordedAnswer]
-) -> list[tuple[Sample, RecordedAnswer]]:
-    answers = {one.group.sample.id: one for one in own}
-    ids = {sample.id for sample in asked}
-    strangers = [key for key in answers if key not in ids]
-    lacking = [sample.id for sample in asked if sample.id not in answers]
-    other = [s.id for s in asked if s.id in answers and _differ(s, answers[s.id])]
-    _raise_mismatches(where, strangers, lacking, other, len(asked))
-    return [(sample, answers[sample.id]) for sample in asked]
-
-
-def _pairs_in_order(
-    where: str, asked: Sequence[Sample], own: Sequence[RecordedAnswer]
-) -> list[tuple[Sample, RecordedAnswer]]:
-    """Lists of published outputs have no ids: their order is that of the questions."""
-    pairs = list(zip(asked, own, strict=False))
-    strangers = [one.group.sample.id for one in own[len(asked) :]]
-    lacking = [sample.id for sample in asked[len(own) :]]
-    other = [s.id for s, one in pairs if one.group.sample.options and _differ(s, one)]
-    _raise_mismatches(where, strangers, lacking, other, len(asked))
-    return pairs
-
-
-def _differ(sample: Sample, one: RecordedAnswer) -> bool:
-    return sample.question.split() != one.group.sample.question.split()
-
-
-def _raise_mismatches(
-    where: str, strangers: list[str], lacking: list[str], other: list[str], asked: int
-) -> None:
-    problems = []
-    if strangers:
-        problems.append(
-            f"answers {len(strangers)} questions that the benchmark does not ask, "
-            f"{_list_examples(strangers)}"
-        )
-    if lacking:
-        problems.append(
-            f"lacks answers to {len(lacking)} of {asked} questions, {_list_examples(lacking)}"
-        )
-    if other:
-        problems.append(
-            f"answers {len(other)} questions of another wording, {_list_examples(other)}"
-        )
-    if problems:
-        raise UserError(f"{where}: it " + ", and ".join(problems))
-
-
-def _list_examples(keys: Sequence[str]) -> str:
-    return f"for example {', '.join(keys[:SHOWN])}"

@@ -18,7 +18,7 @@ from groundrl.evaluation.benchmarks.base import Form
 from groundrl.evaluation.benchmarks.choice import distinct_options
 from groundrl.evaluation.benchmarks.statements import TRUE_WORDS
 from groundrl.grammar.base import Grammar
-from groundrl.json_rows import Text, validate
+from groundrl.json_rows import Text, Whole, validate
 from groundrl.prompts import LETTERS
 from groundrl.questions.verdicts import TRUE_FALSE
 from groundrl.records import Completion, NamedImage, Provenance, RolloutGroup, Sample
@@ -26,6 +26,15 @@ from groundrl.records import Completion, NamedImage, Provenance, RolloutGroup, S
 TRUTH, ANSWER = "ground_truth_response", "generated_response"
 _OPTION = re.compile(r"\(([A-Z])\) ")
 _OPTIONS = "Options: "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clue:
+    """What a file of others says of the question that it answers, beside its wording."""
+
+    id: str | None = None
+    image: str | None = None
+    """Name of its file, with or without folders and suffix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +48,8 @@ class RecordedAnswer:
     origin: AnswerOrigin
     truth: str | None = None
     """Of a list: the text with the right answer, which ``group.sample`` lacks."""
+    clue: Clue = Clue()
+    """Of a list, whose ``group.sample`` is numbered by the order of the file."""
 
     @classmethod
     def of(cls, record: AnswerRecord) -> "RecordedAnswer":
@@ -113,10 +124,19 @@ class ListRow:
     prompt: Text | None = None
     generated_response: Text
     ground_truth_response: Text
+    id: Text | Whole | None = None
+    question_id: Text | Whole | None = None
+    image: Text | None = None
+
+    @property
+    def clue(self) -> Clue:
+        """See ``Clue``."""
+        key = self.question_id if self.id is None else self.id
+        return Clue(id=None if key is None else str(key), image=self.image)
 
 
 def _from_row(row: ListRow, index: int, notation: Notation) -> RecordedAnswer:
-    """Records of such files have neither an id nor an image; their number stands for both."""
+    """The answer to a question that is known by its place in the file."""
     question, options = _split_prompt(row.prompt or "")
     sample = Sample(
         id=str(index),
@@ -132,6 +152,7 @@ def _from_row(row: ListRow, index: int, notation: Notation) -> RecordedAnswer:
         group=RolloutGroup(sample=sample, sizes=sizes, completions=(completion,)),
         origin=AnswerOrigin(notation=notation, prompt=row.prompt),
         truth=row.ground_truth_response,
+        clue=row.clue,
     )
 
 
