@@ -9,7 +9,8 @@ from pydantic import ConfigDict
 
 from groundrl.boxes import Box, Frame
 from groundrl.data.detection import pixels_outside
-from groundrl.json_rows import Corners, Text
+from groundrl.json_rows import Corners
+from groundrl.json_rows import SoundText as Text
 from groundrl.records import Grounding, ImageFile, Provenance, Sample
 
 ROUNDING: Final = 1e-3
