@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import ConfigDict
 
 from groundrl.boxes import Box, Frame
+from groundrl.data.askable import box_problems, option_problems
 from groundrl.data.detection import pixels_outside
 from groundrl.json_rows import Corners
 from groundrl.json_rows import SoundText as Text
@@ -92,7 +93,8 @@ class SampleRow:
 
 
 def to_sample(row: SampleRow, images: Sequence[ImageFile]) -> Sample:
-    """The sample. Raises ValueError for a box outside the first image."""
+    """The sample. Raises ValueError for a box outside the first image or without area, and for an
+    option that stands there twice."""
     image, *context_images = images
     groundings = tuple(item.grounding() for item in row.groundings)
     rationale = None if row.rationale is None else tuple(part.piece() for part in row.rationale)
@@ -103,7 +105,7 @@ def to_sample(row: SampleRow, images: Sequence[ImageFile]) -> Sample:
                 f"{image.width} x {image.height} pixels"
             )
     source = row.provenance
-    return Sample(
+    sample = Sample(
         id=row.id,
         image=image,
         context_images=tuple(context_images),
@@ -115,6 +117,10 @@ def to_sample(row: SampleRow, images: Sequence[ImageFile]) -> Sample:
         kind=row.kind,
         provenance=Provenance(dataset=source.dataset, split=source.split, licence=source.licence),
     )
+    problems = [*option_problems(sample), *box_problems(sample)]
+    if problems:
+        raise ValueError("; ".join(problems))
+    return sample
 
 
 def without_nulls(value: Any) -> Any:
