@@ -9,7 +9,7 @@ from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Benchmark, Form, QuestionSet
 from groundrl.evaluation.benchmarks.published import PublishedBenchmark
 from groundrl.evaluation.pairing import list_examples, pair_by_clues, pair_by_id
-from groundrl.evaluation.recorded import EXPECTED, TRUTH, RecordedAnswer, with_truth
+from groundrl.evaluation.recorded import EXPECTED, RecordedAnswer, with_truth
 from groundrl.records import Sample
 
 REPEATS_CHECKED = (Form.OPTIONS, Form.BOX)
@@ -31,15 +31,16 @@ def match_recorded(
     The truth comes from the benchmark's files where these are given, else from the recorded file.
     Raises UserError for answers to other questions, and for questions without an answer.
     """
-    if not recorded[0].set and len(benchmarks) != 1:
+    untold = any(not one.set and one.clue.part is None for one in recorded)
+    if untold and len(benchmarks) != 1:
         names = ", ".join(benchmarks)
         raise UserError(f"{path} does not say which of {names} it answers: choose one benchmark")
     answers: dict[str, list[RecordedAnswer]] = {}
     questions: dict[str, QuestionSet] = {}
     for name, benchmark in benchmarks.items():
-        own = [one for one in recorded if one.set in (name, "")]
+        own = [one for one in recorded if _is_about(one, name, benchmark)]
         if not own:
-            sets = ", ".join(sorted({one.set for one in recorded}))
+            sets = ", ".join(sorted({one.set or one.clue.part or "" for one in recorded}))
             raise UserError(f"{path} has no answers to {name}; it has answers to {sets}")
         if isinstance(benchmark, PublishedBenchmark) and benchmark.root is None:
             answers[name] = _by_their_own_truth(f"{path}, {name}", benchmark, own)
@@ -62,6 +63,12 @@ def match_recorded(
     return answers, questions
 
 
+def _is_about(one: RecordedAnswer, name: str, benchmark: Benchmark) -> bool:
+    if one.set or one.clue.part is None:
+        return one.set in (name, "")
+    return isinstance(benchmark, PublishedBenchmark) and benchmark.part == one.clue.part
+
+
 def _questions(benchmark: Benchmark) -> QuestionSet:
     """Without images: the questions have been answered."""
     if isinstance(benchmark, PublishedBenchmark):
@@ -73,9 +80,11 @@ def _by_their_own_truth(
     where: str, benchmark: PublishedBenchmark, own: list[RecordedAnswer]
 ) -> list[RecordedAnswer]:
     """The answers with the truth of their own file; the published files were not given."""
-    if own[0].truth is None:
+    if own[0].set:
         return own
     form = benchmark.form
+    if any(one.truth is None for one in own):
+        raise UserError(f"{where}: it does not hold the right answers: type data.root=<folder>")
     if form not in EXPECTED or not benchmark.scored_from_lists:
         raise UserError(
             f"{where}: more belongs to its truth than a list can tell: type data.root=<folder>"
@@ -87,9 +96,9 @@ def _by_their_own_truth(
     if len(read) < len(own):
         index = found.index(None)
         raise UserError(
-            f"{where}: {TRUTH} is not {EXPECTED[form]} in {len(own) - len(read)} of {len(own)} "
-            f"records, for example in record {index}: {str(own[index].truth)[-80:]!r}. Choose the "
-            "benchmark that was asked."
+            f"{where}: the right answer is not {EXPECTED[form]} in {len(own) - len(read)} of "
+            f"{len(own)} records, for example in record {index}: {str(own[index].truth)[-80:]!r}. "
+            "Choose the benchmark that was asked."
         )
     return read
 

@@ -113,7 +113,12 @@ class POPE(Presence, RowBenchmark):
     variant: Literal["random", "popular", "adversarial"]
 
     row: ClassVar[type] = POPERow
-    sizes: ClassVar[Mapping[str, int]] = {"": 3000}
+    sizes: ClassVar[Mapping[str, int]] = {"random": 3000, "popular": 3000, "adversarial": 3000}
+
+    @property
+    def part(self) -> str:
+        """See ``PublishedBenchmark``."""
+        return self.variant
 
     @property
     def download(self) -> Download:
