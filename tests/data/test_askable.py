@@ -74,10 +74,10 @@ def test_samples_from_anywhere_are_checked_when_a_data_module_is_made() -> None:
     thin = NamedImage(key="thin.png", width=3, height=1000)
     odd = replace(good, id="odd", image=thin, options=("red", "red"))
     flat = replace(good, id="flat", groundings=sample(box(1, 2, 3, 2)).groundings)
-    GroundingDataModule(train=SampleList((good,)))
-    for module in ({"train": SampleList((good, odd, flat))}, {"train": SampleList((odd, flat))}):
+    GroundingDataModule(train=SampleList((good,)), prompts_per_step=1)
+    for samples in ((good, odd, flat), (odd, flat)):
         with pytest.raises(UserError, match="training set has 3 problems") as found:
-            GroundingDataModule(**module, prompts_per_step=1)
+            GroundingDataModule(train=SampleList(samples), prompts_per_step=1)
         assert "sample 'odd' of test: image thin.png: 3 x 1000 pixels" in str(found.value)
     with pytest.raises(UserError, match="heldout has 1 problem:"):
         GroundingDataModule(

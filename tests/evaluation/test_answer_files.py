@@ -83,7 +83,7 @@ def asked(folder: Path, variant: Any = "random") -> POPE:
     """POPE's own files."""
     images(folder / "val2014", [question[1] for question in QUESTIONS])
     names = ("question_id", "image", "text", "label")
-    rows = [dict(zip(names, question, strict=True)) for question in QUESTIONS]
+    rows: list[dict[str, Any]] = [dict(zip(names, one, strict=True)) for one in QUESTIONS]
     json_lines(folder / f"coco_pope_{variant}.json", rows)
     return POPE(variant=variant, root=str(folder))
 

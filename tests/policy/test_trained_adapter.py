@@ -27,7 +27,7 @@ def trained(folder: Path, family: str = "qwen3_vl") -> dict[str, torch.Tensor]:
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
             parameter.data.normal_()
-    model.save_pretrained(folder)
+    model.save_pretrained(str(folder))
     return load_file(folder / FILE)
 
 
@@ -127,7 +127,7 @@ def test_an_adapter_that_changes_nothing_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     vlm, _ = build("qwen3_vl")
-    get_peft_model(vlm, LoraConfig(r=2, target_modules=TARGETS)).save_pretrained(tmp_path)
+    get_peft_model(vlm, LoraConfig(r=2, target_modules=TARGETS)).save_pretrained(str(tmp_path))
     load_adapter(build("qwen3_vl")[0], str(tmp_path))
     assert "changes nothing: its factors B are all 0" in caplog.text
 
