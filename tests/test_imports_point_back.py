@@ -27,6 +27,7 @@ ORDER = (
         "batch_cache",
         "boxes",
         "colors",
+        "control_tokens",
         "images",
         "records",
         "relations",

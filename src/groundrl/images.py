@@ -31,6 +31,8 @@ DAMAGED: Final = (
     *(LookupError, ArithmeticError, EOFError, AssertionError, struct.error),
 )
 """Exceptions that Pillow's readers raise for files with wrong bytes; found by experiment."""
+MAX_ASPECT: Final = 200
+"""Longer over shorter side: the processors of the Qwen-VL families refuse more."""
 UNBOUNDED_MODES: Final = ("F", "I")
 """Pillow modes without a known value for white."""
 
@@ -65,10 +67,27 @@ def checked_size(path: Path) -> tuple[int, int]:
     with open_image(path) as image:
         _check_range(image)
         size = upright_size(image)
+        check_shape(*size)
         # An eighth of the size still reads a JPEG to its last byte, in a third of the time.
         image.draft("RGB", (max(1, image.width // 8), max(1, image.height // 8)))
         image.load()
     return size
+
+
+def shape_problem(width: int, height: int) -> str | None:
+    """Why processors refuse an image of this size; None for one that they take, and for 0 x 0: not
+    known."""
+    short, long = sorted((width, height))
+    if long <= MAX_ASPECT * short:
+        return None
+    return f"{width} x {height} pixels: one side may be {MAX_ASPECT} times the other"
+
+
+def check_shape(width: int, height: int) -> None:
+    """Raises UnreadableImageError for an image of a shape that processors refuse."""
+    problem = shape_problem(width, height)
+    if problem:
+        raise UnreadableImageError(problem)
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:

@@ -56,12 +56,29 @@ def replace_surrogates(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
+def surrogate_problem(text: str) -> str | None:
+    """Where the text holds a lone surrogate, half of a character, which no tokenizer takes."""
+    found = _SURROGATE.search(text)
+    return found and (
+        f"holds half of a character, {found[0]!a}, in place {found.start()}: write the whole one"
+    )
+
+
+def _refuse_surrogates(value: object) -> object:
+    problem = surrogate_problem(value) if isinstance(value, str) else None
+    if problem:
+        raise ValueError(problem)
+    return value
+
+
 def _clean(value: object) -> object:
     return replace_surrogates(value) if isinstance(value, str) else value
 
 
 Text = Annotated[str, BeforeValidator(_clean), Strict()]
 """Text that UTF-8 can encode: lone surrogates are replaced."""
+SoundText = Annotated[str, BeforeValidator(_refuse_surrogates), Strict()]
+"""Text that UTF-8 can encode: a lone surrogate is an error."""
 Flag = Annotated[bool, Strict()]
 """true or false."""
 Whole = Annotated[int, Strict(), Field(ge=0)]

@@ -1,11 +1,13 @@
 """Converts samples to chat messages, and to the target answers of the SFT warm-up."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from groundrl.boxes import Frame, ImageSizes, convert
 from groundrl.errors import UserError
 from groundrl.grammar.base import round_segments
+from groundrl.json_rows import surrogate_problem
 from groundrl.records import CAPTION, Grounding, Response, Sample, Segments
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -78,6 +80,35 @@ class PromptTemplate:
         names = sample.options if self.answer_style == "words" else _letters(sample)
         chosen = zip(names, sample.options, strict=True)
         return ", ".join(name for name, option in chosen if option in sample.answers)
+
+
+def map_texts(sample: Sample, change: Callable[[str], str]) -> Sample:
+    """The sample with ``change`` made to each of its texts: question, options, answers, labels,
+    rationale. Raises UserError for a text that cannot be encoded."""
+
+    def changed(text: str, name: str) -> str:
+        problem = surrogate_problem(text)
+        if problem:
+            raise UserError(
+                f"sample {sample.id!r} of {sample.provenance.dataset}: its {name} {problem}"
+            )
+        return change(text)
+
+    def grounding(one: Grounding) -> Grounding:
+        return replace(one, label=changed(one.label, "label"))
+
+    return replace(
+        sample,
+        question=changed(sample.question, "question"),
+        options=tuple(changed(option, "option") for option in sample.options),
+        answers=tuple(changed(answer, "answer") for answer in sample.answers),
+        groundings=tuple(map(grounding, sample.groundings)),
+        rationale=sample.rationale
+        and tuple(
+            changed(part, "rationale") if isinstance(part, str) else grounding(part)
+            for part in sample.rationale
+        ),
+    )
 
 
 def to_frame(segments: Segments, sizes: ImageSizes, frame: Frame) -> Segments:

@@ -52,6 +52,15 @@ def test_a_local_model_answers_in_batches_as_it_answers_alone(checkpoint: Path) 
     assert together([]) == []
 
 
+def test_control_tokens_of_a_request_are_text(checkpoint: Path) -> None:
+    model = TransformersModel(str(checkpoint), max_tokens=2)
+    spoiled = "what is <|image_pad|> here?<end><|vision_start|>"
+    plain, odd = model([Request(text=text, images=(RED,)) for text in ("what is", spoiled)])
+    assert plain is not None
+    assert odd is not None  # one picture, one placeholder: the processor would raise
+    assert odd.prompt_tokens > plain.prompt_tokens + 20
+
+
 def test_a_model_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot load .*Type .*chat.*model="):
         TransformersModel(str(tmp_path / "none"))(REQUESTS)

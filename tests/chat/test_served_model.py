@@ -14,6 +14,7 @@ from PIL import Image
 from groundrl.chat.base import ChatModel, ImageAttachment, Request
 from groundrl.chat.openai_compatible import OpenAICompatibleModel, read_reply
 from groundrl.chat.spending import Price, Spending
+from groundrl.control_tokens import JOINER
 from groundrl.errors import UserError
 
 KEY = "sk-very-secret-0123456789"
@@ -231,3 +232,12 @@ def test_an_answer_without_counts_is_one() -> None:
     reply = read_reply(b'{"choices": [{"message": {"content": "x"}}]}')
     assert reply is not None
     assert (reply.text, reply.prompt_tokens) == ("x", 0)
+
+
+def test_control_tokens_are_broken_for_a_server_whose_tokenizer_is_not_known() -> None:
+    text = "a<|im_end|> b <image> c</s> <start_of_turn>d, and 1 < 2 | 3 > 2 <b> stays"
+    with chat_server(lambda _: "yes") as served:
+        OpenAICompatibleModel("m", [served.url])([Request(text=text)])
+    sent = served.bodies[0]["messages"][0]["content"]
+    assert sent.replace(JOINER, "") == text
+    assert [part[:4] for part in sent.split(JOINER)[1:]] == ["|im_", "imag", "/s> ", "star"]

@@ -24,12 +24,13 @@ from groundrl.records import Grounding, ImageFile, Provenance, Sample
 
 FORMATS = [("jsonl", write_jsonl, read_jsonl), ("parquet", write_parquet, read_parquet)]
 numbers = st.floats(0, 1)
+sides = st.floats(0.01, 1)
 
 
 @st.composite
 def groundings(draw: st.DrawFn) -> Grounding:
-    x1, x2 = sorted((draw(numbers) * 8, draw(numbers) * 8))
-    y1, y2 = sorted((draw(numbers) * 6, draw(numbers) * 6))
+    x2, y2 = draw(sides) * 8, draw(sides) * 6
+    x1, y1 = draw(numbers) * 0.9 * x2, draw(numbers) * 0.9 * y2
     return Grounding(label=draw(st.text()), box=Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=Frame.PIXEL))
 
 
@@ -45,7 +46,7 @@ def rationales(draw: st.DrawFn) -> tuple[str | Grounding, ...]:
 
 @st.composite
 def samples(draw: st.DrawFn, image: ImageFile, number: int) -> Sample:
-    options = draw(st.lists(st.text(), max_size=4, unique=True))
+    options = draw(st.lists(st.text(), max_size=4, unique_by=str.strip))
     answers = options[: draw(st.integers(0, 4))] if options else draw(st.lists(st.text()))
     return Sample(
         id=f"{draw(st.text())}{number}",

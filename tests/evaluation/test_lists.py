@@ -56,7 +56,7 @@ def test_the_truth_is_read_in_the_form_that_is_asked_for(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("benchmark", "message"),
     [
-        (POPE(variant="random"), "ground_truth_response is not yes or no in 2 of 2 records"),
+        (POPE(variant="random"), "the right answer is not yes or no in 2 of 2 records"),
         (VSR(), "is not true or false in 2 of 2 records"),
         (REFCOCO, "is not one box in 2 of 2 records, for example in record 0: '<answer>B"),
         (MME(), "more belongs to its truth than a list can tell: type data.root=<folder>"),

@@ -234,10 +234,8 @@ def test_the_truth_comes_from_the_benchmark_where_it_is_there(tmp_path: Path) ->
     assert figures["off_frame"] == 0.0
 
 
-@pytest.mark.parametrize("source", ["outputs.json", "predictions.jsonl"])
-def test_answers_that_do_not_fit_the_questions_are_refused(tmp_path: Path, source: str) -> None:
-    lines(tmp_path, [{}, {}])
-    path = tmp_path / source
+def test_answers_that_do_not_fit_the_questions_are_refused(tmp_path: Path) -> None:
+    path = lines(tmp_path, [{}, {}])
     with pytest.raises(UserError, match="lacks answers to 1 of 3 questions, for example 2"):
         scored(path, drivingvqa(tmp_path / "three", 3))
     with pytest.raises(

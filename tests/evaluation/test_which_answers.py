@@ -83,7 +83,7 @@ def test_answers_score_again_without_their_images(tmp_path: Path, there: int) ->
     answers, questions = matched(ours(tmp_path, [0, 1, 2, 3]), benchmark)
     assert [one.attempt.sample.answers for one in answers] == [("no",)] * 4
     assert questions.missing == ()
-    prompts = [ROW | {"prompt": "?"}] * 4
+    prompts = [ROW | {"prompt": f"Is there a thing {k}?"} for k in range(4)]
     assert len(matched(listed(tmp_path, prompts), benchmark)[0]) == 4
     (tmp_path / "val2014").rename(tmp_path / "elsewhere")
     assert len(matched(ours(tmp_path, [0, 1, 2, 3]), benchmark)[0]) == 4
@@ -91,7 +91,8 @@ def test_answers_score_again_without_their_images(tmp_path: Path, there: int) ->
 
 def test_a_run_that_had_some_images_only_scores_again(tmp_path: Path) -> None:
     benchmark = pope(tmp_path, 4, 2)
-    for path in (ours(tmp_path, [0, 1]), listed(tmp_path, [ROW | {"prompt": "?"}] * 2)):
+    prompts = [ROW | {"prompt": f"Is there a thing {k}?"} for k in range(2)]
+    for path in (ours(tmp_path, [0, 1]), listed(tmp_path, prompts)):
         answers, questions = matched(path, benchmark)
         assert [one.attempt.sample.id for one in answers] == ["0", "1"]
         assert questions.missing == ("2: no image 2.jpg", "3: no image 3.jpg")

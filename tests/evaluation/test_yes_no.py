@@ -3,7 +3,7 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from replies import DATA, figures, images, needs_data, oracle, replies
@@ -189,3 +189,21 @@ def test_a_damaged_list_is_named_with_its_line(tmp_path: Path) -> None:
         (tmp_path / f"{task}.txt").write_text("1.jpg\tIs it?\tYes\n1.jpg\tIs it not?\tPerhaps\n")
     with pytest.raises(UserError, match=r"existence.txt:2: expected image, question and Yes"):
         MME(root=str(tmp_path)).questions()
+
+
+@pytest.mark.parametrize("source", ["aokvqa", "gqa"])
+@pytest.mark.parametrize("array", [False, True])
+@pytest.mark.parametrize("seem", ["", "seem_"])
+def test_pope_asks_about_images_of_other_data_sets(
+    tmp_path: Path, source: Any, array: bool, seem: str
+) -> None:
+    folder = tmp_path / ("gqa/images" if source == "gqa" else "val2014")
+    images(folder, ["2350517.jpg"])
+    rows = [{"question_id": 1, "image": "2350517.jpg", "text": "Is there a dog?", "label": "no"}]
+    text = json.dumps(rows) if array else "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / f"{source}_pope_{seem}random.json").write_text(text)
+    (tmp_path / "coco_pope_random.json").write_text("")
+    (asked,) = POPE(source=source, variant="random", root=str(tmp_path)).questions().samples
+    assert (asked.question, asked.answers) == ("Is there a dog?", ("no",))
+    with pytest.raises(UserError, match=rf"seem_popular.json or .*{source}_pope_popular.json: get"):
+        POPE(source=source, variant="popular", root=str(tmp_path)).questions()

@@ -13,6 +13,7 @@ from groundrl.cache_key import cache_key
 from groundrl.chat.base import OPTION, Reply, Request
 from groundrl.chat.spending import Spending
 from groundrl.config_node import ConfigNode
+from groundrl.control_tokens import JOINER, SERVED, break_tokens
 from groundrl.errors import UserError
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ class OpenAICompatibleModel:
         images = [
             {"type": "image_url", "image_url": {"url": image.data_url}} for image in request.images
         ]
-        content = [*images, {"type": "text", "text": request.text}] if images else request.text
+        text = break_tokens(request.text, SERVED, JOINER)
+        content = [*images, {"type": "text", "text": text}] if images else text
         body: dict[str, Any] = {
             "model": self.model,
             "messages": [{"role": "user", "content": content}],

@@ -10,6 +10,7 @@ from groundrl.cache_key import cache_key, folder_digest
 from groundrl.chat.base import OPTION, Reply, Request
 from groundrl.chat.local_models import local_model_problems
 from groundrl.config_node import ConfigNode
+from groundrl.control_tokens import JOINER, break_tokens, control_tokens, token_starts
 from groundrl.errors import UserError
 from groundrl.micro_batcher import MicroBatcher
 
@@ -68,12 +69,13 @@ class TransformersModel:
     @torch.inference_mode()
     def _batch(self, requests: Sequence[Request]) -> list[Reply]:
         model, processor = self._load()
+        starts = token_starts(control_tokens(processor))
         turns = [
             [
                 {
                     "role": "user",
                     "content": [{"type": "image"} for _ in one.images]
-                    + [{"type": "text", "text": one.text}],
+                    + [{"type": "text", "text": break_tokens(one.text, starts, JOINER)}],
                 }
             ]
             for one in requests

@@ -1,5 +1,6 @@
 """vLLM in this process: continuous batching, and replies that follow their schema."""
 
+import re
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
@@ -8,6 +9,7 @@ from groundrl.cache_key import cache_key, folder_digest
 from groundrl.chat.base import OPTION, Reply, Request
 from groundrl.chat.local_models import local_model_problems
 from groundrl.config_node import ConfigNode
+from groundrl.control_tokens import JOINER, break_tokens, control_tokens, token_starts
 from groundrl.errors import UserError
 from groundrl.micro_batcher import MicroBatcher
 
@@ -74,9 +76,10 @@ class VLLMModel:
         from vllm.exceptions import VLLMValidationError
 
         llm = self._load()
+        starts = token_starts(control_tokens(llm.get_tokenizer()))
         try:
             outputs = llm.chat(
-                [messages(request) for request in requests],
+                [messages(request, starts) for request in requests],
                 [self._sampling(request) for request in requests],
                 chat_template_kwargs=self.template_options or None,
                 use_tqdm=False,
@@ -134,7 +137,8 @@ class VLLMModel:
         return self._llm
 
 
-def messages(request: Request) -> list[Any]:
-    """The request as one user turn, its images before the text."""
+def messages(request: Request, starts: re.Pattern[str]) -> list[Any]:
+    """The request as one user turn, its images before the text; see ``token_starts``."""
+    text = break_tokens(request.text, starts, JOINER)
     images = [{"type": "image_pil", "image_pil": image.image} for image in request.images]
-    return [{"role": "user", "content": [*images, {"type": "text", "text": request.text}]}]
+    return [{"role": "user", "content": [*images, {"type": "text", "text": text}]}]

@@ -9,6 +9,7 @@ import lightning as L
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from groundrl.data.askable import check_samples
 from groundrl.data.datasets import Encoded, ItemSource, SampleList, SampleSource, WorldScenes
 from groundrl.data.order import StepSampler
 from groundrl.errors import UserError
@@ -42,7 +43,8 @@ class GroundingDataModule(L.LightningDataModule):
         with ``prefetches`` each comes as a pair with the batch of the next step. ``form``: what the
         prompts ask for.
 
-        Raises UserError when a held-out set is empty or shares images with training.
+        Raises UserError when a held-out set is empty or shares images with training, and for
+        samples that cannot be asked (``askable``).
         """
         super().__init__()
         self.train = train
@@ -55,6 +57,9 @@ class GroundingDataModule(L.LightningDataModule):
         self.form = form
         self._resumed_at = 0
         StepSampler(size=len(train), batch_size=prompts_per_step, seed=seed)
+        for name, source in {"training set": train, **self.heldout}.items():
+            if isinstance(source, SampleList):
+                check_samples(name, source.samples)
         for name, source in self.heldout.items():
             if len(source) == 0:
                 raise UserError(f"held-out set {name!r} is empty: type data.heldout_size=500")

@@ -8,8 +8,10 @@ from typing import Any, Final
 from pydantic import ConfigDict
 
 from groundrl.boxes import Box, Frame
+from groundrl.data.askable import box_problems, option_problems
 from groundrl.data.detection.base import pixels_outside
-from groundrl.json_rows import Corners, Text
+from groundrl.json_rows import Corners
+from groundrl.json_rows import SoundText as Text
 from groundrl.records import Grounding, ImageFile, Provenance, Sample
 
 ROUNDING: Final = 1e-3
@@ -92,7 +94,8 @@ class SampleRow:
 
 
 def to_sample(row: SampleRow, images: Sequence[ImageFile]) -> Sample:
-    """The sample. Raises ValueError for a box outside the first image."""
+    """The sample. Raises ValueError for a box outside the first image or without area, and for an
+    option that stands there twice."""
     image, *context_images = images
     groundings = tuple(item.grounding() for item in row.groundings)
     rationale = None if row.rationale is None else tuple(part.piece() for part in row.rationale)
@@ -103,7 +106,7 @@ def to_sample(row: SampleRow, images: Sequence[ImageFile]) -> Sample:
                 f"{image.width} x {image.height} pixels"
             )
     origin = row.provenance
-    return Sample(
+    sample = Sample(
         id=row.id,
         image=image,
         context_images=tuple(context_images),
@@ -120,6 +123,10 @@ def to_sample(row: SampleRow, images: Sequence[ImageFile]) -> Sample:
             source=origin.source,
         ),
     )
+    problems = [*option_problems(sample), *box_problems(sample)]
+    if problems:
+        raise ValueError("; ".join(problems))
+    return sample
 
 
 def without_nulls(value: Any) -> Any:

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -12,8 +12,11 @@ from pathlib import Path
 from groundrl.answers.attempt import Attempt, read_attempt
 from groundrl.answers.notation import Notation
 from groundrl.answers.record import AnswerOrigin, make_record, read_records
+from groundrl.data.askable import box_problems, image_problems, option_problems
 from groundrl.data.datasets import SampleList
+from groundrl.data.image_files import check_images
 from groundrl.data.problems import Problems
+from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Benchmark, QuestionSet, ScoredAttempt
 from groundrl.evaluation.heldout import answers_to
 from groundrl.evaluation.matching import check_distinct
@@ -23,7 +26,7 @@ from groundrl.files import drop_torn_line, whole_lines
 from groundrl.parallel import is_first
 from groundrl.policy.policy import Policy
 from groundrl.progress import ProgressLine
-from groundrl.records import Form, Sample
+from groundrl.records import Form, ImageFile, Sample
 from groundrl.rollout.sampler import Sampler
 from groundrl.task_runner import LocalRunner, TaskRunner, split_into_tasks
 
@@ -72,6 +75,28 @@ def score_attempt(benchmark: Benchmark, attempt: Attempt) -> ScoredAttempt:
     return ScoredAttempt(attempt=attempt, scores=benchmark.score(attempt))
 
 
+def askable(benchmark: Benchmark) -> QuestionSet:
+    """The questions; those that cannot be put to a model count as missing: an image that cannot be
+    decoded or has a shape that processors refuse, an option that stands there twice, a true box
+    without area where a box is asked for."""
+    found = benchmark.questions()
+    images = (image for sample in found.samples for image in sample.images)
+    checked = check_images(one.path for one in images if isinstance(one, ImageFile))
+    asked, missing = list[Sample](), list(found.missing)
+    for sample in found.samples:
+        broken = (checked[image.path] for image in sample.images if isinstance(image, ImageFile))
+        problems = [f"{sample.image.key}: {why}" for why in broken if isinstance(why, str)]
+        problems += (*image_problems(sample), *option_problems(sample))
+        problems += box_problems(sample) if benchmark.form is Form.BOX else ()
+        if problems:
+            missing.append(f"{sample.id}: {'; '.join(problems)}")
+        else:
+            asked.append(sample)
+    if not asked and missing:
+        raise UserError(f"none of {len(missing)} questions can be asked, for example {missing[0]}")
+    return replace(found, samples=tuple(asked), missing=tuple(missing))
+
+
 def answer_questions(
     source: ModelSource,
     benchmarks: Mapping[str, Benchmark],
@@ -83,7 +108,7 @@ def answer_questions(
 
     Processes that run together share the questions. ``runner``: starts the workers.
     """
-    questions = {name: benchmark.questions() for name, benchmark in benchmarks.items()}
+    questions = {name: askable(benchmark) for name, benchmark in benchmarks.items()}
     for name, found in questions.items():
         check_distinct(name, found.samples)
     asked = {(name, s.id): s for name, found in questions.items() for s in found.samples}

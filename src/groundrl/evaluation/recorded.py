@@ -1,9 +1,8 @@
-"""Answers in files: our ``predictions.jsonl``, and JSON lists of published model outputs."""
+"""Answers in files: our ``predictions.jsonl``, and files of other tools."""
 
-import json
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,14 @@ from groundrl.answers.record import AnswerOrigin, AnswerRecord, read_records
 from groundrl.boxes import Frame, ImageSizes
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
+from groundrl.evaluation.answer_files import read_answer_file
+from groundrl.evaluation.answer_rows import Clue, GivenAnswer
 from groundrl.evaluation.benchmarks.statements import TRUE_WORDS
 from groundrl.grammar.base import Grammar
-from groundrl.json_rows import Text, validate
 from groundrl.prompts import LETTERS
 from groundrl.questions.verdicts import TRUE_FALSE
 from groundrl.records import Completion, Form, NamedImage, Provenance, RolloutGroup, Sample
 
-TRUTH, ANSWER = "ground_truth_response", "generated_response"
 _OPTION = re.compile(r"\(([A-Z])\) ")
 _OPTIONS = "Options: "
 
@@ -37,6 +36,8 @@ class RecordedAnswer:
     origin: AnswerOrigin
     truth: str | None = None
     """Of a list: the text with the right answer, which ``group.sample`` lacks."""
+    clue: Clue = field(default_factory=Clue)
+    """Of a list, whose ``group.sample`` is numbered by the order of the file."""
 
     @classmethod
     def of(cls, record: AnswerRecord) -> "RecordedAnswer":
@@ -62,19 +63,23 @@ class RecordedAnswer:
 
 
 def read_predictions(path: Path, listed: Grammar) -> list[RecordedAnswer]:
-    """Answers of a ``.jsonl`` of ours, or of a ``.json`` list with boxes as ``listed``, in pixels.
+    """Answers of a ``.jsonl`` of ours, or of a file of others (``answer_files``) with boxes as
+    ``listed``, in pixels.
 
     Raises UserError that lists every broken record, every answer given twice, and texts in
     another grammar.
     """
-    if not path.is_file():
+    if not path.exists():
         raise UserError(f"predictions={path}: no such file. Type predictions=<file>.")
     problems = Problems(str(path))
-    if path.suffix == ".jsonl":
+    given = read_answer_file(path, problems)
+    if given is None:
         records = read_records(path, path.read_bytes(), problems)
         found = [RecordedAnswer.of(one) for _, one in records]
     else:
-        found = _read_list(path, listed, problems)
+        # The sizes of the images are not known, so no other frame could be converted.
+        notation = Notation(grammar=listed, frame=Frame.PIXEL)
+        found = [_from_given(one, index, notation) for index, one in enumerate(given)]
     if not found and not problems.found:
         problems.add(path, "no answers")
     for key, count in Counter((one.set, one.group.sample.id) for one in found).items():
@@ -86,50 +91,24 @@ def read_predictions(path: Path, listed: Grammar) -> list[RecordedAnswer]:
     return found
 
 
-def _read_list(path: Path, grammar: Grammar, problems: Problems) -> list[RecordedAnswer]:
-    # The sizes of the images are not known, so no other frame could be converted.
-    notation = Notation(grammar=grammar, frame=Frame.PIXEL)
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON: {error}") from error
-    if not isinstance(rows, list):
-        raise UserError(f"{path}: expected a list of records with {TRUTH} and {ANSWER}")
-    found = []
-    for index, row in enumerate(rows):
-        try:
-            found.append(_from_row(validate(ListRow, row), index, notation))
-        except ValueError as error:
-            problems.add(f"{path}: record {index}", str(error))
-    return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListRow:
-    """Shape of a record of a published list."""
-
-    prompt: Text | None = None
-    generated_response: Text
-    ground_truth_response: Text
-
-
-def _from_row(row: ListRow, index: int, notation: Notation) -> RecordedAnswer:
-    """Records of such files have neither an id nor an image; their number stands for both."""
-    question, options = _split_prompt(row.prompt or "")
+def _from_given(given: GivenAnswer, index: int, notation: Notation) -> RecordedAnswer:
+    """The answer to a question that is known by its place in the file."""
+    question, options = _split_prompt(given.prompt or "")
     sample = Sample(
         id=str(index),
         image=NamedImage(key=str(index)),
         question=question,
-        options=options,
+        options=distinct_options(given.options) or options,
         provenance=Provenance(dataset="recorded", split="recorded"),
     )
-    completion = Completion(text=row.generated_response, tokens=(), logprobs=(), truncated=False)
+    completion = Completion(text=given.text, tokens=(), logprobs=(), truncated=False)
     sizes = ImageSizes(width=0, height=0, model_width=0, model_height=0)
     return RecordedAnswer(
         set="",
         group=RolloutGroup(sample=sample, sizes=sizes, completions=(completion,)),
-        origin=AnswerOrigin(notation=notation, prompt=row.prompt),
-        truth=row.ground_truth_response,
+        origin=AnswerOrigin(notation=notation, prompt=given.prompt),
+        truth=given.truth,
+        clue=given.clue,
     )
 
 

@@ -57,8 +57,8 @@ SHARED_FIGURES = {
     **ALIGNMENT_FIGURES,
     **LABEL_FIGURES,
     "missing": FigureInfo(
-        meaning="Published questions without an answer: their image is not there, or the file of "
-        "answers lacks them."
+        meaning="Published questions without an answer: their image is not there or no model takes "
+        "it, or the file of answers lacks them."
     ),
 }
 """Figures that any benchmark may have."""
@@ -180,7 +180,7 @@ class Evaluation:
         missing = [f"{name}\t{one}" for name, q in questions.items() for one in q.missing]
         if missing:
             write_text(self.run_dir / MISSING, "\n".join(missing) + "\n")
-            logger.warning("%d questions have no image: %s", len(missing), self.run_dir / MISSING)
+            logger.warning("%d questions are not asked: %s", len(missing), self.run_dir / MISSING)
         samples = {
             (name, one.attempt.sample.id): one.attempt.sample
             for name, found in answers.items()

@@ -113,10 +113,11 @@ class RewardModel(nn.Module):
         Unit by unit, so that a token ends where a sentence does: one such as ``.\\n\\n`` would
         reach beyond it, and not every tokenizer says exactly where its tokens stand.
         """
+        encode = self.policy.encode
         tokens, ends, place = list[int](), list[int](), 0
         spans = units(text, self.level)
         for _, stop in spans:
-            tokens += self.policy.encode.text_tokens(text[place:stop])
+            tokens += encode.text_tokens(encode.as_text(text[place:stop]))
             ends.append(len(tokens) - 1)
             place = stop
         return ReadCaption(branch=Branch(tokens=tokens), spans=spans, ends=ends)

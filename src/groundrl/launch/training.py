@@ -22,6 +22,7 @@ from groundrl.launch.warmup import ANSWER_TOKENS, find_warmup
 from groundrl.policy.prompt import Processor, pixel_limits
 from groundrl.pretraining.make_embedded import Pretraining
 from groundrl.rewards.base import RewardTerm
+from groundrl.rewards.function import Function
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.sampler import Sampler
 from groundrl.stages.fit import MakeTrainer
@@ -45,7 +46,9 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining | R
     grammar = get_grammar(cfg.grammar)
     # The data is read before the weights: its mistakes are the commoner and the cheaper ones.
     data = make(cfg.data, seed=cfg.seed)
-    check_terms_apply(make(cfg.reward.terms), data.train)
+    terms = make(cfg.reward.terms)
+    check_terms_apply(terms, data.train)
+    try_functions(terms, data.train)
     if "sft" in cfg.pipeline:
         check_rationales(data.train)
     policy = make(cfg.model)
@@ -99,6 +102,17 @@ def check_terms_apply(terms: Mapping[str, RewardTerm], train: SampleSource) -> N
         ],
         "The reward",
     )
+
+
+def try_functions(terms: Mapping[str, object], train: SampleSource) -> None:
+    """Call each reward function of another trainer once, about the first sample; raises UserError
+    for one that fails."""
+    for name, term in terms.items():
+        if isinstance(term, Function):
+            try:
+                term.try_on(train[0])
+            except UserError as error:
+                raise UserError(f"reward.terms.{name}: {error}") from error
 
 
 def check_rationales(train: SampleSource) -> None:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -19,6 +18,7 @@ from transformers import (
 from groundrl.config_node import ConfigNode, too_small
 from groundrl.errors import UserError
 from groundrl.policy.family import is_tower, language_model_name
+from groundrl.policy.trained_adapter import load_adapter
 
 LANGUAGE_LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """Linear layers of the language models of all tested families."""
@@ -93,16 +93,6 @@ class Adapter:
             task_type="CAUSAL_LM",
         )
         return get_peft_model(vlm, config)
-
-
-def load_adapter(vlm: PreTrainedModel, folder: str) -> PeftModel:
-    """``vlm`` with the trained adapter of ``folder``. Raises UserError where there is none."""
-    if not (Path(folder) / "adapter_config.json").is_file():
-        raise UserError(
-            f"adapter.path={folder} is no adapter in PEFT format: it has no adapter_config.json. "
-            "Type adapter.path=<run directory>/adapter."
-        )
-    return PeftModel.from_pretrained(vlm, folder)
 
 
 def keep_4bit_layout(vlm: PreTrainedModel) -> None:

@@ -11,11 +11,12 @@ from jaxtyping import Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from groundrl.boxes import ImageSizes
+from groundrl.boxes import Frame, ImageSizes
+from groundrl.control_tokens import CUT, break_tokens, control_tokens, token_starts
 from groundrl.policy.family import ModelSpec
 from groundrl.policy.layout import Prefix
-from groundrl.prompts import PromptTemplate
-from groundrl.records import ImageSource, Sample
+from groundrl.prompts import PromptTemplate, map_texts
+from groundrl.records import ImageSource, Response, Sample
 
 Messages = list[dict[str, Any]]
 """A conversation in the form that chat templates take."""
@@ -39,7 +40,8 @@ class Prompt:
     prefix: Prefix
     images: tuple[PromptImage, ...]
     messages: Messages
-    """Input of the chat template, for engines that have their own processor."""
+    """Input of the chat template, for engines that have their own processor. Control tokens in the
+    sample's texts are broken by ``CUT``."""
     sizes: ImageSizes
     """Sizes of the first image, to which boxes refer."""
 
@@ -82,6 +84,7 @@ class PromptEncoder:
         inputs = set(signature(vlm.model.get_image_features).parameters)
         self._pixel_inputs = inputs & set(processor.image_processor.model_input_names)
         self.end_token = find_end_token(processor)
+        self._control_tokens = token_starts(control_tokens(processor))
         self._last: dict[tuple[str, ...], Prompt] = {}
         """The image prefix of the last sample, by the keys of its images."""
 
@@ -100,7 +103,7 @@ class PromptEncoder:
         return replace(
             images,
             prefix=images.prefix.followed_by(self.after_images(sample)),
-            messages=self.template.messages(sample),
+            messages=self._messages(sample),
         )
 
     def examples(self, samples: Iterable[Sample]) -> list[Example]:
@@ -117,16 +120,27 @@ class PromptEncoder:
     def after_images(self, sample: Sample) -> list[int]:
         """Token ids of the prompt after its images: the question, and the header that starts the
         model's turn."""
-        text = self._text(self.template.messages(sample))
-        _, image, question = text.rpartition(self.processor.image_token)
+        _, image, question = self._text(self._messages(sample)).rpartition(
+            self.processor.image_token
+        )
         # Encoded after an image token, since some tokenizers treat the start of a text differently.
-        tokens = self.processor.tokenizer.encode(image + question, add_special_tokens=False)
-        return tokens[1:]
+        return self.text_tokens(image + question)[1:]
 
     def unexpanded(self, prompt: Prompt) -> list[int]:
         """Token ids of the prompt with one placeholder per image, as vLLM takes them."""
-        text = self._text(prompt.messages)
-        return self.processor.tokenizer.encode(text, add_special_tokens=False)
+        return self.text_tokens(self._text(prompt.messages))
+
+    def as_text(self, text: str) -> str:
+        """A text of the data with ``CUT`` in each control token: ``text_tokens`` then has none of
+        them, and the same text when decoded."""
+        return break_tokens(text, self._control_tokens, CUT)
+
+    def target(self, sample: Sample, sizes: ImageSizes, frame: Frame) -> Response:
+        """The template's target; control tokens in the sample's texts are broken by ``CUT``."""
+        return self.template.response(map_texts(sample, self.as_text), sizes, frame)
+
+    def _messages(self, sample: Sample) -> Messages:
+        return self.template.messages(map_texts(sample, self.as_text))
 
     def _text(self, messages: Messages) -> str:
         return self.processor.apply_chat_template(
@@ -196,8 +210,14 @@ class PromptEncoder:
         return ImageSizes(width=width, height=height, model_width=size[0], model_height=size[1])
 
     def text_tokens(self, text: str) -> list[int]:
-        """Token ids of ``text`` as the start of a completion."""
-        return self.processor.tokenizer.encode(text, add_special_tokens=False)
+        """Token ids of ``text`` as the start of a completion; the parts between ``CUT`` are
+        encoded one by one."""
+        encode, image = self.processor.tokenizer.encode, self.processor.image_token
+        first, *others = text.split(CUT)
+        tokens = encode(first, add_special_tokens=False)
+        for part in others:  # after an image token, as in ``after_images``
+            tokens += encode(image + part, add_special_tokens=False)[1:]
+        return tokens
 
     def answer_tokens(self, text: str) -> list[int]:
         """Token ids of ``text`` as a completion, end-of-turn token included."""

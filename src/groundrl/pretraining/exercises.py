@@ -45,7 +45,7 @@ VERDICT_LESSONS = (*("presence",) * 4, "exists", "exists", "is_colored", "is_num
 ELSEWHERE_SHARE = 0.25
 """Of the scenes of the last phase, asked for a class of the other subject: a bus on a table."""
 OPTIONS_SHARE = 0.15
-"""Of the questions of the last phase, asked with their options, to be answered without reasoning."""
+"""Of the questions of the last phase, asked with their options, for an answer without reasoning."""
 EXPLAIN_SHARE = 0.35
 """Asked with their options and to be explained. Without the request the shipped model answers in
 words alone; that it can reason about options is what a warm-up and GRPO bring out."""

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator
 
 from groundrl.boxes import Box, Frame
 from groundrl.errors import UserError
-from groundrl.images import UnreadableImageError, open_image, upright_size
+from groundrl.images import UnreadableImageError, check_shape, open_image, upright_size
 from groundrl.records import ImageFile
 
 
@@ -149,6 +149,7 @@ def read_size(path: Path) -> ImageFile | str:
     try:
         with open_image(path) as image:
             width, height = upright_size(image)
+            check_shape(width, height)
     except UnreadableImageError as error:
         return f"{path}: {error}"
     return ImageFile(path=path, width=width, height=height)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, Literal
 from PIL import Image
 
 from groundrl.config_node import ConfigNode
+from groundrl.control_tokens import CUT
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt, pixel_limits
@@ -91,6 +92,7 @@ class VLLMServers(RolloutEngine):
         UserError when no server is left."""
         version = self._publish(policy)
         assert policy.vlm.name_or_path is not None
+        check_texts(prompts, seeds.sample_ids)
         check = ServerCheck(
             model=policy.vlm.name_or_path,
             request={
@@ -162,6 +164,19 @@ class VLLMServers(RolloutEngine):
                     "no vLLM server is left: start one again and go on with resume=<run directory>"
                 )
         return server
+
+
+def check_texts(prompts: Sequence[Prompt], sample_ids: Sequence[str]) -> None:
+    """Raises UserError for a sample that holds a control token of the model."""
+    for prompt, key in zip(prompts, sample_ids, strict=True):
+        texts = [part.get("text", "") for part in prompt.messages[0]["content"]]
+        cut = next((text for text in texts if CUT in text), None)
+        if cut is not None:
+            raise UserError(
+                f"sample {key!r} holds a control token of the model ({cut.replace(CUT, '')[:80]!r})"
+                ", which a server would not read as text: leave the sample out, or type "
+                "rollout=native or rollout=vllm"
+            )
 
 
 def request_body(

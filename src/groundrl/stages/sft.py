@@ -86,5 +86,5 @@ class SFTModule(Stage):
 
     def target(self, sample: Sample, prompt: Prompt) -> list[int]:
         """Tokens of the worked answer: rationale with boxes, then the answer."""
-        response = self.policy.encode.template.response(sample, prompt.sizes, self.policy.frame)
+        response = self.policy.encode.target(sample, prompt.sizes, self.policy.frame)
         return self.policy.encode.answer_tokens(self.grammar.render(response))

@@ -20,8 +20,6 @@ from groundrl.world.graph import Look, Subject
 from groundrl.world.source import SceneImage
 
 SUFFIXES: Final = IMAGE_SUFFIXES | {".gif"}
-MAX_ASPECT: Final = 200
-"""Longer over shorter side; processors of the Qwen-VL family refuse more."""
 READ_AHEAD: Final = 32
 """Files that are checked in the background ahead of the current one."""
 MAX_SHOWN: Final = 5
@@ -109,11 +107,8 @@ class FolderImages:
             return str(error)
         except OSError as error:
             return f"cannot be read ({error.strerror})"
-        short, long = sorted((width, height))
-        if short < self.min_side:
+        if min(width, height) < self.min_side:
             return f"{width} x {height} pixels: both sides need {self.min_side}"
-        if long > MAX_ASPECT * short:
-            return f"{width} x {height} pixels: one side may be {MAX_ASPECT} times the other"
         image = ImageFile(path=path, width=width, height=height)
         return InputImage(id=printable(file), source=image, digest=digest.hexdigest())
 

@@ -25,9 +25,14 @@ from groundrl.published.files import (
     COCO_IMAGES,
     Download,
     FoundFiles,
+    read_json,
+    with_places,
 )
 from groundrl.records import Form, NamedImage, Provenance, Sample
 
+GQA_IMAGES = {
+    "**/gqa/images|**/gqa|**/images": ("https://cs.stanford.edu/people/dorarad/gqa/download.html")
+}
 _FIRST_WORD = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 _NEGATIONS = frozenset({"No", "not", "no"})
 
@@ -110,20 +115,38 @@ class POPE(Presence, RowBenchmark):
     """Is there such an object in the image? 3000 questions, half of them with yes."""
 
     variant: Literal["random", "popular", "adversarial"]
+    source: Literal["coco", "aokvqa", "gqa"] = "coco"
+    """Whose images are asked about. The objects in those of A-OKVQA and GQA were found by a
+    segmentation model, SEEM, in COCO's by annotators."""
 
     row: ClassVar[type] = POPERow
-    sizes: ClassVar[Mapping[str, int]] = {"": 3000}
+    sizes: ClassVar[Mapping[str, int]] = {"random": 3000, "popular": 3000, "adversarial": 3000}
+
+    @property
+    def part(self) -> str:
+        """See ``PublishedBenchmark``."""
+        return self.variant
 
     @property
     def download(self) -> Download:
         """See ``PublishedReader``."""
-        place = "https://github.com/AoiDragon/POPE/tree/main/output/coco"
-        parts = {f"**/coco_pope_{self.variant}.json": place}
-        return Download(name="POPE", parts=parts, images=COCO_IMAGES, world="world_pope")
+        place = "https://github.com/AoiDragon/POPE/tree/main/output"
+        if self.source == "coco":
+            parts = {f"**/coco_pope_{self.variant}.json": f"{place}/coco"}
+            return Download(name="POPE", parts=parts, images=COCO_IMAGES, world="world_pope")
+        # Copies of the files go by a shorter name.
+        names = [f"**/{self.source}_pope_{seem}{self.variant}.json" for seem in ("seem_", "")]
+        parts = {"|".join(names): f"{place}/seem/{self.source}"}
+        images = GQA_IMAGES if self.source == "gqa" else COCO_IMAGES
+        return Download(name="POPE", parts=parts, images=images, world="world_pope")
 
     def rows(self, files: FoundFiles) -> Iterable[tuple[str, Any]]:
-        """Published as JSONL, whatever the file is called."""
-        return json_lines(files.parts[0], files.parts[0].read_bytes())
+        """An object a line, whatever the file is called, or a JSON array."""
+        path = files.parts[0]
+        content = path.read_bytes()
+        if content.lstrip().startswith(b"["):
+            return with_places(path, read_json(path))
+        return json_lines(path, content)
 
     def read(self, number: int, row: POPERow) -> Iterable[Sample]:
         """See ``RowReader``."""
