@@ -30,6 +30,7 @@ NEEDED = {
     "data=yolo": ["data.root=photos"],
     "data=labelled_captions": ["data.path=labels.jsonl"],
     "data=jsonl": ["data.path=samples.jsonl"],
+    "data=hub": ["data.path=rows.jsonl"],
     "data=parquet": ["data.path=samples.parquet"],
     "data=synthesized": ["data.root=outputs"],
     "judge=openai": ["judge.chat.model=gpt"],

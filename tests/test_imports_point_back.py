@@ -61,6 +61,7 @@ ROOMS_OF = {
     "transformers": ("chat/", "policy/", "rollout/", "pretraining/", "detectors/"),
     "peft": ("policy/", "rollout/", "pretraining/"),
     "jinja2": ("report/",),
+    "datasets": ("data/",),
     "vllm": ("chat/", "policy/", "rollout/"),
     "hydra": ("config/", "launch/"),
     "omegaconf": ("config/", "launch/"),
