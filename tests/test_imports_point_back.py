@@ -44,6 +44,7 @@ ORDER = (
     {"answers"},
     # Before what it shows the results of: they call it.
     {"report", "feedback"},
+    {"convert"},
     {"detectors"},
     {"rewards"},
     {"advantages", "losses"},
