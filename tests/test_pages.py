@@ -102,6 +102,7 @@ CONTEXTS = {
         ["model=qwen2_5_vl_3b"],
         ["rollout=vllm_server", "rollout.urls=[http://localhost:8000]"],
         ["data=synthesized", "data.root=outputs"],
+        ["data=hub", "data.path=rows.jsonl"],
     ],
     "evaluate": [[], ["judge=openai"], ["runner=ray"]],
     "synthesize": [[], ["teacher=openai"], ["verifier=vllm_server"], ["runner=ray"]],

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import datasets.config
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hydra import compose, initialize_config_dir
 from PIL import Image
@@ -70,15 +73,22 @@ def write(path: Path, row: dict[str, Any], numbers: range) -> Path:
     for number in numbers:
         Image.new("RGB", (64, 64), (number * 20, 80, 80)).save(path.parent / f"{number}.png")
         lines.append(json.dumps(row).replace("{}.png", f"{number}.png"))
-    path.write_text("\n".join(lines))
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist([json.loads(line) for line in lines]), path)
+    else:
+        path.write_text("\n".join(lines))
     return path
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
-def test_training_runs_on_rows_of_a_format(name: str, tmp_path: Path) -> None:
+def test_training_runs_on_rows_of_a_format(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     row, typed = FILES[name]
-    train = write(tmp_path / "train.jsonl", row, range(6))
+    suffix = "parquet" if name == "trl" else "jsonl"
+    train = write(tmp_path / f"train.{suffix}", row, range(6))
     heldout = write(tmp_path / "heldout.jsonl", row, range(6, 9))
     cfg = compose(
         "train",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import datasets.config
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -140,6 +141,20 @@ def test_an_empty_or_foreign_file_is_explained(tmp_path: Path) -> None:
         build(tmp_path / "t.jsonl", format="nope")
     with pytest.raises(UserError, match=r"data.images=.*nowhere: no such folder"):
         build(tmp_path / "t.jsonl", format="table", images=str(tmp_path / "nowhere"))
+
+
+def test_a_format_from_outside_is_recognised(
+    tmp_path: Path, image_file: Callable[..., Path]
+) -> None:
+    image_file(tmp_path / "a.png")
+    path = tmp_path / "t.jsonl"
+    row = {"picture": "a.png", "caption": "A ___ on a sofa", "gap": "cat"}
+    path.write_text(json.dumps(row))
+    formats = {"cloze": {"_target_": "mylab.formats.ClozeRows"}}
+    assert build(path, formats=formats).train[0].answers == ("cat",)
+    path.write_text(json.dumps(row | {"caption": "A cat"}))
+    with pytest.raises(UserError, match=r"t.jsonl:1: no ___ in the caption 'A cat'"):
+        build(path, formats=formats)
 
 
 def test_messages_of_parquet_lose_nothing(tmp_path: Path, image_file: Callable[..., Path]) -> None:

@@ -10,6 +10,8 @@ from groundrl.data.formats.table import listed, text_of
 from groundrl.data.formats.target import make_content
 from groundrl.data.formats.turns import Turn, join_turns, read_turns
 
+ANSWERS = ("completion", "solution", "answer")
+"""Columns that may answer a prompt."""
 SYSTEM = "system message"
 """Told as left out: prompts here bring their own instruction."""
 
@@ -38,19 +40,19 @@ class ConversationRows:
 
 @dataclass(frozen=True, slots=True)
 class PromptRows:
-    """TRL's ``prompt`` and ``completion``, each text or a list of messages; a prompt of messages
-    may also stand beside a ``solution`` or an ``answer``."""
+    """TRL's ``prompt`` and ``completion``, each text or a list of messages; for GRPO a ``solution``
+    or an ``answer`` stands beside the prompt."""
 
-    form: ClassVar[str] = "prompt and completion (TRL)"
+    form: ClassVar[str] = "prompt and completion, or prompt and solution (TRL)"
 
     def recognises(self, columns: Collection[str]) -> bool:
-        """A prompt with a completion; with a solution, the table of R1 style takes plain text."""
-        return {"prompt", "completion"} <= set(columns)
+        """A prompt with a completion; or with a solution, where nothing else asks."""
+        answers = {"completion"} if {"problem", "question"} & set(columns) else set(ANSWERS)
+        return "prompt" in columns and bool(answers & set(columns))
 
     def roles(self, columns: Collection[str]) -> Mapping[str, str]:
         """Answers come from the completion, or from solution or answer."""
-        answers = (name for name in ("completion", "solution", "answer") if name in columns)
-        answer = next(answers, "completion")
+        answer = next((name for name in ANSWERS if name in columns), ANSWERS[0])
         return {"question": "prompt", "answer": answer, **image_and_id(columns)}
 
     def read(self, row: Mapping[str, Any], frame: Frame | None) -> RowContent:
