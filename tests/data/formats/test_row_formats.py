@@ -173,6 +173,15 @@ def test_a_prompt_and_its_completion_are_a_conversation() -> None:
     )
 
 
+def test_a_prompt_may_stand_beside_a_solution() -> None:
+    system = {"role": "system", "content": "Think first."}
+    asked = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Is it red?"}]}
+    row = {"prompt": [system, asked], "image": "a.png", "solution": "<answer>yes</answer>"}
+    assert found(row) == "trl"
+    assert (read(row).question, read(row).answers) == ("Is it red?", ("yes",))
+    assert found(row | {"problem": "Is it red?"}) == "table"
+
+
 BROKEN = [
     (llava("Hi", "Hello", image=None), UnusableRowError, "no image"),
     (llava("<image>Tell of [0.1,0.2,0.3,0.4]", "A cat"), UnusableRowError, "holds a box"),

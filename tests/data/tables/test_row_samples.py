@@ -108,6 +108,11 @@ def test_a_box_that_fits_only_another_frame_is_told_and_not_converted(read: Read
     assert "t.jsonl:1: box [100, 250, 900, 950] of 'object' is no box of frame pixel" in told
 
 
+def test_a_box_without_area_teaches_nothing(read: Read) -> None:
+    told = problems(read, row(solution=[10, 20, 10, 40]))
+    assert "a box of 'object' has no area; data.unusable=skip" in told
+
+
 def test_mixed_frames_are_told(read: Read) -> None:
     told = problems(read, row(), row(solution=[0.1, 0.2, 0.3, 0.4]))
     assert "1 of 2 rows fit only another frame: type data.frame=unit; the file mixes frames" in told

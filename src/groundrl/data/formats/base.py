@@ -37,8 +37,8 @@ class UndeclaredFrameError(ValueError):
 
 
 class UnusableRowError(ValueError):
-    """A sound row that asks nothing about an image that a sample could ask: text only, or a box
-    in the question."""
+    """A row that asks nothing that a sample could ask: no image, a box in the question, a box
+    without area."""
 
 
 @runtime_checkable

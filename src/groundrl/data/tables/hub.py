@@ -61,10 +61,10 @@ def open_table(
             raise UserError(f"{place}: no such file")
         data = _load("parquet", "train", stream_rows, data_files=str(place))
         return HubTable(str(place), data.data, "train")
-    if not _HUB_ID.fullmatch(path):
+    if place.exists() or not _HUB_ID.fullmatch(path):
         raise UserError(
-            f"data.path={path}: no such folder. Type a hub id (owner/name), a folder, or a file "
-            f"that ends in {', '.join((*FILES, '.parquet'))}"
+            f"data.path={path} is no folder and no file of a known kind. Type a hub id "
+            f"(owner/name), a folder, or a file that ends in {', '.join((*FILES, '.parquet'))}"
         )
     return _load(path, split, stream_rows, name=config)
 
@@ -80,7 +80,7 @@ def _load(path: str, split: str | None, stream_rows: int | None, **options: Any)
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
             f"data.path={path}, split {split} cannot be opened: {reason}\n"
-            "Type data.split=<split>, +data.config=<table>, or data.path=<folder or file>"
+            "Type data.split=<split>, data.config=<table>, or data.path=<folder or file>"
         ) from error
     if not isinstance(found, Dataset):
         raise UserError(f"data.path={path} has several splits: type data.split=<one of them>")

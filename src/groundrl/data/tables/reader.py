@@ -100,7 +100,7 @@ class RowReader:
 
 
 def _to_pixels(content: RowContent, image: ImageSource, resize: Resize) -> RowContent:
-    """The content with boxes in pixels of the image. Raises OtherFrameError."""
+    """The content with boxes in pixels of the image. Raises OtherFrameError, UnusableRowError."""
     width, height = resize.size(image.width, image.height)
     sizes = ImageSizes(
         width=image.width, height=image.height, model_width=width, model_height=height
@@ -133,6 +133,8 @@ def _place(item: Grounding, sizes: ImageSizes) -> Grounding:
     moved = convert(box, Frame.PIXEL, sizes)
     x1, x2 = (min(max(x, 0.0), float(width)) for x in (moved.x1, moved.x2))
     y1, y2 = (min(max(y, 0.0), float(height)) for y in (moved.y1, moved.y2))
+    if x1 == x2 or y1 == y2:
+        raise UnusableRowError(f"a box of {item.label!r:.40} has no area")
     return replace(item, box=Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=Frame.PIXEL))
 
 
