@@ -25,7 +25,8 @@ from groundrl.records import Sample
 USAGE = """python -m groundrl.convert from=<file or folder> to=<file> format=<name>
   format=ours|llava|ms_swift|qwen|coco  what is written
   to=              ends in .jsonl; for ours also .parquet, for coco .json
-  [read=<name>]    how it is read: ours, conversations, ms_swift, trl, table, coco, voc, yolo
+  [read=<name>]    how it is read: ours, conversations, ms_swift, trl, visual_genome, table,
+                   coco, voc, yolo
   [split=<name>]   of a folder
   [images=<folder>]  that image paths start from
   [frame=<frame>]  of the boxes that are read, where the format leaves it open

@@ -13,6 +13,7 @@ from groundrl.data.formats.base import RowFormat
 from groundrl.data.formats.conversations import ConversationRows, PromptRows
 from groundrl.data.formats.ms_swift import MsSwiftRows
 from groundrl.data.formats.table import TableRows
+from groundrl.data.formats.visual_genome import VisualGenomeRows
 from groundrl.data.tables.build import TableReading
 from groundrl.data.tables.files import Table
 from groundrl.data.tables.hub import open_table
@@ -27,6 +28,7 @@ FORMATS: Final[Mapping[str, RowFormat]] = {
     "ms_swift": MsSwiftRows(),
     "conversations": ConversationRows(),
     "trl": PromptRows(),
+    "visual_genome": VisualGenomeRows(),
     "table": TableRows(),
 }
 """Row formats, the first that recognises the columns reads them: those of conf/data/hub.yaml."""

@@ -23,7 +23,14 @@ def test_options_are_taken_out_of_the_question(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["What is it?", "A. one letter alone", "Is it (B) or (C)?", "Who is J. S. Bach?", "B. x\nC. y"],
+    [
+        "A. cat is it.\nOr is it?\nB. dog",
+        "What is it?",
+        "A. one letter alone",
+        "Is it (B) or (C)?",
+        "Who is J. S. Bach?",
+        "B. x\nC. y",
+    ],
 )
 def test_a_question_without_options_stays_as_it_is(text: str) -> None:
     assert split_options(text).question == text

@@ -9,12 +9,14 @@ from groundrl.data.formats.base import RowContent, RowFormat, UnusableRowError
 from groundrl.data.formats.conversations import ConversationRows, PromptRows
 from groundrl.data.formats.ms_swift import MsSwiftRows
 from groundrl.data.formats.table import TableRows
+from groundrl.data.formats.visual_genome import VisualGenomeRows
 from groundrl.errors import UserError
 
 FORMATS: dict[str, RowFormat] = {
     "ms_swift": MsSwiftRows(),
     "conversations": ConversationRows(),
     "trl": PromptRows(),
+    "visual_genome": VisualGenomeRows(),
     "table": TableRows(),
 }
 
@@ -182,7 +184,39 @@ def test_a_prompt_may_stand_beside_a_solution() -> None:
     assert found(row | {"problem": "Is it red?"}) == "table"
 
 
+def test_regions_of_visual_genome_are_asked_for_by_their_phrases() -> None:
+    region = {"region_id": 3, "x": 1, "y": 2, "width": 10, "height": 20, "phrase": "a red cup"}
+    content = read({"id": 7, "regions": [region, region | {"phrase": "the wall", "x": 0}]})
+    assert content.question == "Where is each of these: a red cup; the wall?"
+    assert content.images == ("7.jpg",)
+    assert boxes(content) == [
+        ("a red cup", (1, 2, 11, 22), Frame.PIXEL),
+        ("the wall", (0, 2, 10, 22), Frame.PIXEL),
+    ]
+    assert content.told[1::2] == (". ", ".")
+
+
+def test_relationships_of_visual_genome_are_sentences() -> None:
+    man = {"name": "man", "x": 1, "y": 2, "w": 10, "h": 20}
+    horse = {"names": ["horse"], "x": 1, "y": 12, "w": 30, "h": 20}
+    content = read(
+        {
+            "image_id": 7,
+            "image": "vg/7.jpg",
+            "relationships": [{"subject": man, "predicate": "ON", "object": horse}],
+        }
+    )
+    assert [p if isinstance(p, str) else p.label for p in content.told] == [
+        *("man", " on ", "horse", "."),
+    ]
+    assert (content.images, content.id) == (("vg/7.jpg",), "7")
+
+
 BROKEN = [
+    ({"id": 7, "regions": []}, ValueError, "regions is empty"),
+    ({"id": 7, "regions": [{"x": 1}]}, ValueError, r"regions\[0\] lacks phrase"),
+    ({"id": 7, "regions": [{"phrase": "a", "x": 1}]}, ValueError, "must be numbers"),
+    ({"id": 7, "relationships": [{"subject": {}}]}, ValueError, r"subject lacks name or names"),
     (llava("Hi", "Hello", image=None), UnusableRowError, "no image"),
     (llava("<image>Tell of [0.1,0.2,0.3,0.4]", "A cat"), UnusableRowError, "holds a box"),
     (llava("<image>What?"), ValueError, "does not end with an answer"),

@@ -113,6 +113,13 @@ def test_a_box_without_area_teaches_nothing(read: Read) -> None:
     assert "a box of 'object' has no area; data.unusable=skip" in told
 
 
+def test_a_box_that_fits_no_frame_can_be_left_out(read: Read) -> None:
+    outside = row(solution="[10,20,5000,6000]")
+    assert "it fits no frame; data.unusable=skip" in problems(read, outside)
+    checked = read(outside, row(id="in"), skip_unusable=True)
+    assert dict(checked.left_out) == {"a box outside the image": 1}
+
+
 def test_mixed_frames_are_told(read: Read) -> None:
     told = problems(read, row(), row(solution=[0.1, 0.2, 0.3, 0.4]))
     assert "1 of 2 rows fit only another frame: type data.frame=unit; the file mixes frames" in told

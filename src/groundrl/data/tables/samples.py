@@ -149,8 +149,12 @@ class _Check:
         except UnusableRowError as error:
             self._leave_out(where, str(error), str(error), self.check.skip_unusable, "unusable")
         except OtherFrameError as error:
-            self.misfits[error.fits] += 1
-            self.problems.add(where, str(error))
+            if error.fits:
+                self.misfits[error.fits] += 1
+                self.problems.add(where, str(error))
+            else:  # no choice of a frame mends it
+                reason, skip = "a box outside the image", self.check.skip_unusable
+                self._leave_out(where, reason, str(error), skip, "unusable")
         except ValueError as error:
             self.problems.add(where, str(error))
         else:
@@ -193,8 +197,7 @@ class _Check:
             self.problems.found.insert(
                 0,
                 f"{self.table.path}: the boxes of {count} of {total} rows fit "
-                + (f"only another frame: type {where}" if fits else "no frame")
-                + "; the file mixes frames" * mixed,
+                f"only another frame: type {where}" + "; the file mixes frames" * mixed,
             )
 
 
