@@ -89,6 +89,15 @@ def test_a_solution_may_be_plain(solution: Any, answer: str) -> None:
     assert read(row).answers == (answer,)
 
 
+def test_a_list_of_numbers_in_a_question_is_a_box_only_where_boxes_are_declared() -> None:
+    row = {"image": "a.png", "problem": "What is the mean of [1, 2, 3, 4]?", "solution": "2.5"}
+    assert read(row).answers == ("2.5",)
+    with pytest.raises(UnusableRowError, match="holds a box"):
+        read(row, Frame.PIXEL)
+    with pytest.raises(UnusableRowError, match="holds a box"):
+        read(row | {"problem": "What is in [0.1, 0.25, 1.0, .9]?"})
+
+
 def test_a_table_may_have_a_column_for_each_part() -> None:
     row = {
         "id": 7,

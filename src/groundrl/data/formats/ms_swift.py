@@ -12,7 +12,7 @@ from groundrl.data.formats.base import UNNAMED, RowContent, UnusableRowError
 from groundrl.data.formats.box_text import make_box, read_segments
 from groundrl.data.formats.conversations import SYSTEM, image_and_id
 from groundrl.data.formats.table import listed, text_of
-from groundrl.data.formats.target import content_of_segments, split_tags, without_marks
+from groundrl.data.formats.target import BOX_ASKED, content_of_segments, split_tags, without_marks
 from groundrl.data.formats.turns import join_turns, read_turns
 from groundrl.questions.sentences import weave
 from groundrl.records import Grounding, Segments
@@ -55,7 +55,7 @@ class MsSwiftRows:
             if marks != len(items):
                 raise ValueError(f"{marks} {mark} marks for {len(items)} items of objects.{name}")
         if BOX in exchange.question:
-            raise UnusableRowError("the question or an earlier turn holds a box")
+            raise UnusableRowError(BOX_ASKED)
         named = iter(refs)
         question = _MARKS.sub(lambda _: next(named), exchange.question)
         thought, answer = split_tags(exchange.answer)

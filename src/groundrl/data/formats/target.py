@@ -14,7 +14,9 @@ _MARK: Final = re.compile(rf"[ \t]*+{IMAGE_MARK}\s*+")
 _TAGS: Final = ("<think>", "</think>", "<answer>", "</answer>")
 BOX_MARKS: Final = ("<|box_start|>", "<box>", "<bbox>", "<loc_", "<patch_index_", '"bbox_2d"')
 """What shows that a text holds a box."""
-_BOX_IN_QUESTION: Final = re.compile(r"\[(?:\s*+[0-9.]++\s*+,){3}\s*+[0-9.]++\s*+\]")
+BOX_ASKED: Final = "the question or an earlier turn holds a box"
+_FOUR: Final = re.compile(r"\[(?:\s*+[0-9.]++\s*+,){3}\s*+[0-9.]++\s*+\]")
+_FRACTIONS: Final = re.compile(r"\[(?:\s*+[01]?\.[0-9]++\s*+,){3}\s*+[01]?\.[0-9]++\s*+\]")
 _THINK: Final = re.compile(r"<think>(.*?)</think>", re.DOTALL)
 _ANSWER: Final = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 
@@ -57,6 +59,9 @@ def make_content(
 
     Raises ValueError.
     """
+    # Where no frame is declared, four whole numbers are a list: "What is the mean of [1, 2, 3, 4]?"
+    if (_FRACTIONS if frame is None else _FOUR).search(question):
+        raise UnusableRowError(BOX_ASKED)
     thought, said = split_tags(answer)
     return content_of_segments(
         question=without_marks(question, len(images)),
@@ -90,8 +95,8 @@ def content_of_segments(
         question, options = asked.question, asked.options
     if not question:
         raise ValueError("the question is empty")
-    if any(mark in question for mark in BOX_MARKS) or _BOX_IN_QUESTION.search(question):
-        raise UnusableRowError("the question or an earlier turn holds a box")
+    if any(mark in question for mark in BOX_MARKS):
+        raise UnusableRowError(BOX_ASKED)
     words, boxes = words_in(told), groundings_in((*(reasoning or ()), *told))
     if not words and not groundings_in(told):
         raise ValueError("the answer is empty")
