@@ -149,6 +149,22 @@ def test_coco_holds_boxes_only_and_says_so(tmp_path: Path) -> None:
     assert json.loads(again.read_text()) == json.loads(target.read_text())
 
 
+def test_a_detection_data_set_is_recognised_and_asked_about(tmp_path: Path) -> None:
+    image(tmp_path / "yolo", "images/train/a.png")
+    (tmp_path / "yolo/data.yaml").write_text("train: images/train\nnames: [cat, dog]\n")
+    label = tmp_path / "yolo/labels/train/a.txt"
+    label.parent.mkdir(parents=True)
+    label.write_text("1 0.5 0.5 0.2 0.5\n")
+    target = tmp_path / "yolo/rows.jsonl"
+    source = [f"from={tmp_path / 'yolo'}", "split=train"]
+    assert run([*source, f"to={target}", "format=ms_swift"]) == (
+        f"{target}: 1 samples, format ms_swift"
+    )
+    (found,) = Source(path=target).samples()
+    assert found.groundings == (grounding("dog", 40, 20, 60, 60),)
+    assert found.question == "Where is every dog?"
+
+
 def test_images_elsewhere_are_copied_beside_the_file(tmp_path: Path) -> None:
     samples = examples(tmp_path / "data")
     target = tmp_path / "out/rows.jsonl"
