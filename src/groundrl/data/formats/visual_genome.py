@@ -94,8 +94,9 @@ def _grounding(
     label = next((listed(item[name])[0] for name in names if listed(item.get(name))), None)
     if not isinstance(label, str) or not label.strip():
         raise ValueError(f"{where} lacks {' or '.join(names)}")
-    values = [item.get(key) for key in ("x", "y", *size)]
-    if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
-        raise ValueError(f"{where}: x, y, {', '.join(size)} must be numbers, got {values}")
+    keys = ("x", "y", *size)
+    values = [v for v in map(item.get, keys) if isinstance(v, int | float)]
+    if len(values) < len(keys):
+        raise ValueError(f"{where}: {', '.join(keys)} must be numbers")
     x, y, width, height = values
     return Grounding(label=label.strip(), box=make_box((x, y, x + width, y + height), Frame.PIXEL))
