@@ -173,6 +173,16 @@ def test_a_synthesis_is_put_beside_the_server_that_it_asks(tmp_path: Path, name:
     assert figures.get("requests", 200) == 20 * 10
 
 
+@pytest.mark.slow
+def test_the_start_on_a_long_table_is_measured(tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    result = program("lazy_rows", "--rows", 200, "--steps", 2, out=out)
+    assert result.returncode == 0, result.stderr
+    figures = json.loads(out.read_text())
+    assert figures.keys() == {"jsonl", "parquet"}
+    assert all(one["row_ms"] > 0 and one["start"] > 0 for one in figures.values())
+
+
 def test_the_worth_of_verification_is_reported_per_training_set(tmp_path: Path) -> None:
     done = {"data/verified", "data/unverified", "runs/verified/0", "runs/unverified/0"}
     for folder in (*done, "captions/verified/0", "captions/unverified/0"):

@@ -39,6 +39,7 @@ NEEDED = {
     **{f"data={layout}": ["data.root=photos"] for layout in LAYOUTS},
     "data=labelled_captions": ["data.path=labels.jsonl"],
     "data=jsonl": ["data.path=samples.jsonl"],
+    "data=hub": ["data.path=rows.jsonl"],
     "data=parquet": ["data.path=samples.parquet"],
     "data=synthesized": ["data.root=outputs"],
     "judge=openai": ["judge.chat.model=gpt"],

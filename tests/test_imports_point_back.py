@@ -46,6 +46,7 @@ ORDER = (
     {"published"},
     # Before what it shows the results of: they call it.
     {"report", "feedback"},
+    {"convert"},
     {"detectors"},
     {"rewards"},
     {"advantages", "losses"},
@@ -63,6 +64,7 @@ ROOMS_OF = {
     "transformers": ("chat/", "policy/", "rollout/", "pretraining/", "detectors/"),
     "peft": ("policy/", "rollout/", "pretraining/"),
     "jinja2": ("report/",),
+    "datasets": ("data/",),
     "vllm": ("chat/", "policy/", "rollout/"),
     "hydra": ("config/", "launch/"),
     "omegaconf": ("config/", "launch/"),

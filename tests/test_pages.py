@@ -104,6 +104,7 @@ CONTEXTS = {
         ["data=synthesized", "data.root=outputs"],
         *([f"data={name}"] for name in ("vsr", "spatialsense", "rel3d", "drivingvqa")),
         ["data=yolo", "data.root=photos"],
+        ["data=hub", "data.path=rows.jsonl"],
     ],
     "evaluate": [[], ["judge=openai"], ["runner=ray"]],
     "synthesize": [[], ["teacher=openai"], ["verifier=vllm_server"], ["runner=ray"]],

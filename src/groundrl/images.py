@@ -4,6 +4,7 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Final
 
@@ -41,7 +42,7 @@ class UnreadableImageError(ValueError):
     """A file that is not an image, or has no 8-bit form; the message is the reason."""
 
 
-def read_image(path: Path) -> Image.Image:
+def read_image(path: Path | BytesIO) -> Image.Image:
     """8-bit RGB pixels, turned upright by the EXIF orientation. Raises UnreadableImageError.
 
     Of an animation the first frame; transparent parts are laid over white; of 16 bits the upper 8.
@@ -62,7 +63,7 @@ def read_image(path: Path) -> Image.Image:
         return shown
 
 
-def checked_size(path: Path) -> tuple[int, int]:
+def checked_size(path: Path | BytesIO) -> tuple[int, int]:
     """Width and height of ``read_image``; reads every byte. Raises UnreadableImageError."""
     with open_image(path) as image:
         _check_range(image)
@@ -103,8 +104,8 @@ def _orientation(image: Image.Image) -> int | None:
 
 
 @contextmanager
-def open_image(path: Path) -> Iterator[Image.Image]:
-    """Open a file with Pillow; errors inside the block become UnreadableImageErrors."""
+def open_image(path: Path | BytesIO) -> Iterator[Image.Image]:
+    """Open a file, or bytes, with Pillow; errors inside the block become UnreadableImageErrors."""
     try:
         with warnings.catch_warnings():
             # Damaged metadata; the image itself is fine, or cannot be decoded.

@@ -126,6 +126,28 @@ class SampleList:
         return SampleList(tuple(self.samples[int(index)] for index in sorted(chosen)))
 
 
+@runtime_checkable
+class PartlyKnown(Protocol):
+    """A source of samples that are read when they are needed, some of them beforehand."""
+
+    @property
+    def known(self) -> SampleList:
+        """Those that were read; an image may be known by its key and size only."""
+        ...
+
+    @property
+    def stamp(self) -> str:
+        """Changes when a sample of the source does."""
+        ...
+
+
+def known_samples(source: ItemSource) -> SampleList | None:
+    """The samples of which everything is known before training; None for the world's."""
+    if isinstance(source, PartlyKnown):
+        return source.known
+    return source if isinstance(source, SampleList) else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded(Generic[T]):
     """Pairs (item, encode(item)); loader processes do the encoding."""

@@ -10,7 +10,14 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from groundrl.data.askable import check_samples
-from groundrl.data.datasets import Encoded, ItemSource, SampleList, SampleSource, WorldScenes
+from groundrl.data.datasets import (
+    Encoded,
+    ItemSource,
+    SampleList,
+    SampleSource,
+    WorldScenes,
+    known_samples,
+)
 from groundrl.data.order import StepSampler
 from groundrl.errors import UserError
 from groundrl.records import Form
@@ -220,9 +227,10 @@ def _image_keys(source: SampleList) -> _ImageKeys:
 
 def _check_disjoint(name: str, heldout: SampleSource, train: ItemSource) -> None:
     """Raises UserError when a held-out set shows images that are trained on."""
-    if isinstance(heldout, SampleList) and isinstance(train, SampleList):
+    held, trained_on = known_samples(heldout), known_samples(train)
+    if held is not None and trained_on is not None:
         # An image that is context in both sets, a legend for example, gives no answer away.
-        asked, trained = _image_keys(heldout), _image_keys(train)
+        asked, trained = _image_keys(held), _image_keys(trained_on)
         shared = sorted((asked.main & trained.shown) | (asked.shown & trained.main))
         if shared:
             raise UserError(

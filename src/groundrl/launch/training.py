@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from groundrl.answers.attempt import ABSENCE_KINDS
 from groundrl.config.problems import raise_all
-from groundrl.data.datasets import SampleList, SampleSource
+from groundrl.data.datasets import SampleSource, known_samples
 from groundrl.errors import UserError
 from groundrl.evaluation.heldout import HeldOut
 from groundrl.evaluation.prompting import choose_template
@@ -86,15 +86,16 @@ def make_trainer(node: DictConfig) -> MakeTrainer:
 
 def check_terms_apply(terms: Mapping[str, RewardTerm], train: SampleSource) -> None:
     """Raise UserError for terms that apply to no sample; samples of the world fit all of them."""
-    if not isinstance(train, SampleList):
+    known = known_samples(train)
+    if known is None:
         return
     found = {
-        "answers": any(sample.answers for sample in train.samples),
-        "groundings": any(s.groundings or s.kind in ABSENCE_KINDS for s in train.samples),
+        "answers": any(sample.answers for sample in known.samples),
+        "groundings": any(s.groundings or s.kind in ABSENCE_KINDS for s in known.samples),
     }
     raise_all(
         [
-            f"reward.terms.{name} needs {need}, but none of the {len(train)} training samples has "
+            f"reward.terms.{name} needs {need}, but none of the {len(known)} training samples has "
             f"any: drop the term with ~reward.terms.{name}, or put {need} into the data"
             for name, term in terms.items()
             for need in sorted(term.needs)
@@ -117,12 +118,13 @@ def try_functions(terms: Mapping[str, object], train: SampleSource) -> None:
 
 def check_rationales(train: SampleSource) -> None:
     """Raise UserError for samples without a rationale; those of the world all have one."""
-    if not isinstance(train, SampleList):
+    known = known_samples(train)
+    if known is None:
         return
-    lacking = [sample.id for sample in train.samples if sample.rationale is None]
+    lacking = [sample.id for sample in known.samples if sample.rationale is None]
     if lacking:
         raise UserError(
-            f"{len(lacking)} of {len(train)} training samples have no rationale, {lacking[0]!r} "
+            f"{len(lacking)} of {len(known)} training samples have no rationale, {lacking[0]!r} "
             "for example, and the SFT warm-up needs one for every sample: add them, or skip the "
             "warm-up with pipeline=[grpo]"
         )
@@ -131,11 +133,12 @@ def check_rationales(train: SampleSource) -> None:
 def report_shrunk(sources: Iterable[SampleSource], processor: Processor) -> None:
     """Log how many images have more pixels than the model sees of them, if any."""
     limit = pixel_limits(processor).get("max_pixels")
-    listed = [source for source in sources if isinstance(source, SampleList)]
+    found = [known_samples(source) for source in sources]
+    listed = [known for known in found if known is not None]
     areas = {
         image.key: image.width * image.height
-        for source in listed
-        for sample in source.samples
+        for known in listed
+        for sample in known.samples
         for image in sample.images
     }
     large = [area for area in areas.values() if limit is not None and area > limit]

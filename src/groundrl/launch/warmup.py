@@ -12,7 +12,7 @@ import groundrl
 from groundrl.cache_key import folder_digest
 from groundrl.config.tree import find_targets
 from groundrl.config_node import value_at
-from groundrl.data.datasets import SampleList
+from groundrl.data.datasets import PartlyKnown, known_samples
 from groundrl.data.module import GroundingDataModule
 from groundrl.launch.resolved import config_hash
 from groundrl.policy.embedded import embedded_model_dir
@@ -75,8 +75,10 @@ def data_stamp(data: GroundingDataModule) -> str:
     digest = hashlib.sha256()
     images: set[Path] = set()
     for source in (data.train, *data.heldout.values()):
-        if isinstance(source, SampleList):
-            for sample in source.samples:
+        if isinstance(source, PartlyKnown):
+            digest.update(source.stamp.encode())
+        if (known := known_samples(source)) is not None:
+            for sample in known.samples:
                 digest.update(repr(sample).encode())
                 files = (image for image in sample.images if isinstance(image, ImageFile))
                 images.update(image.path for image in files)

@@ -1,0 +1,1 @@
+"""Row formats of the field: what a row of somebody's file asks, shows and answers."""
