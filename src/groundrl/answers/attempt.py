@@ -56,11 +56,8 @@ def answer_segments(attempt: Attempt) -> Segments:
 
 def answer_place(attempt: Attempt) -> tuple[int, int]:
     """Start and end of the answer in the text; of the whole text without an answer."""
-    text, answer = attempt.completion.text, attempt.parsed.answer
-    if not answer:
-        return 0, len(text)
-    start = text.index(answer, max(text.find("<answer>"), 0))
-    return start, start + len(answer)
+    place = attempt.parsed.answer_span
+    return place if place and place[0] < place[1] else (0, len(attempt.completion.text))
 
 
 def score_boxes(

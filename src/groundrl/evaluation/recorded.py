@@ -17,6 +17,7 @@ from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Form
 from groundrl.evaluation.benchmarks.choice import distinct_options
 from groundrl.evaluation.benchmarks.statements import TRUE_WORDS
+from groundrl.grammar import check_frame
 from groundrl.grammar.base import Grammar
 from groundrl.json_rows import Text, validate
 from groundrl.prompts import LETTERS
@@ -90,6 +91,7 @@ def read_predictions(path: Path, listed: Grammar) -> list[RecordedAnswer]:
 
 def _read_list(path: Path, grammar: Grammar, problems: Problems) -> list[RecordedAnswer]:
     # The sizes of the images are not known, so no other frame could be converted.
+    check_frame(grammar, Frame.PIXEL)
     notation = Notation(grammar=grammar, frame=Frame.PIXEL)
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
