@@ -11,12 +11,12 @@ from groundrl.answers.attempt import Attempt, read_attempt
 from groundrl.answers.notation import Notation, check_notation
 from groundrl.answers.options import normalise, read_answer
 from groundrl.answers.record import AnswerOrigin, AnswerRecord, read_records
+from groundrl.answers.verdicts import VERDICTS
 from groundrl.boxes import Frame, ImageSizes
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Form
 from groundrl.evaluation.benchmarks.choice import distinct_options
-from groundrl.evaluation.benchmarks.statements import TRUE_WORDS
 from groundrl.grammar import check_frame
 from groundrl.grammar.base import Grammar
 from groundrl.json_rows import Text, validate
@@ -27,6 +27,11 @@ from groundrl.records import Completion, NamedImage, Provenance, RolloutGroup, S
 TRUTH, ANSWER = "ground_truth_response", "generated_response"
 _OPTION = re.compile(r"\(([A-Z])\) ")
 _OPTIONS = "Options: "
+_END_OF_TURN = (
+    *("<|im_end|>", "<|endoftext|>", "<|end|>", "<|eot_id|>", "<|end_of_text|>", "<|user|>"),
+    *("</s>", "<eos>", "<end_of_turn>", "<end_of_utterance>", "<｜end▁of▁sentence｜>"),
+)
+"""Control tokens behind an answer; our own completions are decoded without them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +132,8 @@ def _from_row(row: ListRow, index: int, notation: Notation) -> RecordedAnswer:
         options=options,
         provenance=Provenance(dataset="recorded", split="recorded"),
     )
-    completion = Completion(text=row.generated_response, tokens=(), logprobs=(), truncated=False)
+    text = without_end_of_turn(row.generated_response)
+    completion = Completion(text=text, tokens=(), logprobs=(), truncated=False)
     sizes = ImageSizes(width=0, height=0, model_width=0, model_height=0)
     return RecordedAnswer(
         set="",
@@ -135,6 +141,17 @@ def _from_row(row: ListRow, index: int, notation: Notation) -> RecordedAnswer:
         origin=AnswerOrigin(notation=notation, prompt=row.prompt),
         truth=row.ground_truth_response,
     )
+
+
+def without_end_of_turn(text: str) -> str:
+    """The text without control tokens at its end."""
+    end = len(text)
+    while True:
+        stripped = len(text[:end].rstrip())
+        found = next((one for one in _END_OF_TURN if text.endswith(one, 0, stripped)), None)
+        if found is None:
+            return text[:end]
+        end = stripped - len(found)
 
 
 def _split_prompt(prompt: str) -> tuple[str, tuple[str, ...]]:
@@ -176,7 +193,7 @@ def with_truth(one: RecordedAnswer, form: Form) -> RecordedAnswer | None:
         answers = tuple(word for word in ("yes", "no") if normalise(text) == word)
         kind = "exists"
     elif form is Form.TRUE_FALSE:
-        true = TRUE_WORDS.get(normalise(text))
+        true = VERDICTS.get(normalise(text))
         answers = () if true is None else (TRUE_FALSE[true],)
     if not answers and not (form is Form.BOX and len(boxes) == 1):
         return None
