@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from groundrl.answers.verdicts import VERDICTS, asks_for_verdict, read_verdict
-from groundrl.answers.wording import conclude, find_conclusions, strip_markup
+from groundrl.answers.wording import conclude, find_conclusions, hedges, strip_markup
 from groundrl.language.numbers import NUMBERS
 from groundrl.prompts import LETTERS
 from groundrl.records import Sample
@@ -17,10 +17,6 @@ _IS_RIGHT = re.compile(
 )
 _TAIL = 60
 """Characters at the end of a text in which ``_IS_RIGHT`` is looked for."""
-_HEDGE = re.compile(
-    r"\b(?:or|maybe|perhaps|possibly|either|unless|alternatively|actually|wait|unsure|not\s+sure)\b",
-    re.IGNORECASE,
-)
 _PAIR = re.compile(r"\(?([A-Za-z])\)?\s*+[).:,=\u2013\u2014-]?\s*+(.+)")
 _LETTER = re.compile(
     r"\(([A-Za-z])\)|(?<![\w'\u2019])([A-Z](?=[).:])|[B-HJ-Zb-hj-z])(?![\w'\u2019])"
@@ -67,8 +63,9 @@ def read_answer(text: str | None, options: Sequence[str]) -> frozenset[str] | No
     chosen = read_exactly(text, options)
     if chosen is None and asks_for_verdict(options):
         verdict = read_verdict(text)
-        same = [option for option in options if VERDICTS[option.strip(" .").lower()] is verdict]
-        return frozenset(same) if len(same) == 1 else None
+        same = {option for option in options if VERDICTS[option.strip(" .").lower()] is verdict}
+        own = all(same.issuperset(_by_letter(one, options) or [""]) for one in _letters(text))
+        return frozenset(same) if len(same) == 1 and own else None
     return chosen or _read_conclusion(text, options)
 
 
@@ -139,7 +136,7 @@ def _read_start(text: str, options: Sequence[str]) -> frozenset[str] | None:
         chosen = read_exactly(start, options) or _read_pair(start, options)
         if chosen:
             rest = text[end:]
-            return None if _HEDGE.search(rest) or _names_other(rest, chosen, options) else chosen
+            return None if hedges(rest) or _names_other(rest, chosen, options) else chosen
     return None
 
 
@@ -164,8 +161,13 @@ def _names_other(text: str, chosen: frozenset[str], options: Sequence[str]) -> b
     others = [option for option in options if option not in chosen]
     if any(f" {' '.join(_WORD.findall(option.lower()))} " in plain for option in others):
         return True
-    letters = {letter.upper() for pair in _LETTER.findall(text) for letter in pair if letter}
+    letters = _letters(text)
     return any(one in others for letter in letters for one in _by_letter(letter, options))
+
+
+def _letters(text: str) -> set[str]:
+    """Capitals of the letters that stand alone in a text."""
+    return {letter.upper() for pair in _LETTER.findall(text) for letter in pair if letter}
 
 
 def _full_text(text: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from groundrl.answers.wording import find_conclusions, strip_markup
+from groundrl.answers.wording import find_conclusions, hedges, strip_markup
 
 VERDICTS: Final = {"true": True, "yes": True, "false": False, "no": False}
 """Words of a verdict."""
@@ -17,7 +17,8 @@ _WORDS: Final = {
 }
 _CLAUSE_END: Final = re.compile(r"[.,;:!?\n\u2013\u2014]+|\s-\s")
 _STATED: Final = re.compile(
-    r"\b(?:statement|claim|caption|sentence|description|assertion|it|this|that)(?:\s+is|'s)\s+"
+    r"(?:\b(?:statement|claim|caption|sentence|description|assertion)|^(?:it|this|that))"
+    r"(?:\s+is|'s)\s+"
     r"(?:\w+ly\s+|therefore\s+|indeed\s+)?(?P<not>not\s+)?(?P<word>true|false|correct|incorrect)\b"
     r"(?!\s+or\b)",
     re.IGNORECASE,
@@ -35,7 +36,8 @@ def read_verdict(text: str) -> bool | None:
     """Whether the answer is yes or true (True), or no or false (False).
 
     Its first word says so ("No, there is none."), or a sentence ("The statement is not true."), or
-    what follows "the answer is". None where nothing or both is said ("yes or no", "Yes. Or no.").
+    what follows "the answer is". None where nothing or both is said ("Yes. Wait, no."), and for
+    hedges ("yes, maybe").
     """
     parts = find_conclusions(text) or [strip_markup(text)]
     said = {_read_part(part) for part in parts}
@@ -43,6 +45,8 @@ def read_verdict(text: str) -> bool | None:
 
 
 def _read_part(text: str) -> bool | None:
+    if "<" in text or hedges(text):  # "<": a control token, or a tag of some other kind
+        return None
     clauses = [re.findall(r"\w+", clause.lower()) for clause in _CLAUSE_END.split(text)]
     clauses = [words for words in clauses if words]
     said = {
@@ -52,8 +56,11 @@ def _read_part(text: str) -> bool | None:
     if clauses and clauses[0][0] in _WORDS:
         first = _WORDS[clauses[0][0]]
         said |= {first} | {_WORDS[w] for w in clauses[0][1:] if w in VERDICTS and w != "no"}
-        if "or" in clauses[0] or clauses[0][1:] in (["and", "no"], ["no"]):
+        if clauses[0][1:] in (["and", "no"], ["no"]):
             return None
         short = (words for words in clauses[1:] if len(words) <= _LONGEST_TURN)
         said |= {_WORDS[word] for words in short for word in words if word in VERDICTS}
+        lone = (words[0] for words in clauses[1:] if len(words) == 1)
+        if any(word not in _WORDS and not word.endswith("ly") for word in lone):
+            return None
     return said.pop() if len(said) == 1 else None

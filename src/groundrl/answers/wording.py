@@ -19,6 +19,11 @@ _CUE: Final = re.compile(
     re.IGNORECASE,
 )
 
+_HEDGE: Final = re.compile(
+    r"\b(?:or|maybe|perhaps|possibly|either|unless|alternatively|actually|wait|unsure|not\s+sure)\b",
+    re.IGNORECASE,
+)
+
 
 def strip_markup(text: str) -> str:
     """Without Markdown, quotes and text commands of LaTeX; full-width signs become plain ones."""
@@ -37,6 +42,11 @@ def find_conclusions(text: str) -> list[str]:
     edges = [*(cue.start() for cue in cues), len(plain)]
     parts = (plain[cue.end() : end] for cue, end in zip(cues, edges[1:], strict=True))
     return list(dict.fromkeys(part.strip() for part in parts))
+
+
+def hedges(text: str) -> bool:
+    """Whether the text leaves its answer open, or takes it back."""
+    return bool(_HEDGE.search(text))
 
 
 def conclude(text: str) -> str:

@@ -5,6 +5,7 @@ numbers measure is a fact of the form too where they count bins of the image (``
 is the frame that the model's option declares. Points (Molmo) are no boxes and not among them.
 """
 
+import re
 from typing import Final
 
 from groundrl.grammar.base import NUMBER_START
@@ -101,3 +102,20 @@ NATIVE_FORMS: Final = (
 )
 """qwen_vl: Qwen-VL, Qwen2-VL; glm: GLM-4.1V and later; paligemma: PaliGemma 1 and 2; kosmos:
 Kosmos-2; minigpt: MiniGPT-v2; brackets: Shikra, LLaVA."""
+
+_TAGS: Final = frozenset(
+    tag
+    for form in NATIVE_FORMS
+    for part in (
+        form.corners,
+        *form.box_tags,
+        *(form.label_tags or ()),
+        *(alias for _, alias in form.aliases),
+    )
+    for tag in re.findall(r"<[^<>{}\[\]]{2,}>?", part)
+)
+
+
+def is_box_token(token: str) -> bool:
+    """Whether a family writes boxes with this token of its vocabulary."""
+    return token in _TAGS or any(token.startswith(tag) for tag in _TAGS if not tag.endswith(">"))
