@@ -1,10 +1,19 @@
 """What counts as the text of a completion, for chat templates and tokens of several families."""
 
-import pytest
-from family_parts import chat_template, token_id, tokenizer
+from typing import Any, cast
 
+import pytest
+from families import build
+from family_parts import chat_template, token_id, tokenizer
+from transformers import PreTrainedModel
+from world_questions import world_samples
+
+from groundrl.boxes import Frame
+from groundrl.grammar import get_grammar
 from groundrl.grammar.families import is_box_token
 from groundrl.policy.completion_text import find_opening, find_silent_tokens
+from groundrl.policy.policy import Policy
+from groundrl.prompts import PromptTemplate
 
 QWEN = ("<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>", "<|box_end|>")
 
@@ -44,3 +53,19 @@ def test_the_tokens_of_boxes_are_known(token: str) -> None:
 @pytest.mark.parametrize("token", ["<|im_end|>", "</s>", "<image>", "<pad>", "<|image_pad|>"])
 def test_other_tokens_are_none_of_boxes(token: str) -> None:
     assert not is_box_token(token)
+
+
+@pytest.mark.slow
+def test_reasoning_that_a_template_opens_counts_as_written() -> None:
+    vlm, processor = cast(tuple[PreTrainedModel, Any], build("qwen3_vl"))
+    processor.chat_template = processor.chat_template.replace("assistant: ", "assistant: <think>\n")
+    policy = Policy(model=vlm, processor=processor, template=PromptTemplate(), frame=Frame.PERMILLE)
+    (sample,) = world_samples(1)
+    response = policy.encode.template.response(sample, policy.encode(sample).sizes, Frame.PERMILLE)
+    grammar = get_grammar("obj_bbox")
+    target = policy.encode.answer_tokens(grammar.render(response))
+    own = processor.tokenizer.decode(target[:-1])
+    assert own == grammar.render(response).removeprefix("<think>")
+    read = grammar.parse(policy.decode(target), Frame.PERMILLE)
+    assert read.well_formed
+    assert read.answer == response.answer

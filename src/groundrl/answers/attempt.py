@@ -39,7 +39,7 @@ class Attempt:
 
 def answer_segments(attempt: Attempt) -> Segments:
     """The answer with its boxes, PIXEL frame, or the whole text without an answer; of a box that
-    leaves the image only the phrase is kept."""
+    leaves the image only the phrase is kept, and nothing of one without a phrase."""
     text = attempt.completion.text
     start, stop = answer_place(attempt)
     parts: list[str | Grounding] = []
@@ -48,7 +48,8 @@ def answer_segments(attempt: Attempt) -> Segments:
         attempt.parsed.spans, attempt.parsed.groundings, strict=True
     ):
         if start <= first and last <= stop:
-            shown = grounding if is_inside(grounding.box, attempt.sizes) else grounding.label
+            kept = grounding.label and is_inside(grounding.box, attempt.sizes)
+            shown = grounding if kept else grounding.label
             parts += [text[place:first], shown]
             place = last
     return weave(*parts, text[place:stop])

@@ -18,7 +18,7 @@ _LONE_BOX: Final = re.compile(
     rf"(?:```\w*+\s*+)?[\[(][\[(\s]*+({NUMBER_START}[^\[\]()`]*+"
     r"(?:\)\s*+,\s*+\([^\[\]()`]*+)?)[\])][\])\s]*+(?:```)?\.?"
 )
-_N: Final = r"\s*+[-+]?\d[\d.]*+\s*+"
+_N: Final = r"\s*+[-+]?\d[\d.]*+\s*+%?\s*+"
 _ANY_BOX: Final = re.compile(
     rf"\[{_N},{_N},{_N},{_N}|\({_N},{_N}\)\s*+,\s*+\({_N},|[\"'](?:bbox_2d|box_2d)[\"']\s*+:"
     r"|<(?:bbox|box|\|box_start\||\|det\||loc_?\d+|patch_index_\d+)>|\{<\d"
