@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from typing import Final, TypeVar
@@ -26,7 +25,6 @@ _LOOSE_LABEL: Final = re.compile(rf"""["']?\blabel["']?\s*+:\s*+({_STRING})""")
 _COMMENT: Final = re.compile(r"//[^\n]*+|/\*[^*]*+\*/|#[^\n]*+")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Bbox2d(TaggedGrammar):
     """Neighbouring boxes share one JSON list; a lone object without a list is read as well.
 
@@ -36,10 +34,11 @@ class Bbox2d(TaggedGrammar):
     behind the box.
     """
 
-    name: str = "bbox_2d"
-    """Also the key of the box."""
-    y_first: bool = False
-    """The numbers are y1, x1, y2, x2 (Gemini, Gemma 3)."""
+    def __init__(self, name: str = "bbox_2d", y_first: bool = False) -> None:
+        """``name``: also the key of the box. ``y_first``: the numbers are y1, x1, y2, x2 (Gemini,
+        Gemma 3)."""
+        self.name = name
+        self.y_first = y_first
 
     @property
     def syntax(self) -> str:

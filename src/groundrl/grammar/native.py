@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from string import Formatter
-from typing import Final
+from typing import Any, Final
 
 from groundrl.boxes import Box, Frame
 from groundrl.grammar.base import FoundBoxes, Span, format_coordinate, read_box
@@ -24,7 +23,6 @@ _LONGEST_LABEL, _MOST_WORDS = 100, 5
 """Characters and words of a label without tags."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class NativeForm(TaggedGrammar):
     """``label_tags`` around the label, ``box_tags`` around one or several ``corners``.
 
@@ -33,23 +31,36 @@ class NativeForm(TaggedGrammar):
     within a label shortens it.
     """
 
-    name: str
-    corners: str
-    """One box, with {x1}, {y1}, {x2}, {y2} in the order of the form."""
-    box_tags: tuple[str, str] = ("", "")
-    label_tags: tuple[str, str] | None = None
-    label_end: str | None = None
-    """Follows the label where that stands behind the box."""
-    aliases: tuple[tuple[str, str], ...] = ()
-    """(tag, other tag that is read for it)."""
-    separator: str = ","
-    """Between boxes that share their tags."""
-    sign: str
-    """Regular expression of what only boxes have: where it occurs, a box is meant."""
-    scale: int | None = None
-    """Bins per width and height; None: the numbers are in units of the frame."""
-    last: int | None = None
-    """The largest number that can be written."""
+    def __init__(
+        self,
+        *,
+        name: str,
+        corners: str,
+        sign: str,
+        box_tags: tuple[str, str] = ("", ""),
+        label_tags: tuple[str, str] | None = None,
+        label_end: str | None = None,
+        aliases: tuple[tuple[str, str], ...] = (),
+        separator: str = ",",
+        scale: int | None = None,
+        last: int | None = None,
+    ) -> None:
+        """``corners``: one box, with {x1}, {y1}, {x2}, {y2} in the order of the form. ``sign``:
+        regular expression of what only boxes have. ``label_end``: follows the label where that
+        stands behind the box. ``aliases``: (tag, other tag that is read for it). ``separator``:
+        between boxes that share their tags. ``scale``: bins per width and height; None: the numbers
+        are in units of the frame. ``last``: the largest number that can be written."""
+        # No dataclass: Hydra would turn it into a config where it is passed on.
+        self.name = name
+        self.corners = corners
+        self.sign = sign
+        self.box_tags = box_tags
+        self.label_tags = label_tags
+        self.label_end = label_end
+        self.aliases = aliases
+        self.separator = separator
+        self.scale = scale
+        self.last = last
 
     @property
     def frames(self) -> frozenset[Frame]:
@@ -184,12 +195,14 @@ class NativeForm(TaggedGrammar):
         return f"(?:{'|'.join(_literal(one) for one in (tag, *others))})"
 
 
-@dataclass(frozen=True, kw_only=True)
 class CellForm(NativeForm):
     """Two numbers: the cells of a ``scale`` x ``scale`` grid, counted row by row, in which the
     upper left and the lower right corner lie. A box is made of whole cells, at least one."""
 
-    scale: int = 32
+    def __init__(self, *, scale: int, **form: Any) -> None:
+        """``form``: as of ``NativeForm``."""
+        super().__init__(scale=scale, **form)
+        self.cells = scale
 
     def read_corners(self, words: Sequence[str], frame: Frame) -> Box | str:
         """See ``TaggedGrammar.read_corners``."""
@@ -197,20 +210,20 @@ class CellForm(NativeForm):
         if len(words) != 2 or not whole:
             return "something that is not a number in a box"
         upper, lower = (int(word) for word in words)
-        if max(upper, lower) >= self.scale**2:
-            return f"a cell beyond {self.scale} x {self.scale} in a box"
-        (y1, x1), (y2, x2) = divmod(upper, self.scale), divmod(lower, self.scale)
+        if max(upper, lower) >= self.cells**2:
+            return f"a cell beyond {self.cells} x {self.cells} in a box"
+        (y1, x1), (y2, x2) = divmod(upper, self.cells), divmod(lower, self.cells)
         if x1 > x2 or y1 > y2:
             return "box with swapped corners"
-        step = _extent(frame) / self.scale
+        step = _extent(frame) / self.cells
         return Box(x1=x1 * step, y1=y1 * step, x2=(x2 + 1) * step, y2=(y2 + 1) * step, frame=frame)
 
     def _numbers(self, box: Box) -> dict[str, object]:
-        edges = [round(value * self.scale / _extent(box.frame)) for value in box.corners]
-        x1, y1 = (max(0, min(edge, self.scale - 1)) for edge in edges[:2])
-        x2, y2 = (max(0, min(edge, self.scale) - 1) for edge in edges[2:])
-        lower = max(y1, y2) * self.scale + max(x1, x2)
-        return {"upper": y1 * self.scale + x1, "lower": lower}
+        edges = [round(value * self.cells / _extent(box.frame)) for value in box.corners]
+        x1, y1 = (max(0, min(edge, self.cells - 1)) for edge in edges[:2])
+        x2, y2 = (max(0, min(edge, self.cells) - 1) for edge in edges[2:])
+        lower = max(y1, y2) * self.cells + max(x1, x2)
+        return {"upper": y1 * self.cells + x1, "lower": lower}
 
 
 def _extent(frame: Frame) -> float:
