@@ -23,6 +23,10 @@ _STATED: Final = re.compile(
     r"(?!\s+or\b)",
     re.IGNORECASE,
 )
+_SENTENCE: Final = frozenset(
+    {"is", "are", "isn", "aren", "it", "there", "this", "that", "does", "do", "has", "can", "i"}
+)
+"""Of these a sentence has one that goes on behind its verdict without a comma."""
 _LONGEST_TURN: Final = 2
 """Words of a clause that takes a verdict back: "wait, no", "or no"."""
 
@@ -56,7 +60,7 @@ def _read_part(text: str) -> bool | None:
     if clauses and clauses[0][0] in _WORDS:
         first = _WORDS[clauses[0][0]]
         said |= {first} | {_WORDS[w] for w in clauses[0][1:] if w in VERDICTS and w != "no"}
-        if clauses[0][1:] in (["and", "no"], ["no"]):
+        if clauses[0][1:] and _SENTENCE.isdisjoint(clauses[0]):
             return None
         short = (words for words in clauses[1:] if len(words) <= _LONGEST_TURN)
         said |= {_WORDS[word] for words in short for word in words if word in VERDICTS}
