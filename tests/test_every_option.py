@@ -160,6 +160,17 @@ def test_every_model_can_be_evaluated(model: str) -> None:
     assert cfg.sampling.max_tokens == (128 if model == "embedded" else 512)
 
 
+@pytest.mark.parametrize("script", ["train", "evaluate", "synthesize"])
+def test_a_model_brings_the_grammar_of_its_family_unless_one_is_typed(script: str) -> None:
+    beside = ["detector=vlm"] if script == "synthesize" else []
+    assert composed(*beside, script=script).grammar == "obj_bbox"
+    for model, grammar in {"qwen2_vl_2b": "qwen_vl", "gemma3_4b": "box_2d"}.items():
+        assert composed(*beside, f"model={model}", script=script).grammar == grammar
+    typed = composed(*beside, "model=gemma3_4b", "grammar=inline_box", script=script)
+    assert typed.grammar == "inline_box"
+    assert "[x1,y1,x2,y2 label]" in typed.model.template.instruction
+
+
 @pytest.mark.slow
 def test_what_is_spelled_out_is_the_default_of_its_class() -> None:
     module = compose(

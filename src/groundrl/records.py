@@ -152,7 +152,7 @@ class Completion:
     """One sampled answer."""
 
     text: str
-    """Decoded without special tokens."""
+    """Decoded without special tokens but those of boxes; with what the chat template had opened."""
     tokens: tuple[int, ...]
     """Token ids, the end-of-turn token included when it was sampled."""
     logprobs: tuple[float, ...]

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -207,3 +209,44 @@ def test_any_listing_of_options_reads_back(chosen: set[str], separator: str) -> 
 def test_no_text_makes_the_reader_raise(text: str) -> None:
     chosen = read_answer(text, COLORS)
     assert chosen is None or chosen <= set(COLORS)
+
+
+def test_the_letter_of_the_other_verdict_takes_a_verdict_back() -> None:
+    assert read_answer("no, there is none", ("no", "yes")) == {"no"}
+    assert read_answer("no, B", ("no", "yes")) is None
+    assert read_answer("no (A)", ("no", "yes")) == {"no"}
+
+
+@pytest.mark.slow
+@given(
+    first=st.sampled_from(COLORS),
+    second=st.sampled_from(COLORS),
+    joint=st.sampled_from(
+        [" or ", ". Or ", "! ", "? ", "\nor ", " - ", ". The answer is ", " vs "]
+    ),
+    lead=st.sampled_from(["", "Answer: ", "The answer is ", "I say ", "**", "Option "]),
+)
+def test_two_different_options_are_never_the_one_that_is_right(
+    first: str, second: str, joint: str, lead: str
+) -> None:
+    if first != second:
+        chosen = read_answer(f"{lead}{first}{joint}{second}", COLORS)
+        assert chosen is None or (joint == ". The answer is " and chosen == {second})
+        letters = [chr(ord("A") + COLORS.index(one)) for one in (first, second)]
+        chosen = read_answer(f"{lead}{letters[0]}{joint}{letters[1]}", COLORS)
+        assert chosen is None or (joint == ". The answer is " and chosen == {second})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "unit",
+    ["answer: ", "\\boxed{", "<|begin_of_box|>", " ", "\n", "_", "a_", "`", "选", "A ", "(A",
+     "A.\n", "answer is B. ", "it is ", "yes, ", "> ", "is ", "red! "],
+)  # fmt: skip
+def test_hostile_answers_are_read_in_linear_time(unit: str) -> None:
+    text = unit * (100_000 // len(unit))
+    start = time.process_time()
+    for options in (COLORS, ("yes", "no"), ()):
+        read_answer(text, options)
+        read_answer(f"A{text}x\ny", options)
+    assert time.process_time() - start < 3

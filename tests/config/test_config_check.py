@@ -209,6 +209,7 @@ def test_an_option_that_agrees_with_an_ablation_passes(overlay_dir: Path) -> Non
         ({"pipeline": ["pretrain", "sft"]}, "mixes pretrain with other stages"),
         ({"pipeline": ["reward_model", "sft"]}, "type pipeline=[reward_model], and then"),
         ({"grammar": "obj_box"}, "did you mean 'obj_bbox'?"),
+        ({"grammar": "florence", "model": {"frame": "pixel"}}, "type model.frame=permille or"),
         ({"trainer": {"devices": 4}, "pipeline": ["pretrain"]}, "type trainer.devices=1"),
     ],
 )

@@ -32,6 +32,8 @@ from groundrl.rewards.iou_mean_over_predictions import IouMeanOverPredictions
 from groundrl.rewards.relation import SpatialRelation
 
 GRAMMAR = GRAMMARS["obj_bbox"]
+AUDITED = ("obj_bbox", "inline_box", "bbox_2d", "qwen_vl", "internvl")
+"""Boxes in pixels, each with its label."""
 
 
 @cache
@@ -57,8 +59,8 @@ def audited(bank: list[CaseEntries], steps: int = 0, **terms: RewardTerm) -> Aud
 @pytest.mark.parametrize("option", READY)
 @pytest.mark.parametrize(
     ("grammar", "size", "steps"),
-    [(grammar, *((16, 40) if grammar is GRAMMAR else (6, 10))) for grammar in GRAMMARS.values()],
-    ids=GRAMMARS.keys(),
+    [(GRAMMARS[name], *((16, 40) if GRAMMARS[name] is GRAMMAR else (6, 10))) for name in AUDITED],
+    ids=AUDITED,
 )
 def test_no_cheat_pays_under_a_shipped_reward_but_what_an_ablation_declares(
     option: str, grammar: Grammar, size: int, steps: int

@@ -16,6 +16,7 @@ from groundrl.rewards.audit.yardstick import IN_WORDS
 from groundrl.world.questions import KINDS
 
 GRAMMAR = GRAMMARS["obj_bbox"]
+AUDITED = ("obj_bbox", "inline_box", "bbox_2d", "qwen_vl", "internvl")
 
 
 def check(bank: list[CaseEntries]) -> None:
@@ -40,7 +41,7 @@ def test_the_world_has_samples_of_every_kind_and_about_what_is_absent() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("grammar", GRAMMARS.values(), ids=GRAMMARS.keys())
+@pytest.mark.parametrize("grammar", [GRAMMARS[name] for name in AUDITED], ids=AUDITED)
 def test_the_bank_knows_many_kinds_of_cheats(grammar: Grammar) -> None:
     samples = world_samples(len(KINDS), seed=1)
     bank = make_bank(make_cases(samples, grammar))

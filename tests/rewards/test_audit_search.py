@@ -18,6 +18,7 @@ from groundrl.rewards.base import RewardSum, RewardTerm
 from groundrl.rewards.iou import Iou
 
 GRAMMAR = GRAMMARS["obj_bbox"]
+AUDITED = ("obj_bbox", "inline_box", "bbox_2d", "qwen_vl", "internvl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def test_only_edits_that_matter_are_tried() -> None:
     assert names == {"change_answer", "change_form"}
 
 
-@pytest.mark.parametrize("grammar", GRAMMARS.values(), ids=GRAMMARS.keys())
+@pytest.mark.parametrize("grammar", [GRAMMARS[name] for name in AUDITED], ids=AUDITED)
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
 def test_an_edited_completion_can_be_written_and_read(mutation: Mutation, grammar: Grammar) -> None:
     for case in make_cases(world_samples(3, seed=0), grammar):

@@ -52,10 +52,12 @@ def test_acc_is_one_for_the_right_answer_only(answer: str, value: float) -> None
     assert Acc()(attempt(TWO, f"<think></think><answer>{answer}</answer>")) == value
 
 
-def test_acc_reads_the_first_answer_and_needs_its_tag() -> None:
-    assert Acc()(attempt(TWO, "<answer>red</answer><answer>blue</answer>")) == 1.0
+def test_acc_reads_one_answer_with_or_without_its_tag() -> None:
+    assert Acc()(attempt(TWO, "<answer>red</answer><answer>blue</answer>")) == 0.0
     assert Acc()(attempt(TWO, "<answer>blue</answer><answer>red</answer>")) == 0.0
-    assert Acc()(attempt(TWO, "red")) == 0.0
+    assert Acc()(attempt(TWO, "<think>It is not blue.</think>The answer is red.")) == 1.0
+    assert Acc()(attempt(TWO, "<think>It is red.</think>")) == 0.0
+    assert Acc()(attempt(TWO, "red")) == 1.0
 
 
 def test_acc_gives_partial_credit_where_it_is_told_to() -> None:

@@ -12,7 +12,7 @@ from groundrl.boxes import Frame
 from groundrl.data.datasets import SampleList
 from groundrl.evaluation.heldout import HeldOut
 from groundrl.grammar import get_grammar
-from groundrl.grammar.base import Grammar, Parsed
+from groundrl.grammar.base import FoundBoxes, Grammar, Parsed
 from groundrl.records import Response, Segments
 from groundrl.rewards.acc import Acc
 from groundrl.rewards.base import RewardSum
@@ -35,6 +35,13 @@ class CountingGrammar:
     @property
     def syntax(self) -> str:
         return self.grammar.syntax
+
+    @property
+    def frames(self) -> frozenset[Frame]:
+        return self.grammar.frames
+
+    def find_boxes(self, text: str, frame: Frame) -> FoundBoxes:
+        return self.grammar.find_boxes(text, frame)
 
     def render(self, response: Response) -> str:
         return self.grammar.render(response)

@@ -4,7 +4,6 @@ The image plays no part: reasoning that is wrong of the image may entail its ans
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
@@ -69,11 +68,6 @@ _CLAUSE_END = re.compile(r"[.,;:!?\n]|\bbut\b", re.IGNORECASE)
 _YES, _NO = ("yes", "true"), ("no", "false")
 
 
-def asks_for_verdict(options: Sequence[str]) -> bool:
-    """Whether all options mean yes or no."""
-    return bool(options) and {normalise(option) for option in options} <= {*_YES, *_NO}
-
-
 def judge_by_rule(one: Case) -> Judgement:
     """Made for the short reasoning of the embedded world.
 
@@ -85,8 +79,6 @@ def judge_by_rule(one: Case) -> Judgement:
     if not one.reasoning:
         return _misaligned(Misalignment.MISSING_DETAIL, "there is no reasoning")
     chosen = read_answer(one.answer, one.options)
-    if chosen is None and asks_for_verdict(one.options):
-        chosen = read_answer(one.answer, _YES + _NO)  # "False." to a question for yes or no
     if chosen is None:
         return _misaligned(Misalignment.OTHER, "the answer cannot be read")
     # Words of an open answer are compared as they stand.

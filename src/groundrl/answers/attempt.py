@@ -39,7 +39,7 @@ class Attempt:
 
 def answer_segments(attempt: Attempt) -> Segments:
     """The answer with its boxes, PIXEL frame, or the whole text without an answer; of a box that
-    leaves the image only the phrase is kept."""
+    leaves the image only the phrase is kept, and nothing of one without a phrase."""
     text = attempt.completion.text
     start, stop = answer_place(attempt)
     parts: list[str | Grounding] = []
@@ -48,7 +48,8 @@ def answer_segments(attempt: Attempt) -> Segments:
         attempt.parsed.spans, attempt.parsed.groundings, strict=True
     ):
         if start <= first and last <= stop:
-            shown = grounding if is_inside(grounding.box, attempt.sizes) else grounding.label
+            kept = grounding.label and is_inside(grounding.box, attempt.sizes)
+            shown = grounding if kept else grounding.label
             parts += [text[place:first], shown]
             place = last
     return weave(*parts, text[place:stop])
@@ -56,11 +57,8 @@ def answer_segments(attempt: Attempt) -> Segments:
 
 def answer_place(attempt: Attempt) -> tuple[int, int]:
     """Start and end of the answer in the text; of the whole text without an answer."""
-    text, answer = attempt.completion.text, attempt.parsed.answer
-    if not answer:
-        return 0, len(text)
-    start = text.index(answer, max(text.find("<answer>"), 0))
-    return start, start + len(answer)
+    place = attempt.parsed.answer_span
+    return place if place and place[0] < place[1] else (0, len(attempt.completion.text))
 
 
 def score_boxes(

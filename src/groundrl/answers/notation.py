@@ -9,7 +9,7 @@ import numpy as np
 from groundrl.answers.attempt import Attempt, read_attempt
 from groundrl.boxes import Frame, matched_iou
 from groundrl.errors import UserError
-from groundrl.grammar import GRAMMARS, get_grammar
+from groundrl.grammar import GRAMMARS, check_frame, get_grammar
 from groundrl.grammar.base import Grammar
 from groundrl.records import RolloutGroup
 
@@ -30,10 +30,13 @@ class Notation:
 
     @classmethod
     def of(cls, grammar: str, frame: str) -> "Notation":
-        """From the names in a config or a file. Raises UserError for unknown ones."""
+        """From the names in a config or a file. Raises UserError for unknown ones, and for a
+        grammar that cannot write boxes in the frame."""
         if frame not in set(Frame):
             raise UserError(f"frame={frame} is unknown; choose from {', '.join(Frame)}")
-        return cls(grammar=get_grammar(grammar), frame=Frame(frame))
+        found = cls(grammar=get_grammar(grammar), frame=Frame(frame))
+        check_frame(found.grammar, found.frame)
+        return found
 
 
 def check_notation(path: Path, texts: Sequence[tuple[str, Notation, str]]) -> None:
@@ -51,6 +54,7 @@ def check_notation(path: Path, texts: Sequence[tuple[str, Notation, str]]) -> No
     boxed = {
         name: sum(bool(grammar.parse(text, n.frame).groundings) for _, n, text in texts)
         for name, grammar in GRAMMARS.items()
+        if all(n.frame in grammar.frames for _, n, _ in texts)
     }
     used = texts[0][1].grammar.name
     likely = max(boxed, key=lambda name: boxed[name])
@@ -76,7 +80,7 @@ def other_frames(attempts: Sequence[Attempt], notation: Notation) -> dict[str, f
         return {}
     means = {
         frame: float(np.mean([_iou(one, notation.grammar, frame) for one in boxed]))
-        for frame in Frame
+        for frame in sorted(notation.grammar.frames)
         if all(min(one.sizes.extent(frame)) > 0 for one in boxed)
     }
     limit = max(CLEARLY_MORE * means.get(notation.frame, 0.0), WORTH_TELLING)

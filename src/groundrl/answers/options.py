@@ -3,10 +3,26 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from groundrl.answers.verdicts import VERDICTS, asks_for_verdict, read_verdict
+from groundrl.answers.wording import conclude, find_conclusions, hedges, strip_markup
 from groundrl.language.numbers import NUMBERS
 from groundrl.prompts import LETTERS
 from groundrl.records import Sample
 
+_LABEL = re.compile(r"^\s*(?:option|choice|answer)\s+(?=\(?[A-Za-z]\b)", re.IGNORECASE)
+_LINE, _SENTENCE = re.compile(r"\n"), re.compile(r"[.!?](?=\s)")
+_IS_RIGHT = re.compile(
+    r"\s+is\s+(?:the\s+)?(?:correct|right|best)(?:\s+(?:answer|option|choice))?\s*[.!]?\s*$",
+    re.IGNORECASE,
+)
+_TAIL = 60
+"""Characters at the end of a text in which ``_IS_RIGHT`` is looked for."""
+_PAIR = re.compile(r"\(?([A-Za-z])\)?\s*+[).:,=\u2013\u2014-]?\s*+(.+)")
+_LETTER = re.compile(
+    r"\(([A-Za-z])\)|(?<![\w'\u2019])([A-Z](?=[).:])|[B-HJ-Zb-hj-z])(?![\w'\u2019])"
+)
+"""A letter that may name an option; "a" and "I" are words unless marked."""
+_WORD = re.compile(r"\w+")
 _SEPARATOR = re.compile(r"[,;\n]|\band\b", re.IGNORECASE)
 _MARKED = re.compile(r"\(?([A-Z])[).:]")
 _NUMBER = re.compile(r"([-+]?)(\d+(?:,\d{3})*)(?:\.(\d*))?", re.ASCII)
@@ -40,7 +56,30 @@ def normalise_value(text: str) -> str:
 
 
 def read_answer(text: str | None, options: Sequence[str]) -> frozenset[str] | None:
-    """The options that a text chooses, as their words; None when it contains anything else.
+    """The options that an answer chooses, however it is worded; None where none is chosen.
+
+    What ``read_exactly`` reads, in any markup, behind "the answer is" or its like, or at the start
+    of the text. A letter may stand before its words ("B - blue"). What follows must neither hedge
+    nor name another option, and several conclusions must be the same: "A or B" is no answer. Where
+    the options are yes and no, or true and false: ``read_verdict``. Without ``options`` the
+    question is open: one element, ``normalise_value`` of the conclusion.
+    """
+    if text is None:
+        return None
+    if not options:
+        plain = normalise_value(conclude(text))
+        return frozenset([plain]) if plain else None
+    chosen = read_exactly(text, options)
+    if chosen is None and asks_for_verdict(options):
+        verdict = read_verdict(text)
+        same = {option for option in options if VERDICTS[option.strip(" .").lower()] is verdict}
+        own = all(same.issuperset(_by_letter(one, options) or [""]) for one in _letters(text))
+        return frozenset(same) if len(same) == 1 and own else None
+    return chosen or _read_conclusion(text, options)
+
+
+def read_exactly(text: str | None, options: Sequence[str]) -> frozenset[str] | None:
+    """The options that a text lists, as their words; None when it contains anything else.
 
     Words are separated by commas, semicolons, line breaks or "and", and compared by letters and
     digits only, numbers by their value: "three" is "3" (options that would then be equal or empty,
@@ -48,8 +87,7 @@ def read_answer(text: str | None, options: Sequence[str]) -> frozenset[str] | No
     Letters are "A", "(b)", "C.", "A, C", "A C", capitals in alphabetical order without anything
     between ("AC"), or stand before their words ("A. red"). Words win over letters; but where
     options are single letters themselves, "C" is the third option rather than the word "c". Every
-    option listed is every option chosen. Without ``options`` the question is open: one element,
-    ``normalise_value`` of the text.
+    option listed is every option chosen. Without ``options``: ``normalise_value`` of the text.
     """
     if text is None:
         return None
@@ -70,8 +108,12 @@ def is_correct(text: str | None, sample: Sample) -> bool:
 
     False for a sample without answers.
     """
+    if text is None or not sample.answers:
+        return False
+    if not sample.options and asks_for_verdict(sample.answers):
+        return read_verdict(text) in {VERDICTS[answer.lower()] for answer in sample.answers}
     chosen = read_answer(text, sample.options)
-    if chosen is None or not sample.answers:
+    if chosen is None:
         return False
     if sample.options:
         return chosen == frozenset(sample.answers)
@@ -85,6 +127,56 @@ def answer_f1(text: str | None, sample: Sample) -> float:
         return float(is_correct(text, sample))
     chosen, right = read_answer(text, sample.options) or frozenset(), frozenset(sample.answers)
     return 2 * len(chosen & right) / (len(chosen) + len(right)) if right else 0.0
+
+
+def _read_conclusion(text: str, options: Sequence[str]) -> frozenset[str] | None:
+    """The one choice of an answer in many words."""
+    parts = find_conclusions(text) or [strip_markup(text)]
+    chosen = {_read_start(part, options) for part in parts}
+    return chosen.pop() if len(chosen) == 1 else None
+
+
+def _read_start(text: str, options: Sequence[str]) -> frozenset[str] | None:
+    """The options named by the text, its first line or its first sentence, if the rest of it names
+    no other and does not hedge."""
+    text = _LABEL.sub("", text)
+    for end in (len(text), _end(text, _LINE), _end(text, _SENTENCE)):
+        start = text[: max(end - _TAIL, 0)] + _IS_RIGHT.sub("", text[max(end - _TAIL, 0) : end])
+        chosen = read_exactly(start, options) or _read_pair(start, options)
+        if chosen:
+            rest = text[end:]
+            return None if hedges(rest) or _names_other(rest, chosen, options) else chosen
+    return None
+
+
+def _end(text: str, pattern: re.Pattern[str]) -> int:
+    found = pattern.search(text)
+    return found.end() if found else len(text)
+
+
+def _read_pair(text: str, options: Sequence[str]) -> frozenset[str] | None:
+    """A letter with its own words: "B - blue", "b) blue", "B, blue"."""
+    pair = _PAIR.fullmatch(text.strip())
+    named = _by_letter(pair[1].upper(), options) if pair else []
+    key = _loosest_key(options)
+    return frozenset(named) if pair and named and key(pair[2]) == key(named[0]) else None
+
+
+def _names_other(text: str, chosen: frozenset[str], options: Sequence[str]) -> bool:
+    """Whether the text names an option besides ``chosen``, by its words or its letter."""
+    plain = f" {' '.join(_WORD.findall(text.lower()))} "
+    for option in chosen:
+        plain = plain.replace(f" {' '.join(_WORD.findall(option.lower()))} ", " ")
+    others = [option for option in options if option not in chosen]
+    if any(f" {' '.join(_WORD.findall(option.lower()))} " in plain for option in others):
+        return True
+    letters = _letters(text)
+    return any(one in others for letter in letters for one in _by_letter(letter, options))
+
+
+def _letters(text: str) -> set[str]:
+    """Capitals of the letters that stand alone in a text."""
+    return {letter.upper() for pair in _LETTER.findall(text) for letter in pair if letter}
 
 
 def _full_text(text: str) -> str:

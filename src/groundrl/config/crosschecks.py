@@ -18,7 +18,7 @@ def cross_checks(tree: dict[str, Any]) -> list[str]:
     """Problems that no single class can know of."""
     return [
         *_unknown_stages(tree),
-        *_unknown_grammar(tree),
+        *_unfit_grammar(tree),
         *_several_sources(tree),
         *unwritable_folders(tree),
         *_absent_gpu(tree),
@@ -48,13 +48,23 @@ def _unknown_stages(tree: dict[str, Any]) -> Iterator[str]:
             )
 
 
-def _unknown_grammar(tree: dict[str, Any]) -> Iterator[str]:
-    from groundrl.grammar import GRAMMARS  # here: its imports take a second
+def _unfit_grammar(tree: dict[str, Any]) -> Iterator[str]:
+    from groundrl.boxes import Frame  # here: their imports take a second
+    from groundrl.grammar import GRAMMARS
 
     name = tree.get("grammar")
     if name is not None and name not in GRAMMARS:
         guess = did_you_mean(str(name), GRAMMARS)
         yield f"grammar={name} is unknown: type one of {', '.join(GRAMMARS)}{guess}"
+        return
+    model = tree.get("model")
+    frame = model.get("frame") if isinstance(model, dict) else None
+    if name is not None and frame in set(Frame) and frame not in GRAMMARS[name].frames:
+        fitting = " or ".join(f"model.frame={one}" for one in sorted(GRAMMARS[name].frames))
+        yield (
+            f"grammar={name} counts bins of the image, and model.frame={frame} measures none: type "
+            f"{fitting}, or another grammar"
+        )
 
 
 def _several_sources(tree: dict[str, Any]) -> Iterator[str]:

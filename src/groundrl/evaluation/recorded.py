@@ -10,12 +10,13 @@ from groundrl.answers.attempt import Attempt, read_attempt
 from groundrl.answers.notation import Notation, check_notation
 from groundrl.answers.options import distinct_options, normalise, read_answer
 from groundrl.answers.record import AnswerOrigin, AnswerRecord, read_records
+from groundrl.answers.verdicts import VERDICTS
 from groundrl.boxes import Frame, ImageSizes
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
 from groundrl.evaluation.answer_files import read_answer_file
 from groundrl.evaluation.answer_rows import Clue, GivenAnswer
-from groundrl.evaluation.benchmarks.statements import TRUE_WORDS
+from groundrl.grammar import check_frame
 from groundrl.grammar.base import Grammar
 from groundrl.prompts import LETTERS
 from groundrl.questions.verdicts import TRUE_FALSE
@@ -23,6 +24,11 @@ from groundrl.records import Completion, Form, NamedImage, Provenance, RolloutGr
 
 _OPTION = re.compile(r"\(([A-Z])\) ")
 _OPTIONS = "Options: "
+_END_OF_TURN = (
+    *("<|im_end|>", "<|endoftext|>", "<|end|>", "<|eot_id|>", "<|end_of_text|>", "<|user|>"),
+    *("</s>", "<eos>", "<end_of_turn>", "<end_of_utterance>", "<｜end▁of▁sentence｜>"),
+)
+"""Control tokens behind an answer; our own completions are decoded without them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +84,7 @@ def read_predictions(path: Path, listed: Grammar) -> list[RecordedAnswer]:
         found = [RecordedAnswer.of(one) for _, one in records]
     else:
         # The sizes of the images are not known, so no other frame could be converted.
+        check_frame(listed, Frame.PIXEL)
         notation = Notation(grammar=listed, frame=Frame.PIXEL)
         found = [_from_given(one, index, notation) for index, one in enumerate(given)]
     if not found and not problems.found:
@@ -101,7 +108,8 @@ def _from_given(given: GivenAnswer, index: int, notation: Notation) -> RecordedA
         options=distinct_options(given.options) or options,
         provenance=Provenance(dataset="recorded", split="recorded"),
     )
-    completion = Completion(text=given.text, tokens=(), logprobs=(), truncated=False)
+    text = without_end_of_turn(given.text)
+    completion = Completion(text=text, tokens=(), logprobs=(), truncated=False)
     sizes = ImageSizes(width=0, height=0, model_width=0, model_height=0)
     return RecordedAnswer(
         set="",
@@ -110,6 +118,17 @@ def _from_given(given: GivenAnswer, index: int, notation: Notation) -> RecordedA
         truth=given.truth,
         clue=given.clue,
     )
+
+
+def without_end_of_turn(text: str) -> str:
+    """The text without control tokens at its end."""
+    end = len(text)
+    while True:
+        stripped = len(text[:end].rstrip())
+        found = next((one for one in _END_OF_TURN if text.endswith(one, 0, stripped)), None)
+        if found is None:
+            return text[:end]
+        end = stripped - len(found)
 
 
 def _split_prompt(prompt: str) -> tuple[str, tuple[str, ...]]:
@@ -151,7 +170,7 @@ def with_truth(one: RecordedAnswer, form: Form) -> RecordedAnswer | None:
         answers = tuple(word for word in ("yes", "no") if normalise(text) == word)
         kind = "exists"
     elif form is Form.TRUE_FALSE:
-        true = TRUE_WORDS.get(normalise(text))
+        true = VERDICTS.get(normalise(text))
         answers = () if true is None else (TRUE_FALSE[true],)
     if not answers and not (form is Form.BOX and len(boxes) == 1):
         return None

@@ -3,8 +3,8 @@
 import re
 
 from groundrl.boxes import Frame
-from groundrl.grammar.base import format_coordinate, looks_numeric, read_box
-from groundrl.grammar.tagged import FoundBoxes, Span, TaggedGrammar, check_separable
+from groundrl.grammar.base import FoundBoxes, Span, format_coordinate, looks_numeric, read_box
+from groundrl.grammar.tagged import TaggedGrammar, check_separable
 from groundrl.records import Grounding, Segments
 
 # The body ends at any bracket, so that each "[" of a run costs one step. The closing bracket is

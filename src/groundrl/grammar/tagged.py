@@ -2,44 +2,28 @@
 
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
+from typing import Final
 
-from groundrl.boxes import Frame
-from groundrl.grammar.base import Parsed, round_segments
+from groundrl.boxes import Box, Frame
+from groundrl.grammar.base import NUMBER_START, FoundBoxes, Parsed, Span, read_box, round_box
+from groundrl.grammar.reasoning import TAG, divide
 from groundrl.records import Grounding, Response, Segments
 
-_TAG = re.compile(r"</?(?:think|answer)>")
 _EXPECTED = ("<think>", "</think>", "<answer>", "</answer>")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """The position of a grounding in a text: ``text[start:end]``."""
-
-    start: int
-    end: int
-    grounding: Grounding
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundBoxes:
-    """The boxes of a text."""
-
-    spans: tuple[Span, ...]
-    """In reading order, without overlap."""
-    failures: tuple[str, ...]
-    """Why boxes could not be read, each reason once."""
-
-    def segments(self, text: str) -> Segments:
-        """The text split into strings and groundings."""
-        parts: list[str | Grounding] = []
-        position = 0
-        for span in self.spans:
-            parts += [text[position : span.start], span.grounding]
-            position = span.end
-        parts.append(text[position:])
-        return tuple(part for part in parts if part != "")
+# Four numbers between brackets and nothing else, fenced or not.
+_LONE_BOX: Final = re.compile(
+    rf"(?:```\w*+\s*+)?[\[(][\[(\s]*+({NUMBER_START}[^\[\]()`]*+"
+    r"(?:\)\s*+,\s*+\([^\[\]()`]*+)?)[\])][\])\s]*+(?:```)?\.?"
+)
+_N: Final = r"\s*+[-+]?\d[\d.]*+\s*+%?\s*+"
+_ANY_BOX: Final = re.compile(
+    rf"\[{_N},{_N},{_N},{_N}|\({_N},{_N}\)\s*+,\s*+\({_N},|[\"'](?:bbox_2d|box_2d)[\"']\s*+:"
+    r"|<(?:bbox|box|\|box_start\||\|det\||loc_?\d+|patch_index_\d+)>|\{<\d"
+)
+"""What stands in boxes of some grammar or other."""
 
 
 class TaggedGrammar(ABC):
@@ -47,13 +31,31 @@ class TaggedGrammar(ABC):
 
     name: str
 
+    @property
+    def frames(self) -> frozenset[Frame]:
+        """See ``Grammar.frames``."""
+        return frozenset(Frame)
+
     @abstractmethod
     def write_segments(self, segments: Segments) -> str:
         """The segments as text."""
 
     @abstractmethod
     def find_boxes(self, text: str, frame: Frame) -> FoundBoxes:
-        """All boxes of any text. Must not raise and must take linear time."""
+        """See ``Grammar.find_boxes``."""
+
+    def read_corners(self, words: Sequence[str], frame: Frame) -> Box | str:
+        """A box from its numbers in the order in which they are written, or the reason why they are
+        none."""
+        return read_box(words, frame)
+
+    def round_box(self, box: Box) -> Box:
+        """The box as it reads back."""
+        return round_box(box)
+
+    def comparable(self, segments: Segments) -> object:
+        """Equal for segments of which one is what the other reads back as."""
+        return segments
 
     def render(self, response: Response) -> str:
         """See ``Grammar.render``."""
@@ -63,9 +65,8 @@ class TaggedGrammar(ABC):
             answer, pointing = self.render_segments(answer), (*pointing, *answer)
         text = f"<think>{body}</think><answer>{answer}</answer>"
         parsed = self.parse(text, _frame_of(pointing))
-        readable = (parsed.reasoning, parsed.answer) == (
-            round_segments(response.reasoning),
-            answer,
+        readable = parsed.tagged_answer == answer and self._reads_back(
+            parsed.reasoning, response.reasoning
         )
         if not readable or not parsed.well_formed:
             raise ValueError(
@@ -78,37 +79,70 @@ class TaggedGrammar(ABC):
         """See ``Grammar.render_segments``."""
         text = self.write_segments(segments)
         found = self.find_boxes(text, _frame_of(segments))
-        if found.failures or found.segments(text) != round_segments(segments):
+        failures = (*found.failures, *found.slips)
+        if failures or not self._reads_back(found.segments(text), segments):
             raise ValueError(
                 f"the grammar {self.name} cannot express {segments}: "
-                f"{'; '.join(found.failures) or 'it would not read back as it was'}"
+                f"{'; '.join(failures) or 'it would not read back as it was'}"
             )
         return text
 
+    def _reads_back(self, found: Segments, segments: Segments) -> bool:
+        rounded = tuple(
+            part if isinstance(part, str) else replace(part, box=self.round_box(part.box))
+            for part in segments
+        )
+        return self.comparable(found) == self.comparable(rounded)
+
     def parse(self, text: str, frame: Frame) -> Parsed:
         """See ``Grammar.parse``."""
-        tags = list(_TAG.finditer(text))
+        tags = list(TAG.finditer(text))
+        division = divide(text, tags)
         failures = _tag_failures(text, tags)
-        think = _block(tags, "think")
-        answer = _block(tags, "answer")
-        if answer is not None and not text[slice(*answer)].strip():
+        tagged = _block(tags, "answer")
+        if tagged is not None and not text[slice(*tagged)].strip():
             failures.append("empty <answer>")
-        # Reasoning is searched separately, so that no box extends beyond it.
-        start, end = think or (0, 0)
-        pieces = (text[:start], text[start:end], text[end:])
-        found = [self.find_boxes(piece, frame) for piece in pieces]
+        # Reasoning and answer are searched separately, so that no box extends beyond them.
+        thought, answer = division.reasoning or (0, 0), division.answer
+        edges = [0, *thought, *(answer or (len(text), len(text))), len(text)]
+        found = [self.find_boxes(text[start:end], frame) for start, end in pairwise(edges)]
+        if not found[3].spans and (lone := self._lone_box(text[edges[3] : edges[4]], frame)):
+            found[3] = lone
         damaged = tuple(dict.fromkeys(reason for boxes in found for reason in boxes.failures))
+        slips = dict.fromkeys(reason for boxes in found for reason in boxes.slips)
+        spans = tuple(
+            (offset + span.start, offset + span.end)
+            for offset, boxes in zip(edges[:-1], found, strict=True)
+            for span in boxes.spans
+        )
+        gaps = zip(
+            (0, *(end for _, end in spans)), (*(s for s, _ in spans), len(text)), strict=True
+        )
+        if not damaged and any(_ANY_BOX.search(text, *gap) for gap in gaps):
+            damaged = (f"a box that is not written as {self.name}",)
         return Parsed(
-            reasoning=found[1].segments(text[start:end]),
-            groundings=tuple(span.grounding for boxes in found for span in boxes.spans),
-            spans=tuple(
-                (offset + span.start, offset + span.end)
-                for offset, boxes in zip((0, start, end), found, strict=True)
-                for span in boxes.spans
-            ),
-            answer=None if answer is None else text[slice(*answer)].strip(),
-            failures=(*failures, *damaged),
+            reasoning=found[1].segments(text[slice(*thought)]),
+            groundings=tuple(one for boxes in found for one in boxes.groundings),
+            spans=spans,
+            answer=None if answer is None else text[slice(*answer)],
+            answer_span=answer,
+            tagged_answer=None if tagged is None else text[slice(*tagged)].strip(),
+            failures=(*failures, *slips, *damaged),
             damaged=damaged,
+        )
+
+    def _lone_box(self, answer: str, frame: Frame) -> FoundBoxes | None:
+        """Of an answer that is the numbers of a box between brackets and nothing else."""
+        numbers = _LONE_BOX.fullmatch(answer)
+        words = re.findall(r"[^\s,()]+", numbers[1]) if numbers else ()
+        box = self.read_corners(words, frame) if len(words) == 4 else ""
+        if isinstance(box, str):
+            return None
+        grounding = Grounding(label="", box=box)
+        return FoundBoxes(
+            spans=(Span(start=0, end=len(answer), grounding=grounding),),
+            failures=(),
+            slips=(f"a box that is not quite written as {self.name}",),
         )
 
 

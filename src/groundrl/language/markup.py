@@ -4,9 +4,11 @@ import re
 from typing import Final
 
 _JSON_BOX: Final = re.compile(
-    r'\[?\{\s*"bbox_2d"\s*:\s*\[[^\[\]{}"]*\]\s*,\s*"label"\s*:\s*"([^"]*)"\s*\}\]?'
+    r'\[?\{\s*"b?box_2d"\s*:\s*\[[^\[\]{}"]*\]\s*,\s*"label"\s*:\s*"([^"]*)"\s*\}\]?'
 )
-_TAG: Final = re.compile(r"</?[a-z]+>")
+_LABEL_BEHIND: Final = re.compile(r"(?:<loc\d++>){4} ([^<;\n]*?) ;")
+_PAIRS: Final = re.compile(r"\([\d., -]++\),\s*+\([\d., -]++\)| ?\{(?:<\d++>)++\}")
+_TAG: Final = re.compile(r"<[|/]*+[a-z_]++\d*+\|?>")
 _NUMBERS: Final = re.compile(r"\[[\d\s,.-]*\]?")
 
 
@@ -15,4 +17,5 @@ def without_boxes(text: str) -> str:
 
     Numbers behind an opening bracket go even where the box is damaged. Takes linear time.
     """
-    return _NUMBERS.sub("", _TAG.sub("", _JSON_BOX.sub(r"\1", text))).replace("]", "")
+    text = _PAIRS.sub("", _LABEL_BEHIND.sub(r"\1", _JSON_BOX.sub(r"\1", text)))
+    return _NUMBERS.sub("", _TAG.sub("", text)).replace("]", "")

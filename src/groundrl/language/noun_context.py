@@ -11,7 +11,7 @@ from groundrl.language.numbers import NUMBERS
 from groundrl.language.words import fold_case
 
 _MARKUP: Final = re.compile(
-    r"""<[^<>]*+>|\[\s*+[-\d][-\d.,\s]*+\]|(?P<inline>\[\s*+[-\d][-\d.,\s]*+)|\]|"(?:bbox_2d|label)\""""
+    r"""<[^<>]*+>|\[\s*+[-\d][-\d.,\s]*+\]|(?P<inline>\[\s*+[-\d][-\d.,\s]*+)|\]|"(?:b?box_2d|label)\""""
 )
 """Tags, brackets of numbers, the numbers of ``[12,40,80,131 vase]`` and keys of JSON boxes."""
 OPENED: Final = "\x01"

@@ -18,7 +18,7 @@ from hydra.core.object_type import ObjectType
 from groundrl.boxes import Frame
 from groundrl.errors import UserError
 from groundrl.files import write_text
-from groundrl.grammar import get_grammar
+from groundrl.grammar import check_frame, get_grammar
 from groundrl.launch.commands import (
     command_line,
     compose_checked,
@@ -73,6 +73,7 @@ def run(overrides: Sequence[str], loader: ConfigLoader) -> tuple[list[Audit], li
     """
     cfg = compose_checked(NAME, overrides)
     grammar = get_grammar(cfg.grammar)
+    check_frame(grammar, Frame.PIXEL)
     source = make_source(cfg)
     samples = (
         world_samples(cfg.samples, cfg.seed)

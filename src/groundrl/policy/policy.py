@@ -105,8 +105,8 @@ class Policy(nn.Module):
         return self.encode.end_token
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """Text of a completion without special tokens."""
-        return self.processor.tokenizer.decode(tokens, skip_special_tokens=True)
+        """``PromptEncoder.completion_text``."""
+        return self.encode.completion_text(tokens)
 
     def features(self, prompts: list[Prompt]) -> list[VisionFeatures]:
         """The image features of each prompt."""

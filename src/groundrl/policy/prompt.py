@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from groundrl.boxes import Frame, ImageSizes
 from groundrl.control_tokens import CUT, break_tokens, control_tokens, token_starts
+from groundrl.policy.completion_text import find_opening, find_silent_tokens
 from groundrl.policy.family import ModelSpec
 from groundrl.policy.layout import Prefix
 from groundrl.prompts import PromptTemplate, map_texts
@@ -85,6 +86,9 @@ class PromptEncoder:
         self._pixel_inputs = inputs & set(processor.image_processor.model_input_names)
         self.end_token = find_end_token(processor)
         self._control_tokens = token_starts(control_tokens(processor))
+        self.opening = find_opening(processor)
+        """What the chat template writes of a completion: ``<think>``, or nothing."""
+        self._silent_tokens = find_silent_tokens(processor.tokenizer)
         self._last: dict[tuple[str, ...], Prompt] = {}
         """The image prefix of the last sample, by the keys of its images."""
 
@@ -220,8 +224,16 @@ class PromptEncoder:
         return tokens
 
     def answer_tokens(self, text: str) -> list[int]:
-        """Token ids of ``text`` as a completion, end-of-turn token included."""
-        return [*self.text_tokens(text), self.end_token]
+        """Token ids of ``text`` as a completion, end-of-turn token included, without what the chat
+        template has opened."""
+        own = text.removeprefix(self.opening.rstrip()) if self.opening else text
+        return [*self.text_tokens(own), self.end_token]
+
+    def completion_text(self, tokens: Sequence[int]) -> str:
+        """The text of a completion with what the chat template has opened, without the special
+        tokens that are no part of a box."""
+        own = [token for token in tokens if token not in self._silent_tokens]
+        return self.opening + self.processor.tokenizer.decode(own)
 
 
 def split_by_image(tensor: Tensor, tokens: Sequence[int]) -> list[Tensor]:

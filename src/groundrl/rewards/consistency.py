@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from groundrl.answers.alignment import Misalignment, asks_for_verdict, judge_by_rule, make_case
+from groundrl.answers.alignment import Misalignment, judge_by_rule, make_case
 from groundrl.answers.attempt import Attempt
+from groundrl.answers.verdicts import asks_for_verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from groundrl.answers.attempt import Attempt
 from groundrl.answers.options import normalise
+from groundrl.answers.wording import conclude
 from groundrl.evaluation.benchmarks.base import (
     UNPARSED,
     Figures,
@@ -16,6 +17,7 @@ from groundrl.evaluation.benchmarks.base import (
     mean,
     score_column,
     share,
+    strict_answer_text,
 )
 from groundrl.evaluation.benchmarks.choice import Choices
 from groundrl.evaluation.benchmarks.published import PublishedBenchmark
@@ -43,18 +45,27 @@ class AOKVQADirect(AOKVQADirectReader, PublishedBenchmark):
             quoted=True,
             score="score",
         ),
+        "strict_score": FigureInfo(
+            meaning="The same when an answer that holds more than its words counts as it stands."
+        ),
         "unparsed": UNPARSED,
     }
 
     def score(self, attempt: Attempt) -> dict[str, float]:
-        """Agreement with the answers that people gave."""
-        plain = normalise(answer_text(attempt))
-        matches = sum(normalise(answer) == plain for answer in attempt.sample.answers)
-        return {"score": min(1.0, matches / MATCHES_FOR_FULL_MARKS), "said": has_words(attempt)}
+        """Agreement with the answers that people gave, in both readings."""
+        given = [normalise(answer) for answer in attempt.sample.answers]
+        said = normalise(conclude(answer_text(attempt)))
+        strict = normalise(strict_answer_text(attempt))
+        return {
+            "score": min(1.0, given.count(said) / MATCHES_FOR_FULL_MARKS),
+            "strict_score": min(1.0, given.count(strict) / MATCHES_FOR_FULL_MARKS),
+            "said": has_words(attempt),
+        }
 
     def figures(self, answered: Sequence[ScoredAttempt]) -> Figures:
         """See ``figure_infos``."""
         return {
             **mean("score", score_column(answered, "score"), image_keys(answered)),
+            **mean("strict_score", score_column(answered, "strict_score"), image_keys(answered)),
             **share("unparsed", 1 - score_column(answered, "said")),
         }

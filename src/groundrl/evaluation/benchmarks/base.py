@@ -73,6 +73,13 @@ PRECISION_RECALL_F1 = {
 }
 """Of ``precision_recall_f1``."""
 
+STRICT_PRECISION_RECALL_F1 = {
+    "strict_precision": FigureInfo(meaning="Precision of that reading."),
+    "strict_recall": FigureInfo(meaning="Recall of that reading."),
+    "strict_f1": FigureInfo(meaning="F1 of that reading."),
+}
+"""Of ``precision_recall_f1`` under a published protocol's reading of answers."""
+
 
 def summarize(benchmark: Benchmark, answered: Sequence[ScoredAttempt]) -> Figures:
     """The benchmark's figures and those of grounding (``metrics.EVALUATION``); where both have a
@@ -89,8 +96,14 @@ def summarize(benchmark: Benchmark, answered: Sequence[ScoredAttempt]) -> Figure
 
 
 def answer_text(attempt: Attempt) -> str:
-    """The text inside ``<answer>``, or the whole text where there is no ``<answer>``."""
-    answer = attempt.parsed.answer
+    """The answer, with or without tags; empty where there is none, or several."""
+    return attempt.parsed.answer or ""
+
+
+def strict_answer_text(attempt: Attempt) -> str:
+    """What published protocols read: the text inside the first ``<answer>``; the whole text where
+    there is none."""
+    answer = attempt.parsed.tagged_answer
     return attempt.completion.text if answer is None else answer
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from groundrl.answers.attempt import Attempt
-from groundrl.answers.options import read_answer
+from groundrl.answers.options import read_answer, read_exactly
 from groundrl.evaluation.benchmarks.base import (
     PRECISION_RECALL_F1,
+    STRICT_PRECISION_RECALL_F1,
     UNPARSED,
     Figures,
     ScoredAttempt,
@@ -16,6 +17,7 @@ from groundrl.evaluation.benchmarks.base import (
     precision_recall_f1,
     score_column,
     share,
+    strict_answer_text,
 )
 from groundrl.evaluation.benchmarks.published import PublishedBenchmark
 from groundrl.figures import FigureInfo, FigureInfos
@@ -24,8 +26,13 @@ from groundrl.records import Form
 
 
 def chosen_options(attempt: Attempt) -> frozenset[str]:
-    """The options that the answer names by word or letter; empty for any other answer."""
+    """The options that the answer chooses by word or letter; empty for any other answer."""
     return read_answer(answer_text(attempt), attempt.sample.options) or frozenset()
+
+
+def strictly_chosen_options(attempt: Attempt) -> frozenset[str]:
+    """The options that the answer in its tags consists of; empty for any other answer."""
+    return read_exactly(strict_answer_text(attempt), attempt.sample.options) or frozenset()
 
 
 class Choices:
@@ -40,6 +47,10 @@ class Choices:
             score="correct",
         ),
         **PRECISION_RECALL_F1,
+        "strict_exam_score": FigureInfo(
+            meaning="Exam score when an answer that holds more than options, or no tags, is wrong."
+        ),
+        **STRICT_PRECISION_RECALL_F1,
         "multi_acc": FigureInfo(
             meaning="Share of right answers to questions with several right options."
         ),
@@ -48,27 +59,37 @@ class Choices:
     }
 
     def score(self, attempt: Attempt) -> dict[str, float]:
-        """Which options were chosen, and which should have been."""
+        """Which options were chosen, in both readings, and which should have been."""
         picked, right = chosen_options(attempt), frozenset(attempt.sample.answers)
+        strict = strictly_chosen_options(attempt)
         return {
             "correct": float(picked == right),
             "hits": float(len(picked & right)),
             "chosen": float(len(picked)),
+            "strict_correct": float(strict == right),
+            "strict_hits": float(len(strict & right)),
+            "strict_chosen": float(len(strict)),
             "right": float(len(right)),
         }
 
     def figures(self, answered: Sequence[ScoredAttempt]) -> Figures:
         """See ``figure_infos``; precision, recall and F1 are micro-averages over options."""
         correct, right = score_column(answered, "correct"), score_column(answered, "right")
-        several = right > 1
+        several, clusters = right > 1, image_keys(answered)
+        lenient, strict = (
+            precision_recall_f1(
+                score_column(answered, f"{reading}hits"),
+                score_column(answered, f"{reading}chosen"),
+                right,
+                clusters,
+            )
+            for reading in ("", "strict_")
+        )
         return {
             **share("exam_score", correct),
-            **precision_recall_f1(
-                score_column(answered, "hits"),
-                score_column(answered, "chosen"),
-                right,
-                image_keys(answered),
-            ),
+            **lenient,
+            **share("strict_exam_score", score_column(answered, "strict_correct")),
+            **{f"strict_{name}": value for name, value in strict.items()},
             **share("multi_acc", correct[several]),
             "multi_n": float(several.sum()),
             **share("unparsed", score_column(answered, "chosen") == 0),

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from groundrl.answers.attempt import Attempt
 from groundrl.answers.options import normalise
+from groundrl.answers.verdicts import VERDICTS, read_verdict
 from groundrl.evaluation.benchmarks.base import (
     UNPARSED,
     Figures,
@@ -14,15 +15,13 @@ from groundrl.evaluation.benchmarks.base import (
     answer_text,
     score_column,
     share,
+    strict_answer_text,
 )
 from groundrl.evaluation.benchmarks.published import PublishedBenchmark
 from groundrl.figures import FigureInfo, FigureInfos
 from groundrl.published.spatialsense import SpatialSenseReader
 from groundrl.published.vsr import VSRReader
-from groundrl.questions.verdicts import TRUE_FALSE
 from groundrl.records import Form
-
-TRUE_WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 
 class Statements:
@@ -32,16 +31,22 @@ class Statements:
     form: ClassVar[Form] = Form.TRUE_FALSE
     figure_infos: ClassVar[FigureInfos] = {
         "acc": FigureInfo(meaning="Share of right answers.", quoted=True, score="correct"),
+        "strict_acc": FigureInfo(
+            meaning="Accuracy when any answer but the one word, in its tags, is wrong."
+        ),
         "true_ratio": FigureInfo(meaning="Share of true among the answers."),
         "unparsed": UNPARSED,
     }
 
     def score(self, attempt: Attempt) -> dict[str, float]:
-        """Compared by letters and digits; anything but true or false (yes or no) is wrong."""
-        found = TRUE_WORDS.get(normalise(answer_text(attempt)))
-        right = found is not None and TRUE_FALSE[found] == attempt.sample.answers[0]
+        """Both readings; what is neither true nor false (yes nor no) is wrong. Strictly the whole
+        answer is one of these words, compared by letters and digits."""
+        found = read_verdict(answer_text(attempt))
+        strict = VERDICTS.get(normalise(strict_answer_text(attempt)))
+        right = VERDICTS[attempt.sample.answers[0]]
         return {
-            "correct": float(right),
+            "correct": float(found is right),
+            "strict_correct": float(strict is right),
             "true": float(found is True),
             "parsed": float(found is not None),
         }
@@ -50,6 +55,7 @@ class Statements:
         """See ``figure_infos``; accuracy also by relation."""
         return {
             **share("acc", score_column(answered, "correct")),
+            **share("strict_acc", score_column(answered, "strict_correct")),
             **share("true_ratio", score_column(answered, "true")),
             **share("unparsed", 1 - score_column(answered, "parsed")),
             **accuracy_by_kind(answered),

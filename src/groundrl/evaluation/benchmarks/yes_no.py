@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from groundrl.answers.attempt import Attempt
 from groundrl.evaluation.benchmarks.base import (
     PRECISION_RECALL_F1,
+    STRICT_PRECISION_RECALL_F1,
     UNPARSED,
     Figures,
     ScoredAttempt,
@@ -65,9 +66,7 @@ class Presence:
         "strict_acc": FigureInfo(
             meaning="Accuracy when an answer that begins with neither yes nor no is wrong."
         ),
-        "strict_precision": FigureInfo(meaning="Precision of that reading."),
-        "strict_recall": FigureInfo(meaning="Recall of that reading."),
-        "strict_f1": FigureInfo(meaning="F1 of that reading."),
+        **STRICT_PRECISION_RECALL_F1,
         "unparsed": UNPARSED,
     }
 

@@ -59,7 +59,8 @@ def is_below(quality: Quality, other: Quality, aspect: str) -> bool:
 
 def says_exactly(text: str | None, sample: Sample) -> bool:
     """Whether the words of the answer are those of the right options, in any order and whatever
-    stands between them, or their letters; of an open question, those of one accepted answer."""
+    stands between them, or their letters, or both; of an open question, those of one accepted
+    answer."""
     words = _words(text or "")
     if not sample.options:
         return any(words == _words(answer) for answer in sample.answers)
@@ -69,7 +70,7 @@ def says_exactly(text: str | None, sample: Sample) -> bool:
         for letter, option in zip(LETTERS, sample.options, strict=False)
         if option in sample.answers
     }
-    return words in (right, letters)
+    return words in (right, letters, right | letters)
 
 
 def _words(text: str) -> frozenset[str]:

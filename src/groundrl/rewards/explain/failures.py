@@ -26,7 +26,7 @@ def locate_failures(text: str, parsed: Parsed, grammar: Grammar, frame: Frame) -
     """Each of ``parsed.failures`` with the last place where it occurs."""
     found = []
     for reason in parsed.failures:
-        if reason in parsed.damaged:
+        if reason in parsed.damaged or reason.startswith("a box"):
             start = _place_of_damage(text, reason, grammar, frame)
         else:
             start = _place_of_tag(text, reason)
@@ -45,7 +45,7 @@ def _place_of_damage(text: str, reason: str, grammar: Grammar, frame: Frame) -> 
     low, high = 0, len(text)
     while high - low > 1:
         middle = (low + high) // 2
-        if reason in grammar.parse(text[middle:], frame).damaged:
+        if reason in grammar.parse(text[middle:], frame).failures:
             low = middle
         else:
             high = middle
