@@ -49,6 +49,7 @@ ORDER = (
     {"advantages", "losses"},
     {"synthesis"},
     {"evaluation"},
+    {"export", "ask"},
     {"stages"},
     {"pretraining"},
     {"config"},

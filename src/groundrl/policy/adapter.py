@@ -22,6 +22,8 @@ from groundrl.policy.family import is_tower, language_model_name
 
 LANGUAGE_LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """Linear layers of the language models of all tested families."""
+MISFIT = re.compile(r"size mismatch|Target modules .* not found", re.DOTALL)
+"""PEFT's errors about an adapter of another model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,13 +98,23 @@ class Adapter:
 
 
 def load_adapter(vlm: PreTrainedModel, folder: str) -> PeftModel:
-    """``vlm`` with the trained adapter of ``folder``. Raises UserError where there is none."""
+    """``vlm`` with the trained adapter of ``folder``. Raises UserError where there is none, or that
+    of another model."""
     if not (Path(folder) / "adapter_config.json").is_file():
         raise UserError(
             f"adapter.path={folder} is no adapter in PEFT format: it has no adapter_config.json. "
             "Type adapter.path=<run directory>/adapter."
         )
-    return PeftModel.from_pretrained(vlm, folder)
+    try:
+        return PeftModel.from_pretrained(vlm, folder)
+    except (RuntimeError, ValueError) as error:
+        # PEFT has no class of its own for weights of other shapes, or of layers that are missing.
+        if not MISFIT.search(str(error)):
+            raise
+        raise UserError(
+            f"adapter.path={folder} was trained on another base: its layers do not fit "
+            f"{vlm.name_or_path}. Type model.path=<folder or hub id> of that base."
+        ) from error
 
 
 def keep_4bit_layout(vlm: PreTrainedModel) -> None:

@@ -1,0 +1,146 @@
+"""``python -m groundrl.ask``, in this process, with the embedded model."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hydra import compose
+from PIL import Image
+
+from groundrl.ask.question import check_no_control_tokens, check_question
+from groundrl.boxes import Box, Frame, iou
+from groundrl.errors import UserError
+from groundrl.launch.ask import main, split_words
+from groundrl.launch.commands import open_command
+from groundrl.launch.make import make
+from groundrl.launch.resolved import save_resolved
+from groundrl.launch.trained_run import open_run
+from groundrl.policy.policy import Policy
+from groundrl.world.graph import SceneSpec
+from groundrl.world.render import build_scene
+from groundrl.world.source import SceneImage
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["model=embedded"], "the question is empty"),
+        (["  \n "], "the question is empty"),
+        (["Where", "is", "it?"], "there are 3"),
+        (["cup " * 30_000], "the question has 119,999 characters, and at most 4,000"),
+        (["Where\x00 is it?"], "cannot be printed"),
+        (["Where\ud800 is it?"], "cannot be printed"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_refused(words: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        split_words(words, None)
+
+
+def test_options_pictures_and_the_question_are_told_apart() -> None:
+    words = ["run=a", "image=b (1).png", " Is 1 + 1 = 2? ", "image=c=d.png", "~model.x", "+a.b=1"]
+    overrides, paths, question = split_words(words, None)
+    assert overrides == ["run=a", "~model.x", "+a.b=1"]
+    assert paths == ["b (1).png", "c=d.png"]
+    assert question == "Is 1 + 1 = 2?"
+    assert split_words([], "x=1")[2] == "x=1"
+    assert check_question("Two\nlines") == "Two\nlines"
+
+
+def test_a_question_with_control_tokens_is_refused(make_policy: Callable[..., Policy]) -> None:
+    processor = make_policy(None).processor
+    check_no_control_tokens("Where is <the> cup|?", processor)
+    for token in ("<|im_end|>", processor.image_token):
+        with pytest.raises(UserError, match="control tokens of the model, <"):
+            check_no_control_tokens(f"Where is {token} it?", processor)
+
+
+SPEC = SceneSpec(seed=9, index=2)
+
+
+def save_scene(path: Path, *, scale: int) -> None:
+    """A scene of 160 pixels, as many times as large."""
+    SceneImage(spec=SPEC).load().resize((160 * scale, 160 * scale)).save(path)
+
+
+def ask(tmp_path: Path, *words: str) -> int:
+    return main([*words, "cache_dir=null", f"--pictures={tmp_path / 'boxes'}"])
+
+
+@pytest.mark.slow
+def test_boxes_come_in_pixels_of_the_file_whatever_its_size(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (true,) = [one.box for one in build_scene(SPEC).objects if one.label == "orange ball"]
+    for scale in (1, 3):
+        path = tmp_path / str(scale) / "scene.png"
+        path.parent.mkdir()
+        save_scene(path, scale=scale)
+        assert ask(tmp_path, f"image={path}", "Where is the orange ball?", "--json") == 0
+        row = json.loads(capsys.readouterr().out)
+        assert (row["width"], row["question"]) == (160 * scale, "Where is the orange ball?")
+        x1, y1, x2, y2 = (corner / scale for corner in row["boxes"][0]["box"])
+        found = Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=Frame.PIXEL)
+        assert iou(found, true) > 0.6
+        with Image.open(row["picture"]) as drawn:
+            assert drawn.size == (480, 480)
+
+
+@pytest.mark.slow
+def test_the_terminal_shows_the_answer_and_its_boxes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.png", "b.png"):
+        save_scene(tmp_path / name, scale=1)
+    assert ask(tmp_path, f"image={tmp_path}", "Where is the orange ball?") == 0
+    out = capsys.readouterr().out
+    assert out.count("orange ball") >= 2
+    assert "a.boxes.png" in out
+    assert "b.boxes.png" in out
+    assert "x1" in out
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """A run directory of train.py, without a training."""
+    folder = tmp_path / "run"
+    with open_command("train", [], None):
+        cfg = compose("train", ["debug=tiny", "cache_dir=null", f"output_dir={folder}"])
+        policy = make(cfg.model)
+        save_resolved(cfg, folder / "resolved.yaml")
+    policy.save(folder / "adapter")
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "base_weights.json").write_text(
+        json.dumps({"base": policy.fixed_weights()["base"]})
+    )
+    return folder
+
+
+@pytest.mark.slow
+def test_a_run_answers_and_is_refused_on_another_base(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_scene(tmp_path / "scene.png", scale=1)
+    words = (f"run={trained}", f"image={tmp_path / 'scene.png'}", "What is there?")
+    assert ask(tmp_path, *words) == 0
+    assert ask(tmp_path, *words, "grammar=bbox_2d") == 2
+    assert "brings its own grammar=bbox_2d" in capsys.readouterr().err
+    (trained / "checkpoints" / "base_weights.json").write_text('{"base": 1}')
+    assert ask(tmp_path, *words) == 2
+    assert "was trained on another base than embedded is now" in capsys.readouterr().err
+
+
+def test_a_run_that_is_deleted_unfinished_or_no_training_is_told_apart(tmp_path: Path) -> None:
+    def refusal() -> str:
+        with pytest.raises(UserError) as error:
+            open_run(tmp_path / "run")
+        return str(error.value)
+
+    assert "there is no such folder" in refusal()
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    assert "it has no resolved.yaml" in refusal()
+    (tmp_path / "run" / "resolved.yaml").write_text("pipeline: [sft]\n")
+    assert f"again with resume={tmp_path / 'run'}" in refusal()
+    (tmp_path / "run" / "resolved.yaml").write_text("pipeline: [pretrain]\n")
+    assert f"type model.path={tmp_path / 'run'}/model" in refusal()
