@@ -53,6 +53,7 @@ ORDER = (
     {"stages"},
     {"pretraining"},
     {"config"},
+    {"doctor"},
     {"launch"},
 )
 """Rooms of the package, first to last; those on one line may use each other."""

@@ -6,15 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hydra import compose
 from PIL import Image
+from trained_runs import write_run
 
 from groundrl.ask.question import check_no_control_tokens, check_question
 from groundrl.errors import UserError
 from groundrl.launch.ask import main, split_words
-from groundrl.launch.commands import open_command
-from groundrl.launch.make import make
-from groundrl.launch.resolved import save_resolved
 from groundrl.launch.trained_run import open_run
 from groundrl.policy.policy import Policy
 from groundrl.world.graph import SceneSpec
@@ -101,26 +98,11 @@ def test_the_terminal_shows_the_answer_and_its_boxes(
     assert "x1" in out
 
 
-@pytest.fixture
-def trained(tmp_path: Path) -> Path:
-    """A run directory of train.py, without a training."""
-    folder = tmp_path / "run"
-    with open_command("train", [], None):
-        cfg = compose("train", ["debug=tiny", "cache_dir=null", f"output_dir={folder}"])
-        policy = make(cfg.model)
-        save_resolved(cfg, folder / "resolved.yaml")
-    policy.save(folder / "adapter")
-    (folder / "checkpoints").mkdir()
-    (folder / "checkpoints" / "base_weights.json").write_text(
-        json.dumps({"base": policy.fixed_weights()["base"]})
-    )
-    return folder
-
-
 @pytest.mark.slow
 def test_a_run_answers_and_is_refused_on_another_base(
-    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    trained = write_run(tmp_path / "run")
     save_scene(tmp_path / "scene.png", scale=1)
     words = (f"run={trained}", f"image={tmp_path / 'scene.png'}", "What is there?")
     assert ask(tmp_path, *words) == 0

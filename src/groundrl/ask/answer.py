@@ -28,8 +28,10 @@ def name_pictures(folder: Path, images: Sequence[ImageFile]) -> Iterator[Path]:
     taken: set[str] = set()
     for image in images:
         stem, number = image.path.stem, 1
-        while (name := f"{stem}.boxes.png" if number == 1 else f"{stem}.{number}.boxes.png") in taken:
+        name = f"{stem}.boxes.png"
+        while name in taken:
             number += 1
+            name = f"{stem}.{number}.boxes.png"
         taken.add(name)
         yield folder / name
 

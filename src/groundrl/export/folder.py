@@ -30,9 +30,7 @@ def new_folder(to: Path, weights: int) -> Iterator[Path]:
     try:
         partial.mkdir(parents=True)
     except OSError as error:
-        raise UserError(
-            f"to={to} cannot be made ({error.strerror}): type to=<folder>"
-        ) from error
+        raise UserError(f"to={to} cannot be made ({error.strerror}): type to=<folder>") from error
     try:
         free = shutil.disk_usage(partial).free
         if free < SPARE * weights:

@@ -14,7 +14,9 @@ def check_push(repo: str) -> None:
     try:
         validate_repo_id(repo)
     except HFValidationError as error:
-        raise UserError(f"push={repo} is no name on the hub ({error}): type push=you/name") from None
+        raise UserError(
+            f"push={repo} is no name on the hub ({error}): type push=you/name"
+        ) from None
     if "/" not in repo:
         raise UserError(f"push={repo} does not say whose it is: type push=you/{repo}")
     if get_token() is None:

@@ -1,7 +1,7 @@
 """A question about pictures, answered by a run of train.py or by any model.
 
   python -m groundrl.ask run=outputs/my_run image=photo.jpg "Where is the red cup?"
-  python -m groundrl.ask model=qwen2_5_vl_3b trainer=gpu image=photos/ image=other.png "What is new?"
+  python -m groundrl.ask model=qwen2_5_vl_3b trainer=gpu image=photos/ image=b.png "What is new?"
 
 Prints each answer with its boxes in pixels of the picture, and writes a picture with the boxes.
 image= takes a file or a folder and may be given several times; every picture gets its own answer.
@@ -22,7 +22,12 @@ from groundrl.answers.attempt import read_attempt
 from groundrl.answers.notation import Notation
 from groundrl.ask.answer import Answered, draw_answer, name_pictures, to_json, to_terminal
 from groundrl.ask.pictures import find_pictures
-from groundrl.ask.question import check_no_control_tokens, check_question, make_sample, open_template
+from groundrl.ask.question import (
+    check_no_control_tokens,
+    check_question,
+    make_sample,
+    open_template,
+)
 from groundrl.config.check import check_config
 from groundrl.data.datasets import SampleList
 from groundrl.errors import UserError, is_disk_full
@@ -112,9 +117,5 @@ def answer(
         asked = iter(images)
         for groups in answers_to(samples, policy, encode, sampler):
             for group, image, path in zip(groups, asked, names, strict=False):
-                found = read_attempt(
-                    group, group.completions[0], notation.grammar, notation.frame
-                )
-                yield Answered(
-                    image=image, attempt=found, picture=draw_answer(image, found, path)
-                )
+                found = read_attempt(group, group.completions[0], notation.grammar, notation.frame)
+                yield Answered(image=image, attempt=found, picture=draw_answer(image, found, path))
