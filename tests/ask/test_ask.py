@@ -21,7 +21,6 @@ from groundrl.world.source import SceneImage
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["model=embedded"], "the question is empty"),
         (["  \n "], "the question is empty"),
         (["Where", "is", "it?"], "there are 3"),
         (["cup " * 30_000], "the question has 119,999 characters, and at most 4,000"),
@@ -41,6 +40,7 @@ def test_options_pictures_and_the_question_are_told_apart() -> None:
     assert paths == ["b (1).png", "c=d.png"]
     assert question == "Is 1 + 1 = 2?"
     assert split_words([], "x=1")[2] == "x=1"
+    assert split_words(["run=a"], None)[2] == ""  # the page
     assert check_question("Two\nlines") == "Two\nlines"
 
 

@@ -74,7 +74,8 @@ def test_the_card_says_what_was_trained_on_what_and_how_well(run_dir: Path) -> N
     assert "| train | photos | train | CC-BY-4.0 | 2 |" in text
     assert "| tabletop/acc | 0.250 ± 0.050 | 0.500 ± 0.060 | 0.750 ± 0.050 | +0.500 | 200 |" in text
     assert "the fewest first: color 0 of 4, count 5 of 5" in text
-    assert "question = 'Where is the red cup?\\nReason first.'" in text
+    # Asked as groundrl.ask asks: for an answer, where the training asked for letters.
+    assert "question = 'Where is the red cup?\\nReason inside <think> and </think>." in text
     assert 'from_pretrained(base, dtype="bfloat16")' in text
     assert "min_pixels=3136, max_pixels=802816" in text
     assert "pixels of the picture as the processor resizes it" in text

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final, Literal
 
+from groundrl.ask.question import open_template
 from groundrl.export.description import ModelDescription
 from groundrl.export.licence import is_hub_id
 from groundrl.policy.embedded import EMBEDDED
@@ -52,11 +53,12 @@ FOLDER: Final = "this-folder"
 
 def how_to_use(description: ModelDescription, form: Literal["adapter", "merged"]) -> Iterator[str]:
     """With this package, with transformers, and behind a vLLM server."""
-    asked = "\n".join(part for part in (QUESTION, description.instruction) if part)
+    instruction = open_template(description.template, description.notation.grammar).instruction
+    asked = "\n".join(part for part in (QUESTION, instruction) if part)
     yield "## Use\n"
     yield f"Boxes are x1, y1, x2, y2 in {FRAMES[description.frame]}.\n"
-    if description.instruction:
-        yield "Behind each question stands the instruction that it was trained with.\n"
+    if instruction:
+        yield "An instruction follows each question, as in training.\n"
     yield "With groundrl, boxes in pixels of the picture:\n"
     yield f'```sh\npython -m groundrl.ask run={FOLDER} image=photo.jpg "{QUESTION}"\n```\n'
     yield "With transformers:\n"

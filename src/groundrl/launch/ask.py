@@ -5,6 +5,7 @@
 
 Prints each answer with its boxes in pixels of the picture, and writes a picture with the boxes.
 image= takes a file or a folder and may be given several times; every picture gets its own answer.
+Without a question a page for browsers on this machine is served, on which you ask.
 """
 
 import json
@@ -12,32 +13,27 @@ import re
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hydra import compose
 from omegaconf import DictConfig
 
-from groundrl.answers.attempt import read_attempt
 from groundrl.answers.notation import Notation
 from groundrl.ask.answer import Answered, draw_answer, name_pictures, to_json, to_terminal
+from groundrl.ask.asker import Asker
+from groundrl.ask.page_server import AskServer
 from groundrl.ask.pictures import find_pictures
-from groundrl.ask.question import (
-    check_no_control_tokens,
-    check_question,
-    make_sample,
-    open_template,
-)
+from groundrl.ask.question import check_question
 from groundrl.config.check import check_config
-from groundrl.data.datasets import SampleList
 from groundrl.errors import UserError, is_disk_full
-from groundrl.evaluation.heldout import answers_to
 from groundrl.launch.commands import command_line, open_command
 from groundrl.launch.make import make, resolved
 from groundrl.launch.trained_run import check_base, take_run
 from groundrl.launch.training import make_trainer
 from groundrl.records import ImageFile
-from groundrl.rollout.sampler import Sampler
 from groundrl.stages.fit import open_policy
 
 NAME = "ask"
@@ -54,6 +50,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--question", help="one that looks like an option, or begins with -")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--pictures", type=Path, default=Path("outputs/ask"), help="folder")
+    parser.add_argument("--port", type=int, default=8766, help="of the page; 0: any that is free")
     flags = parser.parse_intermixed_args(argv)
     try:
         run(flags)
@@ -69,22 +66,38 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run(flags: Namespace) -> None:
-    """Check the question and the pictures, then load the model, then print the answers."""
+    """Check the question and the pictures, then load the model, then print the answers; or serve
+    the page until Ctrl-C."""
     overrides, paths, question = split_words(flags.overrides, flags.question)
-    images = find_pictures(paths)
+    if flags.json and not question:
+        raise UserError('--json prints answers, and nothing is asked: type "Where is the red cup?"')
+    images = find_pictures(paths) if question or paths else []
     with open_command(NAME, overrides, flags.config_dir):
         cfg = compose(NAME, overrides)
         take_run(cfg, overrides)
         check_config(cfg)
-    for one in answer(cfg, images, question, flags.pictures):
-        if flags.json:
-            print(json.dumps(to_json(one), ensure_ascii=False), flush=True)
-        else:
-            print(to_terminal(one), end="\n\n", flush=True)
+    with open_asker(cfg) as asker:
+        if not question:
+            serve(asker, images, flags.port, str(cfg.run or cfg.model.path))
+            return
+        for one in answer(asker, images, question, flags.pictures):
+            if flags.json:
+                print(json.dumps(to_json(one), ensure_ascii=False), flush=True)
+            else:
+                print(to_terminal(one), end="\n\n", flush=True)
+
+
+def serve(asker: Asker, images: Sequence[ImageFile], port: int, name: str) -> None:
+    """Answer what is asked on the page until Ctrl-C."""
+    with TemporaryDirectory() as uploads, AskServer(asker, images, Path(uploads), port, name) as s:
+        print(f"{s.url}\nCtrl-C ends", flush=True)
+        with suppress(KeyboardInterrupt):
+            s.serve()
 
 
 def split_words(words: Sequence[str], given: str | None) -> tuple[list[str], list[str], str]:
-    """Options of the config, paths of pictures, and the question. Raises UserError."""
+    """Options of the config, paths of pictures, and the question, empty where none is typed. Raises
+    UserError."""
     paths = [word.removeprefix(IMAGE) for word in words if word.startswith(IMAGE)]
     rest = [word for word in words if not word.startswith(IMAGE)]
     overrides = [word for word in rest if OPTION.fullmatch(word)]
@@ -95,27 +108,31 @@ def split_words(words: Sequence[str], given: str | None) -> tuple[list[str], lis
             f"one question is asked, and there are {len(questions)}: put quotation marks around "
             f'it, "{" ".join(questions)[:80]}"'
         )
-    return overrides, paths, check_question("".join(questions))
+    return overrides, paths, check_question(questions[0]) if questions else ""
 
 
-def answer(
-    cfg: DictConfig, images: Sequence[ImageFile], question: str, folder: Path
-) -> Iterator[Answered]:
-    """The answer about each image, in order; pictures with boxes are written into ``folder``."""
-    notation = Notation.of(cfg.grammar, cfg.model.frame)
-    sampler = Sampler(make(cfg.rollout), make(cfg.sampling), group_size=1, seed=cfg.seed)
+@contextmanager
+def open_asker(cfg: DictConfig) -> Iterator[Asker]:
+    """Inside, the model of a checked config is loaded. Raises UserError where its base is another
+    one than in the training of the run."""
     load = partial(make, resolved(cfg.model))
     with open_policy(load, make_trainer(cfg.trainer)) as policy:
         if cfg.run is not None:
-            check_base(Path(cfg.run), policy)
-        check_no_control_tokens(question, policy.processor)
-        encode = policy.encode.with_template(
-            open_template(policy.encode.template, notation.grammar)
+            check_base(Path(str(cfg.run)).expanduser(), policy)
+        yield Asker(
+            policy=policy,
+            notation=Notation.of(cfg.grammar, cfg.model.frame),
+            engine=make(cfg.rollout),
+            sampling=make(cfg.sampling),
+            seed=cfg.seed,
         )
-        samples = SampleList(tuple(make_sample(image, question) for image in images))
-        names = name_pictures(folder, images)
-        asked = iter(images)
-        for groups in answers_to(samples, policy, encode, sampler):
-            for group, image, path in zip(groups, asked, names, strict=False):
-                found = read_attempt(group, group.completions[0], notation.grammar, notation.frame)
-                yield Answered(image=image, attempt=found, picture=draw_answer(image, found, path))
+
+
+def answer(
+    asker: Asker, images: Sequence[ImageFile], question: str, folder: Path
+) -> Iterator[Answered]:
+    """The answer about each image, in order; pictures with boxes are written into ``folder``."""
+    names = name_pictures(folder, images)
+    for image, path, attempt in zip(images, names, asker(images, question), strict=True):
+        picture = draw_answer(image, attempt, path)
+        yield Answered(image=image, attempt=attempt, picture=picture)

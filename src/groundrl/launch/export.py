@@ -30,7 +30,7 @@ from groundrl.files import write_text
 from groundrl.grammar import get_grammar
 from groundrl.grammar.base import Grammar
 from groundrl.launch.make import make, resolved
-from groundrl.launch.trained_run import check_base, has_adapter, open_run
+from groundrl.launch.trained_run import check_base, saved_adapter, open_run
 from groundrl.policy.merge import MergeDifferences, merge_adapter
 from groundrl.policy.policy import Policy
 from groundrl.rewards.audit.cases import world_samples
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str]) -> int:
 def export_adapter(options: ExportOptions, trained: DictConfig) -> None:
     """Copy the adapter of the run, with a card."""
     source = options.run / "adapter"
-    if not has_adapter(options.run):
+    if not saved_adapter(options.run):
         raise UserError(
             f"run={options.run} trained the whole model, and has no adapter: type form=merged"
         )
@@ -146,7 +146,7 @@ def load_trained(options: ExportOptions, trained: DictConfig) -> Policy:
     if options.base:
         node.path = options.base
     weights = str(options.run / "adapter")
-    if has_adapter(options.run):
+    if saved_adapter(options.run):
         node.adapter.path = weights
     else:
         node.path = weights

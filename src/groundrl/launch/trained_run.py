@@ -111,7 +111,7 @@ def open_run(folder: Path) -> DictConfig:
     return trained
 
 
-def has_adapter(folder: Path) -> bool:
+def saved_adapter(folder: Path) -> bool:
     """Whether ``adapter/`` of a run is an adapter; with adapter=none it is the whole model."""
     return (folder / "adapter" / ADAPTER_CONFIG).is_file()
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -115,6 +116,18 @@ def load_adapter(vlm: PreTrainedModel, folder: str) -> PeftModel:
             f"adapter.path={folder} was trained on another base: its layers do not fit "
             f"{vlm.name_or_path}. Type model.path=<folder or hub id> of that base."
         ) from error
+
+
+def has_adapter(model: nn.Module) -> bool:
+    """Whether there is a base below that can answer alone."""
+    return isinstance(model, PeftModel)
+
+
+@contextmanager
+def without_adapter(model: nn.Module) -> Iterator[None]:
+    """Inside, a model with an adapter computes as its base; one without computes as ever."""
+    with model.disable_adapter() if isinstance(model, PeftModel) else nullcontext():
+        yield
 
 
 def keep_4bit_layout(vlm: PreTrainedModel) -> None:
