@@ -30,7 +30,7 @@ from groundrl.files import write_text
 from groundrl.grammar import get_grammar
 from groundrl.grammar.base import Grammar
 from groundrl.launch.make import make, resolved
-from groundrl.launch.trained_run import check_base, saved_adapter, open_run
+from groundrl.launch.trained_run import check_base, open_run, saved_adapter
 from groundrl.policy.merge import MergeDifferences, merge_adapter
 from groundrl.policy.policy import Policy
 from groundrl.rewards.audit.cases import world_samples
