@@ -6,13 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hydra import compose
 from PIL import Image
 from trained_runs import write_run
 
 from groundrl.ask.question import check_no_control_tokens, check_question
 from groundrl.errors import UserError
 from groundrl.launch.ask import main, split_words
-from groundrl.launch.trained_run import open_run
+from groundrl.launch.commands import open_command
+from groundrl.launch.trained_run import open_run, take_run
 from groundrl.policy.policy import Policy
 from groundrl.world.graph import SceneSpec
 from groundrl.world.source import SceneImage
@@ -111,6 +113,41 @@ def test_a_run_answers_and_is_refused_on_another_base(
     (trained / "checkpoints" / "base_weights.json").write_text('{"base": 1}')
     assert ask(tmp_path, *words) == 2
     assert "was trained on another base than embedded is now" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "adapted", "clash"),
+    [
+        (["model.attention=sdpa", "model.path=/bases/mine"], True, ""),
+        (["model.attention=sdpa"], False, ""),
+        (["model.path=/bases/mine"], False, "model.path=/bases/mine"),
+        (["model=qwen2_5_vl_3b"], True, "model=qwen2_5_vl_3b"),
+        (["+model.template.answer_style=a"], True, "+model.template.answer_style=a"),
+        (["~model.attention"], True, "~model.attention"),
+        (["adapter.path=a"], True, "adapter.path=a"),
+    ],
+)
+def test_only_what_depends_on_the_machine_may_be_typed_beside_a_run(
+    tmp_path: Path, typed: list[str], adapted: bool, clash: str
+) -> None:
+    (tmp_path / "adapter").mkdir()
+    if adapted:
+        (tmp_path / "adapter" / "adapter_config.json").touch()
+    text = "{pipeline: [sft], model: {path: there, attention: flex_attention}, grammar: inline_box}"
+    (tmp_path / "resolved.yaml").write_text(text)
+    words = [f"run={tmp_path}", *typed]
+    with open_command("ask", words, None):
+        cfg = compose("ask", words)
+    if clash:
+        with pytest.raises(UserError, match=re.escape(f"brings its own {clash}: drop")):
+            take_run(cfg, words)
+        return
+    take_run(cfg, words)
+    assert (cfg.grammar, cfg.model.attention) == ("inline_box", "sdpa")
+    weights = str(tmp_path / "adapter")
+    assert (cfg.model.path, cfg.model.adapter.path) == (
+        ("/bases/mine", weights) if adapted else (weights, None)
+    )
 
 
 def test_a_run_that_is_deleted_unfinished_or_no_training_is_told_apart(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ TAKEN = ("model", "adapter", "grammar")
 """Keys that ``run=`` sets, so that they cannot be chosen beside it."""
 ADAPTER_CONFIG = "adapter_config.json"
 PLACES = ("attention", "dtype", "path", "prefix_sharing")
-"""Options of the model that depend on the machine: they can be."""
+"""Options of the model that depend on the machine: they can be; the path that of the base of an
+adapter."""
 OF_ITS_OWN = {
     "pretrain": "a model of its own: type model.path={folder}/model",
     "reward_model": "a reward model, which answers no questions",
@@ -40,14 +41,17 @@ def take_run(cfg: DictConfig, typed: Sequence[str] = ()) -> None:
     trained = open_shared(folder) if is_shared(folder) else open_run(folder)
     if not typed and HydraConfig.initialized():
         typed = HydraConfig.get().overrides.task
-    keys = {line: line.lstrip("+~").split("=")[0].split(".") for line in typed}
-    own = [key[1] for key in keys.values() if key[0] == "model" and key[-1] in PLACES]
-    clash = [line for line, key in keys.items() if key[0] in TAKEN and key[-1] not in own]
+    weights = folder if is_shared(folder) else folder / "adapter"
+    adapted = (weights / ADAPTER_CONFIG).is_file()
+    places = {f"model.{name}": name for name in PLACES if adapted or name != "path"}
+    keys = {line: line.lstrip("+").split("=")[0] for line in typed}
+    own = [places[key] for key in keys.values() if key in places]
+    taken = [line for line, key in keys.items() if key.lstrip("~").split(".")[0] in TAKEN]
+    clash = [line for line in taken if keys[line] not in places]
     if clash:
         raise UserError(f"run={folder} brings its own {' and '.join(clash)}: drop one of the two")
     with open_dict(cfg):
-        weights = folder if is_shared(folder) else folder / "adapter"
-        if (weights / ADAPTER_CONFIG).is_file():
+        if adapted:
             cfg.adapter.path = str(weights)
         else:  # a whole model: merged, or trained and saved with adapter=none
             trained.model.path = str(weights)
