@@ -10,6 +10,7 @@ from hydra import compose
 from PIL import Image
 from trained_runs import write_run
 
+from groundrl.ask.answer import show_controls
 from groundrl.ask.question import check_no_control_tokens, check_question
 from groundrl.errors import UserError
 from groundrl.launch.ask import main, split_words
@@ -26,8 +27,8 @@ from groundrl.world.source import SceneImage
         (["  \n "], "the question is empty"),
         (["Where", "is", "it?"], "there are 3"),
         (["cup " * 30_000], "the question has 119,999 characters, and at most 4,000"),
-        (["Where\x00 is it?"], "cannot be printed"),
-        (["Where\ud800 is it?"], "cannot be printed"),
+        (["Where\x00 is it?"], "control characters"),
+        (["Where\ud800 is it?"], "control characters"),
     ],
 )
 def test_a_question_that_cannot_be_asked_is_refused(words: list[str], message: str) -> None:
@@ -43,7 +44,8 @@ def test_options_pictures_and_the_question_are_told_apart() -> None:
     assert question == "Is 1 + 1 = 2?"
     assert split_words([], "x=1")[2] == "x=1"
     assert split_words(["run=a"], None)[2] == ""  # the page
-    assert check_question("Two\nlines") == "Two\nlines"
+    for text in ("Two\nlines", "杯子在\u3000哪里？", "کجا می\u200cبینی؟"):
+        assert check_question(text) == text
 
 
 def test_a_question_with_control_tokens_is_refused(make_policy: Callable[..., Policy]) -> None:
@@ -163,3 +165,7 @@ def test_a_run_that_is_deleted_unfinished_or_no_training_is_told_apart(tmp_path:
     assert f"again with resume={tmp_path / 'run'}" in refusal()
     (tmp_path / "run" / "resolved.yaml").write_text("pipeline: [pretrain]\n")
     assert f"type model.path={tmp_path / 'run'}/model" in refusal()
+
+
+def test_a_model_cannot_steer_the_terminal() -> None:
+    assert show_controls("a\x1b[2Jb\rc\nd\te") == "a\ufffd[2Jb\ufffdc\nd\te"

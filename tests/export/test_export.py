@@ -65,6 +65,19 @@ def test_a_run_its_adapter_and_the_merged_model_give_the_same_answer(
     assert not [name for name in load_file(tmp_path / "merged/model.safetensors") if "lora" in name]
 
 
+@pytest.mark.slow
+def test_a_run_of_the_whole_model_is_exported_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path / "run", "adapter=none")
+    assert main([f"run={run}", f"to={tmp_path / 'new'}", "form=adapter"]) == 2
+    assert "trained the whole model, and has no adapter" in capsys.readouterr().err
+    assert main([f"run={run}", f"to={tmp_path / 'new'}"]) == 0
+    assert "differ by at most 0 from" in capsys.readouterr().err
+    card = (tmp_path / "new" / "README.md").read_text()
+    assert "A whole model, trained from the embedded model of the package groundrl." in card
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

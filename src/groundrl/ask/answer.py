@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from groundrl.answers.attempt import Attempt
+from groundrl.ask.question import is_control
 from groundrl.boxes import Box
 from groundrl.files import printable, replace_file
 from groundrl.records import ImageFile, Segments
@@ -105,4 +106,4 @@ def round_corners(box: Box) -> tuple[float, float, float, float]:
 
 def show_controls(text: str) -> str:
     """``text`` with U+FFFD for characters that would steer a terminal: a model writes anything."""
-    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
+    return "".join("\ufffd" if is_control(c) else c for c in text)

@@ -1,5 +1,7 @@
 """What a question may be."""
 
+import unicodedata
+
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Form
 from groundrl.evaluation.prompting import choose_template
@@ -22,9 +24,15 @@ def check_question(text: str) -> str:
             f"the question has {len(question):,} characters, and at most {MOST_CHARACTERS:,} can "
             "be asked: shorten it"
         )
-    if not question.isprintable() and not question.replace("\n", "").isprintable():
-        raise UserError("the question has characters that cannot be printed: type it as plain text")
+    if any(map(is_control, question)):
+        raise UserError("the question has control characters in it: type it as plain text")
     return question
+
+
+def is_control(character: str) -> bool:
+    """Whether it steers a terminal or is no character at all (a byte outside UTF-8); line ends and
+    tabs do neither."""
+    return character not in "\n\t" and unicodedata.category(character) in ("Cc", "Cs")
 
 
 def check_no_control_tokens(question: str, processor: Processor) -> None:

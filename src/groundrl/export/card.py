@@ -37,7 +37,7 @@ def write_card(run_dir: Path, description: ModelDescription, form: Form) -> str:
     stages, _ = read_metrics(run_dir)
     parts = [
         *_head(config, description, form),
-        *_training(config, description),
+        *_training(config),
         *_data(run_dir),
         *_figures(stages),
         *_weaknesses(stages, read_answers(run_dir, list(stages))),
@@ -85,7 +85,7 @@ def _name(base: str) -> str:
     return f"`{Path(base).name}`"  # its folder on another machine helps nobody
 
 
-def _training(config: Mapping[str, Any], description: ModelDescription) -> Iterator[str]:
+def _training(config: Mapping[str, Any]) -> Iterator[str]:
     rows = []
     for name in config.get("pipeline") or ():
         stage = value_at(config, f"stage.{name}") or {}

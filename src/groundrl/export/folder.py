@@ -16,6 +16,12 @@ SPARE = 1.05
 """Room that is asked for, as a multiple of the weights: tokenizer and configs are small."""
 
 
+def check_new(to: Path) -> None:
+    """Raise UserError where there is something already."""
+    if os.path.lexists(to):
+        raise UserError(f"to={to} exists already, and nothing is overwritten: type another folder")
+
+
 @contextmanager
 def new_folder(to: Path, weights: int) -> Iterator[Path]:
     """A folder to write into, which becomes ``to`` when the block ends without an error, and is
@@ -24,8 +30,7 @@ def new_folder(to: Path, weights: int) -> Iterator[Path]:
     ``weights``: bytes that are going to be written. Raises UserError where ``to`` exists, where
     nothing can be written, and where there is no room.
     """
-    if os.path.lexists(to):
-        raise UserError(f"to={to} exists already, and nothing is overwritten: type another folder")
+    check_new(to)
     partial = partial_path(to.with_name(f"{to.name}.{uuid4().hex[:12]}"))
     try:
         partial.mkdir(parents=True)

@@ -13,7 +13,7 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast, get_args
 
@@ -22,8 +22,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from groundrl.errors import UserError
 from groundrl.export.card import CARD, Form, write_card
-from groundrl.export.description import DESCRIPTION, describe, read_description, write_description
-from groundrl.export.folder import new_folder
+from groundrl.export.description import ModelDescription, read_description, write_description
+from groundrl.export.folder import check_new, new_folder
 from groundrl.export.push import check_push, push_folder
 from groundrl.feedback.options import read_options
 from groundrl.files import write_text
@@ -41,7 +41,7 @@ USAGE = (
 )
 COMPARED = 8
 """Answers about the embedded world by which the merged model is compared."""
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", DESCRIPTION)
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +81,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         options = parse_options(arguments)
         trained = open_run(options.run)
+        check_new(options.to)
         if options.push:
             check_push(options.push)
         export = export_adapter if options.form == "adapter" else export_merged
@@ -101,14 +102,21 @@ def export_adapter(options: ExportOptions, trained: DictConfig) -> None:
         raise UserError(
             f"run={options.run} trained the whole model, and has no adapter: type form=merged"
         )
-    description = read_description(source)
+    description = describe_run(options)
     weights = (source / "adapter_model.safetensors").stat().st_size
     with new_folder(options.to, weights) as folder:
         for name in ADAPTER_FILES:
             shutil.copyfile(source / name, folder / name)
         if options.base:
             name_base(folder / "adapter_config.json", options.base)
+        write_description(folder, description)
         write_text(folder / CARD, write_card(options.run, description, "adapter"))
+
+
+def describe_run(options: ExportOptions) -> ModelDescription:
+    """What the run says about its model, with the base where it is now. Raises UserError."""
+    found = read_description(options.run / "adapter")
+    return replace(found, base=options.base) if options.base else found
 
 
 def name_base(path: Path, base: str) -> None:
@@ -120,11 +128,10 @@ def name_base(path: Path, base: str) -> None:
 
 def export_merged(options: ExportOptions, trained: DictConfig) -> None:
     """Merge, compare, print the differences, and write the whole model."""
+    description = describe_run(options)
     policy = load_trained(options, trained)
     grammar = get_grammar(trained.grammar)
     dtype = policy.vlm.dtype
-    max_tokens = trained.stage.grpo.module.sampler.sampling.max_tokens
-    description = describe(policy, grammar, max_tokens)
     size = sum(p.numel() for p in policy.vlm.parameters()) * dtype.itemsize
     with new_folder(options.to, size) as folder:
         print(compare_merged(policy, grammar, dtype), file=sys.stderr)
