@@ -49,7 +49,7 @@ class ServedModel:
         notation = self.description.notation
         sample = make_sample(image, check_question(question))
         template = open_template(self.description.template, notation.grammar)
-        attachment = ImageAttachment(image.load())
+        attachment = ImageAttachment(image.load(), lossless=True)
         (reply,) = self.chat([Request(text=template.text(sample), images=(attachment,))])
         if reply is None:
             raise UserError(f"{self.chat.name} gives no answer: see whether its server is running")
