@@ -79,6 +79,8 @@ def test_the_card_says_what_was_trained_on_what_and_how_well(run_dir: Path) -> N
     assert 'from_pretrained(base, dtype="bfloat16")' in text
     assert "min_pixels=3136, max_pixels=802816" in text
     assert "pixels of the picture as the processor resizes it" in text
+    assert "vllm serve Qwen/Qwen2.5-VL-3B-Instruct --enable-lora --max-lora-rank 16" in text
+    assert """--mm-processor-kwargs '{"min_pixels": 3136, "max_pixels": 802816}'""" in text
 
 
 def test_a_merged_model_says_so(run_dir: Path) -> None:

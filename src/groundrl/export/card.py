@@ -41,7 +41,7 @@ def write_card(run_dir: Path, description: ModelDescription, form: Form) -> str:
         *_data(run_dir),
         *_figures(stages),
         *_weaknesses(stages, read_answers(run_dir, list(stages))),
-        *how_to_use(description, form),
+        *how_to_use(description, form, value_at(config, "adapter.rank")),
     ]
     return "\n".join(parts)
 

@@ -1,5 +1,6 @@
 """The part of a model card that shows how the model is called."""
 
+import json
 from collections.abc import Iterator
 from typing import Final, Literal
 
@@ -51,8 +52,10 @@ FOLDER: Final = "this-folder"
 """Stands for where the reader has put the model."""
 
 
-def how_to_use(description: ModelDescription, form: Literal["adapter", "merged"]) -> Iterator[str]:
-    """With this package, with transformers, and behind a vLLM server."""
+def how_to_use(
+    description: ModelDescription, form: Literal["adapter", "merged"], rank: int | None
+) -> Iterator[str]:
+    """With this package, with transformers, and behind a vLLM server. ``rank``: of the adapter."""
     instruction = open_template(description.template, description.notation.grammar).instruction
     asked = "\n".join(part for part in (QUESTION, instruction) if part)
     yield "## Use\n"
@@ -77,8 +80,8 @@ def how_to_use(description: ModelDescription, form: Literal["adapter", "merged"]
     else:
         place = description.base if is_hub_id(description.base) else "<folder of the base>"
         command = (
-            f"vllm serve {place} --enable-lora --max-lora-rank <rank> "
-            f"--lora-modules grounded={FOLDER}"
+            f"vllm serve {place} --enable-lora --max-lora-rank {rank or '<rank>'} "
+            f"--lora-modules grounded={FOLDER}{_served_limits(description)}"
         )
     yield f"```sh\n{command}\n```\n"
     yield (
@@ -97,5 +100,15 @@ def _find_base(base: str) -> str:
 
 
 def _limits(description: ModelDescription) -> str:
+    return "".join(f", {name}={value}" for name, value in _pixel_limits(description).items())
+
+
+def _served_limits(description: ModelDescription) -> str:
+    """Without them a server resizes images as the base does, not as the adapter learned."""
+    limits = _pixel_limits(description)
+    return f" \\\n    --mm-processor-kwargs '{json.dumps(limits)}'" if limits else ""
+
+
+def _pixel_limits(description: ModelDescription) -> dict[str, int]:
     limits = {"min_pixels": description.min_pixels, "max_pixels": description.max_pixels}
-    return "".join(f", {name}={value}" for name, value in limits.items() if value is not None)
+    return {name: value for name, value in limits.items() if value is not None}
