@@ -32,7 +32,7 @@ CONFIG = {
     "pipeline": ["sft", "grpo"],
     "seed": 3,
     "adapter": {"kind": "qlora", "rank": 16},
-    "reward": {"terms": {"iou": {"weight": 1.0}, "acc": {"weight": 0.5}}},
+    "reward": {"terms": {"iou": {"weight": 1.0}, "acc": {"weight": 0.5}, "own": {"most": 9}}},
     "stage": {
         "sft": {"steps": 40, "prompts_per_step": 8, "module": {"optimization": {"lr": 1e-4}}},
         "grpo": {
@@ -70,7 +70,7 @@ def test_the_card_says_what_was_trained_on_what_and_how_well(run_dir: Path) -> N
     assert "A LoRA adapter (rank 16) for [Qwen/Qwen2.5-VL-3B-Instruct]" in text
     assert "trained on 4-bit weights" in text
     assert "| grpo | 80 | 16 | 8 | 1e-05 |" in text
-    assert "the sum of iou (weight 1), acc (weight 0.5). Seed 3." in text
+    assert "the sum of iou (weight 1), acc (weight 0.5), own. Seed 3." in text
     assert "| train | photos | train | CC-BY-4.0 | 2 |" in text
     assert "| tabletop/acc | 0.250 ± 0.050 | 0.500 ± 0.060 | 0.750 ± 0.050 | +0.500 | 200 |" in text
     assert "the fewest first: color 0 of 4, count 5 of 5" in text
@@ -119,6 +119,7 @@ def test_samples_are_counted_by_where_they_come_from(run_dir: Path) -> None:
 
 def test_a_licence_is_that_which_the_base_states(tmp_path: Path) -> None:
     assert state_licence("embedded") == "Apache-2.0"
+    assert state_licence("") == "not stated beside its weights"
     assert state_licence(str(tmp_path)) == "not stated beside its weights"
     card = "---\ntags: [x]\nlicense: cc-by-nc-4.0\n---\nlicense: mit\n"
     (tmp_path / "README.md").write_text(card)

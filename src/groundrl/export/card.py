@@ -95,7 +95,7 @@ def _training(config: Mapping[str, Any]) -> Iterator[str]:
             value_at(stage, "module.sampler.group_size"),
             value_at(stage, "module.optimization.lr"),
         )
-        rows.append((name, *("" if value is None else f"{value:g}" for value in found)))
+        rows.append((name, *map(_figure, found)))
     terms = value_at(config, "reward.terms") or {}
     if not rows:
         return
@@ -103,8 +103,14 @@ def _training(config: Mapping[str, Any]) -> Iterator[str]:
     columns = ("stage", "steps", "prompts a step", "completions a prompt", "learning rate")
     yield to_markdown(Table(columns=columns, rows=tuple(rows)))
     if terms and any(row[3] for row in rows):
-        weighted = ", ".join(f"{name} (weight {one['weight']:g})" for name, one in terms.items())
-        yield f"Reward: the sum of {weighted}. Seed {config.get('seed')}.\n"
+        weights = {name: _figure(value_at(term, "weight")) for name, term in terms.items()}
+        listed = ", ".join(f"{k} (weight {v})" if v else k for k, v in weights.items())
+        yield f"Reward: the sum of {listed}. Seed {config.get('seed')}.\n"
+
+
+def _figure(value: object) -> str:
+    """Empty for what is no number: a class from outside may have other options."""
+    return f"{value:g}" if isinstance(value, int | float) else ""
 
 
 def _data(run_dir: Path) -> Iterator[str]:

@@ -22,7 +22,7 @@ def state_licence(base: str) -> str:
     if base == EMBEDDED:
         return OWN
     card = Path(base).expanduser() / "README.md"
-    if card.is_file():
+    if base and card.is_file():
         head = card.read_text(encoding="utf-8", errors="replace").split("\n---", 1)[0]
         if found := _LICENCE.search(head):
             return found[1]

@@ -78,7 +78,7 @@ def run(flags: Namespace) -> None:
         check_config(cfg)
     with open_asker(cfg) as asker:
         if not question:
-            serve(asker, images, flags.port, str(cfg.run or cfg.model.path))
+            serve(asker, images, flags.port, Path(str(cfg.run or cfg.model.path)).name)
             return
         for one in answer(asker, images, question, flags.pictures):
             if flags.json:

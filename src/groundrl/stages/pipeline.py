@@ -128,10 +128,10 @@ class Pipeline:
     def _finish(self) -> str:
         self.policy.save(self.run_dir / "adapter")
         self._write_metrics("metrics.json")
-        self._describe(self.run_dir / "adapter")
         with SummaryWriter(str(self.run_dir / "tensorboard")) as writer:
             log_hparams(writer, self.hparams, self.metrics[list(self.plans)[-1]])
         write_report(self.run_dir)
+        self._describe(self.run_dir / "adapter")
         return f"{before_after_table(self.metrics, ('start', *self.plans))}\n{self.run_dir}"
 
     def _describe(self, folder: Path) -> None:
