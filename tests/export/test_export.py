@@ -45,6 +45,7 @@ def test_a_run_its_adapter_and_the_merged_model_give_the_same_answer(
     photo = tmp_path / "photo.png"
     SceneImage(spec=SceneSpec(seed=3, index=0)).load().save(photo)
     expected = said(capsys, photo, f"run={run}")
+    assert (run / "adapter" / "adapter_model.safetensors").stat().st_mode & 0o044 == 0o044
     assert expected != said(capsys, photo, "sampling.max_tokens=16")  # the base without adapter
 
     assert main([f"run={run}", f"to={tmp_path / 'merged'}"]) == 0

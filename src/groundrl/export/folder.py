@@ -50,8 +50,6 @@ def new_folder(to: Path, weights: int) -> Iterator[Path]:
             if not is_disk_full(error):
                 raise
             raise _no_room(to, str(error.strerror)) from error
-        for file in partial.iterdir():
-            file.chmod(0o644)  # safetensors keeps other users out, and a server may be one
         partial.rename(to)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)

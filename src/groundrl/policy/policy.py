@@ -281,6 +281,8 @@ class Policy(nn.Module):
         else:
             self.model.save_pretrained(str(folder))
             self.processor.save_pretrained(str(folder))
+        for file in folder.glob("*.safetensors"):
+            file.chmod(0o644)  # safetensors keeps other users out, and a server may be one
 
     def load(self, folder: Path) -> None:
         """Load weights that ``save`` wrote."""
