@@ -64,8 +64,8 @@ def page() -> str:
         raise ValueError(f"describe these folders of conf/ in GROUPS: {found ^ GROUPS.keys()}")
     parts = [
         "# Config reference\n",
-        "Generated from the files in `conf/`. The three scripts and two commands start from the",
-        "first five files; every other file is an option, chosen with `<group>=<name>`.\n",
+        "Generated from the files in `conf/`. The three scripts and three commands start from the",
+        "first six files; every other file is an option, chosen with `<group>=<name>`.\n",
         section("Scripts and commands", sorted(CONF.glob("*.yaml"))),
     ]
     for group, meaning in GROUPS.items():

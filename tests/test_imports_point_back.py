@@ -52,9 +52,11 @@ ORDER = (
     {"advantages", "losses"},
     {"synthesis"},
     {"evaluation"},
+    {"export", "ask"},
     {"stages"},
     {"pretraining"},
     {"config"},
+    {"doctor"},
     {"launch"},
 )
 """Rooms of the package, first to last; those on one line may use each other."""

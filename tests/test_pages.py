@@ -20,6 +20,7 @@ from groundrl.data.rows import SampleRow
 from groundrl.errors import UserError
 from groundrl.json_rows import validate
 from groundrl.launch import audit
+from groundrl.launch.ask import split_words
 from groundrl.launch.resolvers import register_resolvers
 from groundrl.rewards.function import Function
 
@@ -93,6 +94,14 @@ def test_an_evaluation_command_of_the_pages_passes_the_check(words: list[str]) -
 @pytest.mark.parametrize("words", commands(SYNTHESIZE), ids=" ".join)
 def test_a_synthesis_command_of_the_pages_passes_the_check(words: list[str]) -> None:
     check_config(compose("synthesize", words, return_hydra_config=True))
+
+
+@pytest.mark.usefixtures("_hydra")
+@pytest.mark.parametrize("words", commands("python -m groundrl.ask"), ids=" ".join)
+def test_a_question_of_the_pages_can_be_asked(words: list[str]) -> None:
+    overrides, paths, _ = split_words(words, None)
+    assert paths
+    check_config(compose("ask", [*overrides, "trainer.accelerator=cpu"]))
 
 
 KEY = r"[a-z_]+(\.[a-z_]+)*=\S+"

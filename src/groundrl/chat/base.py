@@ -21,11 +21,17 @@ class ImageAttachment:
     """An image of a request; it is encoded once, also when several requests share it."""
 
     image: "Image"
+    lossless: bool = False
+    """As PNG, for small models, whose answers JPEG changes."""
 
     @cached_property
     def data_url(self) -> str:
-        """The image as JPEG without chroma subsampling, encoded in a hundredth of PNG's time."""
+        """The image as PNG, or as JPEG without chroma subsampling, encoded in a hundredth of PNG's
+        time."""
         buffer = BytesIO()
+        if self.lossless:
+            self.image.convert("RGB").save(buffer, "PNG")
+            return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
         self.image.convert("RGB").save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
         return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 

@@ -19,13 +19,13 @@ from groundrl.feedback.label_store import open_labels
 from groundrl.feedback.labels import LabelledCaption, read_captions
 from groundrl.feedback.options import read_options
 from groundrl.language.splitting import split_sentences
+from groundrl.report.local_server import PORTS
 
 USAGE = (
     "python -m groundrl.feedback.annotate captions=<captions.jsonl> annotator=<name> "
     "[labels=<file.jsonl>] [port=8765]"
 )
 ANNOTATOR = re.compile(r"\w[\w.-]{0,39}")
-PORTS = range(65536)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

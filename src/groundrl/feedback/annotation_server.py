@@ -1,34 +1,27 @@
 """The annotation page over HTTP, for browsers on this machine only."""
 
-import errno
 import io
 import json
 import re
 import secrets
-import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from groundrl.errors import UserError
 from groundrl.feedback.label_store import LabelStore
 from groundrl.feedback.labels import MOST_SEVERE, SEVERITIES, SentenceError, SentenceLabel
 from groundrl.images import UnreadableImageError
 from groundrl.json_rows import Flag, Text, Whole, validate
+from groundrl.report.local_server import LocalHandler, LocalServer, RequestError
 from groundrl.report.page import load_templates
 
-LOOPBACK: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE)
-"""Values of the Host header that reach this machine: another name may be resolved to it by a
-foreign site."""
 MAX_BODY: Final = 100_000
 """Bytes of a request."""
 JPEG_QUALITY: Final = 95
 IMAGES_KEPT: Final = 8
-IDLE_SECONDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,18 +45,8 @@ class LabelRequest:
     """None: the label is taken back."""
 
 
-class RequestError(Exception):
-    """A request that is refused."""
-
-    def __init__(self, status: HTTPStatus, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class AnnotationServer(ThreadingHTTPServer):
+class AnnotationServer(LocalServer):
     """Shows the captions of a store and saves their labels. A block closes it."""
-
-    daemon_threads = True
 
     def __init__(self, store: LabelStore, port: int) -> None:
         """Raises UserError where the port cannot be had. ``port`` 0: any that is free."""
@@ -78,24 +61,7 @@ class AnnotationServer(ThreadingHTTPServer):
             severities=SEVERITIES,
         )
         self.html = html.encode()
-        try:
-            super().__init__(("127.0.0.1", port), AnnotationHandler)
-        except OSError as error:
-            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                raise
-            raise UserError(
-                f"port={port} cannot be used ({error.strerror}): type port=0 for a free one"
-            ) from error
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that went away in the middle of an answer is no error."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
-
-    @property
-    def url(self) -> str:
-        """Where a browser finds the page."""
-        return f"http://127.0.0.1:{self.server_port}/"
+        super().__init__(port, AnnotationHandler)
 
     def open_page(self) -> dict[str, Any]:
         """All captions and labels, for a page that is loaded; earlier pages can no longer save."""
@@ -168,36 +134,32 @@ def _marks(label: SentenceLabel) -> dict[str, Any]:
     }
 
 
-class AnnotationHandler(BaseHTTPRequestHandler):
+class AnnotationHandler(LocalHandler):
     """``GET /``, ``/state``, ``/image/<number of the caption>``; ``POST /label``."""
 
-    protocol_version = "HTTP/1.1"
-    timeout = IDLE_SECONDS
     server: AnnotationServer  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def do_GET(self) -> None:
         try:
-            self._check_host()
+            self.check_host()
             path = self.path.partition("?")[0]
             if path == "/":
-                self._send("text/html; charset=utf-8", self.server.html)
+                self.send("text/html; charset=utf-8", self.server.html)
             elif path == "/state":
                 content = json.dumps(self.server.open_page(), ensure_ascii=False)
-                self._send("application/json", content.encode())
+                self.send("application/json", content.encode())
             elif found := re.fullmatch(r"/image/([0-9]{1,9})", path):
                 self._send_image(int(found[1]))
             else:
                 raise RequestError(HTTPStatus.NOT_FOUND, "there is no such page")
         except RequestError as error:
-            self._refuse(error)
+            self.refuse(error)
 
     def do_POST(self) -> None:
         try:
             # Read first: a refusal would be lost if the connection was closed while it is sent.
-            body = self._read_body()
-            host = self._check_host()
-            if self.headers.get("Origin") != f"http://{host}":
-                raise RequestError(HTTPStatus.FORBIDDEN, "only the page itself may save labels")
+            body = self.read_body(MAX_BODY)
+            self.check_origin("save labels")
             if self.path != "/label":
                 raise RequestError(HTTPStatus.NOT_FOUND, "there is no such page")
             try:
@@ -205,28 +167,9 @@ class AnnotationHandler(BaseHTTPRequestHandler):
             except ValueError as error:
                 raise RequestError(HTTPStatus.BAD_REQUEST, str(error)) from error
             self.server.save(request)
-            self._send("application/json", b"{}")
+            self.send("application/json", b"{}")
         except RequestError as error:
-            self._refuse(error)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Writes nothing: the terminal shows the address."""
-
-    def _check_host(self) -> str:
-        host = self.headers.get("Host", "")
-        if not LOOPBACK.fullmatch(host):
-            raise RequestError(
-                HTTPStatus.FORBIDDEN, f"open {self.server.url}: {host!r} is not this machine"
-            )
-        return host
-
-    def _read_body(self) -> bytes:
-        length = self.headers.get("Content-Length", "")
-        if not re.fullmatch("[0-9]{1,9}", length) or int(length) > MAX_BODY:
-            raise RequestError(
-                HTTPStatus.BAD_REQUEST, f"expected a body of at most {MAX_BODY} bytes"
-            )
-        return self.rfile.read(int(length))
+            self.refuse(error)
 
     def _send_image(self, caption: int) -> None:
         if caption >= len(self.server.store.captions):
@@ -235,32 +178,4 @@ class AnnotationHandler(BaseHTTPRequestHandler):
             content = self.server.image(caption)
         except UnreadableImageError as error:
             raise RequestError(HTTPStatus.NOT_FOUND, str(error)) from error
-        self._send("image/jpeg", content, cache="private, max-age=3600")
-
-    def _refuse(self, error: RequestError) -> None:
-        # What is left of the request must not be read as the next one.
-        self.close_connection = True
-        self._send("text/plain; charset=utf-8", f"{error}\n".encode(), error.status)
-
-    def _send(
-        self,
-        kind: str,
-        content: bytes,
-        status: HTTPStatus = HTTPStatus.OK,
-        cache: str = "no-store",
-    ) -> None:
-        self.send_response(status)
-        for name, value in {
-            "Content-Type": kind,
-            "Content-Length": str(len(content)),
-            "Cache-Control": cache,
-            "Content-Security-Policy": "default-src 'self' 'unsafe-inline' data:; "
-            "frame-ancestors 'none'",
-            "Cross-Origin-Resource-Policy": "same-origin",
-            "X-Content-Type-Options": "nosniff",
-        }.items():
-            self.send_header(name, value)
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(content)
+        self.send("image/jpeg", content, cache="private, max-age=3600")

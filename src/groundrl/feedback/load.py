@@ -25,7 +25,7 @@ from groundrl.feedback.reward_model import TEMPLATE, RewardModel
 from groundrl.files import replace_file, write_json
 from groundrl.json_rows import Number, Text, Whole, validate
 from groundrl.policy.adapter import Adapter
-from groundrl.policy.embedded import embedded_model_dir
+from groundrl.policy.embedded import base_name
 from groundrl.policy.family import ModelFamily
 from groundrl.policy.load import load_policy
 from groundrl.policy.policy import Policy
@@ -66,9 +66,8 @@ def save_reward_model(model: RewardModel, folder: Path) -> None:
     with replace_file(folder / HEAD) as partial:
         partial.write_bytes(save(head))
     limits = pixel_limits(policy.processor)
-    base = policy.vlm.name_or_path or ""
     description = RewardModelFile(
-        base="embedded" if base == str(embedded_model_dir()) else base,
+        base=base_name(policy.vlm.name_or_path or ""),
         base_weights=policy.fixed_weights()["base"] if has_adapter(folder) else None,
         dtype=cast(Dtype, str(policy.vlm.dtype).removeprefix("torch.")),
         min_pixels=limits.get("min_pixels"),

@@ -1,4 +1,4 @@
-"""Options of the commands in this room: ``name=value``."""
+"""Options of commands without a config: ``name=value``."""
 
 import difflib
 from collections.abc import Mapping, Sequence

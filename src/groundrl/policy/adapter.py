@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +23,8 @@ from groundrl.policy.trained_adapter import load_adapter
 
 LANGUAGE_LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """Linear layers of the language models of all tested families."""
+MISFIT = re.compile(r"size mismatch|Target modules .* not found", re.DOTALL)
+"""PEFT's errors about an adapter of another model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,18 @@ class Adapter:
             task_type="CAUSAL_LM",
         )
         return get_peft_model(vlm, config)
+
+
+def has_adapter(model: nn.Module) -> bool:
+    """Whether there is a base below that can answer alone."""
+    return isinstance(model, PeftModel)
+
+
+@contextmanager
+def without_adapter(model: nn.Module) -> Iterator[None]:
+    """Inside, a model with an adapter computes as its base; one without computes as ever."""
+    with model.disable_adapter() if isinstance(model, PeftModel) else nullcontext():
+        yield
 
 
 def keep_4bit_layout(vlm: PreTrainedModel) -> None:

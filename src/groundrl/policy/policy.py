@@ -19,6 +19,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from groundrl.boxes import Frame
 from groundrl.policy.attention import NO_MASK, use_prefix_attention
+from groundrl.policy.embedded import base_name
 from groundrl.policy.family import ModelFamily, spec_of
 from groundrl.policy.fingerprint import fingerprint
 from groundrl.policy.flex import flex_prefix_attention
@@ -263,16 +264,25 @@ class Policy(nn.Module):
                     self.model = policy
 
     def save(self, folder: Path) -> None:
-        """Write the adapter in PEFT format; without one, the whole model and its processor."""
+        """Write the adapter in PEFT format; without one, the whole model and its processor.
+
+        The adapter names its base as other machines know it, see ``base_name``.
+        """
         if isinstance(self.model, PeftModel):
+            config = self.model.peft_config["default"]
+            config.base_model_name_or_path = base_name(self.vlm.name_or_path or "")
             self.model.save_pretrained(
                 str(folder),
                 selected_adapters=["default"],
                 save_embedding_layers=False,  # none is trained, and "auto" asks the hub each time
             )
+            # PEFT's card: a form to fill in, with the path of the base on this machine.
+            (folder / "README.md").unlink()
         else:
             self.model.save_pretrained(str(folder))
             self.processor.save_pretrained(str(folder))
+        for file in folder.glob("*.safetensors"):
+            file.chmod(0o644)  # safetensors keeps other users out, and a server may be one
 
     def load(self, folder: Path) -> None:
         """Load weights that ``save`` wrote."""

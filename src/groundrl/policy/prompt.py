@@ -260,6 +260,14 @@ def pixel_limits(processor: Processor) -> dict[str, int]:
     return {"min_pixels": size["shortest_edge"], "max_pixels": size["longest_edge"]}
 
 
+def resize_factor(processor: Processor) -> int | None:
+    """Width and height of resized images are multiples of it; None for processors that tile or
+    distort images."""
+    if "image_grid_thw" not in processor.image_processor.model_input_names:
+        return None
+    return processor.image_processor.patch_size * processor.image_processor.merge_size
+
+
 def without_weights(model: nn.Module) -> nn.Module:
     """An instance of the model's class that has a config only, enough for rotary positions."""
     shell = object.__new__(type(model))

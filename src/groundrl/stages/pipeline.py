@@ -13,8 +13,11 @@ from pathlib import Path
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from groundrl.data.module import GroundingDataModule
+from groundrl.data.provenance import write_sources
 from groundrl.evaluation.heldout import HeldOut
-from groundrl.files import write_json
+from groundrl.export.card import CARD, write_card
+from groundrl.export.description import describe, write_description
+from groundrl.files import write_json, write_text
 from groundrl.parallel import is_first
 from groundrl.policy.policy import Policy
 from groundrl.report.run_report import write_report
@@ -128,7 +131,17 @@ class Pipeline:
         with SummaryWriter(str(self.run_dir / "tensorboard")) as writer:
             log_hparams(writer, self.hparams, self.metrics[list(self.plans)[-1]])
         write_report(self.run_dir)
+        self._describe(self.run_dir / "adapter")
         return f"{before_after_table(self.metrics, ('start', *self.plans))}\n{self.run_dir}"
+
+    def _describe(self, folder: Path) -> None:
+        """Add what whoever gets the folder needs: how to ask, and a model card."""
+        max_tokens = self.held_out.sampler.sampling.max_tokens
+        description = describe(self.policy, self.held_out.reward.grammar, max_tokens)
+        write_description(folder, description)
+        write_sources(self.run_dir, self.data.train, self.data.heldout)
+        form = "adapter" if (folder / "adapter_config.json").is_file() else "merged"
+        write_text(folder / CARD, write_card(self.run_dir, description, form))
 
     def _train(self, name: str, plan: StagePlan) -> None:
         start = time.perf_counter()

@@ -1,0 +1,1 @@
+"""What this machine has, what runs on it, and what models would need."""
