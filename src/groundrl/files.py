@@ -116,6 +116,15 @@ def replace_file(path: Path, *, only_writer: bool = False) -> Iterator[Path]:
         raise
 
 
+def sync_folder(folder: Path) -> None:
+    """Wait until the names of the files in ``folder`` are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text with ``replace_file``."""
     with replace_file(path) as partial:
