@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ LOCK: Final = ".lock"
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Lock the folder until the end of the block or of the process.
+    """Lock the folder until the end of the block or of the process, however it ends.
 
     Raises UserError where another run holds the lock.
     """
@@ -40,11 +41,16 @@ def lock_file(path: Path, busy: str) -> Iterator[None]:
 
 @contextmanager
 def _lock(lock: Path, busy: str) -> Iterator[None]:
-    with lock.open("wb") as file:
+    with lock.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UserError(busy) from error
+            file.seek(0)
+            raise UserError(f"{busy} (it is {file.read()})") from error
+        # Who holds it, for the message; what counts is the lock, which ends with its process.
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
         yield
 
 

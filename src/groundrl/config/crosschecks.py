@@ -21,6 +21,7 @@ def cross_checks(tree: dict[str, Any]) -> list[str]:
         *_unknown_grammar(tree),
         *_several_sources(tree),
         *unwritable_folders(tree),
+        *_requeued_elsewhere(tree),
         *_absent_gpu(tree),
         *_several_devices(tree),
     ]
@@ -81,6 +82,15 @@ def unwritable_folders(tree: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}={value} cannot be made: {folder} is a file; type {name}=<folder>"
         elif not os.access(folder, os.W_OK | os.X_OK):
             yield f"{name}={value} is not writable ({folder}): type {name}=<folder>"
+
+
+def _requeued_elsewhere(tree: dict[str, Any]) -> Iterator[str]:
+    """A job from the queue types the same command again, which has to find its folder."""
+    if tree.get("requeue") is not True or not HydraConfig.initialized():
+        return
+    typed = {line.partition("=")[0] for line in HydraConfig.get().overrides.task}
+    if not typed & {"output_dir", "resume"}:
+        yield "requeue=true goes on in the same folder: type output_dir=<folder>, too"
 
 
 def _absent_gpu(tree: dict[str, Any]) -> Iterator[str]:

@@ -33,7 +33,7 @@ def explain_overrides(argv: Sequence[str], config_dir: Path, config_name: str) -
     ``argv`` is a command line without the program's name. Each value of a sweep is looked up, and
     ``--config-dir`` is followed; a command line with ``--config-path`` is left to Hydra.
     """
-    flags = _flags().parse_known_args(argv)[0]
+    flags = hydra_flags().parse_known_args(argv)[0]
     if not flags.overrides or flags.config_path:
         return
     name = flags.config_name or config_name
@@ -66,7 +66,7 @@ def open_configs(config_dir: Path, added: str | None) -> Iterator[ConfigLoader]:
         yield loader
 
 
-def _flags() -> ArgumentParser:
+def hydra_flags() -> ArgumentParser:
     """Hydra's flags that matter here, and those that take a value."""
     parser = ArgumentParser(add_help=False)
     parser.add_argument("overrides", nargs="*")

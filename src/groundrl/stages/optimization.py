@@ -36,10 +36,13 @@ class Optimization:
 
     @classmethod
     def config_problems(cls, node: ConfigNode) -> Iterator[str]:
-        """No number of these is negative."""
+        """No number of these is negative, and a rate is one that 32 bits can step with."""
         yield from too_small(
             node, dict.fromkeys(("lr", "warmup", "weight_decay", "max_skipped"), 0)
         )
+        lr = node.options.get("lr")
+        if isinstance(lr, float) and not lr < 1e9:
+            yield f"{node.path}.lr={lr} is no learning rate: type {node.path}.lr=1e-3"
 
     def optimizer(self, module: nn.Module) -> torch.optim.AdamW:
         """Over the trainable parameters of ``module``."""
