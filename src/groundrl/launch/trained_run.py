@@ -1,13 +1,15 @@
 """``run=`` of evaluate.py: the model, adapter and grammar of a finished training run."""
 
 from pathlib import Path
-from typing import cast
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from groundrl.config_node import value_at
 from groundrl.errors import UserError
-from groundrl.launch.resolved import RESOLVED
+from groundrl.launch.resolved import RESOLVED, read_resolved
+from groundrl.launch.trusted import check_foreign
+from groundrl.launch.warmup import ANSWER_TOKENS
 
 TAKEN = ("model", "adapter", "grammar")
 """Keys that ``run=`` sets, so that they cannot be chosen beside it."""
@@ -28,11 +30,15 @@ def take_run(cfg: DictConfig) -> None:
     clash = [line for line in typed if line.lstrip("+~").split("=")[0].split(".")[0] in TAKEN]
     if clash:
         raise UserError(f"run={folder} brings its own {' and '.join(clash)}: drop one of the two")
-    trained = cast(DictConfig, OmegaConf.load(file))
+    trained = read_resolved(folder)
+    model, grammar, limit = (value_at(trained, key) for key in ("model", "grammar", ANSWER_TOKENS))
+    if not isinstance(model, dict) or not isinstance(grammar, str) or not isinstance(limit, int):
+        raise UserError(f"{file} is no config of train.py: type run=<the path that it printed>")
+    check_foreign({"model": model, "grammar": grammar}, str(file))
     with open_dict(cfg):
-        cfg.model, cfg.grammar = trained.model, trained.grammar
+        cfg.model, cfg.grammar = model, grammar
         if OmegaConf.is_interpolation(cfg.sampling, "max_tokens"):  # nothing was typed
-            cfg.sampling.max_tokens = trained.stage.grpo.module.sampler.sampling.max_tokens
+            cfg.sampling.max_tokens = limit
         cfg.model.adapter = cfg.adapter
         weights = str(folder / "adapter")
         if (folder / "adapter" / "adapter_config.json").is_file():

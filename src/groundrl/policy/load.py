@@ -19,6 +19,21 @@ from groundrl.policy.vision_store import VisionStore
 from groundrl.prompts import PromptTemplate
 
 
+def loading_problems(node: ConfigNode) -> Iterator[str]:
+    """A path that names no folder; kinds of attention for which something is missing."""
+    path = node.options.get("path")
+    if (
+        isinstance(path, str)
+        and path.startswith(("/", "./", "../", "~"))
+        and not Path(path).is_dir()
+    ):
+        yield (
+            f"{node.path}.path={path} is no folder: type {node.path}.path=<folder or hub id>, or "
+            "model=embedded for the model that comes with the package"
+        )
+    yield from attention_problems(node)
+
+
 def attention_problems(node: ConfigNode) -> Iterator[str]:
     """Kinds of attention for which the machine, a library or the layout of rows is missing."""
     attention = node.options.get("attention")
@@ -40,7 +55,7 @@ def attention_problems(node: ConfigNode) -> Iterator[str]:
             )
 
 
-@config_hooks(problems=attention_problems)
+@config_hooks(problems=loading_problems)
 def load_policy(
     path: str,
     frame: Frame | str,
