@@ -10,10 +10,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
-
-LAST_SECONDS: Final = 30
-"""A forked worker goes on for so long after SIGTERM; schedulers wait about as long for a job."""
 
 Handler = Callable[[int, FrameType | None], None]
 
@@ -36,8 +32,8 @@ def stop(number: int, frame: FrameType | None) -> None:
 def handle_signals(numbers: tuple[signal.Signals, ...], handler: Handler) -> Iterator[None]:
     """Inside the block ``handler`` gets these signals; does nothing outside the main thread.
 
-    A scheduler sends them to every process of a job. Forked workers, whose data the step under way
-    needs, do not end with them at once: they end with this process.
+    In a forked process they mean what they mean anywhere; Ctrl-C, which a terminal sends to all
+    processes, is left to this one.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -47,8 +43,9 @@ def handle_signals(numbers: tuple[signal.Signals, ...], handler: Handler) -> Ite
     def handle(number: int, frame: FrameType | None) -> None:
         if os.getpid() == owner:
             handler(number, frame)
-        elif number == signal.SIGTERM:
-            signal.alarm(LAST_SECONDS)
+        elif number != signal.SIGINT:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
 
     previous = {number: signal.signal(number, handle) for number in numbers}
     try:
@@ -56,3 +53,22 @@ def handle_signals(numbers: tuple[signal.Signals, ...], handler: Handler) -> Ite
     finally:
         for number, handler_before in previous.items():
             signal.signal(number, handler_before)
+
+
+def outlive_signals() -> None:
+    """Called in a worker process: it ends with its parent, or when the parent ends it.
+
+    Terminals and schedulers send signals to every process of a job, and the parent still needs the
+    worker for the step under way.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    if hasattr(signal, "sigwaitinfo"):  # a handler would not learn who sent it
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_wait_for_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def _wait_for_parent(parent: int) -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+        pass
+    os._exit(0)

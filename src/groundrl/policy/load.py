@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Literal
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from groundrl.boxes import Frame
@@ -84,16 +86,20 @@ def load_policy(
     pixels = {"min_pixels": min_pixels, "max_pixels": max_pixels}
     try:
         processor = AutoProcessor.from_pretrained(
-            source, **{key: value for key, value in pixels.items() if value is not None}
+            source,
+            trust_remote_code=False,
+            **{key: value for key, value in pixels.items() if value is not None},
         )
         vlm = AutoModelForImageTextToText.from_pretrained(
             source,
+            trust_remote_code=False,
             dtype=torch_dtype,
             # FlexAttention is for rows of several completions, which have their own attention.
             attn_implementation="sdpa" if attention == "flex_attention" else attention,
             quantization_config=adapter.quantization(source, torch_dtype),
         )
-    except OSError as error:
+    # No such model; custom code, which is never run; pickled code; truncated weights.
+    except (OSError, ValueError, UnpicklingError, SafetensorError) as error:
         hint = "" if Path(source).exists() else " (no such folder, and not found on the hub)"
         raise UserError(
             f"cannot load model.path={path}{hint}: {error}. Type model=embedded for the model that "
