@@ -61,7 +61,7 @@ def _common_benchmarks(*places: str) -> dict[str, Benchmark]:
         nodes.append(found)
     a, b = nodes
     return {
-        str(name): make(OmegaConf.create(node))
+        str(name): make(cast(DictConfig, OmegaConf.create(node)))
         for name, node in a.items()
         if name in b and b[name].get("_target_") == node.get("_target_")
     }

@@ -36,7 +36,8 @@ def take_run(cfg: DictConfig) -> None:
         raise UserError(f"{file} is no config of train.py: type run=<the path that it printed>")
     check_foreign({"model": model, "grammar": grammar}, str(file))
     with open_dict(cfg):
-        cfg.model, cfg.grammar = model, grammar
+        OmegaConf.update(cfg, "model", model, merge=False)
+        cfg.grammar = grammar
         if OmegaConf.is_interpolation(cfg.sampling, "max_tokens"):  # nothing was typed
             cfg.sampling.max_tokens = limit
         cfg.model.adapter = cfg.adapter
