@@ -194,8 +194,9 @@ def enumerate_groups(
 
 
 def check_finite(group: Sequence[SampledTokens], sample: Sample) -> None:
-    """Raise NotFiniteError for log-probabilities that are not finite."""
-    if not math.isfinite(sum(value for one in group for value in one.logprobs)):
+    """Raise NotFiniteError for log-probabilities that are no numbers, as those of infinite logits
+    are; -inf stands for what a server does not tell."""
+    if math.isnan(sum(value for one in group for value in one.logprobs)):
         raise NotFiniteError(
             f"the model's probabilities for the sample {sample.id} are not finite (NaN or "
             "infinite): its weights are damaged, or too large for model.dtype"
