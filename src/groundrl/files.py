@@ -51,7 +51,10 @@ def _lock(lock: Path, busy: str) -> Iterator[None]:
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
-        yield
+        try:
+            yield
+        finally:
+            file.truncate(0)
 
 
 def printable(path: str | Path) -> str:

@@ -120,6 +120,7 @@ def _several_devices(tree: dict[str, Any]) -> Iterator[str]:
         return
     if devices == 0 or (isinstance(devices, int) and devices < -1):
         yield f"trainer.devices={devices} leaves no device to run on: type trainer.devices=1"
+        return
     pipeline = tree.get("pipeline", [])
     if "pretrain" in pipeline:
         yield f"trainer.devices={devices}, but pretraining runs on one: type trainer.devices=1"
