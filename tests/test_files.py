@@ -1,5 +1,6 @@
 """Files are replaced whole, and a torn last line is dropped."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,10 @@ from groundrl.files import (
 
 
 def test_one_run_at_a_time_writes_to_a_folder(tmp_path: Path) -> None:
-    with lock_folder(tmp_path), pytest.raises(UserError, match=r"another run .*output_dir="):
+    busy = rf"another run .*output_dir=<folder> \(it is process {os.getpid()} on "
+    with lock_folder(tmp_path), pytest.raises(UserError, match=busy):
         lock_folder(tmp_path).__enter__()
+    (tmp_path / ".lock").write_text("process 1 on host")  # as a killed run leaves it
     with lock_folder(tmp_path):
         pass
 

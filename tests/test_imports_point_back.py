@@ -22,6 +22,7 @@ ORDER = (
         "metrics",
         "progress",
         "parallel",
+        "stopping",
         "task_runner",
         "micro_batcher",
         "batch_cache",

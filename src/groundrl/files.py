@@ -4,6 +4,7 @@ import codecs
 import fcntl
 import json
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ LOCK: Final = ".lock"
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Lock the folder until the end of the block or of the process.
+    """Lock the folder until the end of the block or of the process, however it ends.
 
     Raises UserError where another run holds the lock.
     """
@@ -41,12 +42,20 @@ def lock_file(path: Path, busy: str) -> Iterator[None]:
 
 @contextmanager
 def _lock(lock: Path, busy: str) -> Iterator[None]:
-    with lock.open("wb") as file:
+    with lock.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UserError(busy) from error
-        yield
+            file.seek(0)
+            raise UserError(f"{busy} (it is {file.read()})") from error
+        # Who holds it, for the message; what counts is the lock, which ends with its process.
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
 
 
 def printable(path: str | Path) -> str:
@@ -132,6 +141,15 @@ def replace_file(path: Path, *, only_writer: bool = False) -> Iterator[Path]:
     except BaseException:
         remove_if_allowed(partial)
         raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names of the files in ``folder`` are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:

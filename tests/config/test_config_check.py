@@ -217,3 +217,17 @@ def test_a_choice_that_nothing_can_run_is_reported(config: dict[str, Any], probl
     stages = {"pretrain": {}, "reward_model": {}, "sft": {}, "grpo": {}}
     (reported,) = problems({"stage": stages, **config})
     assert problem in reported
+
+
+@pytest.mark.parametrize("devices", [0, -2])
+def test_a_run_needs_a_device(devices: int) -> None:
+    stages = {"sft": {"prompts_per_step": 4}}
+    config = {"trainer": {"devices": devices}, "pipeline": ["sft"], "stage": stages}
+    assert problems(config) == [
+        f"trainer.devices={devices} leaves no device to run on: type trainer.devices=1"
+    ]
+
+
+def test_a_folder_that_permissions_allow_and_the_system_does_not_is_named() -> None:
+    (problem,) = problems({"output_dir": "/proc/nope"})
+    assert problem.startswith("output_dir=/proc/nope is not writable (/proc: ")

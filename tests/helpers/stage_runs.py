@@ -84,7 +84,7 @@ def train(
     steps: int = 4,
     prompts_per_step: int = 3,
     samples: Sequence[Sample] | None = None,
-    checkpoint_every: int = 2,
+    checkpoint_seconds: float = 0.0,
     num_workers: int = 0,
 ) -> None:
     """``steps`` steps as ``train.py`` takes them, from the checkpoint in ``run_dir`` if any."""
@@ -101,16 +101,16 @@ def train(
         module=type(module),
         steps=steps,
         prompts_per_step=prompts_per_step,
-        checkpoint_every=checkpoint_every,
+        checkpoint_seconds=checkpoint_seconds,
     )
     fit("stage", module, data, plan, partial(L.Trainer, accelerator="cpu", devices=1), run_dir)
 
 
-def weights(policy: Policy, learning: bool = True) -> dict[str, torch.Tensor]:
+def weights(module: torch.nn.Module, learning: bool = True) -> dict[str, torch.Tensor]:
     """Copies of the weights that learn, or of those that must not."""
     return {
         name: parameter.detach().clone()
-        for name, parameter in policy.named_parameters()
+        for name, parameter in module.named_parameters()
         if parameter.requires_grad == learning
     }
 

@@ -1,6 +1,7 @@
 """How a script ends when it cannot go on."""
 
 import errno
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,15 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from groundrl.errors import UserError
-from groundrl.launch.main import lock_run, report_user_errors, resume_command
+from groundrl.launch.main import (
+    exit_with,
+    keep_config,
+    lock_run,
+    report_user_errors,
+    resume_command,
+)
+from groundrl.launch.requeue import requeue_job
+from groundrl.launch.resolved import RESOLVED
 from groundrl.launch.resolvers import register_resolvers
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +46,72 @@ def job(monkeypatch: pytest.MonkeyPatch) -> Iterator[DictConfig]:
 def test_two_trainings_never_write_to_one_folder(tmp_path: Path) -> None:
     with lock_run(tmp_path), pytest.raises(UserError, match="another run is writing here"):
         lock_run(tmp_path).__enter__()
+
+
+def test_a_run_does_not_take_the_folder_of_another_script(job: DictConfig, tmp_path: Path) -> None:
+    keep_config("train", job, tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    before = (tmp_path / RESOLVED).read_bytes()
+    with pytest.raises(UserError, match=r"holds a run of train\.py: type output_dir="):
+        keep_config("synthesize", job, tmp_path)
+    assert (tmp_path / RESOLVED).read_bytes() == before
+
+
+def test_an_interrupted_synthesis_goes_on_with_its_own_config_only(
+    job: DictConfig, tmp_path: Path
+) -> None:
+    keep_config("synthesize", job, tmp_path)
+    (tmp_path / ".synthesis").touch()
+    keep_config("synthesize", job, tmp_path)
+    with open_dict(job):
+        job.seed = 7
+    with pytest.raises(UserError, match="seed was 1 and is now 7"):
+        keep_config("synthesize", job, tmp_path)
+
+
+def test_code_that_ends_the_process_is_an_error_with_its_place(job: DictConfig) -> None:
+    with (
+        pytest.raises(UserError, match=r"test_main\.py:\d+ \(.*\) ended the run by sys\.exit\(0\)"),
+        report_user_errors(job),
+    ):
+        sys.exit(0)
+    with pytest.raises(SystemExit, match="1"), report_user_errors(job):
+        exit_with(1, "unfinished")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_ends_a_multirun_with_what_is_left_of_it(
+    job: DictConfig, capsys: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    with pytest.raises(SystemExit) as exit, report_user_errors(job):
+        signal.raise_signal(number)
+    assert exit.value.code == 128 + number
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        f"stopped by {number.name}",
+        "2 jobs are left, this one first: seed=1, seed=2",
+        "To go on, type",
+        "  python train.py seed=1,2 -m output_dir=grid",
+    ]
+
+
+def test_a_job_of_an_array_goes_back_into_the_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scontrol = tmp_path / "scontrol"
+    scontrol.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked; exit $STATUS\n')
+    scontrol.chmod(0o755)
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    assert "no job of Slurm" in requeue_job()
+    for name, value in (("JOB_ID", "9"), ("ARRAY_JOB_ID", "7"), ("ARRAY_TASK_ID", "2")):
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "there is no scontrol here" in requeue_job()
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setenv("STATUS", "0")
+    assert requeue_job() == "job 7_2 is put back into the queue and will go on"
+    assert (tmp_path / "asked").read_text() == "requeue 7_2\n"
+    monkeypatch.setenv("STATUS", "1")
+    assert requeue_job().startswith("job 7_2 is not put back into the queue")
 
 
 def test_the_error_for_a_full_disk_gives_the_command_that_goes_on(job: DictConfig) -> None:
@@ -71,6 +146,6 @@ def test_ctrl_c_in_a_multirun_names_the_command_of_the_multirun(
     with pytest.raises(SystemExit) as exit, report_user_errors(job):
         raise KeyboardInterrupt
     assert exit.value.code == 130
-    *_, first, _, last = capsys.readouterr().err.splitlines()
+    *_, first, _, _, last = capsys.readouterr().err.splitlines()
     assert first == "interrupted"
     assert last.strip() == "python train.py seed=1,2 -m output_dir=grid"

@@ -52,6 +52,15 @@ def test_resuming_with_another_config_lists_every_difference(tmp_path: Path) -> 
     ]
 
 
+def test_an_option_that_takes_its_value_from_another_is_not_named_beside_it(
+    tmp_path: Path,
+) -> None:
+    save_resolved(OmegaConf.create(CONFIG), tmp_path / "resolved.yaml")
+    with pytest.raises(UserError) as raised:
+        check_resume(OmegaConf.create({**CONFIG, "seed": 2}), tmp_path)  # and lr is ${seed}
+    assert str(raised.value).splitlines()[1:] == ["1. seed was 1 and is now 2: type seed=1"]
+
+
 def test_a_run_that_was_too_large_resumes_with_less_at_once(tmp_path: Path) -> None:
     native = {"_target_": "groundrl.rollout.native.NativeEngine"}
     own = {"_target_": f"{__name__}.Engine"}

@@ -16,6 +16,7 @@ from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example
 from groundrl.rollout.sampler import Rollout
 from groundrl.stages.batches import Group
+from groundrl.stages.checkpoint_file import read_checkpoint
 from groundrl.stages.frozen_weights import BASE
 from groundrl.stages.optimization import Optimization
 from groundrl.stages.pipeline import Warmup
@@ -48,7 +49,7 @@ def meddling(policy: Policy) -> Meddling:
 def test_a_changed_base_weight_stops_the_run(make_policy: MakePolicy, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="base weights changed since the last checkpoint"):
         train(meddling(make_policy()), tmp_path, steps=8)
-    checkpoint = torch.load(tmp_path / "checkpoints/stage/last.ckpt", weights_only=False)
+    checkpoint = read_checkpoint(tmp_path / "checkpoints/stage/last.ckpt")
     assert checkpoint["global_step"] == 2
 
 
@@ -60,7 +61,7 @@ def test_a_changed_base_weight_is_never_saved(
     module = meddling(make_policy())
     module.presses_ctrl_c = interrupted
     with pytest.raises(RuntimeError, match="base weights changed"):
-        train(module, tmp_path, steps=8, checkpoint_every=50)
+        train(module, tmp_path, steps=8, checkpoint_seconds=600.0)
     assert not list((tmp_path / "checkpoints").rglob("*.ckpt"))
 
 

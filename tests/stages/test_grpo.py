@@ -18,6 +18,7 @@ from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
 from groundrl.rollout.sampler import Rollout
 from groundrl.stages.batches import learning_groups
+from groundrl.stages.checkpoint_file import read_checkpoint
 from groundrl.stages.grpo import GRPOModule
 from groundrl.stages.scoring import ScoredRollout
 
@@ -133,7 +134,7 @@ def test_a_learnable_reward_rises(make_policy: MakePolicy, tmp_path: Path) -> No
     module = grpo_module(
         make_policy(), lr=1e-2, steps=20, group_size=16, loss=PolicyLoss(kl_coef=0.0)
     )
-    train(module, tmp_path, steps=20, samples=world_samples(3), checkpoint_every=50)
+    train(module, tmp_path, steps=20, samples=world_samples(3), checkpoint_seconds=600.0)
     reward = list(logged(tmp_path)["reward/total"].values())
     assert sum(reward[-3:]) / 3 > sum(reward[:3]) / 3 + 0.08
 
@@ -173,7 +174,7 @@ def test_every_update_on_a_rollout_is_measured_from_where_it_was_sampled(
     assert module.rollouts_done == 2
     # The first update of a rollout is on-policy, the later ones are not.
     assert any(value != 1.0 for value in curves["policy/ratio_mean"].values())
-    state = torch.load(tmp_path / "checkpoints" / "stage" / "last.ckpt", weights_only=False)
+    state = read_checkpoint(tmp_path / "checkpoints" / "stage" / "last.ckpt")
     steps = {int(s["step"]) for s in state["optimizer_states"][0]["state"].values()}
     assert steps == {2 * 2 * 2}
 

@@ -21,8 +21,8 @@ from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Rollout
 from groundrl.rollout.vllm_server import VLLMServers
 from groundrl.stages.batches import Group
-from groundrl.stages.callbacks import Interrupted
 from groundrl.stages.grpo import GRPOModule
+from groundrl.stopping import Stopped
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +73,7 @@ def test_each_rollout_begins_before_the_update_of_the_step_before(
     engine = Eager()
     module = ahead(make_policy(), engine)
     before_update(module, lambda step: engine.happened.append(f"update {step}"))
-    train(module, tmp_path, steps=3, checkpoint_every=1)
+    train(module, tmp_path, steps=3)
     assert engine.happened == [
         *("draw 0", "draw 1", "update 0", "draw 2", "update 1"),
         "update 2",  # and nothing that no step would learn from
@@ -96,7 +96,7 @@ def test_a_run_that_was_interrupted_ends_where_one_that_was_not_does(
 
     before_update(stopped, cut_power)
     with pytest.raises(PowerCut):
-        train(stopped, tmp_path / "resumed", checkpoint_every=1)
+        train(stopped, tmp_path / "resumed")
     engine = Eager()
     resumed = ahead(make_policy(), engine)
     train(resumed, tmp_path / "resumed")
@@ -173,7 +173,7 @@ def test_ctrl_c_keeps_what_the_servers_have_drawn(make_policy: MakePolicy, tmp_p
     with stub_server(**prompts_of(policy)) as (url, server):
         stopped = asking(policy, url, tmp_path)
         before_update(stopped, press)
-        with pytest.raises(Interrupted, match=r"saved in .*last\.ckpt"):
+        with pytest.raises(Stopped, match=r"saved in .*last\.ckpt"):
             train(stopped, tmp_path, samples=world_samples(1))
         assert len(server.requests) == 9
         train(asking(make_policy(), url, tmp_path), tmp_path, samples=world_samples(1))

@@ -15,7 +15,8 @@ from groundrl.policy.vision_store import VisionFeatures
 from groundrl.records import RolloutGroup
 from groundrl.rewards.base import RewardedAttempt, RewardSum
 from groundrl.stages.base import Stage
-from groundrl.stages.callbacks import Interrupted
+from groundrl.stages.checkpoint_file import read_checkpoint
+from groundrl.stopping import Stopped
 
 pytestmark = pytest.mark.slow
 
@@ -83,13 +84,59 @@ def test_ctrl_c_finishes_the_step_and_the_run_goes_on_after_it(
     train(straight, tmp_path / "straight")
     stopped = STAGES[name](make_policy())
     interrupt_at(stopped, step, press_ctrl_c)
-    with pytest.raises(Interrupted, match=r"saved in .*last\.ckpt"):
+    with pytest.raises(Stopped, match=r"saved in .*last\.ckpt"):
         train(stopped, tmp_path / "resumed")
     assert len(logged(tmp_path / "resumed")["lr"]) == step
     resumed = STAGES[name](make_policy())
     train(resumed, tmp_path / "resumed")
     assert_same_run(straight, tmp_path / "straight", resumed, tmp_path / "resumed")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_scheduler_stops_a_run_as_ctrl_c_does(
+    make_policy: MakePolicy, tmp_path: Path, number: signal.Signals
+) -> None:
+    """It sends its signals to every process of the job."""
+    straight = grpo_module(make_policy())
+    train(straight, tmp_path / "straight")
+    stopped = grpo_module(make_policy())
+
+    def stop() -> None:
+        for worker in multiprocessing.active_children():
+            assert worker.pid is not None
+            os.kill(worker.pid, number)
+        os.kill(os.getpid(), number)
+
+    interrupt_at(stopped, 2, stop)
+    before = signal.getsignal(number)
+    with pytest.raises(Stopped, match=r"saved in .*last\.ckpt") as raised:
+        train(stopped, tmp_path / "resumed", num_workers=1)
+    assert raised.value.number == number
+    assert signal.getsignal(number) is before
+    assert len(logged(tmp_path / "resumed")["lr"]) == 2
+    resumed = grpo_module(make_policy())
+    train(resumed, tmp_path / "resumed")
+    assert_same_run(straight, tmp_path / "straight", resumed, tmp_path / "resumed")
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_damaged_checkpoint_costs_a_step_only(
+    make_policy: MakePolicy, tmp_path: Path, name: str
+) -> None:
+    straight = STAGES[name](make_policy())
+    train(straight, tmp_path / "straight")
+    crashed = STAGES[name](make_policy())
+    interrupt_at(crashed, 4, cut_power)
+    with pytest.raises(PowerCut):
+        train(crashed, tmp_path / "resumed")
+    last = tmp_path / "resumed" / "checkpoints" / "stage" / "last.ckpt"
+    content = bytearray(last.read_bytes())
+    content[-1] ^= 1
+    last.write_bytes(content)
+    resumed = STAGES[name](make_policy())
+    train(resumed, tmp_path / "resumed")
+    assert_same_run(straight, tmp_path / "straight", resumed, tmp_path / "resumed")
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -100,7 +147,7 @@ def test_loader_processes_change_nothing(
     train(straight, tmp_path / "straight")
     stopped = STAGES[name](make_policy())
     interrupt_at(stopped, 2, press_ctrl_c)
-    with pytest.raises(Interrupted, match=r"saved in .*last\.ckpt"):
+    with pytest.raises(Stopped, match=r"saved in .*last\.ckpt"):
         train(stopped, tmp_path / "resumed", num_workers=1)
     assert not multiprocessing.active_children()
     resumed = STAGES[name](make_policy())
@@ -113,9 +160,9 @@ def test_a_finished_stage_is_not_trained_again(
     make_policy: MakePolicy, tmp_path: Path, name: str
 ) -> None:
     first = STAGES[name](make_policy())
-    train(first, tmp_path, checkpoint_every=50)
+    train(first, tmp_path, checkpoint_seconds=600.0)
     again = STAGES[name](make_policy())
-    train(again, tmp_path, checkpoint_every=50)
+    train(again, tmp_path, checkpoint_seconds=600.0)
     assert_same_run(first, tmp_path, again, tmp_path)
     assert sorted(logged(tmp_path)["lr"]) == sorted(set(logged(tmp_path)["lr"]))
     assert len(logged(tmp_path)["lr"]) == 4
@@ -132,7 +179,7 @@ def test_the_second_ctrl_c_stops_at_once(
         raise AssertionError("went on")
 
     interrupt_at(module, 3, press_twice)
-    with pytest.raises(Interrupted, match=r"stopped at once; saved in .*last\.ckpt"):
+    with pytest.raises(Stopped, match=r"stopped at once; saved in .*last\.ckpt"):
         train(module, tmp_path, num_workers=1)
     assert "Traceback" not in capfd.readouterr().err  # of the loader's process
     assert len(logged(tmp_path)["lr"]) == 2
@@ -155,6 +202,6 @@ def test_rewards_that_fail_leave_the_last_checkpoint(
     module.reward = Failing(terms=judge.terms, grammar=judge.grammar, frame=judge.frame)
     with pytest.raises(PowerCut):
         train(module, tmp_path)
-    state = torch.load(tmp_path / "checkpoints" / "stage" / "last.ckpt", weights_only=False)
-    assert state["rollouts_done"] == 2
+    state = read_checkpoint(tmp_path / "checkpoints" / "stage" / "last.ckpt")
+    assert state["rollouts_done"] == 3
     assert not list(tmp_path.rglob("*.partial"))

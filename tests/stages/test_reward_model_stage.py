@@ -63,7 +63,7 @@ def train(stage: RewardModelModule, captions: CaptionList, run_dir: Path, steps:
         prompts_per_step=2,
         encode=EncodeGroup(stage.reward_model.encode),
     )
-    plan = StagePlan(module=type(stage), steps=steps, prompts_per_step=2, checkpoint_every=2)
+    plan = StagePlan(module=type(stage), steps=steps, prompts_per_step=2, checkpoint_seconds=0.0)
     fit("stage", stage, data, plan, CPU, run_dir)
 
 

@@ -108,6 +108,24 @@ def test_a_finished_stage_is_loaded_and_not_trained_again(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("point", ["start", "repeat"])
+def test_torn_answers_are_asked_again_with_the_weights_of_then(
+    make_policy: MakePolicy, tmp_path: Path, point: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    silence_libraries()
+    pipeline(make_policy(), tmp_path).run()
+    answers = tmp_path / f"heldout_{point}.jsonl"
+    before = answers.read_bytes()
+    for torn in (before[:-9], before[: before.index(b"\n") + 1]):
+        answers.write_bytes(torn)
+        caplog.clear()
+        pipeline(make_policy(), tmp_path).run()
+        assert answers.read_bytes() == before
+        (told,) = (message for message in caplog.messages if answers.name in message)
+        assert told.endswith("the questions are asked again")
+
+
+@pytest.mark.slow
 def test_a_checkpoint_is_continued(make_policy: MakePolicy, tmp_path: Path) -> None:
     straight, resumed = RepeatAfterMe(make_policy()), RepeatAfterMe(make_policy())
     train(straight, tmp_path / "straight")

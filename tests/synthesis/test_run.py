@@ -20,7 +20,6 @@ from groundrl.errors import UserError
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.annotations import Caption
 from groundrl.synthesis.images import SceneImages
-from groundrl.synthesis.output.writing import open_writer
 from groundrl.synthesis.roles import ImageView
 from groundrl.synthesis.teachers.world import WorldTeacher
 
@@ -136,7 +135,7 @@ def test_a_refusal_stops_the_run_and_keeps_what_was_answered(tmp_path: Path) -> 
     run = tmp_path / "run"
     with pytest.raises(UserError, match="the key has expired"):
         synthesis(run, **roles, teacher=Expires(left=9)).run()
-    assert sorted(path.name for path in run.iterdir()) == [".lock", "images"]
+    assert sorted(path.name for path in run.iterdir()) == [".synthesis", "images"]
     counted = Counted(FixedTeacher())
     assert synthesis(run, **roles, teacher=counted).run().unfinished == 0
     assert counted.asked == 3 * (24 - 9)
@@ -235,10 +234,3 @@ def test_foreign_files_and_files_of_finished_runs_are_not_replaced(tmp_path: Pat
     with pytest.raises(UserError, match="not one image is finished"):
         again.run()
     assert content(tmp_path / "run") == before
-
-
-def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
-    with open_writer(tmp_path / "run", shard_size=10):
-        with pytest.raises(UserError, match="another run is writing here"):
-            synthesis(tmp_path / "run").run()
-        assert (tmp_path / "run" / ".images.jsonl.partial").exists()

@@ -10,6 +10,7 @@ from groundrl.config.crosschecks import cross_checks, unused_nodes
 from groundrl.config.literals import placeholder
 from groundrl.config.overlays import overlay_conflicts
 from groundrl.config.problems import join, raise_all
+from groundrl.config.references import name_typed, references
 from groundrl.config.signatures import argument_types, check_signature, supplied_arguments
 from groundrl.config.tree import Target, Unknown, find_targets, known_values, plain_tree
 from groundrl.config_node import ConfigNode
@@ -39,7 +40,8 @@ def check_config(cfg: DictConfig) -> None:
     hydra = _hydra_node(cfg)
     if hydra is not None:
         problems += overlay_conflicts(hydra)
-    raise_all(problems, "The config")
+    names = references(cfg)
+    raise_all([*dict.fromkeys(name_typed(one, names) for one in problems)], "The config")
 
 
 def _target_problems(targets: list[Target], tree: dict[str, Any]) -> Iterator[str]:

@@ -1,14 +1,15 @@
 """What concerns a composed config as a whole: its stages, its folders, its devices."""
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
 from groundrl.config.problems import did_you_mean
+from groundrl.config.secrets import secret_problems
 
 ALONE = {"pretrain": " with model.path=<its output_dir>/model", "reward_model": ""}
 """Stages that make up a run of their own -> how the run after it is started."""
@@ -21,6 +22,8 @@ def cross_checks(tree: dict[str, Any]) -> list[str]:
         *_unfit_grammar(tree),
         *_several_sources(tree),
         *unwritable_folders(tree),
+        *secret_problems(tree),
+        *_requeued_elsewhere(tree),
         *_absent_gpu(tree),
         *_several_devices(tree),
     ]
@@ -89,8 +92,26 @@ def unwritable_folders(tree: Mapping[str, Any]) -> Iterator[str]:
             folder = folder.parent
         if not folder.is_dir():
             yield f"{name}={value} cannot be made: {folder} is a file; type {name}=<folder>"
-        elif not os.access(folder, os.W_OK | os.X_OK):
-            yield f"{name}={value} is not writable ({folder}): type {name}=<folder>"
+        elif (reason := _unwritable(folder)) is not None:
+            yield f"{name}={value} is not writable ({folder}: {reason}): type {name}=<folder>"
+
+
+def _unwritable(folder: Path) -> str | None:
+    """Why nothing can be made in the folder; it is tried, because permissions do not say all."""
+    try:
+        Path(mkdtemp(dir=folder)).rmdir()
+    except OSError as error:
+        return error.strerror
+    return None
+
+
+def _requeued_elsewhere(tree: dict[str, Any]) -> Iterator[str]:
+    """A job from the queue types the same command again, which has to find its folder."""
+    if tree.get("requeue") is not True or not HydraConfig.initialized():
+        return
+    typed = {line.partition("=")[0] for line in HydraConfig.get().overrides.task}
+    if not typed & {"output_dir", "resume"}:
+        yield "requeue=true goes on in the same folder: type output_dir=<folder>, too"
 
 
 def _absent_gpu(tree: dict[str, Any]) -> Iterator[str]:
@@ -106,6 +127,9 @@ def _several_devices(tree: dict[str, Any]) -> Iterator[str]:
     trainer = tree.get("trainer")
     devices = trainer.get("devices", 1) if isinstance(trainer, dict) else 1
     if devices == 1:
+        return
+    if devices == 0 or (isinstance(devices, int) and devices < -1):
+        yield f"trainer.devices={devices} leaves no device to run on: type trainer.devices=1"
         return
     pipeline = tree.get("pipeline", [])
     if "pretrain" in pipeline:

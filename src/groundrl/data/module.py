@@ -1,6 +1,5 @@
 """The Lightning datamodule: an endless, resumable order of training steps, and held-out sets."""
 
-import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple, cast
@@ -21,6 +20,7 @@ from groundrl.data.datasets import (
 from groundrl.data.order import StepSampler
 from groundrl.errors import UserError
 from groundrl.records import Form
+from groundrl.stopping import outlive_signals
 
 Batch = list[Any] | tuple[list[Any], list[Any]]
 """The items of a step, or of a step and of the next one."""
@@ -200,7 +200,7 @@ class _UserErrorsAsItems:
 
 
 def _start_worker(number: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the step under way still needs it
+    outlive_signals()
     # By name in shared memory: of open descriptors a process may have about a thousand.
     torch.multiprocessing.set_sharing_strategy("file_system")
 

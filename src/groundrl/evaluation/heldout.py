@@ -1,8 +1,10 @@
 """Asks the policy the same held-out questions at every point of a run, and records the answers."""
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from io import StringIO
 from itertools import pairwise
@@ -20,7 +22,9 @@ from groundrl.answers.record import (
 )
 from groundrl.data.datasets import Encoded, SampleSource
 from groundrl.data.module import batches_of
+from groundrl.errors import UserError
 from groundrl.evaluation.grounding import GroundingMetrics, summarize_answer
+from groundrl.files import replace_file
 from groundrl.intervals import bootstrap
 from groundrl.parallel import all_gather, is_first, rank, share_of, world_size
 from groundrl.policy.policy import Policy
@@ -30,6 +34,8 @@ from groundrl.records import RolloutGroup
 from groundrl.rewards.base import RewardSum
 from groundrl.rollout.memory import explain_full_memory, pixel_option
 from groundrl.rollout.sampler import Sampler
+
+logger = logging.getLogger(__name__)
 
 QUESTIONS_AT_ONCE = 128
 
@@ -57,8 +63,9 @@ class HeldOut:
         stream = None if is_first() else StringIO()
         line = ProgressLine(total, f"held-out {name}", stream=stream)
         done = 0
-        path = run_dir / f"heldout_{name}.jsonl" if is_first() else Path(os.devnull)
-        with path.open("w") as file, line:
+        path = run_dir / f"heldout_{name}.jsonl"
+        writing = replace_file(path, only_writer=True) if is_first() else nullcontext(os.devnull)
+        with writing as partial, open(partial, "w") as file, line:
             for set_name, source in self.sets.items():
                 metrics = GroundingMetrics(sync_on_compute=False)  # all outcomes are here
                 rewards: list[float] = []
@@ -81,6 +88,19 @@ class HeldOut:
                 figures = {**metrics.compute(), **reward_figures(rewards, images)}
                 results |= {f"{set_name}/{key}": value for key, value in figures.items()}
         return results
+
+    def recorded(self, run_dir: Path, name: str) -> bool:
+        """Whether the answers in ``heldout_<name>.jsonl`` are whole; tells what is wrong."""
+        path = run_dir / f"heldout_{name}.jsonl"
+        asked = sum(len(source) for source in self.sets.values())
+        try:
+            found = len(read_record_file(path))
+            wrong = f"{path} has {found} answers of {asked}" if found != asked else ""
+        except (UserError, FileNotFoundError) as error:
+            wrong = " ".join(str(error).split())
+        if wrong and is_first():
+            logger.warning("%s: the questions are asked again", wrong)
+        return not wrong
 
     def rescore(self, run_dir: Path, name: str) -> dict[str, float]:
         """``<set>/reward`` of the answers in ``heldout_<name>.jsonl`` under this run's reward."""

@@ -21,8 +21,9 @@ from groundrl.evaluation.recorded import read_predictions
 from groundrl.evaluation.run import Evaluation, RecordedSource
 from groundrl.grammar import get_grammar
 from groundrl.launch.make import make, resolved
-from groundrl.launch.resolved import RESOLVED
+from groundrl.launch.resolved import RESOLVED, read_resolved
 from groundrl.launch.training import make_trainer
+from groundrl.launch.trusted import check_foreign
 from groundrl.rollout.sampler import Sampler
 from groundrl.stages.fit import open_policy
 
@@ -52,12 +53,15 @@ def _common_benchmarks(*places: str) -> dict[str, Benchmark]:
     nodes = []
     for place in places:
         path = Path(place).expanduser()
-        file = (path if path.is_dir() else path.parent) / RESOLVED
-        run = OmegaConf.load(file) if file.is_file() else OmegaConf.create()
-        nodes.append(cast(DictConfig, run).get("benchmark") or {})
+        folder = path if path.is_dir() else path.parent
+        found = {}
+        if (folder / RESOLVED).is_file():
+            found = read_resolved(folder).get("benchmark") or {}
+        check_foreign(found, str(folder / RESOLVED))
+        nodes.append(found)
     a, b = nodes
     return {
-        str(name): make(node)
+        str(name): make(cast(DictConfig, OmegaConf.create(node)))
         for name, node in a.items()
         if name in b and b[name].get("_target_") == node.get("_target_")
     }

@@ -2,7 +2,9 @@
 
 import os
 import shlex
+import signal
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -16,15 +18,22 @@ from groundrl.errors import UserError, is_disk_full
 from groundrl.files import lock_folder
 from groundrl.launch.logs import configure_logging, silence_libraries
 from groundrl.launch.overrides import explain_overrides
-from groundrl.launch.resolved import RESOLVED, check_resume, save_resolved
+from groundrl.launch.requeue import requeue_job
+from groundrl.launch.resolved import RESOLVED, check_resume, no_run, save_resolved
 from groundrl.launch.resolvers import register_resolvers
+from groundrl.launch.sweep_report import jobs_left
+from groundrl.stopping import Stopped, handle_signals, stop
 
 FIRST_OUTPUT = {
     "train": "checkpoints",
     "evaluate": "predictions.jsonl",
-    "synthesize": "images.jsonl",
+    "synthesize": ".synthesis",
 }
 """Script -> what a run directory holds as soon as a run in it has started."""
+
+
+class ScriptEnd(SystemExit):
+    """Raised by ``exit_with``, and by nobody else."""
 
 
 def check_command_line(script: str, root: Path) -> None:
@@ -50,26 +59,29 @@ def run(script: str, cfg: DictConfig) -> None:
         from groundrl.launch.trained_run import take_run
 
         take_run(cfg)
-    run_dir = prepare_run_dir(cfg, FIRST_OUTPUT[script])
-    match script:
-        case "train":
-            from groundrl.launch.training import build_training
+    from groundrl.config.check import check_config
 
-            with lock_run(run_dir):
+    check_config(cfg)
+    run_dir = run_directory(cfg)
+    with lock_run(run_dir):
+        keep_config(script, cfg, run_dir)
+        match script:
+            case "train":
+                from groundrl.launch.training import build_training
+
                 text = build_training(cfg, run_dir).run()
-        case "evaluate":
-            from groundrl.launch.evaluation import build_evaluation
+            case "evaluate":
+                from groundrl.launch.evaluation import build_evaluation
 
-            with lock_run(run_dir):
                 text = build_evaluation(cfg, run_dir).run()
-        case _:
-            return _synthesize(cfg, run_dir)
+            case _:
+                return _synthesize(cfg, run_dir)
     if text:
         print(text)
 
 
 def lock_run(run_dir: Path) -> AbstractContextManager[None]:
-    """Lock the folder of a training or an evaluation; its first process holds the lock for all."""
+    """Lock the folder of a run; its first process holds the lock for all."""
     from groundrl.stages.strategy import is_first_process
 
     return lock_folder(run_dir) if is_first_process() else nullcontext()
@@ -98,34 +110,37 @@ def _synthesize(cfg: DictConfig, run_dir: Path) -> None:
 
 
 def run_directory(cfg: DictConfig) -> Path:
-    """The folder of the run."""
+    """The folder of the run. Raises UserError where ``resume=`` names none."""
+    if cfg.resume and not (Path(cfg.resume) / RESOLVED).is_file():
+        raise UserError(no_run(cfg.resume))
     return Path(cfg.resume or HydraConfig.get().runtime.output_dir)
 
 
-def prepare_run_dir(cfg: DictConfig, first_output: str) -> Path:
-    """Check the config and save it in the run directory, or compare it with the one that is there.
+def keep_config(script: str, cfg: DictConfig, run_dir: Path) -> None:
+    """Save the config in the run directory, or compare it with that of the run that is there.
 
-    ``first_output``: see ``FIRST_OUTPUT``.
+    Raises UserError where that run is another one.
     """
-    from groundrl.config.check import check_config
-
-    check_config(cfg)
-    run_dir = run_directory(cfg)
-    if cfg.resume or (run_dir / first_output).exists():
-        check_resume(cfg, run_dir)
-    else:
-        save_resolved(cfg, run_dir / RESOLVED)
-    return run_dir
+    if cfg.resume or (run_dir / FIRST_OUTPUT[script]).exists():
+        return check_resume(cfg, run_dir)
+    for other, first_output in FIRST_OUTPUT.items():
+        if (run_dir / first_output).exists():
+            raise UserError(
+                f"{run_dir} holds a run of {other}.py: type output_dir=<another folder>"
+            )
+    save_resolved(cfg, run_dir / RESOLVED)
 
 
 @contextmanager
 def report_user_errors(cfg: DictConfig) -> Iterator[None]:
-    """End the script with one message after a mistake of the user, a full disk or Ctrl-C.
+    """End the script with one message after a mistake of the user, a full disk, Ctrl-C or another
+    signal that asks it to stop, and where somebody else's code ends the process.
 
-    A job of a multirun raises UserError instead: the others go on.
+    A job of a multirun raises UserError instead, signals aside: the others go on.
     """
     try:
-        yield
+        with handle_signals((signal.SIGTERM, signal.SIGUSR1), stop):
+            yield
     except UserError as error:
         _fail(error)
     except OSError as error:
@@ -138,10 +153,27 @@ def report_user_errors(cfg: DictConfig) -> Iterator[None]:
                 f"  {resume_command(cfg)}"
             )
         )
-    except KeyboardInterrupt as stop:
+    except ScriptEnd:
+        raise
+    except SystemExit as end:
+        last = traceback.extract_tb(end.__traceback__)[-1]
+        _fail(
+            UserError(
+                f"{last.filename}:{last.lineno} ({last.name}) ended the run by sys.exit({end.code})"
+                f": raise an exception there instead. To go on, type\n  {resume_command(cfg)}"
+            )
+        )
+    except KeyboardInterrupt as stopped:
         if os.environ.get("LOCAL_RANK", "0") != "0":  # the first of several processes says it
             sys.exit(0)
-        exit_with(130, f"{str(stop) or 'interrupted'}\nTo go on, type\n  {resume_command(cfg)}")
+        number = stopped.number if isinstance(stopped, Stopped) else signal.SIGINT
+        lines = [str(stopped) or "interrupted"]
+        if HydraConfig.get().mode is RunMode.MULTIRUN:
+            left = jobs_left()
+            lines += [f"{len(left)} jobs are left, this one first: {', '.join(left)}"]
+        if cfg.requeue and number != signal.SIGINT:
+            lines.append(requeue_job())
+        exit_with(128 + number, "\n".join([*lines, f"To go on, type\n  {resume_command(cfg)}"]))
 
 
 def resume_command(cfg: DictConfig, changed: Mapping[str, str] | None = None) -> str:
@@ -165,10 +197,11 @@ def resume_command(cfg: DictConfig, changed: Mapping[str, str] | None = None) ->
 def exit_with(status: int, message: str) -> NoReturn:
     """Write ``message`` to standard error and exit.
 
-    ``status``: 1: unfinished; 2: the user can fix it; 130: the user stopped it.
+    ``status``: 1: unfinished; 2: the user can fix it; 128 + a signal's number: stopped by it (130:
+    Ctrl-C, 143: SIGTERM).
     """
     sys.stderr.write(f"\n{message}\n")
-    sys.exit(status)
+    raise ScriptEnd(status)
 
 
 def _fail(error: UserError) -> NoReturn:

@@ -8,6 +8,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
@@ -20,8 +21,10 @@ from omegaconf import DictConfig, OmegaConf
 from groundrl.config.crosschecks import unwritable_folders
 from groundrl.config.overlays import leaves
 from groundrl.config.problems import did_you_mean, raise_all
+from groundrl.config.secrets import secret_problems
 from groundrl.errors import UserError
 from groundrl.launch.resolved import RESOLVED, no_run
+from groundrl.launch.trusted import sweep_problems
 
 VERSION_BASE = "1.3"
 """Of Hydra's behaviour; ``hydra.main`` of the scripts takes the same."""
@@ -33,12 +36,20 @@ def explain_overrides(argv: Sequence[str], config_dir: Path, config_name: str) -
     ``argv`` is a command line without the program's name. Each value of a sweep is looked up, and
     ``--config-dir`` is followed; a command line with ``--config-path`` is left to Hydra.
     """
-    flags = _flags().parse_known_args(argv)[0]
+    flags = hydra_flags().parse_known_args(argv)[0]
+    if flags.config_dir is not None and not Path(flags.config_dir).is_dir():
+        raise UserError(
+            f"--config-dir {flags.config_dir} is no folder: type the folder that holds your options"
+        )
     if not flags.overrides or flags.config_path:
         return
     name = flags.config_name or config_name
     with open_configs(config_dir, flags.config_dir) as loader:
         typed, problems = _parse(flags.overrides, loader)
+        places = [config_dir.parent, *([Path(flags.config_dir)] if flags.config_dir else [])]
+        for override in typed:
+            if override.key_or_group == "sweeps":
+                problems += sweep_problems(str(override.value()), places)
         cfg, refused = _compose(name, typed, loader)
         if flags.multirun and not refused:
             grid = cfg.hydra.sweeper.get("params") or {}
@@ -48,6 +59,8 @@ def explain_overrides(argv: Sequence[str], config_dir: Path, config_name: str) -
         # Hydra makes the run directory before the config is checked.
         plain = {o.key_or_group: o.value() for o in typed if not o.is_sweep_override()}
         problems += unwritable_folders(plain)
+        tree = cast(dict[str, Any], OmegaConf.to_container(cfg))
+        problems += secret_problems({k: v for k, v in tree.items() if k != "hydra"})
         run_dir = plain.get("resume")
         if isinstance(run_dir, str) and not (Path(run_dir) / RESOLVED).is_file():
             problems.append(no_run(run_dir))
@@ -66,7 +79,7 @@ def open_configs(config_dir: Path, added: str | None) -> Iterator[ConfigLoader]:
         yield loader
 
 
-def _flags() -> ArgumentParser:
+def hydra_flags() -> ArgumentParser:
     """Hydra's flags that matter here, and those that take a value."""
     parser = ArgumentParser(add_help=False)
     parser.add_argument("overrides", nargs="*")

@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from groundrl.config.overlays import leaves
 from groundrl.config.problems import join, raise_all
+from groundrl.config.references import references, typed_name
 from groundrl.config.tree import find_targets
 from groundrl.errors import UserError
 from groundrl.files import write_text
 
 RESOLVED = "resolved.yaml"
-MAY_DIFFER = frozenset({"output_dir", "resume", "hydra", "cache_dir", "concurrency"})
+MAY_DIFFER = frozenset({"output_dir", "resume", "requeue", "hydra", "cache_dir", "concurrency"})
 """Top-level options that may differ between a run and its continuation: they change no result.
 Below a ``_target_`` these are the ``resource_options`` that its class declares."""
 
@@ -51,17 +54,24 @@ def no_run(folder: str | Path) -> str:
 
 def check_resume(cfg: DictConfig, run_dir: Path) -> None:
     """Raise UserError unless ``run_dir`` was started with a config that gives the same results."""
-    file = run_dir / RESOLVED
-    if not file.is_file():
+    if not (run_dir / RESOLVED).is_file():
         raise UserError(no_run(run_dir))
-    before = _comparable(OmegaConf.to_container(OmegaConf.load(file)))
-    now = _comparable(OmegaConf.to_container(cfg, resolve=True))
+    tree = OmegaConf.to_container(cfg, resolve=True)
+    # Of this config only: what the file names is not imported.
+    resources = _resource_options(tree)
+    before, now = _comparable(read_resolved(run_dir), resources), _comparable(tree, resources)
     absent = "nothing"
+    changed = [
+        key
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key, absent) != now.get(key, absent)
+    ]
+    names = references(cfg)
     problems = [
         f"{key} was {before.get(key, absent)} and is now {now.get(key, absent)}: "
         + (f"type {key}={_typed(before[key])}" if key in before else f"drop {key}")
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key, absent) != now.get(key, absent)
+        for key in changed
+        if typed_name(key, names) not in {*changed} - {key}  # that one changed it
     ]
     raise_all(problems, f"{run_dir} was started with another config: going on with it")
 
@@ -70,14 +80,36 @@ def _typed(value: object) -> str:
     return "null" if value is None else json.dumps(value) if isinstance(value, bool) else str(value)
 
 
-def _comparable(tree: Any) -> dict[str, object]:
-    """The leaves that results depend on; paths in the output directory become relative to it."""
-    output = str(tree.get("output_dir") or "")
-    resources = {
+def read_resolved(run_dir: Path) -> dict[str, Any]:
+    """The config of a run as plain values, of which nothing is imported or looked up.
+
+    Raises UserError for a damaged file.
+    """
+    file = run_dir / RESOLVED
+    try:
+        loaded = OmegaConf.load(file)
+    # No YAML; no UTF-8; neither keys nor a list; keys or values that no config has.
+    except (YAMLError, ValueError, OSError, OmegaConfBaseException) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{file} is no config of a run: {reason}. Restore the file.") from error
+    tree = OmegaConf.to_container(loaded)
+    if not isinstance(tree, dict):
+        raise UserError(f"{file} is no config of a run: it is a list. Restore the file.")
+    return {str(key): value for key, value in tree.items()}
+
+
+def _resource_options(tree: Any) -> frozenset[str]:
+    """Options that change no result, as their classes declare."""
+    return frozenset(
         join(target.path, option)
         for target in find_targets(tree, problems=[])
         for option in getattr(target.call, "resource_options", ())
-    }
+    )
+
+
+def _comparable(tree: Any, resources: frozenset[str]) -> dict[str, object]:
+    """The leaves that results depend on; paths in the output directory become relative to it."""
+    output = str(tree.get("output_dir") or "")
     return {
         key: _relative(value, output)
         for key, value in leaves(tree).items()

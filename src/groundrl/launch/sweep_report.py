@@ -4,9 +4,11 @@ import logging
 import sys
 import traceback
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus
@@ -18,6 +20,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from groundrl.errors import UserError
 from groundrl.files import write_text
 from groundrl.launch.logs import configure_logging
+from groundrl.launch.overrides import hydra_flags
+from groundrl.launch.resolvers import run_name
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +93,29 @@ class SweepReport(Callback):
         logger.info("\n%s\n%s\n%s", markdown, page, root)
         if failed.rows:
             sys.exit(1)
+
+
+def jobs_left() -> list[str]:
+    """The names of the multirun's jobs from the current one on."""
+    hydra = HydraConfig.get()
+    parser = OverridesParser.create()
+    typed = parser.parse_overrides(hydra_flags().parse_known_args(sys.argv[1:])[0].overrides)
+    keys = {override.key_or_group for override in typed}
+    params = {k: v for k, v in (hydra.sweeper.get("params") or {}).items() if k not in keys}
+    swept = [*parser.parse_overrides([f"{k}={v}" for k, v in params.items()]), *typed]
+    varied = [*params, *(typed_key(o) for o in typed if o.is_sweep_override())]
+    # As Hydra's own sweeper orders them; an option that is typed twice counts once.
+    values = {override.get_key_element(): job_options(override) for override in swept}
+    jobs = [*product(*values.values())]
+    return [run_name(job, varied) for job in jobs[hydra.job.num :]]
+
+
+def job_options(override: Override) -> list[str]:
+    """The option as each job gets it: ``["seed=0", "seed=1"]``."""
+    if override.is_sweep_override():
+        key = override.get_key_element()
+        return [f"{key}={value}" for value in override.sweep_string_iterator()]
+    return [str(override.input_line)]
 
 
 def typed_key(override: Override) -> str:

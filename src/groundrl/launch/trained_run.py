@@ -3,14 +3,15 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from groundrl.config_node import value_at
 from groundrl.errors import UserError
 from groundrl.export.description import DESCRIPTION, read_description
-from groundrl.launch.resolved import RESOLVED
+from groundrl.launch.resolved import RESOLVED, read_resolved
+from groundrl.launch.trusted import check_foreign
 from groundrl.launch.warmup import ANSWER_TOKENS
 from groundrl.policy.embedded import EMBEDDED
 from groundrl.policy.policy import Policy
@@ -96,15 +97,20 @@ def open_shared(folder: Path) -> DictConfig:
 
 
 def open_run(folder: Path) -> DictConfig:
-    """The config of a finished run of train.py. Raises UserError for any other folder."""
+    """The config of a finished run of train.py. Raises UserError for any other folder, and for a
+    config that names code which none of the user's own configs names."""
     no_run = f"run={folder} is no finished run of train.py"
     then = "Type run=<the path that it printed last>, or model.path=<folder>."
     if not folder.is_dir():
         raise UserError(f"{no_run}: there is no such folder. {then}")
     if not (folder / RESOLVED).is_file():
         raise UserError(f"{no_run}: it has no {RESOLVED}. {then}")
-    trained = cast(DictConfig, OmegaConf.load(folder / RESOLVED))
-    for stage in trained.get("pipeline") or ():
+    found = read_resolved(folder)
+    model, grammar, limit = (value_at(found, key) for key in ("model", "grammar", ANSWER_TOKENS))
+    if not isinstance(model, dict) or not isinstance(grammar, str) or not isinstance(limit, int):
+        raise UserError(f"{folder / RESOLVED} is no config of train.py. {then}")
+    check_foreign({"model": model, "grammar": grammar}, str(folder / RESOLVED))
+    for stage in found.get("pipeline") or ():
         if stage in OF_ITS_OWN:
             left = OF_ITS_OWN[stage].format(folder=folder)
             raise UserError(f"{no_run}: pipeline=[{stage}] makes {left}")
@@ -112,7 +118,7 @@ def open_run(folder: Path) -> DictConfig:
         if (folder / "checkpoints").is_dir():
             then = f"Finish it: type its command again with resume={folder}"
         raise UserError(f"{no_run}: it has no adapter/. {then}")
-    return trained
+    return OmegaConf.create(found)
 
 
 def saved_adapter(folder: Path) -> bool:

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Literal
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from groundrl.boxes import Frame
@@ -17,6 +19,21 @@ from groundrl.policy.family import ModelFamily
 from groundrl.policy.policy import Attention, Policy
 from groundrl.policy.vision_store import VisionStore
 from groundrl.prompts import PromptTemplate
+
+
+def loading_problems(node: ConfigNode) -> Iterator[str]:
+    """A path that names no folder; kinds of attention for which something is missing."""
+    path = node.options.get("path")
+    if (
+        isinstance(path, str)
+        and path.startswith(("/", "./", "../", "~"))
+        and not Path(path).is_dir()
+    ):
+        yield (
+            f"{node.path}.path={path} is no folder: type {node.path}.path=<folder or hub id>, or "
+            "model=embedded for the model that comes with the package"
+        )
+    yield from attention_problems(node)
 
 
 def attention_problems(node: ConfigNode) -> Iterator[str]:
@@ -40,7 +57,7 @@ def attention_problems(node: ConfigNode) -> Iterator[str]:
             )
 
 
-@config_hooks(problems=attention_problems)
+@config_hooks(problems=loading_problems)
 def load_policy(
     path: str,
     frame: Frame | str,
@@ -69,16 +86,20 @@ def load_policy(
     pixels = {"min_pixels": min_pixels, "max_pixels": max_pixels}
     try:
         processor = AutoProcessor.from_pretrained(
-            source, **{key: value for key, value in pixels.items() if value is not None}
+            source,
+            trust_remote_code=False,
+            **{key: value for key, value in pixels.items() if value is not None},
         )
         vlm = AutoModelForImageTextToText.from_pretrained(
             source,
+            trust_remote_code=False,
             dtype=torch_dtype,
             # FlexAttention is for rows of several completions, which have their own attention.
             attn_implementation="sdpa" if attention == "flex_attention" else attention,
             quantization_config=adapter.quantization(source, torch_dtype),
         )
-    except OSError as error:
+    # No such model; custom code, which is never run; pickled code; truncated weights.
+    except (OSError, ValueError, UnpicklingError, SafetensorError) as error:
         hint = "" if Path(source).exists() else " (no such folder, and not found on the hub)"
         raise UserError(
             f"cannot load model.path={path}{hint}: {error}. Type model=embedded for the model that "

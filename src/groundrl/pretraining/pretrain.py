@@ -196,6 +196,10 @@ class PretrainModule(Stage):
                     if not rest:
                         table[token] = row
 
+    def sample_ids(self, batch: list[Lesson]) -> list[str]:
+        """See ``Stage``."""
+        return [exercise.sample.id for lesson in batch for exercise in lesson.exercises[:1]]
+
     def optimize(self, loss: Float[Tensor, ""], lr: float) -> None:
         """One step of both optimizers."""
         muon, adamw = cast(list[LightningOptimizer], self.optimizers())
@@ -205,7 +209,8 @@ class PretrainModule(Stage):
             for group in optimizer.param_groups:
                 group["lr"] = rate * (tower_share if group["tower"] else 1.0)
         self.manual_backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.parameters(), self.max_grad_norm)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters(), self.max_grad_norm)
+        self.is_finite(loss.detach(), norm, may_skip=0)
         muon.step()
         adamw.optimizer.step()  # unwrapped: Lightning would count it as another step
 

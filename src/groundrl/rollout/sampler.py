@@ -1,11 +1,13 @@
 """Samples -> groups of G completions each."""
 
+import math
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
 import torch
 
+from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example, Prompt
 from groundrl.policy.vision_store import VisionFeatures
@@ -13,6 +15,10 @@ from groundrl.records import Completion, RolloutGroup, Sample
 from groundrl.rollout.base import RolloutEngine, SampledTokens, Sampling
 from groundrl.rollout.lengths import check_length
 from groundrl.rollout.randomness import RolloutSeeds
+
+
+class NotFiniteError(UserError):
+    """The model's probabilities are not finite."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,10 +77,12 @@ class PendingRollout:
     """Yields the index of each sample and its group once; closing it cancels the rest."""
 
     def collect(self, on_group: OnGroup | None = None) -> Rollout:
-        """Wait for all groups and decode them; ``on_group`` gets each as soon as it is complete."""
+        """Wait for all groups and decode them; ``on_group`` gets each as soon as it is complete.
+        Raises NotFiniteError."""
         groups: dict[int, RolloutGroup] = {}
         with closing(self.groups):
             for index, sampled in self.groups:
+                check_finite(sampled, self.samples[index])
                 groups[index] = RolloutGroup(
                     sample=self.samples[index],
                     sizes=self.features.prompts[index].sizes,
@@ -183,6 +191,16 @@ def enumerate_groups(
 ) -> Generator[tuple[int, list[SampledTokens]]]:
     """Groups that are complete, in the form in which an engine returns them."""
     yield from enumerate(groups)
+
+
+def check_finite(group: Sequence[SampledTokens], sample: Sample) -> None:
+    """Raise NotFiniteError for log-probabilities that are no numbers, as those of infinite logits
+    are; -inf stands for what a server does not tell."""
+    if math.isnan(sum(value for one in group for value in one.logprobs)):
+        raise NotFiniteError(
+            f"the model's probabilities for the sample {sample.id} are not finite (NaN or "
+            "infinite): its weights are damaged, or too large for model.dtype"
+        )
 
 
 def decode_completion(policy: Policy, sampled: SampledTokens) -> Completion:

@@ -45,4 +45,7 @@ def sample_inverse_cdf(
     """The first token whose cumulative probability exceeds ``uniform`` (inverse transform)."""
     cumulative = logprobs.double().exp().cumsum(-1)
     threshold = uniform[:, None] * cumulative[:, -1:]
-    return torch.searchsorted(cumulative, threshold, right=True)[:, 0]
+    # Probabilities that are not finite have no such token; ``PendingRollout`` refuses them.
+    return torch.searchsorted(cumulative, threshold, right=True)[:, 0].clamp(
+        max=logprobs.shape[-1] - 1
+    )

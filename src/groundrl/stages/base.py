@@ -1,7 +1,9 @@
 """The base class of all training stages."""
 
+import logging
+import math
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import lightning as L
 import torch
@@ -9,9 +11,16 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from PIL import Image
 from torch import Tensor
 
+from groundrl.errors import UserError
 from groundrl.metrics import check_declared
+from groundrl.parallel import all_gather, is_first
 from groundrl.policy.policy import Policy
 from groundrl.stages.strategy import sum_gradients, trainable
+
+logger = logging.getLogger(__name__)
+
+SAMPLES_NAMED = 4
+"""Of a step, in a message."""
 
 
 class Stage(L.LightningModule):
@@ -37,8 +46,14 @@ class Stage(L.LightningModule):
         super().__init__()
         self.policy = policy
         self.strict_loading = False  # the frozen base is not in the checkpoint
+        self.name = "stage"
+        """In messages."""
         self.logged: dict[str, float] = {}
         """Metrics of the last step."""
+        self.skipped_steps = 0
+        """Optimizer steps left out because the loss or the gradient was not finite."""
+        self._step = 0
+        self._samples: list[str] = []
 
     def log_step(self, metrics: Mapping[str, float | Tensor], step: int) -> None:
         """Write the metrics of a step; KeyError for names that the class does not declare.
@@ -65,19 +80,66 @@ class Stage(L.LightningModule):
         """An image of the last step's rollout for TensorBoard; None for a stage without one."""
         return None
 
-    def optimizer_step_on(self, losses: Iterable[Tensor], max_grad_norm: float) -> float:
+    def sample_ids(self, batch: Any) -> list[str]:
+        """Names of the samples of a batch, for messages."""
+        return [sample.id for sample, _ in batch]
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Remember what an error has to name."""
+        self._step, self._samples = batch_idx + 1, self.sample_ids(batch)
+
+    def optimizer_step_on(
+        self, losses: Iterable[Tensor], max_grad_norm: float, may_skip: int = 0
+    ) -> float:
         """One optimizer step on the sum of ``losses``; returns the gradient norm before clipping.
 
-        Each loss is a forward pass of its own, and only one of them is in memory at a time.
+        Each loss is a forward pass of its own, and only one of them is in memory at a time. Where
+        the loss or the norm is not finite, no weight changes: up to ``may_skip`` times in the
+        stage; then UserError is raised.
         """
         optimizer = cast(LightningOptimizer, self.optimizers())
         optimizer.zero_grad()
+        total = torch.zeros((), device=self.device)
         for loss in losses:
             self.manual_backward(loss)
+            total = total + loss.detach()
         sum_gradients(self)
         norm = torch.nn.utils.clip_grad_norm_(trainable(self), max_grad_norm)
+        if not self.is_finite(total, norm, may_skip):
+            optimizer.zero_grad()  # without gradients the optimizer changes nothing
         optimizer.step()
         return norm.item()
+
+    def is_finite(self, loss: Tensor, norm: Tensor, may_skip: int) -> bool:
+        """Whether the loss and the gradient norm are; counts the step as skipped where not.
+
+        Raises UserError where more than ``may_skip`` steps would be.
+        """
+        values = {"loss": loss.item(), "gradient norm": norm.item()}
+        wrong = [f"the {name} is {x}" for name, x in values.items() if not math.isfinite(x)]
+        wrong = [text for share in all_gather(wrong) for text in share]
+        if not wrong:
+            return True
+        self.skipped_steps += 1
+        error = self.not_finite(wrong[0])
+        if self.skipped_steps > may_skip:
+            raise error
+        if is_first():
+            logger.warning("%s (skipped, %d of %d)", error, self.skipped_steps, may_skip)
+        return False
+
+    def not_finite(self, what: str) -> UserError:
+        """The error that something in the current step is not finite."""
+        rates = [group["lr"] for group in self.trainer.optimizers[0].param_groups]
+        named = ", ".join(self._samples[:SAMPLES_NAMED])
+        more = len(self._samples) - SAMPLES_NAMED
+        named += f" and {more} more" if more > 0 else ""
+        return UserError(
+            f"{self.name}, step {self._step}: {what}, at learning rate {max(rates):g}, on the "
+            f"samples {named}. The checkpoint from before is kept. Lower optimization.lr of the "
+            "stage and start a new run; where only few steps are so, go on with resume=<run> and "
+            "optimization.max_skipped=0.02 of the stage"
+        )
 
     def close(self) -> None:
         """Stop work in the background, after the last step and after a step that failed."""
@@ -87,3 +149,8 @@ class Stage(L.LightningModule):
         checkpoint["state_dict"] = {
             name: p.detach() for name, p in self.named_parameters() if p.requires_grad
         }
+        checkpoint["skipped_steps"] = self.skipped_steps
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        """Go on counting."""
+        self.skipped_steps = checkpoint["skipped_steps"]

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
 import lightning as L
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from torch import nn
@@ -17,7 +18,9 @@ from groundrl.data.datasets import SampleSource
 from groundrl.data.module import GroundingDataModule
 from groundrl.policy.policy import Policy
 from groundrl.stages.base import Stage
-from groundrl.stages.callbacks import Checkpoints, DirectCheckpointIO, Progress, RolloutImages
+from groundrl.stages.callbacks import Progress, RolloutImages
+from groundrl.stages.checkpoint_file import PlainCheckpointIO
+from groundrl.stages.checkpoints import Checkpoints
 from groundrl.stages.frozen_weights import FrozenWeightsCheck
 
 T = TypeVar("T")
@@ -56,16 +59,18 @@ class StagePlan:
     """The module's constructor; see ``Build``."""
     steps: int
     prompts_per_step: int
-    checkpoint_every: int = 50
-    """Steps between two checkpoints."""
+    checkpoint_seconds: float = 120.0
+    """Between two checkpoints, or longer, so that saving takes 1 % of the time at most; 0 saves
+    after every step. Changes no result."""
     image_every: int = 10
     """Steps between two images of rollouts; without effect on a stage that draws none."""
+    resource_options: ClassVar[frozenset[str]] = frozenset({"checkpoint_seconds"})
 
     @classmethod
     def config_problems(cls, node: ConfigNode) -> Iterator[str]:
         """A stage may have no steps, but a step has a prompt."""
         yield from too_small(
-            node, {"steps": 0, "prompts_per_step": 1, "checkpoint_every": 1, "image_every": 1}
+            node, {"steps": 0, "prompts_per_step": 1, "checkpoint_seconds": 0, "image_every": 1}
         )
 
     def train(self, name: str, run: StageRun) -> None:
@@ -123,9 +128,11 @@ def fit(
 ) -> None:
     """Train ``module`` for ``plan.steps`` steps in all, from its checkpoint if there is one.
 
-    Raises Interrupted after Ctrl-C, once the state is saved.
+    Raises Stopped after a signal that asks the run to stop, once the state is saved.
     """
-    checkpoints = Checkpoints(run_dir / "checkpoints" / name, plan.checkpoint_every)
+    folder = run_dir / "checkpoints" / name
+    checkpoints = Checkpoints(folder, plan.checkpoint_seconds)
+    module.name = name
     trainer = make_trainer(
         max_epochs=1,
         limit_train_batches=plan.steps,
@@ -137,13 +144,19 @@ def fit(
             FrozenWeightsCheck(run_dir),
             checkpoints,
         ],
-        plugins=[DirectCheckpointIO()],
+        plugins=[PlainCheckpointIO(), *cluster()],
+        # On Slurm, Lightning goes on from any hpc_ckpt_*.ckpt that it finds there.
+        default_root_dir=folder,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    resume = checkpoints.path if checkpoints.path.exists() else None
     # No layer behaves differently in training mode; Lightning would warn of a mix of modes.
     module.train()
-    with checkpoints.catch_interrupts(), closing(module):
-        trainer.fit(module, data, ckpt_path=resume, weights_only=False)
+    with checkpoints.catch_signals(), closing(module):
+        trainer.fit(module, data, ckpt_path=checkpoints.find())
+
+
+def cluster() -> list[SLURMEnvironment]:
+    """On Slurm, Lightning's environment without its own checkpoints and requeueing."""
+    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []

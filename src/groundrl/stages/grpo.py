@@ -20,7 +20,7 @@ from groundrl.report.rollouts import rollout_sheet
 from groundrl.rewards.base import RewardSum
 from groundrl.rollout.base import RolloutEngine
 from groundrl.rollout.memory import explain_full_memory, pixel_option
-from groundrl.rollout.sampler import PendingRollout, Sampler
+from groundrl.rollout.sampler import NotFiniteError, PendingRollout, Sampler
 from groundrl.stages.batches import learning_groups
 from groundrl.stages.credit import token_advantages
 from groundrl.stages.optimization import Optimization
@@ -109,12 +109,17 @@ class GRPOModule(PolicyGradientStage):
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         """Continue with the next rollout."""
+        super().on_load_checkpoint(checkpoint)
         self.rollouts_done = checkpoint["rollouts_done"]
         self.prefetch.restore(checkpoint["prefetched"])
 
     def close(self) -> None:
         """Stop sampling the rollout of the next step."""
         self.prefetch.close()
+
+    def sample_ids(self, batch: list[Example] | tuple[list[Example], list[Example]]) -> list[str]:
+        """See ``Stage``; of this step."""
+        return super().sample_ids(batch[0] if isinstance(batch, tuple) else batch)
 
     def training_step(
         self, batch: list[Example] | tuple[list[Example], list[Example]], batch_index: int
@@ -147,7 +152,10 @@ class GRPOModule(PolicyGradientStage):
         """The rollout that ``start(step=...)`` starts; its groups are scored as they complete."""
         with GroupScorer(self.reward) as scorer:
             with self.times.measure("rollout"), explain_full_memory(self.rollout_memory()):
-                rollout = start(step=self.rollouts_done).collect(scorer.submit)
+                try:
+                    rollout = start(step=self.rollouts_done).collect(scorer.submit)
+                except NotFiniteError as error:
+                    raise self.not_finite(str(error)) from error
             with self.times.measure("reward"):
                 scored = ScoredRollout(rollout=rollout, attempts=scorer.results())
         self.times.tokens += scored.tokens

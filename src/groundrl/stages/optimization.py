@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -23,11 +24,25 @@ class Optimization:
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
     """Global gradient norm above which gradients are scaled down."""
+    max_skipped: float = 0.0
+    """Largest share of the steps that may be skipped because the loss or the gradient norm is not
+    finite; 0: the first such step stops the run."""
+    resource_options: ClassVar[frozenset[str]] = frozenset({"max_skipped"})
+
+    @property
+    def may_skip(self) -> int:
+        """``max_skipped`` as a number of steps."""
+        return int(self.max_skipped * self.steps)
 
     @classmethod
     def config_problems(cls, node: ConfigNode) -> Iterator[str]:
-        """No number of these is negative."""
-        yield from too_small(node, dict.fromkeys(("lr", "warmup", "weight_decay"), 0))
+        """No number of these is negative, and a rate is one that 32 bits can step with."""
+        yield from too_small(
+            node, dict.fromkeys(("lr", "warmup", "weight_decay", "max_skipped"), 0)
+        )
+        lr = node.options.get("lr")
+        if isinstance(lr, float) and not lr < 1e9:
+            yield f"{node.path}.lr={lr} is no learning rate: type {node.path}.lr=1e-3"
 
     def optimizer(self, module: nn.Module) -> torch.optim.AdamW:
         """Over the trainable parameters of ``module``."""

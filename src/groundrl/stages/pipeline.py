@@ -106,10 +106,12 @@ class Pipeline:
         if is_first():
             self._prepare()
         for name, plan in self.plans.items():
-            if name in self.metrics:
-                self.policy.load(self._adapter(name))
-            else:
+            if name not in self.metrics:
                 self._train(name, plan)
+                continue
+            self.policy.load(self._adapter(name))
+            if not self.held_out.recorded(self.run_dir, name):
+                self._measure(name)
         return self._finish() if is_first() else ""
 
     def _prepare(self) -> None:
@@ -122,7 +124,7 @@ class Pipeline:
             for point in ("start", first):
                 self.metrics[point] |= self.held_out.rescore(self.run_dir, point)
             self._write_metrics(PROGRESS)
-        if "start" not in self.metrics:
+        if "start" not in self.metrics or not self.held_out.recorded(self.run_dir, "start"):
             self._measure("start")
 
     def _finish(self) -> str:

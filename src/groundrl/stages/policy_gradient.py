@@ -132,5 +132,7 @@ class PolicyGradientStage(Stage):
                 for name, value in {**output.metrics, "policy/entropy": entropy}.items():
                     totals[name] = totals.get(name, 0.0) + value.item()
 
-        norm = self.optimizer_step_on(losses(), self.optimization.max_grad_norm)
+        norm = self.optimizer_step_on(
+            losses(), self.optimization.max_grad_norm, self.optimization.may_skip
+        )
         return sum_metrics(all_gather(totals)) | {"policy/grad_norm": norm}

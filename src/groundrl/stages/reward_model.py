@@ -80,6 +80,10 @@ class RewardModelModule(Stage):
         """AdamW on the head and on what the adapter leaves trainable."""
         return self.optimization.optimizer(self)
 
+    def sample_ids(self, batch: list[tuple[CaptionGroup, Prompt]]) -> list[str]:
+        """See ``Stage``."""
+        return [group[0].sample.id for group, _ in batch]
+
     def training_step(self, examples: list[tuple[CaptionGroup, Prompt]], batch_index: int) -> None:
         """One optimizer step on all sentences of all captions of all processes."""
         model = self.reward_model
@@ -110,7 +114,9 @@ class RewardModelModule(Stage):
                 totals["reward_model/acc"] += right.sum().item() / count
 
         with explain_full_memory(self.step_memory()):
-            norm = self.optimizer_step_on(losses(), self.optimization.max_grad_norm)
+            norm = self.optimizer_step_on(
+                losses(), self.optimization.max_grad_norm, self.optimization.may_skip
+            )
         metrics = sum_metrics(all_gather(totals))
         self.log_step(metrics | {"lr": lr, "reward_model/grad_norm": norm}, self.global_step)
 

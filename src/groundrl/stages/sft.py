@@ -74,7 +74,9 @@ class SFTModule(Stage):
                 totals["sft/entropy"] += scored.entropy.sum().item() / tokens
 
         with explain_full_memory(self.step_memory()):
-            self.optimizer_step_on(losses(), self.optimization.max_grad_norm)
+            self.optimizer_step_on(
+                losses(), self.optimization.max_grad_norm, self.optimization.may_skip
+            )
         self.log_step(sum_metrics(all_gather(totals)) | {"lr": lr}, self.global_step)
 
     def step_memory(self) -> dict[str, object]:

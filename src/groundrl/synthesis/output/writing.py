@@ -12,13 +12,15 @@ import pyarrow.parquet as pq
 
 from groundrl.data.schema import ARROW_SCHEMA, to_row
 from groundrl.errors import UserError
-from groundrl.files import LOCK, PARTIAL, lock_folder, partial_path
+from groundrl.files import PARTIAL, partial_path
 from groundrl.records import Sample
 
 IMAGES_FILE: Final = "images.jsonl"
 SPLITS: Final = ("train", "heldout")
 CARD: Final = "README.md"
 SKIPPED_FILE: Final = "skipped.txt"
+STARTED: Final = ".synthesis"
+"""Marks a folder whose data files a run has written, or is about to."""
 ROW_GROUP_SIZE: Final = 500
 """Samples per Parquet row group."""
 
@@ -82,7 +84,7 @@ class DatasetWriter:
     """
 
     def __init__(self, folder: Path, shard_size: int) -> None:
-        """Opens the files; ``open_writer`` also locks the folder."""
+        """Opens the files."""
         self.folder = folder
         self._files = [folder / name for name in (IMAGES_FILE, *(f"{s}.jsonl" for s in SPLITS))]
         self._images, *samples = [_JsonlFile(partial_path(path)) for path in self._files]
@@ -132,8 +134,8 @@ class DatasetWriter:
 def open_writer(folder: Path, shard_size: int) -> Iterator[DatasetWriter]:
     """A writer for ``folder``; its files get their names when the block ends without an error.
 
-    Raises UserError where another run writes there, and where files would be overwritten that no
-    run has written.
+    Whoever starts the run has locked the folder. Raises UserError where files would be overwritten
+    that no run has written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     # The first table imports pandas, which takes seconds in which a model server would be idle.
@@ -141,8 +143,8 @@ def open_writer(folder: Path, shard_size: int) -> Iterator[DatasetWriter]:
     if shard_size < 1:
         raise UserError(f"shard_size={shard_size}: type shard_size=10000, or any from 1 on")
     _check_no_foreign_files(folder)
+    (folder / STARTED).touch()
     with ExitStack() as stack:
-        stack.enter_context(lock_folder(folder))
         _delete_partial_files(folder)
         stack.callback(_delete_partial_files, folder)
         writer = stack.enter_context(closing(DatasetWriter(folder, shard_size)))
@@ -157,7 +159,7 @@ def _find_shards(folder: Path) -> Iterator[Path]:
 
 def _check_no_foreign_files(folder: Path) -> None:
     """Raises UserError where a file would be overwritten that no run has written."""
-    if (folder / LOCK).exists():
+    if (folder / STARTED).exists():
         return
     names = [IMAGES_FILE, CARD, *(f"{split}.jsonl" for split in SPLITS)]
     found = [name for name in names if (folder / name).exists()]
