@@ -53,7 +53,8 @@ def test_an_ablation_builds_the_loss_of_its_paper(name: str) -> None:
     module = cfg.stage.grpo.module
     assert (instantiate(module.advantage), instantiate(module.loss)) == MEANS[name]
     # An overlay that misses the module's path would add a key beside it.
-    assert set(cfg.stage.grpo) == {"_target_", "steps", "prompts_per_step", "module"}
+    options = {"_target_", "steps", "prompts_per_step", "checkpoint_seconds", "module"}
+    assert set(cfg.stage.grpo) == options
 
 
 @pytest.mark.slow

@@ -115,7 +115,9 @@ def test_a_push_without_a_name_or_a_login_is_refused(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "none"))
     (tmp_path / "run" / "adapter").mkdir(parents=True)
-    (tmp_path / "run" / "resolved.yaml").write_text("pipeline: [sft]\n")
+    (tmp_path / "run" / "resolved.yaml").write_text(
+        "{pipeline: [sft], model: {path: embedded}, grammar: obj_bbox}"
+    )
     assert main([f"run={tmp_path / 'run'}", f"to={tmp_path / 'new'}", f"push={repo}"]) == 2
     assert message in capsys.readouterr().err
 

@@ -7,8 +7,10 @@ from groundrl.rewards.base import RewardSum
 
 SHIPPED = sorted(path.stem for path in (ROOT / "conf/reward").glob("*.yaml"))
 """Names of the options."""
-READY = [name for name in SHIPPED if "sentence" not in name.split("+")]
-"""Those that ask for nothing: ``sentence`` asks for a reward model."""
+ASKING = {"judged_consistency", "sentence"}
+"""Terms that ask for a model."""
+READY = [name for name in SHIPPED if ASKING.isdisjoint(name.split("+"))]
+"""Options that ask for nothing."""
 
 
 def compose_reward(*overrides: str, grammar: Grammar = GRAMMARS["obj_bbox"]) -> RewardSum:

@@ -8,6 +8,7 @@ from pretraining_phases import PHASES
 
 from groundrl.pretraining.exercises import (
     DIRECT_INSTRUCTIONS,
+    EXPLAIN,
     RELATING_LESSONS,
     VERDICT_LESSONS,
     put,
@@ -87,10 +88,15 @@ def test_the_last_phase_asks_for_relations_and_rehearses_names(
     kinds = {one.sample.kind for one in asked}
     assert {*RELATING_LESSONS, "describe", "locate"} <= kinds
     assert {one.part for one in asked} == {"reasoning", "answer", "both", "verdict"}
-    # Options and instructions ask for the answer alone, plain questions for the reasoning too.
+    # Options and instructions ask for the answer alone, plain questions and requests to explain for
+    # the reasoning too.
     for one in asked:
-        if one.sample.options or "\n" in one.sample.question:
+        explained = one.sample.question.startswith(EXPLAIN)
+        if (one.sample.options and not explained) or "\n" in one.sample.question:
             assert one.part == "answer"
+        if explained:
+            assert one.sample.options
+            assert one.part == "both"
     quartered = [lesson for lesson in lessons if lesson.prompt.sizes.width == QUARTERS_SIDE]
     assert 0 < len(quartered) < len(lessons) / 3
     for lesson in quartered:
@@ -108,5 +114,6 @@ def test_a_question_is_put_in_every_form() -> None:
     assert asked == {
         (sample.question, (), "both"),
         (sample.question, sample.options, "answer"),
+        *((f"{request} {sample.question}", sample.options, "both") for request in EXPLAIN),
         *((f"{sample.question}\n{line}", (), "answer") for line in instructions),
     }

@@ -50,7 +50,7 @@ def test_parts_are_weighted_and_summed_without_normalising() -> None:
 def test_each_score_comes_with_the_attempt_that_it_is_of() -> None:
     (group,) = summed({"acc": Acc()})([GROUP])
     assert [one.attempt.completion for one in group] == list(GROUP.completions)
-    assert [one.attempt.parsed.answer for one in group] == ["red", "blue", None]
+    assert [one.attempt.parsed.answer for one in group] == ["red", "blue", "no idea"]
     cup = box(20, 20, 60, 60)  # the MODEL frame has half as many pixels
     assert group[0].attempt.predicted_boxes == [cup]
 

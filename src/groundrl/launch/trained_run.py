@@ -7,7 +7,6 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from groundrl.config_node import value_at
 from groundrl.errors import UserError
 from groundrl.export.description import DESCRIPTION, read_description
 from groundrl.launch.resolved import RESOLVED, read_resolved
@@ -106,10 +105,7 @@ def open_run(folder: Path) -> DictConfig:
     if not (folder / RESOLVED).is_file():
         raise UserError(f"{no_run}: it has no {RESOLVED}. {then}")
     found = read_resolved(folder)
-    model, grammar, limit = (value_at(found, key) for key in ("model", "grammar", ANSWER_TOKENS))
-    if not isinstance(model, dict) or not isinstance(grammar, str) or not isinstance(limit, int):
-        raise UserError(f"{folder / RESOLVED} is no config of train.py. {then}")
-    check_foreign({"model": model, "grammar": grammar}, str(folder / RESOLVED))
+    check_foreign({key: found.get(key) for key in ("model", "grammar")}, str(folder / RESOLVED))
     for stage in found.get("pipeline") or ():
         if stage in OF_ITS_OWN:
             left = OF_ITS_OWN[stage].format(folder=folder)
@@ -118,6 +114,8 @@ def open_run(folder: Path) -> DictConfig:
         if (folder / "checkpoints").is_dir():
             then = f"Finish it: type its command again with resume={folder}"
         raise UserError(f"{no_run}: it has no adapter/. {then}")
+    if not isinstance(found.get("model"), dict) or not isinstance(found.get("grammar"), str):
+        raise UserError(f"{no_run}: {RESOLVED} names no model and no grammar. {then}")
     return OmegaConf.create(found)
 
 
