@@ -50,7 +50,7 @@ WRONG = {
     "rewrd=iou": "rewrd=iou: there is no key 'rewrd'; did you mean 'reward'? To add",
     "reward": "reward cannot be read: write key=value",
     "data_root=caf\udce9": r"data_root=caf\udce9 cannot be read",
-    "seed=[1": "seed=[1 cannot be read: write key=value, or 'key=\"value\"' for a value",
+    "seed=[1": "seed=[1 cannot be read: write 'seed=\"[1\"' for a value with signs",
     "ablation=null": "ablation=null: Config group override must be a string",
     "+seed=1": "+seed=1: Could not append to config. An item is already at 'seed'.",
     "~sed": "~sed: Could not delete from config. 'sed' does not exist.",

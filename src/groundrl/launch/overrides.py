@@ -99,8 +99,10 @@ def _parse(lines: Sequence[str], loader: ConfigLoader) -> tuple[list[Override], 
             typed += parser.parse_overrides([line])
         except OverrideParseException:
             shown = line.encode(errors="backslashreplace").decode()
-            hint = ", or 'key=\"value\"' for a value with signs" if "=" in line else ""
-            problems.append(f"{shown} cannot be read: write key=value{hint}")
+            key, sign, value = shown.partition("=")
+            quoted = f"write '{key}=\"{value}\"' for a value with signs"
+            wanted = quoted if sign else "write key=value"
+            problems.append(f"{shown} cannot be read: {wanted}")
     return typed, problems
 
 
