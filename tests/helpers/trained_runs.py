@@ -26,7 +26,7 @@ def write_run(folder: Path, *typed: str) -> Path:
         save_resolved(cfg, folder / "resolved.yaml")
     for name, weight in policy.model.named_parameters():
         if "lora_B" in name:
-            torch.nn.init.normal_(weight, std=0.2)
+            torch.nn.init.normal_(weight, std=0.4)
     policy.save(folder / "adapter")
     write_description(folder / "adapter", describe(policy, get_grammar(cfg.grammar), MAX_TOKENS))
     weights = folder / "checkpoints" / "base_weights.json"

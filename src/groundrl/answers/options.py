@@ -22,7 +22,7 @@ _LETTER = re.compile(
     r"\(([A-Za-z])\)|(?<![\w'\u2019])([A-Z](?=[).:])|[B-HJ-Zb-hj-z])(?![\w'\u2019])"
 )
 """A letter that may name an option; "a" and "I" are words unless marked."""
-_LETTER_BEHIND = re.compile(r"\s*\([A-Za-z]\)\s*\.?\s*$")
+_LETTER_BEHIND = re.compile(r"\([A-Za-z]\)\.?$")
 _WORD = re.compile(r"\w+")
 _SEPARATOR = re.compile(r"[,;\n]|\band\b", re.IGNORECASE)
 _MARKED = re.compile(r"\(?([A-Z])[).:]")
@@ -72,7 +72,7 @@ def read_answer(text: str | None, options: Sequence[str]) -> frozenset[str] | No
         return frozenset([plain]) if plain else None
     chosen = read_exactly(text, options)
     if chosen is None and asks_for_verdict(options):
-        verdict = read_verdict(_LETTER_BEHIND.sub("", text))
+        verdict = read_verdict(_LETTER_BEHIND.sub("", text.rstrip()))
         same = {option for option in options if VERDICTS[option.strip(" .").lower()] is verdict}
         own = all(same.issuperset(_by_letter(one, options) or [""]) for one in _letters(text))
         return frozenset(same) if len(same) == 1 and own else None

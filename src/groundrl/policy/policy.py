@@ -220,7 +220,8 @@ class Policy(nn.Module):
         copied.
         """
         if isinstance(self.model, PeftModel):
-            weights = get_peft_model_state_dict(self.model)
+            # No embedding is trained, and "auto" asks the hub.
+            weights = get_peft_model_state_dict(self.model, save_embedding_layers=False)
             self.model.add_adapter("reference", self.model.peft_config["default"])
             set_peft_model_state_dict(self.model, weights, adapter_name="reference")
             self.model.set_adapter("default")
