@@ -35,8 +35,8 @@ from groundrl.report.tables import (
 NOT_CURVES = ("epoch", "hp_metric", "hparam/")
 COLLAPSED = frozenset({"time"})
 """Groups of curves that are shown on request."""
-FILE_OPTIONS = frozenset({"output_dir", "cache_dir", "judgements", "resume"})
-"""Options that name files; a reader of the page does not compare runs by them."""
+NOT_COMPARED = frozenset({"output_dir", "cache_dir", "judgements", "requeue", "resume"})
+"""Options by which a reader of the page does not compare runs: files, and what happens to a job."""
 MAX_CHIP = 60
 """Characters of a config value that is shown as a chip."""
 
@@ -167,7 +167,7 @@ def _title_and_facts(run_dir: Path, config: str) -> tuple[str, list[str]]:
     for key, value in values.items():
         listed = isinstance(value, list) and all(isinstance(v, plain) for v in value)
         fact = f"{key} {', '.join(map(str, value))}" if listed else f"{key} {value}"
-        shown = key not in FILE_OPTIONS and len(fact) <= MAX_CHIP
+        shown = key not in NOT_COMPARED and len(fact) <= MAX_CHIP
         if shown and (listed or isinstance(value, plain)):
             facts.append(fact)
     return ", ".join(title) or run_dir.resolve().name, facts
