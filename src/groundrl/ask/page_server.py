@@ -41,7 +41,7 @@ SCENES: Final = 12
 UPLOADS_KEPT: Final = 20
 IMAGE_SIDE: Final = 480
 POLL_SECONDS: Final = 0.5
-"""Between two looks at Ctrl-C while nobody asks."""
+"""Between two checks for Ctrl-C while there is no request."""
 TEMPLATES = load_templates("groundrl.ask")
 
 

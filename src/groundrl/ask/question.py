@@ -52,7 +52,7 @@ def control_tokens(processor: Processor) -> set[str]:
 
 
 def make_sample(image: ImageSource, question: str) -> Sample:
-    """A sample whose answer nobody knows."""
+    """A sample without a known answer."""
     provenance = Provenance(dataset="asked", split="asked")
     return Sample(id=image.key, image=image, question=question, provenance=provenance)
 

@@ -97,7 +97,7 @@ class Source:
 def _is_own(table: Table) -> bool:
     try:
         return len(table) > 0 and table.row(0).keys() >= OWN_COLUMNS
-    except ValueError:  # told by whoever reads the rows
+    except ValueError:  # reading the rows reports it
         return False
 
 

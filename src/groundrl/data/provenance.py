@@ -1,4 +1,4 @@
-"""Where the samples of a run come from, counted, for whoever shares what was trained on them."""
+"""Where the samples of a run come from, counted, as a model card shows it."""
 
 import json
 from collections import Counter

@@ -82,7 +82,7 @@ def _name(base: str) -> str:
         return "the embedded model of the package groundrl"
     if is_hub_id(base):
         return f"[{base}](https://huggingface.co/{base})"
-    return f"`{Path(base).name}`"  # its folder on another machine helps nobody
+    return f"`{Path(base).name}`"  # its path means nothing on another machine
 
 
 def _training(config: Mapping[str, Any]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from groundrl.errors import UserError
 
 
 def check_push(repo: str) -> None:
-    """Raise UserError where the name is none of a repository, or nobody is logged in."""
+    """Raise UserError where the name is none of a repository, or there is no login."""
     try:
         validate_repo_id(repo)
     except HFValidationError as error:

@@ -33,7 +33,7 @@ FIRST_OUTPUT = {
 
 
 class ScriptEnd(SystemExit):
-    """Raised by ``exit_with``, and by nobody else."""
+    """Raised by ``exit_with``, and nowhere else."""
 
 
 def check_command_line(script: str, root: Path) -> None:
@@ -134,7 +134,7 @@ def keep_config(script: str, cfg: DictConfig, run_dir: Path) -> None:
 @contextmanager
 def report_user_errors(cfg: DictConfig) -> Iterator[None]:
     """End the script with one message after a mistake of the user, a full disk, Ctrl-C or another
-    signal that asks it to stop, and where somebody else's code ends the process.
+    signal that asks it to stop, and where code from outside ends the process.
 
     A job of a multirun raises UserError instead, signals aside: the others go on.
     """

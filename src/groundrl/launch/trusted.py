@@ -1,4 +1,4 @@
-"""What a config may name that somebody else may have written: a run directory, a sweep.
+"""What a config may name that another person may have written: a run directory, a sweep.
 
 A ``_target_`` is code that runs with the values beside it. It may come from the user's own options
 (``conf/``, ``--config-dir``, the command line), and from other files only where those name it, too.

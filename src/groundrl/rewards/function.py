@@ -48,7 +48,7 @@ class Function:
         object.__setattr__(self, "function", function)
         convention = recognise(function, self.path, self.messages)
         object.__setattr__(self, "convention", convention)
-        accepted(function, convention.arguments(_NOBODY), self.path)
+        accepted(function, convention.arguments(_TRIAL), self.path)
 
     def __call__(self, attempt: Attempt) -> float | None:
         """See the class."""
@@ -83,7 +83,7 @@ class Function:
         return None if value is None else float(value)
 
 
-_NOBODY = Answered(
+_TRIAL = Answered(
     sample=Sample(
         id="", image=NamedImage(key=""), question="", provenance=Provenance(dataset="", split="")
     ),

@@ -137,7 +137,7 @@ class Pipeline:
         return f"{before_after_table(self.metrics, ('start', *self.plans))}\n{self.run_dir}"
 
     def _describe(self, folder: Path) -> None:
-        """Add what whoever gets the folder needs: how to ask, and a model card."""
+        """Add how to ask the model, and a model card, so that the folder can be shared."""
         max_tokens = self.held_out.sampler.sampling.max_tokens
         description = describe(self.policy, self.held_out.reward.grammar, max_tokens)
         write_description(folder, description)

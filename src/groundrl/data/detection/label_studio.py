@@ -29,7 +29,7 @@ class LabelStudioLayout:
     """A JSON file, or a folder with one, and the images anywhere below its folder, found by name.
 
     Rectangles, polygons and ellipses have boxes; of other shapes the class is there, uncounted. A
-    task without an annotation is left out: nobody has looked at it. Of several annotations the one
+    task without an annotation is left out: it was not looked at. Of several annotations the one
     marked as ground truth counts, else the first.
     """
 

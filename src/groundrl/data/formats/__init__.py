@@ -1,1 +1,1 @@
-"""Row formats of the field: what a row of somebody's file asks, shows and answers."""
+"""Row formats of the field: what a row of a file asks, shows and answers."""

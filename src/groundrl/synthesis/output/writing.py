@@ -134,7 +134,7 @@ class DatasetWriter:
 def open_writer(folder: Path, shard_size: int) -> Iterator[DatasetWriter]:
     """A writer for ``folder``; its files get their names when the block ends without an error.
 
-    Whoever starts the run has locked the folder. Raises UserError where files would be overwritten
+    The caller has locked the folder. Raises UserError where files would be overwritten
     that no run has written.
     """
     folder.mkdir(parents=True, exist_ok=True)
