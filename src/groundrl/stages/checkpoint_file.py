@@ -1,5 +1,5 @@
-"""A checkpoint on disk: one safetensors file of plain data. Reading a file of unknown origin executes
-nothing, and finds any damage.
+"""A checkpoint on disk: one safetensors file of plain data. Reading it executes nothing, also where
+its origin is unknown, and finds any damage.
 
 Tensors are stored as such. Everything else is JSON in the file's metadata, beside a SHA-256 digest
 of the JSON and of all tensors.
