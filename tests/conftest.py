@@ -30,7 +30,7 @@ def make_policy(tokenizer: PreTrainedTokenizerFast) -> Callable[..., Policy]:
     """A random two-layer Qwen3-VL; equal seeds, equal weights."""
 
     def make(
-        adapter: Literal["lora", "qlora", "none", "frozen"] | None = "lora",
+        adapter: Literal["lora", "qlora", "none", "frozen"] | Adapter | None = "lora",
         prefix_sharing: bool = True,
         seed: int = 0,
         **options: Any,
@@ -41,9 +41,10 @@ def make_policy(tokenizer: PreTrainedTokenizerFast) -> Callable[..., Policy]:
         for name, parameter in model.named_parameters():
             if "norm" not in name:
                 parameter.data.mul_(4)
-        wrapped = model if adapter is None else Adapter(kind=adapter, rank=4, alpha=8).apply(model)
+        if isinstance(adapter, str):
+            adapter = Adapter(kind=adapter, rank=4, alpha=8)
         return Policy(
-            model=wrapped,
+            model=model if adapter is None else adapter.apply(model),
             processor=build_processor(tokenizer),
             template=PromptTemplate(),
             frame=Frame.PERMILLE,

@@ -105,6 +105,18 @@ def model(**options: Any) -> dict[str, Any]:
             {"rollout": SERVERS, "adapter": {"_target_": ADAPTER, "kind": "none"}},
             "adapter=none has none: type adapter=lora",
         ),
+        (
+            {"rollout": SERVERS, "adapter": {"_target_": ADAPTER, "vision": "lora"}},
+            "type rollout=native or adapter.vision=frozen",
+        ),
+        (
+            {"adapter": {"_target_": ADAPTER, "kind": "none", "vision": "lora"}},
+            "type adapter.vision=full, or adapter=lora",
+        ),
+        (
+            {"adapter": {"_target_": ADAPTER, "kind": "qlora", "vision": "full"}},
+            "type adapter.vision=lora, or adapter=none",
+        ),
         (GRPO | {"rollout": SERVERS | {"prefetch": 1}}, f"{UNCORRECTED}, or rollout.prefetch=0"),
         (
             GRPO | {"rollout": SERVERS, "adapter": {"_target_": ADAPTER, "kind": "qlora"}},

@@ -18,13 +18,18 @@ from groundrl.prompts import PromptTemplate
 SIZES = [[7, 3, 30], [6, 1]]
 
 
-def moved(family: str) -> Policy:
+LORA = Adapter(rank=4, alpha=8)
+LORA_EVERYWHERE = Adapter(rank=4, alpha=8, vision="lora")
+ALL_WEIGHTS = Adapter(kind="none", vision="full")
+
+
+def moved(family: str, adapter: Adapter) -> Policy:
     """With an adapter that does something."""
     vlm, processor = build(family)
-    model = Adapter(rank=4, alpha=8).apply(vlm)
+    model = adapter.apply(vlm)
     noise = torch.Generator().manual_seed(2)
-    for parameter in model.parameters():
-        if parameter.requires_grad:
+    for name, parameter in model.named_parameters():
+        if "lora_" in name:
             parameter.data.normal_(0, 0.02, generator=noise)
     return Policy(model, processor, PromptTemplate(), Frame.PERMILLE)
 
@@ -40,18 +45,19 @@ BOUND = 1e-11
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl", "gemma3", "llava_onevision"])
-def test_sharing_gives_the_gradient_of_stock_transformers(family: str) -> None:
+@pytest.mark.parametrize("adapter", [LORA, LORA_EVERYWHERE, ALL_WEIGHTS], ids=["lora", "+", "all"])
+def test_sharing_gives_the_gradient_of_stock_transformers(family: str, adapter: Adapter) -> None:
     with float64():
-        found, expected = gradients(family)
+        found, expected = gradients(family, adapter)
     assert found.dtype == expected.dtype == torch.float64
     assert len(found) == len(expected) > 1000
     assert expected.abs().max() > 1e-3
     assert (found - expected).abs().max() <= BOUND * expected.abs().max()
 
 
-def gradients(family: str) -> tuple[Tensor, Tensor]:
+def gradients(family: str, adapter: Adapter) -> tuple[Tensor, Tensor]:
     """Of a weighted sum of log-probabilities: ours with shared prompts, and the class's own."""
-    ours, stock = moved(family), moved(family)
+    ours, stock = moved(family, adapter), moved(family, adapter)
     stock.vlm.config.get_text_config()._attn_implementation = "sdpa"
     prompts = [ours.encode(sample) for sample in world_samples(len(SIZES))]
     groups = [[list(range(50, 50 + size)) for size in sizes] for sizes in SIZES]

@@ -41,7 +41,12 @@ def write_card(run_dir: Path, description: ModelDescription, form: Form) -> str:
         *_data(run_dir),
         *_figures(stages),
         *_weaknesses(stages, read_answers(run_dir, list(stages))),
-        *how_to_use(description, form, value_at(config, "adapter.rank")),
+        *how_to_use(
+            description,
+            form,
+            rank=value_at(config, "adapter.rank"),
+            tower_adapted=value_at(config, "adapter.vision") == "lora",
+        ),
     ]
     return "\n".join(parts)
 

@@ -53,9 +53,13 @@ FOLDER: Final = "this-folder"
 
 
 def how_to_use(
-    description: ModelDescription, form: Literal["adapter", "merged"], rank: int | None
+    description: ModelDescription,
+    form: Literal["adapter", "merged"],
+    rank: int | None,
+    tower_adapted: bool,
 ) -> Iterator[str]:
-    """With this package, with transformers, and behind a vLLM server. ``rank``: of the adapter."""
+    """With this package, with transformers, and behind a vLLM server. ``rank``: of the adapter;
+    ``tower_adapted``: it is on the vision tower too."""
     instruction = open_template(description.template, description.notation.grammar).instruction
     asked = "\n".join(part for part in (QUESTION, instruction) if part)
     yield "## Use\n"
@@ -75,6 +79,12 @@ def how_to_use(
     code = loaded + _ASK.format(question=asked, max_tokens=description.max_tokens)
     yield f"```python\n{code}```\n"
     yield "Behind a vLLM server:\n"
+    if form == "adapter" and tower_adapted:
+        yield (
+            "vLLM serves adapters of the language model only, and this one is on the vision tower "
+            "too: serve the whole model (`python -m groundrl.export form=merged`).\n"
+        )
+        return
     if form == "merged":
         command = f"vllm serve {FOLDER} --served-model-name grounded"
     else:

@@ -29,9 +29,8 @@ from groundrl.errors import UserError
 from groundrl.feedback.captions import OUTPUTS, CaptionToScore, Level, caption_sample, units
 from groundrl.feedback.labels import SentenceError
 from groundrl.policy.layout import Branch, pack_rows, row_length, split_group
-from groundrl.policy.policy import Policy
+from groundrl.policy.policy import Features, Policy
 from groundrl.policy.prompt import Prompt, PromptEncoder
-from groundrl.policy.vision_store import VisionFeatures
 from groundrl.prompts import PromptTemplate
 from groundrl.records import ImageFile, ImageSource
 
@@ -126,7 +125,7 @@ class RewardModel(nn.Module):
         self,
         prompts: list[Prompt],
         captions: Sequence[Sequence[ReadCaption]],
-        features: list[VisionFeatures] | None = None,
+        features: Features = None,
     ) -> Float[Tensor, "N outputs"]:
         """The head's outputs for all units of each prompt's captions, in order, in one pass."""
         branches = [[one.branch for one in group] for group in captions]

@@ -1,4 +1,5 @@
-"""Which weights are trained: LoRA, LoRA on 4-bit weights, or the whole language model."""
+"""Which weights are trained: LoRA, LoRA on 4-bit weights, or whole weights, of the language model
+and of the vision tower."""
 
 import re
 from collections.abc import Iterator
@@ -23,13 +24,14 @@ from groundrl.policy.trained_adapter import load_adapter
 
 LANGUAGE_LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """Linear layers of the language models of all tested families."""
+LEARNING_KINDS = ("lora", "qlora", "none")
 MISFIT = re.compile(r"size mismatch|Target modules .* not found", re.DOTALL)
 """PEFT's errors about an adapter of another model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
-    """Which weights are trained. The vision tower is always frozen.
+    """Which weights are trained.
 
     ``lora``: arXiv 2106.09685. ``qlora``: LoRA over NF4 weights, arXiv 2305.14314. ``none``: no
     adapter; all weights of the language model are trained, and the reference is a frozen copy of
@@ -44,11 +46,24 @@ class Adapter:
     """The update is scaled by ``alpha / rank``."""
     targets: tuple[str, ...] = LANGUAGE_LINEARS
     """Names of linear layers of the language model."""
+    vision: Literal["frozen", "lora", "full"] = "frozen"
+    """The vision tower with its projector. ``frozen``: features of an image are computed once and
+    stored. ``lora``: its linear layers get adapters too, with kind ``lora`` or ``qlora``. ``full``:
+    all its weights are trained, with kind ``none``."""
 
     @classmethod
     def config_problems(cls, node: ConfigNode) -> Iterator[str]:
-        """A frozen model can be evaluated, not trained; a rank is 1 or more."""
+        """A frozen model can be evaluated, not trained; a rank is 1 or more; a tower learns as the
+        language model does."""
         yield from too_small(node, {"rank": 1})
+        kind, vision = node.options.get("kind"), node.options.get("vision", "frozen")
+        fitting = "full" if kind == "none" else "lora"
+        if vision in ("lora", "full") and kind in LEARNING_KINDS and vision != fitting:
+            yield (
+                f"{node.path}.vision={vision} does not go with {node.path}={kind}, which trains "
+                f"{'whole weights' if kind == 'none' else 'adapters'}: type {node.path}.vision="
+                f"{fitting}, or {node.path}={'none' if vision == 'full' else 'lora'}"
+            )
         if node.value("pipeline") is not None and node.options.get("kind") == "frozen":
             yield f"{node.path}=frozen leaves nothing to train: type {node.path}=lora"
 
@@ -78,15 +93,22 @@ class Adapter:
         language_model = language_model_name(vlm)
         if self.kind == "none":
             for name, parameter in vlm.named_parameters():
-                parameter.requires_grad_(not is_tower(name, language_model))
+                learns = self.vision == "full" or not is_tower(name, language_model)
+                parameter.requires_grad_(learns)
             return vlm
-        # Linear layers of the tower may have the same names; they get no adapter.
+        # Linear layers of the tower may have the names of targets.
         layers = [
             name
             for name, _ in vlm.named_modules()
             if not is_tower(name, language_model) and name.rpartition(".")[2] in self.targets
         ]
         check_targets(layers, self.targets)
+        if self.vision == "lora":
+            layers += [
+                name
+                for name, module in vlm.named_modules()
+                if is_tower(name, language_model) and isinstance(module, nn.Linear)
+            ]
         config = LoraConfig(
             r=self.rank,
             lora_alpha=self.alpha,

@@ -32,8 +32,9 @@ from groundrl.policy.vision_store import VisionFeatures, VisionStore
 from groundrl.prompts import PromptTemplate
 
 logger = logging.getLogger(__name__)
-
 Attention = Literal["sdpa", "flex_attention", "flash_attention_2"]
+Features = Sequence[VisionFeatures | None] | None
+"""Those of each prompt, or none at all."""
 IMPOSSIBLE_LOGIT = -1e9
 """Logit of a token that is never part of an answer; finite, so that ``p * log p`` is 0 in
 entropies, not NaN."""
@@ -110,21 +111,28 @@ class Policy(nn.Module):
         return self.encode.completion_text(tokens)
 
     def features(self, prompts: list[Prompt]) -> list[VisionFeatures]:
-        """The image features of each prompt."""
-        return self.tower(prompts)
+        """Image features of each prompt."""
+        with self._checkpointed_layers():
+            return self.tower(prompts)
+
+    @torch.no_grad()
+    def fixed_features(self, prompts: list[Prompt]) -> list[VisionFeatures] | list[None]:
+        """As ``features``, for several forward passes; None where the tower learns: each pass then
+        computes its own, with gradient."""
+        return [None] * len(prompts) if self.tower.learns else self.features(prompts)
 
     def logprobs(
         self,
         prompts: list[Prompt],
         completions: Sequence[Sequence[Branch]],
-        features: list[VisionFeatures] | None = None,
+        features: Features = None,
         temperature: float = 1.0,
     ) -> TokenLogprobs:
         """Log-probabilities of each prompt's completions, ``log softmax(logits / temperature)``.
 
         The B rows of the result are the completions of all prompts in order. With
         ``prefix_sharing`` a prompt is computed once for all its completions. ``features``: one per
-        prompt; None: they are computed.
+        prompt; None: they are computed, with gradient where the tower learns.
         """
         hidden, layout = self._compute(prompts, completions, features)
         vocabulary = self.vlm.config.get_text_config().vocab_size
@@ -134,10 +142,10 @@ class Policy(nn.Module):
         self,
         prompts: list[Prompt],
         completions: Sequence[Sequence[Branch]],
-        features: list[VisionFeatures] | None = None,
+        features: Features = None,
     ) -> Float[Tensor, "B T width"]:
-        """The language model's last hidden state at each token of each prompt's completions,
-        padded to the longest; rows and ``features`` as in ``logprobs``."""
+        """The last hidden state at each token of each prompt's completions, padded to the longest;
+        rows and ``features`` as in ``logprobs``."""
         hidden, layout = self._compute(prompts, completions, features)
         return hidden.flatten(0, 1)[layout.attention.branch_index.to(hidden.device)]
 
@@ -145,15 +153,13 @@ class Policy(nn.Module):
         self,
         prompts: list[Prompt],
         completions: Sequence[Sequence[Branch]],
-        features: list[VisionFeatures] | None,
+        features: Features,
     ) -> tuple[Float[Tensor, "R L width"], Layout]:
         """One forward pass over all prompts with their completions."""
+        found = [one for one in features or () if one is not None] or self.features(prompts)
         if not self.prefix_sharing:
             prompts = [p for p, group in zip(prompts, completions, strict=True) for _ in group]
-            if features is not None:
-                features = [
-                    f for f, group in zip(features, completions, strict=True) for _ in group
-                ]
+            found = [f for f, group in zip(found, completions, strict=True) for _ in group]
             completions = [[branch] for group in completions for branch in group]
         layout = lay_out(
             [prompt.prefix for prompt in prompts],
@@ -162,7 +168,7 @@ class Policy(nn.Module):
             window=self.spec.window,
             images_see_themselves=self.spec.images_see_themselves,
         )
-        return self._hidden(layout, features or self.features(prompts)), layout
+        return self._hidden(layout, found), layout
 
     def _hidden(self, layout: Layout, features: list[VisionFeatures]) -> Float[Tensor, "R L width"]:
         with self._checkpointed_layers():
@@ -229,8 +235,8 @@ class Policy(nn.Module):
             self._frozen_copy = (copy.deepcopy(self.model).requires_grad_(False),)
 
     def fixed_weights(self) -> dict[str, int]:
-        """Fingerprints of the weights that must never change: the "base", tower included, and the
-        "reference", if there is one. Scales of 4-bit weights count as weights."""
+        """Fingerprints of the weights that must never change: the "base", a frozen tower included,
+        and the "reference", if there is one. Scales of 4-bit weights count as weights."""
         tensors = self.model.state_dict(keep_vars=True).items()
         base = [x for name, x in tensors if "lora_" not in name and not x.requires_grad]
         reference = [x for name, x in tensors if "lora_" in name and ".reference." in name]
@@ -255,14 +261,14 @@ class Policy(nn.Module):
                 (frozen,) = self._frozen_copy
                 # Lightning, which moves the policy, does not know this copy.
                 nn.Module.to(frozen, self.device)
-                self.model = frozen
+                self.model = self.tower.vlm = frozen
             try:
                 yield
             finally:
                 if isinstance(policy, PeftModel):
                     policy.set_adapter("default")
                 else:
-                    self.model = policy
+                    self.model = self.tower.vlm = policy
 
     def save(self, folder: Path) -> None:
         """Write the adapter in PEFT format; without one, the whole model and its processor.

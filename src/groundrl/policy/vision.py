@@ -26,10 +26,12 @@ class VisionTower:
     def __init__(self, vlm: PreTrainedModel, spec: ModelSpec, store: VisionStore | None) -> None:
         self.vlm = vlm
         self.spec = spec
+        self.learns = any(p.requires_grad for p in tower_parameters(vlm, spec.language_model))
+        """Its features then depend on the training step."""
         self.in_one_tensor = spec.family is not None and spec.family.features_in_one_tensor
         # A class without family takes features in the form in which it returns them, and stored
         # features have lost that form.
-        self.store = None if spec.family is None else store
+        self.store = None if spec.family is None or self.learns else store
         self.seconds = 0.0
         """Time spent in calls so far, reading and writing the store included."""
 

@@ -91,6 +91,11 @@ def served_adapter_problems(node: ConfigNode) -> Iterator[str]:
             "rollout=vllm serves the policy's adapter, and adapter=none has none: type "
             "adapter=lora or rollout=native"
         )
+    if node.value("adapter.vision") == "lora":
+        yield (
+            "rollout=vllm serves adapters of the language model only, and adapter.vision=lora "
+            "trains the vision tower too: type rollout=native or adapter.vision=frozen"
+        )
     if kind == "qlora":
         for cap in uncorrected_losses(node):
             yield (

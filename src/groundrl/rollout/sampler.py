@@ -61,6 +61,12 @@ class Rollout:
         """The P encoded prompts."""
         return self.features.prompts
 
+    def fixed_features(self, indices: Sequence[int]) -> list[VisionFeatures] | list[None]:
+        """As ``Policy.fixed_features``, of the prompts at ``indices``."""
+        if self.features.policy.tower.learns:
+            return [None] * len(indices)
+        return self.features(indices)
+
 
 OnGroup = Callable[[int, RolloutGroup], None]
 """Called with the index of each prompt and its group, in the order in which groups complete."""

@@ -22,7 +22,8 @@ class Group:
     """A group whose rewards differ, with all that the loss needs to know of it."""
 
     prompt: Prompt
-    features: VisionFeatures
+    features: VisionFeatures | None
+    """None where the tower learns."""
     completions: list[Branch]
     sampler_logprobs: list[tuple[float, ...]]
     advantages: Float[Tensor, "G"] | Float[Tensor, "G T"]
@@ -65,7 +66,7 @@ def learning_groups(
     """
     chosen = advantages.flatten(1).any(dim=1).nonzero()[:, 0].tolist()
     groups: dict[int, Group] = {}
-    for index, features in zip(chosen, rollout.features(chosen), strict=True):
+    for index, features in zip(chosen, rollout.fixed_features(chosen), strict=True):
         completions = rollout.groups[index].completions
         groups[index] = Group(
             prompt=rollout.prompts[index],

@@ -95,8 +95,7 @@ class RewardModelModule(Stage):
         for (group, prompt), read in zip(examples, captions, strict=True):
             longest = max(len(one.branch.tokens) for one in read)
             check_length(self.policy, group[0].sample, prompt, longest)
-        with torch.no_grad():
-            features = self.policy.features(prompts)
+        features = self.policy.fixed_features(prompts)
         count = sum(all_gather(sum(len(one) for group in targets for one in group)))
         totals = {"reward_model/loss": 0.0, "reward_model/acc": 0.0}
 

@@ -56,8 +56,7 @@ class SFTModule(Stage):
         targets = [[Branch(tokens=self.target(*example))] for example in examples]
         for (sample, prompt), (branch,) in zip(examples, targets, strict=True):
             check_length(self.policy, sample, prompt, len(branch.tokens))
-        with torch.no_grad():
-            features = self.policy.features(prompts)
+        features = self.policy.fixed_features(prompts)
         tokens = sum(all_gather(sum(len(branch.tokens) for (branch,) in targets)))
         totals = {"sft/loss": 0.0, "sft/entropy": 0.0}
 
