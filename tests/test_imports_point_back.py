@@ -47,6 +47,7 @@ ORDER = (
     {"published"},
     # Before what it shows the results of: they call it.
     {"report", "feedback"},
+    {"watch"},
     {"convert"},
     {"detectors"},
     {"rewards"},

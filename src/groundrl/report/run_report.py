@@ -19,7 +19,6 @@ from groundrl.files import write_text
 from groundrl.report.answer_cards import answer_gallery
 from groundrl.report.benchmark_table import results
 from groundrl.report.page import REPORT, TEMPLATES
-from groundrl.report.sentence_scores import sentence_section
 from groundrl.report.stage_answers import read_answers
 from groundrl.report.svg import Dot, dot_whisker, line_chart
 from groundrl.report.tables import (
@@ -69,32 +68,45 @@ def write_report(run_dir: Path) -> Path:
     ``heldout_<stage>.jsonl`` and ``sentence_scores.jsonl``; a part whose file is absent is left
     out. Raises UserError when all are.
     """
-    stages, seconds = read_metrics(run_dir)
-    curves = read_curves(run_dir)
-    answers = read_answers(run_dir, list(stages))
-    config = _read_text(run_dir / "resolved.yaml")
-    if not (stages or curves or answers or config):
+    found = read_run(run_dir)
+    if not any(found[part] for part in ("results", "comparison", "answers", "curves", "config")):
         raise UserError(
             f"nothing to report in {run_dir}: expected metrics.json, resolved.yaml, TensorBoard "
             "events or heldout_<stage>.jsonl. Give the path that a script printed last."
         )
+    file = run_dir / REPORT
+    write_text(file, TEMPLATES.get_template("run.html.jinja").render(found))
+    return file
+
+
+def read_run(run_dir: Path) -> dict[str, Any]:
+    """The values of the template ``run.html.jinja``."""
+    stages, seconds = read_metrics(run_dir)
+    config = _read_text(run_dir / "resolved.yaml")
     title, facts = _title_and_facts(run_dir, config)
     facts += [f"{name.replace('_', ' ')} {duration(value)}" for name, value in seconds.items()]
-    html = TEMPLATES.get_template("run.html.jinja").render(
-        title=title,
-        facts=facts,
-        results=results(next(iter(stages.values())), read_infos(run_dir))
+    return {
+        "title": title,
+        "facts": facts,
+        "results": results(next(iter(stages.values())), read_infos(run_dir))
         if len(stages) == 1
         else None,
-        comparison=_compare_stages(stages) if len(stages) > 1 else None,
-        answers=answer_gallery(run_dir, answers),
-        sentences=sentence_section(run_dir),
-        curves=_group_curves(curves),
-        config=config,
-    )
-    file = run_dir / REPORT
-    write_text(file, html)
-    return file
+        "comparison": _compare_stages(stages) if len(stages) > 1 else None,
+        "answers": answer_gallery(run_dir, read_answers(run_dir, list(stages))),
+        "sentences": _sentences(run_dir),
+        "curves": _group_curves(read_curves(run_dir)),
+        "config": config,
+    }
+
+
+def _sentences(run_dir: Path) -> Markup:
+    """Empty for a run without scored sentences."""
+    if not (run_dir / "sentence_scores.jsonl").is_file():
+        return Markup()
+    # Imported here: it takes seconds, since it imports torch, and other runs do not need it.
+    from groundrl.report.sentence_scores import sentence_section
+
+    return sentence_section(run_dir)
 
 
 def _read_text(file: Path) -> str:
@@ -123,11 +135,8 @@ def _floats(values: Mapping[str, int | float]) -> dict[str, float]:
 
 def read_curves(run_dir: Path) -> Curves:
     """All scalars of all event files; of points at the same step the last written one counts."""
-    files = run_dir.rglob("events.out.tfevents.*")
-    # Stages in the order in which they ran.
-    folders = sorted({file.parent for file in files}, key=_first_event)
     curves: Curves = {}
-    for folder in folders:
+    for folder in event_folders(run_dir):
         events = EventAccumulator(str(folder), size_guidance={SCALARS: 0})
         events.Reload()
         tags = [tag for tag in events.Tags()[SCALARS] if not tag.startswith(NOT_CURVES)]
@@ -142,6 +151,12 @@ def read_curves(run_dir: Path) -> Curves:
                 for tag, points in sorted(found.items())
             }
     return curves
+
+
+def event_folders(run_dir: Path) -> list[Path]:
+    """The folders of TensorBoard events, in the order in which the stages ran."""
+    files = run_dir.rglob("events.out.tfevents.*")
+    return sorted({file.parent for file in files}, key=_first_event)
 
 
 def _first_event(folder: Path) -> str:

@@ -25,6 +25,9 @@ from groundrl.stages.frozen_weights import FrozenWeightsCheck
 
 T = TypeVar("T")
 
+EVENT_SECONDS = 10
+"""After which TensorBoard's events are on the disk, for those who watch the run."""
+
 MakeTrainer = Callable[..., L.Trainer]
 """A partial ``lightning.Trainer``: accelerator, precision, devices."""
 
@@ -137,7 +140,9 @@ def fit(
         max_epochs=1,
         limit_train_batches=plan.steps,
         log_every_n_steps=1,
-        logger=TensorBoardLogger(run_dir, name="tensorboard", version="", sub_dir=name),
+        logger=TensorBoardLogger(
+            run_dir, name="tensorboard", version="", sub_dir=name, flush_secs=EVENT_SECONDS
+        ),
         callbacks=[
             RolloutImages(plan.image_every),
             Progress(name, plan.steps),

@@ -1,0 +1,1 @@
+"""A run on a page while it goes on."""
