@@ -1,6 +1,7 @@
 """Prompts of several images: what belongs to which."""
 
 import pickle
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from world_questions import with_context, world_samples
 
 from groundrl.boxes import Frame
 from groundrl.policy.policy import Policy
+from groundrl.policy.prompt import limit_pixels, pixel_limits
 from groundrl.prompts import PromptTemplate
 from groundrl.records import Sample
 from groundrl.world.source import SceneImage
@@ -113,3 +115,17 @@ def test_a_prompt_has_the_tokens_that_the_processor_makes_of_the_whole(family: s
     for sample in with_context(world_samples(2)):
         prompt = policy.encode(sample)
         assert prompt.prefix.tokens.tolist() == own_inputs(policy, prompt)["input_ids"][0].tolist()
+
+
+def test_limits_of_pixels_hold_without_a_warning(make_policy: MakePolicy) -> None:
+    policy = make_policy(None)
+    before, after = world_samples(2)
+    free = policy.encode(before).sizes
+    limit_pixels(policy.processor, None, 64 * 64)
+    limits = pixel_limits(policy.processor)
+    with warnings.catch_warnings(action="error"):
+        sizes = policy.encode(after).sizes
+    assert limits["max_pixels"] == 64 * 64
+    assert sizes.model_width * sizes.model_height <= 64 * 64 < free.model_width * free.model_height
+    limit_pixels(policy.processor, limits["min_pixels"], None)
+    assert pixel_limits(policy.processor) == limits

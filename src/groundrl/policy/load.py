@@ -17,6 +17,7 @@ from groundrl.policy.adapter import Adapter
 from groundrl.policy.embedded import embedded_model_dir
 from groundrl.policy.family import ModelFamily
 from groundrl.policy.policy import Attention, Policy
+from groundrl.policy.prompt import limit_pixels
 from groundrl.policy.vision_store import VisionStore
 from groundrl.prompts import PromptTemplate
 
@@ -83,13 +84,8 @@ def load_policy(
     source = str(embedded_model_dir()) if path == "embedded" else path
     # Small updates of full weights are lost in 16 bits; adapters are always in 32 bits.
     torch_dtype = torch.float32 if adapter.kind == "none" else getattr(torch, dtype)
-    pixels = {"min_pixels": min_pixels, "max_pixels": max_pixels}
     try:
-        processor = AutoProcessor.from_pretrained(
-            source,
-            trust_remote_code=False,
-            **{key: value for key, value in pixels.items() if value is not None},
-        )
+        processor = AutoProcessor.from_pretrained(source, trust_remote_code=False)
         vlm = AutoModelForImageTextToText.from_pretrained(
             source,
             trust_remote_code=False,
@@ -105,6 +101,7 @@ def load_policy(
             f"cannot load model.path={path}{hint}: {error}. Type model=embedded for the model that "
             "comes with the package, or model.path=<folder or hub id>."
         ) from error
+    limit_pixels(processor, min_pixels, max_pixels)
     if Frame(frame) is Frame.MODEL and "image_grid_thw" not in processor.model_input_names:
         raise UserError(
             f"model.frame=model means that {path} writes boxes in pixels of the resized image, "

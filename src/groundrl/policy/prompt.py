@@ -260,6 +260,17 @@ def pixel_limits(processor: Processor) -> dict[str, int]:
     return {"min_pixels": size["shortest_edge"], "max_pixels": size["longest_edge"]}
 
 
+def limit_pixels(processor: Processor, smallest: int | None, largest: int | None) -> None:
+    """Set the limits of ``pixel_limits``; None leaves one as it is, and processors without limits
+    stay as they are."""
+    if pixel_limits(processor):
+        limits = {"shortest_edge": smallest, "longest_edge": largest}
+        size = processor.image_processor.size
+        for name, limit in limits.items():
+            if limit is not None:
+                size[name] = limit
+
+
 def resize_factor(processor: Processor) -> int | None:
     """Width and height of resized images are multiples of it; None for processors that tile or
     distort images."""
