@@ -47,6 +47,26 @@ def test_the_time_of_a_step_is_reported_by_part(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_paths_that_need_a_gpu_are_left_out_on_a_cpu(tmp_path: Path) -> None:
+    out = tmp_path / "paths.json"
+    small = ("--prompt", 40, "--completion", 4, "--group", 2, "--prompts", 1)
+    result = program("gpu_paths", *small, out=out)
+    assert result.returncode == 0, result.stderr
+    assert "flex_attention and flash_attention_2 need a GPU" in result.stdout
+    figures = json.loads(out.read_text())
+    assert set(figures) == {
+        *("sdpa", "sdpa, checkpointing", "sdpa, one row a completion", "rollout", "activations"),
+    }
+    assert figures["sdpa, checkpointing"]["max_abs_logprob"] < 1e-5
+    assert figures["sdpa, one row a completion"]["max_rel_grad"] < 1e-4
+    assert set(figures["rollout"]) == {"plain"}
+
+
+def test_the_script_for_a_gpu_is_sound() -> None:
+    subprocess.run(["sh", "-n", str(FOLDER / "on_gpu.sh")], check=True)
+
+
+@pytest.mark.slow
 def test_a_folder_without_grpo_is_refused(tmp_path: Path) -> None:
     assert "has no curves of a GRPO stage" in step_time(tmp_path).stderr
 
