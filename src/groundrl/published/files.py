@@ -41,6 +41,8 @@ class Download:
     images_beside: bool = False
     """Whether the folders of images belong beside the first part: a root that several data sets
     share may hold files and folders of the same name."""
+    columns: tuple[str, ...] = ()
+    """Of its rows in Parquet files, as the hub has them with their images; empty: not read."""
     world: str = ""
     """The benchmark of the embedded world that asks the same; empty where there is none."""
 
@@ -83,8 +85,11 @@ class Download:
         return f"Get the images from {places or 'its publisher'}"
 
     def _without_download(self) -> str:
-        """What the embedded world has instead, as a line of a message."""
-        return f"\nNothing to download: data=world, benchmark={self.world}" if self.world else ""
+        """Other ways to the same questions, a line of a message each."""
+        named = ", ".join(self.columns)
+        table = f"\nOr it holds Parquet files with the columns {named}, as on the hub"
+        world = f"\nNothing to download: data=world, benchmark={self.world}"
+        return table * bool(self.columns) + world * bool(self.world)
 
 
 def glob_all(folder: Path, patterns: str) -> list[Path]:

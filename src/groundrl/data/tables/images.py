@@ -5,11 +5,12 @@ import binascii
 import hashlib
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from groundrl.data.tables.files import Table
 from groundrl.images import UnreadableImageError, checked_size, open_image, read_image, upright_size
 from groundrl.records import ImageFile, ImageSource
 
@@ -38,6 +39,23 @@ class ImageBytes:
     def load(self) -> "Image":
         """Decoded RGB pixels, upright."""
         return read_image(BytesIO(self.content))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowImage:
+    """The encoded image in a row of a table, read when it is needed."""
+
+    table: Table = field(compare=False, repr=False)
+    row: int = field(compare=False)
+    column: str
+    key: str
+    width: int
+    height: int
+
+    def load(self) -> "Image":
+        """Decoded RGB pixels, upright."""
+        value = self.table.row(self.row)[self.column]
+        return ImageFolder(root=None).open(value, whole=False).load()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
