@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from groundrl.data.tables.files import Table
+from groundrl.data.tables.files import Table, UnreadableRowError
 from groundrl.images import UnreadableImageError, checked_size, open_image, read_image, upright_size
 from groundrl.records import ImageFile, ImageSource
 
@@ -68,7 +68,8 @@ class ImageFolder:
     def open(self, value: object, *, whole: bool) -> ImageSource:
         """The image that a row names. ``whole``: every byte is read, not only the size.
 
-        Raises MissingImageError, and ValueError for everything else that is wrong with it.
+        Raises MissingImageError, UnreadableRowError for a damaged one, and ValueError for
+        everything else that is wrong with it.
         """
         match value:
             case bytes():
@@ -105,7 +106,7 @@ def _from_url(url: str, whole: bool) -> ImageBytes:
     try:
         content = base64.b64decode(url.partition(",")[2], validate=True)
     except binascii.Error as error:
-        raise ValueError(f"image {url[:40]!r}... is not valid base64: {error}") from None
+        raise UnreadableRowError(f"image {url[:40]!r}... is not valid base64: {error}") from None
     return _from_bytes(content, whole)
 
 
@@ -122,4 +123,4 @@ def _size(content: Path | BytesIO, name: str, whole: bool) -> tuple[int, int]:
         with open_image(content) as image:
             return upright_size(image)
     except UnreadableImageError as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise UnreadableRowError(f"{name}: {error}") from None
