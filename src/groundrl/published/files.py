@@ -1,7 +1,6 @@
 """Published files below a folder of the user: which are missing, where to get them, and how they
 are read."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -95,14 +94,6 @@ class Download:
 def glob_all(folder: Path, patterns: str) -> list[Path]:
     """Matches of each pattern, sorted; "|" stands between patterns."""
     return [path for one in patterns.split("|") for path in sorted(folder.glob(one))]
-
-
-def read_json(path: Path) -> Any:
-    """Raises UserError with the place of a mistake."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON: {error}") from error
 
 
 def with_places(path: Path, content: Any, name: str = "") -> list[tuple[str, Any]]:

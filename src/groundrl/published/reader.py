@@ -13,14 +13,13 @@ from typing import Any, ClassVar, Literal
 
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
-from groundrl.files import json_lines
+from groundrl.files import json_lines, read_json
 from groundrl.json_rows import read_rows
 from groundrl.published.files import (
     Download,
     FoundFiles,
     ImageFinder,
     glob_all,
-    read_json,
     with_places,
 )
 from groundrl.published.tables import find_tables, read_table

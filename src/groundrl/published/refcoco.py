@@ -9,13 +9,13 @@ from typing import Any, ClassVar, Final, Literal
 from groundrl.boxes import Box
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
+from groundrl.files import read_json
 from groundrl.json_rows import Corners, Text, Whole, read_rows, validate
 from groundrl.published.files import (
     COCO_IMAGES,
     Download,
     FoundFiles,
     pixel_box,
-    read_json,
     with_places,
 )
 from groundrl.published.reader import PublishedReader, Target

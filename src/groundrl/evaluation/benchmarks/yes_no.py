@@ -20,13 +20,12 @@ from groundrl.evaluation.benchmarks.base import (
 )
 from groundrl.evaluation.benchmarks.published import RowBenchmark
 from groundrl.figures import FigureInfo, FigureInfos
-from groundrl.files import json_lines
+from groundrl.files import json_lines, read_json
 from groundrl.json_rows import Text, Whole, validate
 from groundrl.published.files import (
     COCO_IMAGES,
     Download,
     FoundFiles,
-    read_json,
     with_places,
 )
 from groundrl.records import Form, NamedImage, Provenance, Sample
