@@ -10,6 +10,7 @@ from groundrl.files import (
     drop_torn_line,
     lock_folder,
     partial_path,
+    read_json,
     replace_file,
     whole_lines,
     write_json,
@@ -78,3 +79,15 @@ def test_a_whole_file_is_not_written_to(tmp_path: Path) -> None:
     before = path.stat().st_mtime_ns
     assert drop_torn_line(path) == b"{}\n"
     assert path.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a": [1', b"\xff\xfe{", b"[" * 200_000])
+def test_json_that_is_cut_short_is_an_error_that_names_the_file(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"a": [1]})
+    assert read_json(path) == {"a": [1]}
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.json is no"):
+        read_json(path)

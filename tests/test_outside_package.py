@@ -72,6 +72,7 @@ def _hydra() -> Iterator[None]:
         ("train", ["+stage@stage.repeat=repeat", "pipeline=[repeat,grpo]"]),
         ("train", ["rollout=fixed"]),
         ("evaluate", ["benchmark=politeness"]),
+        ("evaluate", ["+records.formats.arena._target_=mylab.answers.ArenaAnswers"]),
         ("synthesize", ["detector=centre"]),
     ],
 )

@@ -56,6 +56,36 @@ FILES: dict[str, tuple[dict[str, Any], list[str]]] = {
         },
         ["reward=acc"],
     ),
+    "minigpt": (
+        {
+            "image": "{}.png",
+            "conversations": [
+                {"from": "human", "value": "<image>\nWhere is the cat?"},
+                {"from": "gpt", "value": "<p>cat</p> {<12><12><62><62>}"},
+            ],
+        },
+        ["reward=iou"],
+    ),
+    "regions": (
+        {
+            "image": "{}.png",
+            "regions": [{"phrase": "a red cup", "x": 8, "y": 8, "width": 32, "height": 32}],
+        },
+        ["reward=iou"],
+    ),
+    "relationships": (
+        {
+            "image": "{}.png",
+            "relationships": [
+                {
+                    "subject": {"name": "cup", "x": 8, "y": 8, "w": 32, "h": 32},
+                    "predicate": "on",
+                    "object": {"names": ["table"], "x": 0, "y": 30, "w": 64, "h": 34},
+                }
+            ],
+        },
+        ["reward=iou"],
+    ),
 }
 """Format -> a row, and what is typed beside it."""
 

@@ -1,10 +1,10 @@
 """What the figures of a benchmark mean, as the benchmarks themselves declare it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from groundrl.files import read_json, write_json
 from groundrl.json_rows import Flag, Number, Text, read_rows
 
 FILE = "figures.json"
@@ -35,13 +35,14 @@ def write_infos(run_dir: Path, infos: Mapping[str, FigureInfos]) -> None:
     content = {
         name: {figure: asdict(info) for figure, info in own.items()} for name, own in infos.items()
     }
-    (run_dir / FILE).write_text(json.dumps(content, indent=1))
+    write_json(run_dir / FILE, content)
 
 
 def read_infos(run_dir: Path) -> dict[str, dict[str, FigureInfo]]:
-    """Infos by benchmark; empty where there is no ``figures.json``. Raises ValueError."""
+    """Infos by benchmark; empty where there is no ``figures.json``. Raises UserError where it is
+    damaged, ValueError for one of another make."""
     path = run_dir / FILE
-    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    content = read_json(path) if path.is_file() else {}
 
     def report(place: str, what: str) -> None:
         raise ValueError(f"{path}: {place}: {what}")

@@ -122,6 +122,15 @@ def read_text(path: Path) -> str:
     return decode_text(path, path.read_bytes())
 
 
+def read_json(path: Path) -> Any:
+    """The value in a JSON file. Raises UserError for another encoding, or what is no JSON: a file
+    that was cut short."""
+    try:
+        return json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not valid JSON: {error}") from error
+
+
 @contextmanager
 def replace_file(path: Path, *, only_writer: bool = False) -> Iterator[Path]:
     """A path to write to; it takes the place of ``path`` when the block ends without an error, and

@@ -158,6 +158,15 @@ def test_a_shared_node_is_reported_once() -> None:
     assert len(problems({"a": iou(wieght=1), "b": "${a}"})) == 1
 
 
+def test_a_value_among_nodes_is_reported_with_what_it_may_mean() -> None:
+    vqa = {"_target_": "builtins.dict", "size": 3, "root": None}
+    found = problems({"benchmark": {"vqa": vqa, "size": 20, "sizes": 2}})
+    assert found == [
+        "benchmark.size=20 is no node with _target_: type benchmark.vqa.size=20",
+        "benchmark.sizes=2 is no node with _target_: drop benchmark.sizes",
+    ]
+
+
 def test_an_output_directory_below_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("")
     assert "is a file" in problems({"output_dir": str(tmp_path / "notes" / "run")})[0]

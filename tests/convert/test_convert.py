@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -247,6 +248,43 @@ def test_what_is_typed_wrong_is_explained(
         run([*places, *typed])
     assert main([*places, *typed]) == 2
     assert re.search(message, capsys.readouterr().err)
+
+
+def test_messages_name_the_options_of_this_command(tmp_path: Path) -> None:
+    image(tmp_path)
+    boxed = {"image": "a.png", "problem": "Where?", "solution": [1, 2, 30, 40], "id": "1"}
+    source = tmp_path / "rows.jsonl"
+    typed = [f"from={source}", f"to={tmp_path}/out.jsonl", "format=ms_swift"]
+
+    def told(*rows: Any, options: tuple[str, ...] = ()) -> str:
+        source.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        with pytest.raises(UserError) as error:
+            run([*typed, *options])
+        assert "data." not in str(error.value)
+        return str(error.value)
+
+    assert "Type one of\n  frame=pixel: " in told(boxed)
+    assert "fit only another frame: type frame=permille" in told(
+        boxed | {"solution": [1, 2, 300, 400]}, options=("frame=pixel",)
+    )
+    assert "missing=skip leaves" in told(boxed | {"image": "b.png"}, options=("frame=pixel",))
+    assert "unreadable=skip leaves" in told(boxed, 7, options=("frame=pixel",))
+    assert "number_rows=true numbers" in told(boxed, boxed, options=("frame=pixel",))
+    assert "Type columns.question=<column>" in told({"image": "a.png", "q": "?", "a": "b"})
+    assert "read=nope is unknown" in told(boxed, options=("read=nope",))
+    assert "unusable=yes is unknown: type unusable=skip" in told(boxed, options=("unusable=yes",))
+
+
+def test_what_the_messages_name_can_be_typed(tmp_path: Path) -> None:
+    image(tmp_path)
+    source = tmp_path / "rows.jsonl"
+    row = {"i": "a.png", "q": "Is it red?", "a": "yes"}
+    rows = [row, 7, row | {"i": "b.png"}, row | {"i": None}, row]
+    source.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    typed = ["columns.question=q", "columns.answer=a", "columns.image=i", "number_rows=true"]
+    skip = ["missing=skip", "unusable=skip", "unreadable=skip"]
+    told = run([f"from={source}", f"to={tmp_path}/o.jsonl", "format=ours", *typed, *skip])
+    assert "o.jsonl: 2 samples" in told
 
 
 def test_a_file_is_not_overwritten(tmp_path: Path) -> None:

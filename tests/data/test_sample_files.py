@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from groundrl.boxes import Box, Frame
-from groundrl.data.datasets import WorldDataset
+from groundrl.data.datasets import WorldDataset, sample_file
 from groundrl.data.schema import read_jsonl, read_parquet, write_jsonl, write_parquet
 from groundrl.errors import UserError
 from groundrl.records import Grounding, ImageFile, Provenance, Sample
@@ -244,3 +244,24 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         write_jsonl([sample], path)
     assert path.read_bytes() == b""
     assert sorted(item.name for item in tmp_path.iterdir()) == ["a.png", "s.jsonl"]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_what_cannot_be_read_can_be_left_out_and_is_named(
+    suffix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Image.new("RGB", (100, 80)).save(tmp_path / "a.jpg")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:300])
+    rows = [good(1), good(2) | {"image": "gone.jpg"}, good(3) | {"image": "cut.jpg"}]
+    path = tmp_path / f"s.{suffix}"
+    if suffix == "jsonl":
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows) + "{\n")
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    with pytest.raises(
+        UserError, match=r"data.unreadable=skip leaves out [23] that cannot be read"
+    ):
+        sample_file(path)
+    assert [sample.id for sample in sample_file(path, "skip").samples] == ["q1"]
+    for name in ("gone.jpg", "cut.jpg"):
+        assert name in caplog.text

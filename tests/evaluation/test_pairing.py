@@ -13,7 +13,7 @@ from groundrl.answers.notation import Notation
 from groundrl.answers.record import AnswerOrigin
 from groundrl.boxes import ImageSizes
 from groundrl.errors import UserError
-from groundrl.evaluation.answer_rows import Clue
+from groundrl.evaluation.answer_format import Clue
 from groundrl.evaluation.pairing import image_name, pair_by_clues, possible_wordings, wording_key
 from groundrl.evaluation.recorded import RecordedAnswer, read_predictions
 from groundrl.grammar import get_grammar

@@ -52,7 +52,7 @@ def test_a_box_is_written_as_the_family_does(name: str) -> None:
     (found,) = parsed.groundings
     assert found.label == "red cup"
     # Half a bin of the coarsest form of each kind; cells are 1000 / 32 wide.
-    off = {"minigpt": 5.0, "kosmos": 0.0}.get(name, 1.0)
+    off = {"minigpt": 5.0, "kosmos": 500 / 32}.get(name, 1.0)
     assert found.box.corners == pytest.approx((250.0, 125.0, 750.0, 500.0), abs=off)
 
 
@@ -146,8 +146,19 @@ def test_swapped_corners_are_damage(name: str) -> None:
         ("cogvlm", "[[1,2,3,4;5,6,7,8]]", [("", (1, 2, 3, 4)), ("", (5, 6, 7, 8))]),
         ("cogvlm", "A man in a hat [[001,002,003,004]]", [("hat", (1, 2, 3, 4))]),
         ("brackets", "[1.0, 2.5, 3.25, 4]", [("", (1, 2.5, 3.25, 4))]),
+        (
+            "qwen_vl",
+            "<ref>cups</ref><box>(1,2),(3,4)</box><box>(5,6),(7,8)</box>",
+            [("cups", (1, 2, 3, 4)), ("cups", (5, 6, 7, 8))],
+        ),
         ("florence", "cup<loc_1><loc_2><loc_3><loc_4>lamp<loc_5><loc_6><loc_7><loc_8>",
-         [("cup", (1, 2, 3, 4)), ("lamp", (5, 6, 7, 8))]),
+         [("cup", (1.5, 2.5, 3.5, 4.5)), ("lamp", (5.5, 6.5, 7.5, 8.5))]),
+        # 32 is row 1, column 0; 35 lies in the same row.
+        ("kosmos", "<object><patch_index_0032><patch_index_0035></object>",
+         [("", (0, 31.25, 125, 62.5))]),
+        # 44 is row 1, column 12; 863 is row 26, column 31.
+        ("kosmos", "<object><patch_index_0044><patch_index_0863></object>",
+         [("", (12.5 / 0.032, 1.5 / 0.032, 31.5 / 0.032, 26.5 / 0.032))]),
         ("box_2d", '```json\n[{"box_2d": [2, 1, 4, 3], "label": "cup"}]\n```',
          [("cup", (1, 2, 3, 4))]),
         ("box_2d", "[2, 1, 4, 3]", [("", (1, 2, 3, 4))]),

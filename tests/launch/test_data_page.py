@@ -1,7 +1,11 @@
 """``python -m groundrl.data``, in this process."""
 
+import base64
+import json
+from io import BytesIO
 from pathlib import Path
 
+import datasets.config
 import numpy as np
 import pytest
 from PIL import Image
@@ -77,6 +81,27 @@ def test_data_that_cannot_be_read_and_wrong_options_are_told_apart(
     error = capsys.readouterr().err
     assert "nowhere.jsonl: no such file" in error
     assert "no option 'nothing'" in error
+
+
+def test_rows_that_were_checked_are_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    lines = []
+    for number in range(40):
+        content = BytesIO()
+        Image.new("RGB", (90, 90), (number, 80, 80)).save(content, "PNG")
+        url = f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
+        lines.append(json.dumps({"image": url, "problem": "Is it red?", "solution": "yes"}))
+    lines[1] = "{"  # row 2: neither checked (1, 14, 27 and 40 are) nor shown
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(lines))
+    page = tmp_path / "page.html"
+    typed = ["data=hub", f"data.path={path}", "data.check_rows=4", "pipeline=[grpo]", "reward=acc"]
+    assert main([*typed, f"--page={page}", "--cards=3"]) == 0
+    assert page.read_text().count("<article") == 3
+    assert page.read_text().count("data:image") >= 3
+    assert "40" in capsys.readouterr().out
 
 
 def test_images_in_two_sets_and_shrunk_images_are_warned_of(tmp_path: Path) -> None:

@@ -44,10 +44,10 @@ RIGHT = [
     "hydra.run.dir=/x hydra/job_logging=none hydra.job.chdir=true",
 ]
 WRONG = {
-    "lr=1": "lr=1: there is no key 'lr'; did you mean 'stage.lr'? To add it",
+    "lr=1": "lr=1: there is no key 'lr'; did you mean 'stage.lr'? Type stage.lr=1",
     "reward.weight=1": "reward.weight=1: there is no key 'reward.weight'; did you mean "
     "'reward.terms.iou.weight'",
-    "rewrd=iou": "rewrd=iou: there is no key 'rewrd'; did you mean 'reward'? To add",
+    "rewrd=iou": "rewrd=iou: there is no key 'rewrd'; did you mean 'reward'? Type reward=iou",
     "reward": "reward cannot be read: write key=value",
     "data_root=caf\udce9": r"data_root=caf\udce9 cannot be read",
     "seed=[1": "seed=[1 cannot be read: write 'seed=\"[1\"' for a value with signs",
@@ -134,9 +134,9 @@ def test_all_wrong_options_are_reported_at_once(conf: Path) -> None:
     assert sorted(reported) == [
         "data has no option 'vrs'; did you mean 'vsr'? (options: vsr)",
         "reward has no option 'iuo'; did you mean 'iou'? (options: acc, iou, iou+acc)",
-        "sed=1: there is no key 'sed'; did you mean 'seed'? To add it, type +sed=1",
+        "sed=1: there is no key 'sed'; did you mean 'seed'? Type seed=1",
         "stage.lrr=1: there is no key 'stage.lrr'; did you mean 'stage.lr'? "
-        "To add it, type +stage.lrr=1",
+        "Type stage.lr=1, or +stage.lrr=1 to add it",
     ]
 
 
@@ -161,11 +161,20 @@ def test_hydra_refuses_what_is_explained(conf: Path, option: str) -> None:
 @pytest.mark.slow
 def test_every_value_of_a_sweep_is_looked_up(conf: Path) -> None:
     key, *choices = explained(conf, "-m", "reward=iou,ac,iuo", "sed=1,2")
-    assert key == "sed=1: there is no key 'sed'; did you mean 'seed'? To add it, type +sed=1"
+    assert key == "sed=1: there is no key 'sed'; did you mean 'seed'? Type seed=1"
     assert choices == [
         "reward has no option 'ac'; did you mean 'acc'? (options: acc, iou, iou+acc)",
         "reward has no option 'iuo'; did you mean 'iou'? (options: acc, iou, iou+acc)",
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", [(), ("-m",), ("-m", "sweeps=good")])
+def test_an_addition_beside_a_key_of_nearly_its_name_is_a_slip(
+    conf: Path, flags: tuple[str, ...]
+) -> None:
+    (line,) = explained(conf, *flags, "+sed=1")
+    assert line == "+sed=1: nothing reads 'sed'; did you mean 'seed'? Type seed=1"
 
 
 @pytest.mark.slow

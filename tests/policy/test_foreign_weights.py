@@ -85,6 +85,23 @@ def test_a_pickled_adapter_runs_nothing(
     torch.save({"weight": Exploit(mark)}, adapter / "adapter_model.bin")
     with pytest.raises(UnpicklingError):
         policy.load(adapter)
-    with pytest.raises(UnpicklingError):
+    with pytest.raises(UserError, match="cannot be read"):
         Adapter(kind="frozen", path=str(adapter)).apply(make_policy(adapter=None).vlm)
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("left", [0, 3, 100, -1])
+def test_a_truncated_adapter_is_an_error(
+    make_policy: Callable[..., Policy], tmp_path: Path, left: int
+) -> None:
+    policy = make_policy()
+    policy.save(tmp_path)
+    file = tmp_path / "adapter_model.safetensors"
+    file.write_bytes(file.read_bytes()[:left])
+    with pytest.raises(UserError, match=r"weights in .* are damaged .*: restore them"):
+        policy.load(tmp_path)
+    with pytest.raises(UserError, match=r"adapter.path=.* cannot be read: .*Get it again"):
+        Adapter(kind="frozen", path=str(tmp_path)).apply(make_policy(adapter=None).vlm)
+    file.rename(file.with_name("adapter_model.bin"))
+    with pytest.raises(UserError, match=r"adapter.path=.* cannot be read: .*Get it again"):
+        Adapter(kind="frozen", path=str(tmp_path)).apply(make_policy(adapter=None).vlm)

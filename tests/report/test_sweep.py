@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from groundrl.errors import UserError
+from groundrl.report.run_report import write_report
 from groundrl.report.sweep import change_table, find_runs, sweep_table, write_sweep
 
 
@@ -84,6 +85,16 @@ def test_a_run_that_wrote_nothing_is_not_finished(root: Path) -> None:
         ("seed=1", "out of memory"),
         ("seed=3", ""),
     ]
+
+
+def test_a_run_whose_metrics_are_torn_is_not_finished(root: Path) -> None:
+    path = root / "iou+acc" / "seed=2" / "metrics.json"
+    path.write_text(path.read_text()[:20])
+    (lost,) = [run for run in find_runs(root) if run.metrics is None and run.name == "iou+acc"]
+    assert lost.error.startswith(f"{path} is not valid JSON: ")
+    assert len(sweep_table(root).rows) == 2
+    with pytest.raises(UserError, match=r"metrics\.json is not valid JSON"):
+        write_report(path.parent)
 
 
 def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:

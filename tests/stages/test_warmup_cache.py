@@ -14,6 +14,7 @@ from world_questions import world_samples
 import groundrl
 from groundrl.data.datasets import SampleList
 from groundrl.data.module import GroundingDataModule
+from groundrl.errors import UserError
 from groundrl.launch.resolvers import register_resolvers
 from groundrl.launch.warmup import code_digest, data_stamp, find_warmup
 from groundrl.records import ImageFile
@@ -134,3 +135,12 @@ def test_jobs_that_finish_at_the_same_time_leave_one_whole_warmup(tmp_path: Path
     weights = tmp_path / "other" / "checkpoints" / "sft" / "adapter" / "adapter_model.safetensors"
     assert len(set(weights.read_bytes())) == 1
     assert weights.stat().st_size == 100_000
+
+
+def test_a_torn_warmup_is_named_with_what_to_delete(tmp_path: Path) -> None:
+    shared = Warmup(folder=tmp_path / "cache" / "abc")
+    shared.store(finished_run(tmp_path / "run"), "sft")
+    (shared.folder / "metrics.json").write_text('{"sft": {')
+    with pytest.raises(UserError, match=r"abc/metrics.json is not valid JSON.*Delete .*abc: "):
+        shared.fetch(tmp_path / "other")
+    assert not (tmp_path / "other" / PROGRESS).exists()

@@ -10,9 +10,12 @@ from hydra.types import RunMode
 
 from groundrl.config.problems import did_you_mean
 from groundrl.config.secrets import secret_problems
+from groundrl.config_node import value_at
 
 ALONE = {"pretrain": " with model.path=<its output_dir>/model", "reward_model": ""}
 """Stages that make up a run of their own -> how the run after it is started."""
+NODES = ("benchmark", "reward.terms", "data.formats", "records.formats")
+"""Where every member is made by a ``_target_``."""
 
 
 def cross_checks(tree: dict[str, Any]) -> list[str]:
@@ -21,6 +24,7 @@ def cross_checks(tree: dict[str, Any]) -> list[str]:
         *_unknown_stages(tree),
         *_unfit_grammar(tree),
         *_several_sources(tree),
+        *_stray_values(tree),
         *unwritable_folders(tree),
         *secret_problems(tree),
         *_requeued_elsewhere(tree),
@@ -79,6 +83,21 @@ def _several_sources(tree: dict[str, Any]) -> Iterator[str]:
         yield f"compare={pair} does not name two runs: type compare=[<run>,<run>]"
     if "benchmark" in tree and not tree["benchmark"]:
         yield "no benchmark is chosen: type for example benchmark=world_vqa"
+
+
+def _stray_values(tree: dict[str, Any]) -> Iterator[str]:
+    """Values where only nodes with ``_target_`` stand, such as ``+benchmark.size=20``."""
+    for path in NODES:
+        found = value_at(tree, path)
+        members = found if isinstance(found, dict) else {}
+        nodes = {k: v for k, v in members.items() if isinstance(v, dict) and "_target_" in v}
+        for name, value in members.items():
+            if name in nodes:
+                continue
+            inside = [f"{path}.{key}.{name}" for key, node in nodes.items() if name in node]
+            places = " or ".join(f"{place}={value}" for place in inside[:3])
+            meant = f"type {places}" if places else f"drop {path}.{name}"
+            yield f"{path}.{name}={value} is no node with _target_: {meant}"
 
 
 def unwritable_folders(tree: Mapping[str, Any]) -> Iterator[str]:

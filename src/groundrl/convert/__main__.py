@@ -8,15 +8,19 @@ formats of ``data=hub``, a COCO, VOC or YOLO data set.
 
 import json
 import logging
+import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from groundrl.boxes import Frame
 from groundrl.convert.reading import Source
 from groundrl.convert.writing import ROWS, CocoFile, Images, QwenRows
+from groundrl.data.formats.table import NAMES
 from groundrl.data.schema import to_row, write_parquet
+from groundrl.data.tables.samples import RowCheck
 from groundrl.errors import UserError, is_disk_full
 from groundrl.feedback.options import read_options
 from groundrl.files import replace_file, write_json
@@ -30,8 +34,17 @@ USAGE = """python -m groundrl.convert from=<file or folder> to=<file> format=<na
   [split=<name>]   of a folder
   [images=<folder>]  that image paths start from
   [frame=<frame>]  of the boxes that are read, where the format leaves it open
+  [config=<name>]  which table, of a folder with several
+  [columns.<part>=<name>]  column of the question, answer, answer_index, image, options, boxes,
+                   labels, rationale or id
+  [number_rows=true]  the numbers of rows are their ids
+  [missing=skip] [unusable=skip] [unreadable=skip]  rows to leave out: without their image, without
+                   use, damaged
   [boxes=<frame>]  with format=qwen: permille for Qwen3-VL, model for Qwen2.5-VL"""
 FORMATS = ("ours", *ROWS, "qwen", "coco")
+TREATMENTS = ("missing", "unusable", "unreadable")
+OTHER_NAMES = {"path": "from", "root": "from", "format": "read"}
+"""Option of training -> the option of this command, where they differ in more than ``data.``."""
 
 
 def convert_all(samples: Iterable[Sample], target: Path, format: str, boxes: str) -> str:
@@ -48,17 +61,23 @@ def convert_all(samples: Iterable[Sample], target: Path, format: str, boxes: str
         count = len(listed)
         write_parquet(listed, target)
     else:
-        saved: dict[str, str] = {}
-        write = ROWS.get(format) or QwenRows(_frame("boxes", boxes))
+        write = _writer(format, boxes, images, lost)
         with replace_file(target) as partial, partial.open("w", encoding="utf-8") as file:
             for sample in samples:
-                if format == "ours":
-                    row = to_row(sample, target.parent, saved)
-                else:
-                    row = write(sample, images, lost)
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                file.write(json.dumps(write(sample), ensure_ascii=False) + "\n")
                 count += 1
     return report(target, format, count, images.copied, lost)
+
+
+def _writer(
+    format: str, boxes: str, images: Images, lost: Counter[str]
+) -> Callable[[Sample], dict[str, Any]]:
+    """What makes a row of a sample."""
+    if format == "ours":
+        saved: dict[str, str] = {}
+        return lambda sample: to_row(sample, images.folder, saved)
+    make = ROWS.get(format) or QwenRows(_frame("boxes", boxes))
+    return lambda sample: make(sample, images, lost)
 
 
 def report(target: Path, format: str, count: int, copied: int, lost: Counter[str]) -> str:
@@ -80,11 +99,22 @@ def _frame(option: str, value: str) -> Frame:
     return Frame(value)
 
 
+def own_options(text: str) -> str:
+    """A message of the readers, with the options of training as this command names them."""
+    text = text.replace("data.skip_unreadable=true", "unreadable=skip")
+    return re.sub(
+        r"\bdata\.([a-z_.<>]+)=", lambda option: f"{OTHER_NAMES.get(option[1], option[1])}=", text
+    )
+
+
 def run(arguments: Sequence[str]) -> str:
     """Convert; returns the report. Raises UserError."""
-    optional = dict.fromkeys(("read", "split", "images", "frame", "boxes"), "")
+    columns = [f"columns.{part}" for part in NAMES]
+    plain = ("read", "split", "images", "frame", "boxes", "config", "number_rows")
+    optional = dict.fromkeys((*plain, *columns, *TREATMENTS), "")
     required = dict.fromkeys(("from", "to", "format"))
     values = read_options(arguments, USAGE, {**required, **optional})
+    _check_words(values)
     if values["format"] not in FORMATS:
         raise UserError(f"format={values['format']} is unknown: type one of {', '.join(FORMATS)}")
     target = Path(values["to"]).expanduser()
@@ -104,10 +134,26 @@ def run(arguments: Sequence[str]) -> str:
         split=values["split"] or None,
         images=values["images"] or None,
         frame=_frame("frame", values["frame"]) if values["frame"] else None,
+        config=values["config"] or None,
+        columns={part: values[f"columns.{part}"] or None for part in NAMES},
+        number_rows=bool(values["number_rows"]),
+        check=RowCheck(limit=None, **{f"skip_{name}": bool(values[name]) for name in TREATMENTS}),
     )
-    samples = source.samples()
-    found = (samples[index] for index in range(len(samples)))
-    return convert_all(found, target, values["format"], values["boxes"])
+    try:
+        samples = source.samples()
+        found = (samples[index] for index in range(len(samples)))
+        return convert_all(found, target, values["format"], values["boxes"])
+    except UserError as error:
+        raise UserError(own_options(str(error))) from error
+
+
+def _check_words(values: Mapping[str, str]) -> None:
+    """Raises UserError for options with one value that have another."""
+    for name, word in {"number_rows": "true", **dict.fromkeys(TREATMENTS, "skip")}.items():
+        if values[name] not in ("", word):
+            raise UserError(
+                f"{name}={values[name]} is unknown: type {name}={word}, or leave it out"
+            )
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,7 +1,7 @@
 """Samples of a file or folder in any format that training reads."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -59,32 +59,43 @@ class Source:
     split: str | None = None
     images: str | None = None
     frame: Frame | None = None
+    config: str | None = None
+    """Which table, of a folder with several."""
+    columns: Mapping[str, str | None] = field(default_factory=dict)
+    """Part of a question -> its column, for those that are named by hand."""
+    number_rows: bool = False
+    check: RowCheck = field(default_factory=lambda: RowCheck(limit=None))
+    """Rows to leave out; all are looked at before the first is written."""
 
     def samples(self) -> SampleSource | list[Sample]:
         """Raises UserError that lists everything wrong with the data set."""
         known = (OWN, *FORMATS, *LAYOUTS)
         if self.read is not None and self.read not in known:
             raise UserError(f"read={self.read} is unknown: type one of {', '.join(known)}")
-        layout = self._layout()
+        layout, skip = self._layout(), self.check.skip_unreadable
         if layout is not None:
-            found = layout.read(self.path, self.split, images=self.images)
+            found = layout.read(self.path, self.split, images=self.images, skip_unreadable=skip)
             return list(located(found))
         if self.read == OWN:
-            return sample_file(self.path)
+            return self._own()
         split = self.split or "train"
-        table = open_table(str(self.path), split, config=None, stream_rows=None)
+        table = open_table(str(self.path), split, config=self.config, stream_rows=None)
         if self.read is None and _is_own(table):
-            return sample_file(self.path)
+            return self._own()
         reading = TableReading(
             formats=FORMATS,
             format=self.read,
-            columns={},
+            columns=self.columns,
             images=self.images,
             frame=None if self.frame is None else self.frame.value,
             resize=Resize(),
-            check=RowCheck(limit=None),
+            number_rows=self.number_rows,
+            check=self.check,
         )
         return reading.read(table, split)
+
+    def _own(self) -> SampleSource:
+        return sample_file(self.path, "skip" if self.check.skip_unreadable else "error")
 
     def _layout(self) -> Layout | None:
         if self.read in LAYOUTS:

@@ -8,6 +8,7 @@ from groundrl.data.datasets import WorldScenes, box_questions, sample_file
 from groundrl.data.detection.base import DetectionSet, Layout, split_images
 from groundrl.data.detection.classes import ClassOptions
 from groundrl.data.module import GroundingDataModule
+from groundrl.data.problems import Treatment
 from groundrl.errors import UserError
 from groundrl.questions.sentences import Order
 
@@ -90,16 +91,18 @@ def sample_file_module(
     path: str | Path,
     heldout_path: str | Path | None = None,
     heldout_size: int | None = 500,
+    unreadable: Treatment = "error",
     prompts_per_step: int = 8,
     seed: int = 0,
     num_workers: int = 0,
 ) -> GroundingDataModule:
-    """Samples of our own schema, JSONL or Parquet; the held-out set is called "heldout"."""
+    """Samples of our own schema, JSONL or Parquet; the held-out set is called "heldout".
+    ``unreadable``: what is done with damaged rows and those without a whole image."""
     heldout = {}
     if heldout_path is not None:
-        heldout["heldout"] = sample_file(heldout_path).take(heldout_size, seed=0)
+        heldout["heldout"] = sample_file(heldout_path, unreadable).take(heldout_size, seed=0)
     return GroundingDataModule(
-        train=sample_file(path),
+        train=sample_file(path, unreadable),
         heldout=heldout,
         prompts_per_step=prompts_per_step,
         seed=seed,

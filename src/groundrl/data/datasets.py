@@ -11,6 +11,7 @@ import numpy as np
 from groundrl.data.box_questions import KINDS, ask_all
 from groundrl.data.detection.base import DetectionSet, Layout
 from groundrl.data.detection.classes import ClassOptions
+from groundrl.data.problems import Treatment
 from groundrl.data.schema import read_jsonl, read_parquet
 from groundrl.errors import UserError
 from groundrl.questions.sentences import Order
@@ -193,10 +194,14 @@ def box_questions(
     )
 
 
-def sample_file(path: str | Path) -> SampleList:
-    """Samples of our own schema, ``.jsonl`` or ``.parquet``. Raises UserError."""
+def sample_file(path: str | Path, unreadable: Treatment = "error") -> SampleList:
+    """Samples of our own schema, ``.jsonl`` or ``.parquet``; ``unreadable``: what is done with
+    damaged rows and those without a whole image. Raises UserError."""
     readers = {".jsonl": read_jsonl, ".parquet": read_parquet}
     suffix = Path(path).suffix
     if suffix not in readers:
         raise UserError(f"{path}: expected a file that ends in {' or '.join(readers)}.")
-    return SampleList(tuple(readers[suffix](path)))
+    read = readers[suffix](
+        path, skip_unreadable=unreadable == "skip", skip_option="data.unreadable=skip"
+    )
+    return SampleList(tuple(read))

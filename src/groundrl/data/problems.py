@@ -3,12 +3,14 @@
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from groundrl.errors import UserError
 
 logger = logging.getLogger(__name__)
 
+Treatment = Literal["error", "skip"]
+"""What is done with rows of some kind: they are problems, or they are left out and logged."""
 MAX_SHOWN: Final = 20
 """Problems printed in full; the others are only counted."""
 
@@ -21,13 +23,15 @@ class Problems:
     """What is being read, for the first line of the error: "YOLO data set cats/, split train"."""
     skip_unreadable: bool = False
     """Images that cannot be read are left out and logged, instead of being problems."""
+    skip_option: str = "data.skip_unreadable=true"
+    """What to type for that; empty where nothing does it."""
     found: list[str] = field(default_factory=list)
     notes: dict[str, list[str]] = field(default_factory=dict)
     """Oddities of published data sets that were left out, each with its places; they are logged."""
     remarks: list[str] = field(default_factory=list)
     """What else the user should know; they are logged."""
     unread: int = 0
-    """Images that could not be read."""
+    """Images and rows that could not be read."""
 
     def add(self, where: str | Path, what: str) -> None:
         """Add a problem; ``where`` is a file, or "file:line"."""
@@ -41,10 +45,11 @@ class Problems:
         """Add something about the whole data set that is no problem."""
         self.remarks.append(what)
 
-    def unreadable(self, image: Path, why: str) -> None:
-        """Add an image that is missing or cannot be decoded; a note with ``skip_unreadable``."""
+    def unreadable(self, where: str | Path, why: str) -> None:
+        """Add an image that is missing or cannot be decoded, or a damaged row; a note with
+        ``skip_unreadable``."""
         self.unread += 1
-        (self.note if self.skip_unreadable else self.add)(image, why)
+        (self.note if self.skip_unreadable else self.add)(where, why)
 
     def raise_if_any(self) -> None:
         """Log notes and remarks. Raises UserError with the first 20 problems and the number of
@@ -65,8 +70,8 @@ class Problems:
         lines += [f"  {line}" for line in self.found[:MAX_SHOWN]]
         if count > MAX_SHOWN:
             lines.append(f"  ... and {count - MAX_SHOWN} more")
-        if self.unread and not self.skip_unreadable:
-            lines.append(f"data.skip_unreadable=true leaves out {self.unread} unreadable image(s).")
+        if self.unread and self.skip_option and not self.skip_unreadable:
+            lines.append(f"{self.skip_option} leaves out {self.unread} that cannot be read.")
         lines.append("Correct or remove what is named above; nothing is skipped silently.")
         raise UserError("\n".join(lines))
 

@@ -1,6 +1,5 @@
 """Where the samples of a run come from, counted, as a model card shows it."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from groundrl.data.datasets import SampleList, SampleSource
-from groundrl.files import write_json
+from groundrl.files import read_json, write_json
 from groundrl.json_rows import Text, Whole, validate
 
 SOURCES: Final = "data_sources.json"
@@ -58,4 +57,4 @@ def read_sources(run_dir: Path) -> list[DataSource]:
     path = run_dir / SOURCES
     if not path.is_file():
         return []
-    return [validate(DataSource, row) for row in json.loads(path.read_text(encoding="utf-8"))]
+    return [validate(DataSource, row) for row in read_json(path)]

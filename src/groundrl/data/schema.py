@@ -8,7 +8,7 @@ kind, context_images (further such paths), provenance (dataset, split, licence, 
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -66,16 +66,26 @@ def write_parquet(samples: Iterable[Sample], path: str | Path) -> None:
         pq.write_table(table, partial)
 
 
-def read_jsonl(path: str | Path) -> list[Sample]:
-    """Read ``write_jsonl``'s format. Raises UserError that lists every broken line."""
+def read_jsonl(
+    path: str | Path, *, skip_unreadable: bool = False, skip_option: str = ""
+) -> list[Sample]:
+    """Read ``write_jsonl``'s format. ``skip_unreadable``: leave out and log lines that are no JSON
+    and samples without a whole image; ``skip_option``: what to type for that.
+
+    Raises UserError that lists every broken line.
+    """
     source = Path(path).expanduser()
     if not source.is_file():
         raise UserError(f"{source}: no such file. Give a JSONL file of samples.")
-    return _read(source, json_lines(source, source.read_bytes()))
+    problems = Problems(str(source), skip_unreadable, skip_option)
+    return _read(source, json_lines(source, source.read_bytes()), problems)
 
 
-def read_parquet(path: str | Path) -> list[Sample]:
-    """Read ``write_parquet``'s format. Raises UserError that lists every broken row (from 1)."""
+def read_parquet(
+    path: str | Path, *, skip_unreadable: bool = False, skip_option: str = ""
+) -> list[Sample]:
+    """Read ``write_parquet``'s format, as ``read_jsonl`` does. Raises UserError that lists every
+    broken row (from 1)."""
     source = Path(path).expanduser()
     if not source.is_file():
         raise UserError(f"{source}: no such file. Give a Parquet file of samples.")
@@ -84,7 +94,7 @@ def read_parquet(path: str | Path) -> list[Sample]:
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{source} is not a Parquet file: {error}") from error
     numbered = ((f"{source}: row {number}", row) for number, row in enumerate(rows, start=1))
-    return _read(source, numbered)
+    return _read(source, numbered, Problems(str(source), skip_unreadable, skip_option))
 
 
 def to_rows(samples: Iterable[Sample], folder: Path) -> list[dict[str, Any]]:
@@ -147,11 +157,9 @@ def save_image(image: ImageSource, folder: Path) -> str:
     return f"images/{name}.png"
 
 
-def _read(source: Path, numbered: Iterable[tuple[str, Any]]) -> list[Sample]:
-    """Samples of rows (place, value); a value that is a ValueError is a problem of its own."""
-    problems = Problems(str(source))
-    values = ((where, without_nulls(value)) for where, value in numbered)
-    rows = list(read_rows(values, SampleRow, problems.add))
+def _read(source: Path, numbered: Iterable[tuple[str, Any]], problems: Problems) -> list[Sample]:
+    """Samples of rows (place, value); a value that is a ValueError is a row that cannot be read."""
+    rows = list(read_rows(_whole(numbered, problems), SampleRow, problems.add))
     folder = source.parent.resolve()
     shown = [
         [Path(os.path.normpath(folder / name)) for name in (row.image, *row.context_images)]
@@ -163,6 +171,14 @@ def _read(source: Path, numbered: Iterable[tuple[str, Any]]) -> list[Sample]:
         problems.add(source, "no samples")
     problems.raise_if_any()
     return samples
+
+
+def _whole(numbered: Iterable[tuple[str, Any]], problems: Problems) -> Iterator[tuple[str, Any]]:
+    for where, value in numbered:
+        if isinstance(value, ValueError):
+            problems.unreadable(where, str(value))
+        else:
+            yield where, without_nulls(value)
 
 
 def _samples(
@@ -178,7 +194,7 @@ def _samples(
         first[row.id] = where
         for name, file in zip((row.image, *row.context_images), found, strict=True):
             if isinstance(file, str):
-                problems.add(where, f"image {name!r}: {file}")
+                problems.unreadable(where, f"image {name!r}: {file}")
         images = [file for file in found if isinstance(file, ImageFile)]
         if len(images) < len(found):
             continue

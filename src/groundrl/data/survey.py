@@ -12,7 +12,7 @@ import numpy as np
 
 from groundrl.data.datasets import SampleSource
 from groundrl.images import UnreadableImageError
-from groundrl.records import Grounding, ImageSource, Sample
+from groundrl.records import Grounding, ImageSource, NamedImage, Sample
 
 FOLDS: Final = 5
 """Parts of the samples, each guessed by what the others say."""
@@ -169,7 +169,8 @@ def all_groundings(sample: Sample) -> list[Grounding]:
 def same_pixels(sets: Mapping[str, Sequence[Sample]]) -> list[tuple[str, ...]]:
     """Images of equal pixels that are asked about in more than one set, as ``set: key``.
 
-    Every image is decoded once. Files of other names, or saved anew without loss, are found too.
+    Every image is decoded once. Files of other names, or saved anew without loss, are found too. Of
+    a ``NamedImage`` only the key is compared.
     """
     found: dict[bytes, dict[str, str]] = defaultdict(dict)
     for name, samples in sets.items():
@@ -185,6 +186,9 @@ def same_pixels(sets: Mapping[str, Sequence[Sample]]) -> list[tuple[str, ...]]:
 
 
 def _digests(image: ImageSource) -> Iterator[bytes]:
+    if isinstance(image, NamedImage):
+        yield image.key.encode(errors="replace")
+        return
     try:
         pixels = image.load().convert("RGB")
     except UnreadableImageError:

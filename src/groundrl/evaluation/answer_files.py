@@ -3,16 +3,16 @@
 import csv
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
-from groundrl.evaluation.answer_rows import FORMATS, GivenAnswer, PublishedRow
+from groundrl.evaluation.answer_format import AnswerFormat, GivenAnswer
+from groundrl.evaluation.answer_rows import FORMATS, PUBLISHED
 from groundrl.evaluation.benchmarks.mme import COGNITION, PERCEPTION
 from groundrl.files import json_lines
-from groundrl.json_rows import read_rows
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +22,11 @@ OURS: Final = frozenset({"set", "boxes_true"})
 """Fields of a line of our own file."""
 
 
-def read_answer_file(path: Path, problems: Problems) -> list[GivenAnswer] | None:
+def read_answer_file(
+    path: Path, problems: Problems, more: Sequence[AnswerFormat] = ()
+) -> list[GivenAnswer] | None:
     """The answers of a file of others; None for one of ours. Broken rows are added to ``problems``.
+    ``more``: formats that are tried before ``FORMATS``.
 
     Raises UserError for a file that cannot be read, or that is in no known format.
     """
@@ -31,23 +34,26 @@ def read_answer_file(path: Path, problems: Problems) -> list[GivenAnswer] | None
     first = next((row for _, row in numbered if isinstance(row, dict)), {})
     if first.keys() >= OURS or (path.suffix == ".jsonl" and not first):
         return None
-    found = next((one for one in FORMATS if one.sign <= first.keys()), None)
+    known = (*more, *FORMATS)
+    found = next((one for one in known if one.sign <= first.keys()), None)
     if found is None and path.suffix == ".jsonl" and "set" in first:
         return None
     if found is None and first:
         raise UserError(
             f"{path}: its rows have the fields {', '.join(map(str, first))}; expected those of our "
             "own file or of "
-            + "; ".join(f"{one.title} ({', '.join(sorted(one.sign))})" for one in FORMATS)
+            + "; ".join(f"{one.title} ({', '.join(sorted(one.sign))})" for one in known)
         )
-    shape = found or PublishedRow
+    format = found or PUBLISHED
     answers: list[GivenAnswer] = []
-    for where, row in read_rows(numbered, shape, problems.add):
+    for where, row in numbered:
         try:
-            answers.append(row.given)
+            if isinstance(row, ValueError):
+                raise row
+            answers.append(format.read(row))
         except ValueError as error:
             problems.add(where, str(error))
-    logger.info("%s: %d answers, read as %s", path, len(answers), shape.title)
+    logger.info("%s: %d answers, read as %s", path, len(answers), format.title)
     return answers
 
 

@@ -1,49 +1,21 @@
-"""What the rows of answer files hold: one class for each tool, recognised by its fields.
+"""How other tools write files of answers: a format for each, recognised by its fields.
 
 Published lists (``generated_response``), POPE's and LLaVA's answers, logs of lmms-eval, sheets of
 VLMEvalKit, outputs of OpenAI's batches (as vLLM writes them, too), and MME's result files.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Final, Protocol
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BeforeValidator, ConfigDict
 
-from groundrl.json_rows import Text
+from groundrl.evaluation.answer_format import AnswerFormat, Clue, GivenAnswer
+from groundrl.json_rows import Text, validate
 
-IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png")
-POPE_PARTS: Final = frozenset({"random", "popular", "adversarial"})
 LETTERS: Final = "ABCDEFGH"
 """Columns of a sheet's options."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clue:
-    """What a file of others says of the question that it answers, beside its wording."""
-
-    id: str | None = None
-    image: str | None = None
-    """Name of its file, with or without folders and suffix."""
-    part: str | None = None
-    """Part of a benchmark, where a file holds several: POPE's three."""
-
-    @classmethod
-    def of(cls, key: str | None, image: str | None = None, part: str | None = None) -> "Clue":
-        """Of an id, which may be the name of an image (MME)."""
-        if key is not None and key.lower().endswith(IMAGE_SUFFIXES):
-            key, image = None, image or key
-        return cls(id=key, image=image, part=part if part in POPE_PARTS else None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GivenAnswer:
-    """What a file says of one answer."""
-
-    text: str
-    prompt: str | None = None
-    options: tuple[str, ...] = ()
-    truth: str | None = None
-    clue: Clue = Clue()
 
 
 def _to_text(value: object) -> object:
@@ -54,21 +26,43 @@ Key = Annotated[Text, BeforeValidator(_to_text)]
 """An id: a text or a number."""
 
 
-class Row(Protocol):
-    """The shape of a row."""
+class Row(ABC):
+    """The shape of a row that is validated."""
 
+    __slots__ = ()
     title: ClassVar[str]
     sign: ClassVar[frozenset[str]]
     """Fields by which a row is recognised."""
 
     @property
+    @abstractmethod
     def given(self) -> GivenAnswer:
         """Raises ValueError for a row without an answer."""
-        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ShapedFormat:
+    """The format whose rows have this shape."""
+
+    shape: type[Row]
+
+    @property
+    def title(self) -> str:
+        """See ``AnswerFormat``."""
+        return self.shape.title
+
+    @property
+    def sign(self) -> frozenset[str]:
+        """See ``AnswerFormat``."""
+        return self.shape.sign
+
+    def read(self, row: Mapping[str, Any]) -> GivenAnswer:
+        """See ``AnswerFormat``."""
+        return validate(self.shape, row).given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedRow:
+class PublishedRow(Row):
     """A record of a published list."""
 
     title: ClassVar[str] = "a published list"
@@ -93,7 +87,7 @@ class PublishedRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LmmsEvalRow:
+class LmmsEvalRow(Row):
     """A line of ``*_samples_*.jsonl`` of lmms-eval."""
 
     title: ClassVar[str] = "a log of lmms-eval"
@@ -151,7 +145,7 @@ class BatchResponse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchRow:
+class BatchRow(Row):
     """A line of the output of an OpenAI batch; ``vllm run-batch`` writes the same."""
 
     title: ClassVar[str] = "the output of an OpenAI batch"
@@ -173,7 +167,7 @@ class BatchRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VLMEvalKitRow:
+class VLMEvalKitRow(Row):
     """A row of a sheet of VLMEvalKit, as JSON, TSV or CSV."""
 
     title: ClassVar[str] = "a sheet of VLMEvalKit"
@@ -206,7 +200,7 @@ class VLMEvalKitRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LLaVARow:
+class LLaVARow(Row):
     """A line of LLaVA's evaluation scripts."""
 
     title: ClassVar[str] = "answers as LLaVA writes them"
@@ -225,7 +219,7 @@ class LLaVARow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class POPERow:
+class POPERow(Row):
     """A line of the answers that POPE's script takes. Other files hold the truth in ``answer``, so
     a field that is not known is an error."""
 
@@ -246,7 +240,7 @@ class POPERow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MMERow:
+class MMERow(Row):
     """A line of ``<task>.txt`` with the answers: image, question, truth, answer."""
 
     title: ClassVar[str] = "MME's result files"
@@ -267,7 +261,9 @@ class MMERow:
         )
 
 
-FORMATS: Final[tuple[type[Row], ...]] = (
-    *(PublishedRow, LmmsEvalRow, BatchRow, VLMEvalKitRow, LLaVARow, MMERow, POPERow),
+PUBLISHED: Final = ShapedFormat(PublishedRow)
+FORMATS: Final[tuple[AnswerFormat, ...]] = (
+    PUBLISHED,
+    *map(ShapedFormat, (LmmsEvalRow, BatchRow, VLMEvalKitRow, LLaVARow, MMERow, POPERow)),
 )
-"""The first that recognises a row reads it."""
+"""The first that recognises a row reads it; ``records.formats`` come before them."""

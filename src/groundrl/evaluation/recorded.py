@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from groundrl.boxes import Frame, ImageSizes
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
 from groundrl.evaluation.answer_files import read_answer_file
-from groundrl.evaluation.answer_rows import Clue, GivenAnswer
+from groundrl.evaluation.answer_format import AnswerFormat, Clue, GivenAnswer
 from groundrl.grammar import check_frame
 from groundrl.grammar.base import Grammar
 from groundrl.prompts import LETTERS
@@ -68,9 +69,11 @@ class RecordedAnswer:
         return replace(self, group=group)
 
 
-def read_predictions(path: Path, listed: Grammar) -> list[RecordedAnswer]:
-    """Answers of a ``.jsonl`` of ours, or of a file of others (``answer_files``) with boxes as
-    ``listed``, in pixels.
+def read_predictions(
+    path: Path, listed: Grammar, formats: Sequence[AnswerFormat] = ()
+) -> list[RecordedAnswer]:
+    """Answers of a ``.jsonl`` of ours, or of a file of others (``answer_files``, and in
+    ``formats``) with boxes as ``listed``, in pixels.
 
     Raises UserError that lists every broken record, every answer given twice, and texts in
     another grammar.
@@ -78,7 +81,7 @@ def read_predictions(path: Path, listed: Grammar) -> list[RecordedAnswer]:
     if not path.exists():
         raise UserError(f"predictions={path}: no such file. Type predictions=<file>.")
     problems = Problems(str(path))
-    given = read_answer_file(path, problems)
+    given = read_answer_file(path, problems, formats)
     if given is None:
         records = read_records(path, path.read_bytes(), problems)
         found = [RecordedAnswer.of(one) for _, one in records]

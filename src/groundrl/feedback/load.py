@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal, cast
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from groundrl.boxes import Frame
@@ -114,7 +115,12 @@ def load_reward_model(
             "one with pipeline=[reward_model]."
         )
     model = RewardModel(policy, list(file.thresholds.values()), file.level)
-    model.head.load_state_dict(load_file(folder / HEAD))
+    try:
+        model.head.load_state_dict(load_file(folder / HEAD))
+    except SafetensorError as error:
+        raise UserError(
+            f"{folder / HEAD} is damaged ({error}): restore it, or train the model again"
+        ) from error
     return model.requires_grad_(False).eval()
 
 

@@ -22,6 +22,8 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _STRING: Final = r'"(?:[^"\\\n]|\\.){0,200}+"|' + r"'(?:[^'\\\n]|\\.){0,200}+'"
 _OBJECT: Final = re.compile(rf"\{{((?:{_STRING}|[^{{}}])*+)(\}}?)")
 _LOOSE_LABEL: Final = re.compile(rf"""["']?\blabel["']?\s*+:\s*+({_STRING})""")
+_FENCE: Final = re.compile(r"```(?:json)?\Z")
+_LONGEST_FENCE: Final = len("```json")
 _COMMENT: Final = re.compile(r"//[^\n]*+|/\*[^*]*+\*/|#[^\n]*+")
 
 
@@ -158,13 +160,16 @@ class Bbox2d(TaggedGrammar):
 
 def _unquote(quoted: str) -> str:
     """The text of a quoted label; "" for one that cannot stand in a file."""
-    label = re.sub(r"\\(.)", r"\1", quoted[1:-1]).strip()
+    try:
+        label = json.loads(quoted).strip()
+    except json.JSONDecodeError:  # single quotes, or escapes that JSON does not know
+        label = re.sub(r"\\(.)", r"\1", quoted[1:-1]).strip()
     return "" if _SURROGATE.search(label) else label
 
 
 def _with_lists(text: str, spans: list[Span]) -> tuple[Span, ...]:
-    """Extend the first and last span of every complete list to its brackets, and the others up to
-    the next span."""
+    """Extend the first and last span of every complete list to its brackets and its code fence, and
+    the others up to the next span."""
     widened: list[Span] = []
     run: list[Span] = []
     for index, span in enumerate(spans):
@@ -172,11 +177,13 @@ def _with_lists(text: str, spans: list[Span]) -> tuple[Span, ...]:
         run.append(span)
         if following is not None and text[span.end : following.start].strip() == ",":
             continue
-        before = _open_bracket(text, run[0].start, widened[-1].end if widened else 0)
-        after = _close_bracket(text, span.end, following.start if following else len(text))
+        low = widened[-1].end if widened else 0
+        high = following.start if following else len(text)
+        before, after = _open_bracket(text, run[0].start, low), _close_bracket(text, span.end, high)
         edges = [part.start for part in run] + [span.end]
         if before is not None and after is not None:
             edges[0], edges[-1] = before, after
+        edges[0], edges[-1] = _with_fence(text, edges[0], edges[-1], low, high)
         widened += [
             Span(start=edges[i], end=edges[i + 1], grounding=part.grounding)
             for i, part in enumerate(run)
@@ -196,3 +203,14 @@ def _close_bracket(text: str, end: int, limit: int) -> int | None:
     gap = text[end:limit]
     blanks = len(gap) - len(gap.lstrip())
     return end + blanks + 1 if gap[blanks : blanks + 1] == "]" else None
+
+
+def _with_fence(text: str, start: int, end: int, low: int, high: int) -> tuple[int, int]:
+    """The place with the code fence around it, if it lies between ``low`` and ``high``."""
+    opened = _FENCE.search(text[low:start].rstrip()[-_LONGEST_FENCE:])
+    gap = text[end:high]
+    closed = gap.lstrip()
+    if opened is None or not closed.startswith("```"):
+        return start, end
+    blanks = len(gap) - len(closed)
+    return low + len(text[low:start].rstrip()) - len(opened[0]), end + blanks + 3

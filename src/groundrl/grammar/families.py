@@ -25,6 +25,8 @@ NATIVE_FORMS: Final = (
             ("<|box_start|>", "<box>"),
             ("<|box_end|>", "</box>"),
         ),
+        # Several boxes of one label stand in one pair of tags, or each in its own.
+        separator=r"(?:,|(?:<\|box_end\|>|</box>)\s*+(?:<\|box_start\|>|<box>))",
         sign=r"<\|(?:object_ref|box)_(?:start|end)\|>|</?(?:ref|box)>",
     ),
     NativeForm(
@@ -66,6 +68,7 @@ NATIVE_FORMS: Final = (
         separator="",
         scale=1000,
         last=999,
+        centred=True,
     ),
     CellForm(
         name="kosmos",

@@ -1,5 +1,6 @@
 """One way to write and read the boxes of all families of models, each by its declaration."""
 
+import math
 import re
 from collections.abc import Sequence
 from functools import cached_property
@@ -40,16 +41,20 @@ class NativeForm(TaggedGrammar):
         box_tags: tuple[str, str] = ("", ""),
         label_tags: tuple[str, str] | None = None,
         label_end: str | None = None,
+        label_before: bool = True,
         aliases: tuple[tuple[str, str], ...] = (),
         separator: str = ",",
         scale: int | None = None,
         last: int | None = None,
+        centred: bool = False,
     ) -> None:
         """``corners``: one box, with {x1}, {y1}, {x2}, {y2} in the order of the form. ``sign``:
         regular expression of what only boxes have. ``label_end``: follows the label where that
-        stands behind the box. ``aliases``: (tag, other tag that is read for it). ``separator``:
-        between boxes that share their tags. ``scale``: bins per width and height; None: the numbers
-        are in units of the frame. ``last``: the largest number that can be written."""
+        stands behind the box. ``label_before``: whether the words before a box without label tags
+        are its label. ``aliases``: (tag, other tag that is read for it). ``separator``: regular
+        expression of what stands between boxes that share their tags. ``scale``: bins per width and
+        height; None: the numbers are in units of the frame. ``last``: the largest number that can
+        be written. ``centred``: a number means the middle of its bin, not its lower edge."""
         # No dataclass: Hydra would turn it into a config where it is passed on.
         self.name = name
         self.corners = corners
@@ -57,10 +62,12 @@ class NativeForm(TaggedGrammar):
         self.box_tags = box_tags
         self.label_tags = label_tags
         self.label_end = label_end
+        self.label_before = label_before
         self.aliases = aliases
         self.separator = separator
         self.scale = scale
         self.last = last
+        self.centred = centred
 
     @property
     def frames(self) -> frozenset[Frame]:
@@ -105,7 +112,7 @@ class NativeForm(TaggedGrammar):
                 failures.append(unreadable)
             start = found.start()
             label = (found["label"] or "").strip()
-            if self.label_tags is None and self.label_end is None:
+            if self.label_before and self.label_tags is None and self.label_end is None:
                 start, label = _label_before(text, end, start)
             end = found.end()
             boxes = list(self._box.finditer(text, *found.span("boxes")))
@@ -130,7 +137,8 @@ class NativeForm(TaggedGrammar):
         box = read_box([given[name] for name in _CORNERS], frame)
         if isinstance(box, str) or self.scale is None:
             return box
-        x1, y1, x2, y2 = (value * _extent(frame) / self.scale for value in box.corners)
+        middle = 0.5 if self.centred else 0.0
+        x1, y1, x2, y2 = ((value + middle) * _extent(frame) / self.scale for value in box.corners)
         return Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=frame)
 
     def _numbers(self, box: Box) -> dict[str, object]:
@@ -138,7 +146,8 @@ class NativeForm(TaggedGrammar):
         if self.scale is None:
             words = [format_coordinate(value, box.frame) for value in box.corners]
             return dict(zip(_CORNERS, words, strict=True))
-        bins = [round(value * self.scale / _extent(box.frame)) for value in box.corners]
+        to_bin = math.floor if self.centred else round
+        bins = [to_bin(value * self.scale / _extent(box.frame)) for value in box.corners]
         values = [max(0, min(value, self.last or self.scale)) for value in bins]
         return dict(zip(_CORNERS, values, strict=True))
 
@@ -191,13 +200,18 @@ class NativeForm(TaggedGrammar):
 
     def _tag(self, tag: str) -> str:
         """Regular expression of a tag, or of what is read for it."""
-        others = [other for own, other in self.aliases if own == tag]
-        return f"(?:{'|'.join(_literal(one) for one in (tag, *others))})"
+        ways = [tag, *(other for own, other in self.aliases if own == tag)]
+        ways.sort(key=len, reverse=True)  # "[[" before "[", which is a part of it
+        return f"(?:{'|'.join(map(_literal, ways))})"
 
 
 class CellForm(NativeForm):
     """Two numbers: the cells of a ``scale`` x ``scale`` grid, counted row by row, in which the
-    upper left and the lower right corner lie. A box is made of whole cells, at least one."""
+    upper left and the lower right corner lie.
+
+    A box goes from the middle of the one to the middle of the other; where both lie in one row or
+    column, it is made of whole cells (Kosmos-2, arXiv 2306.14824).
+    """
 
     def __init__(self, *, scale: int, **form: Any) -> None:
         """``form``: as of ``NativeForm``."""
@@ -215,13 +229,18 @@ class CellForm(NativeForm):
         (y1, x1), (y2, x2) = divmod(upper, self.cells), divmod(lower, self.cells)
         if x1 > x2 or y1 > y2:
             return "box with swapped corners"
-        step = _extent(frame) / self.cells
-        return Box(x1=x1 * step, y1=y1 * step, x2=(x2 + 1) * step, y2=(y2 + 1) * step, frame=frame)
+        near, far = (0.0, 1.0) if x1 == x2 or y1 == y2 else (0.5, 0.5)
+        left, top, right, bottom = (
+            cell * _extent(frame) / self.cells
+            for cell in (x1 + near, y1 + near, x2 + far, y2 + far)
+        )
+        return Box(x1=left, y1=top, x2=right, y2=bottom, frame=frame)
 
     def _numbers(self, box: Box) -> dict[str, object]:
-        edges = [round(value * self.cells / _extent(box.frame)) for value in box.corners]
-        x1, y1 = (max(0, min(edge, self.cells - 1)) for edge in edges[:2])
-        x2, y2 = (max(0, min(edge, self.cells) - 1) for edge in edges[2:])
+        places = [value * self.cells / _extent(box.frame) for value in box.corners]
+        last = self.cells - 1
+        x1, y1 = (max(0, min(math.floor(place), last)) for place in places[:2])
+        x2, y2 = (max(0, min(math.ceil(place) - 1, last)) for place in places[2:])
         lower = max(y1, y2) * self.cells + max(x1, x2)
         return {"upper": y1 * self.cells + x1, "lower": lower}
 

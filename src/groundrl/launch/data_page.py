@@ -17,7 +17,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from groundrl.boxes import Frame, ImageSizes, convert
-from groundrl.data.datasets import SampleSource
+from groundrl.data.datasets import PartlyKnown, SampleSource, known_samples
 from groundrl.data.survey import (
     KindSummary,
     count_areas,
@@ -82,7 +82,11 @@ def run(cfg: DictConfig, flags: Namespace) -> list[str]:
     data = make(cfg.data, seed=cfg.seed)
     template = choose_template(make(cfg.model.template), data.form, grammar, "grounded")
     sources = {"train": data.train, **data.heldout}
-    looked = {name: draw_samples(source, flags.most) for name, source in sources.items()}
+    # What was read when the data were checked is not read again.
+    looked = {
+        name: draw_samples(known_samples(source) or source, flags.most)
+        for name, source in sources.items()
+    }
     kinds = {name: summarize_kinds(samples) for name, samples in looked.items()}
     tables = [kind_table(name, len(sources[name]), found) for name, found in kinds.items()]
     tables.append(area_table({name: count_areas(found) for name, found in looked.items()}))
@@ -92,8 +96,8 @@ def run(cfg: DictConfig, flags: Namespace) -> list[str]:
     frame = written_frame(cfg)
     views = [
         view_sample(name, sample, grammar, template, frame)
-        for name, samples in looked.items()
-        for sample in draw_from(samples, flags.cards)
+        for name, source in sources.items()
+        for sample in shown_samples(source, looked[name], flags.cards)
     ]
     facts = [*flags.overrides, f"grammar {grammar.name}", f"frame {cfg.model.frame}"]
     flags.page.parent.mkdir(parents=True, exist_ok=True)
@@ -103,6 +107,13 @@ def run(cfg: DictConfig, flags: Namespace) -> list[str]:
     )
     write_text(flags.page, page)
     return problems
+
+
+def shown_samples(source: SampleSource, looked: Sequence[Sample], most: int) -> Sequence[Sample]:
+    """At most so many, with their images: what is known beforehand may lack them."""
+    return (
+        draw_samples(source, most) if isinstance(source, PartlyKnown) else draw_from(looked, most)
+    )
 
 
 def draw_from(samples: Sequence[Sample], most: int) -> Sequence[Sample]:

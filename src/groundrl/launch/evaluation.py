@@ -91,9 +91,9 @@ def _labels(cfg: DictConfig) -> Labels | None:
 
 def _recording(cfg: DictConfig) -> RecordedSource:
     path = Path(cfg.predictions).expanduser()
-    return RecordedSource(
-        path=path, answers=read_predictions(path, get_grammar(cfg.records.grammar))
-    )
+    formats = [make(node) for node in cfg.records.formats.values()]
+    answers = read_predictions(path, get_grammar(cfg.records.grammar), formats)
+    return RecordedSource(path=path, answers=answers)
 
 
 def _model_source(cfg: DictConfig) -> ModelSource:

@@ -26,7 +26,7 @@ from groundrl.export.description import ModelDescription, read_description, writ
 from groundrl.export.folder import check_new, new_folder
 from groundrl.export.push import check_push, push_folder
 from groundrl.feedback.options import read_options
-from groundrl.files import write_text
+from groundrl.files import read_json, write_text
 from groundrl.grammar import get_grammar
 from groundrl.grammar.base import Grammar
 from groundrl.launch.make import make, resolved
@@ -121,7 +121,7 @@ def describe_run(options: ExportOptions) -> ModelDescription:
 
 def name_base(path: Path, base: str) -> None:
     """Write the base into the config of an adapter."""
-    config = json.loads(path.read_text(encoding="utf-8"))
+    config = read_json(path)
     config["base_model_name_or_path"] = base
     write_text(path, json.dumps(config, indent=2))
 

@@ -5,8 +5,9 @@ options.
 """
 
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
-from groundrl.config.crosschecks import unwritable_folders
+from groundrl.config.crosschecks import NODES, unwritable_folders
 from groundrl.config.overlays import leaves
 from groundrl.config.problems import did_you_mean, raise_all
 from groundrl.config.secrets import secret_problems
@@ -60,6 +61,7 @@ def explain_overrides(argv: Sequence[str], config_dir: Path, config_name: str) -
         plain = {o.key_or_group: o.value() for o in typed if not o.is_sweep_override()}
         problems += unwritable_folders(plain)
         tree = cast(dict[str, Any], OmegaConf.to_container(cfg))
+        problems += _misspelt_additions(typed, tree)
         problems += secret_problems({k: v for k, v in tree.items() if k != "hydra"})
         run_dir = plain.get("resume")
         if isinstance(run_dir, str) and not (Path(run_dir) / RESOLVED).is_file():
@@ -168,10 +170,26 @@ def _explain(line: str, error: Exception, cfg: DictConfig, loader: ConfigLoader)
     tree = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(tree, dict)
     keys = [*tree, *leaves({str(key): value for key, value in tree.items()})]
+    keys = [key for key in keys if not key.endswith("_")]  # of Hydra: _target_
     known = [k for k in keys if k != path and k.startswith("hydra.") == path.startswith("hydra.")]
     above, _, name = path.rpartition(".")
     below = [key for key in known if key.startswith(f"{above}.") and key.endswith(f".{name}")]
-    same = [f"'{key}'" for key in below or [k for k in known if k.endswith(f".{path}")]][:3]
-    near = f"; did you mean {' or '.join(same)}?" if same else ""
-    near = near or did_you_mean(path, [*known, *loader.list_groups("")]) or "."
-    return f"{line}: there is no key '{path}'{near} To add it, type +{line}"
+    same = (below or [key for key in known if key.endswith(f".{path}")])[:3]
+    same = same or get_close_matches(path, sorted({*known, *loader.list_groups("")}), n=1)
+    if not same:
+        return f"{line}: there is no key '{path}'. To add it, type +{line}"
+    near = f"did you mean {' or '.join(map(repr, same))}? Type {line.replace(path, same[0], 1)}"
+    # What is added below a class may be an argument of it; elsewhere nothing reads it.
+    add = f", or +{line} to add it" if above and above not in NODES else ""
+    return f"{line}: there is no key '{path}'; {near}{add}"
+
+
+def _misspelt_additions(typed: Sequence[Override], tree: Mapping[str, Any]) -> Iterator[str]:
+    """Keys that ``+`` adds at the top, where nothing reads them, beside one of nearly that name."""
+    plain = {o.key_or_group: o for o in typed if o.is_add() and o.package is None}
+    known = sorted(str(key) for key in tree if key not in plain)
+    for key, override in plain.items():
+        if near := get_close_matches(key, known, n=1) if "/" not in key and key in tree else []:
+            line = str(override.input_line)
+            meant = line.removeprefix("+").replace(key, near[0], 1)
+            yield f"{line}: nothing reads '{key}'; did you mean '{near[0]}'? Type {meant}"

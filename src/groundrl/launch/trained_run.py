@@ -1,6 +1,5 @@
 """``run=``: the model, adapter and grammar of a finished training run, or of a shared one."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from groundrl.errors import UserError
 from groundrl.export.description import DESCRIPTION, read_description
+from groundrl.files import read_json
 from groundrl.launch.resolved import RESOLVED, read_resolved
 from groundrl.launch.trusted import check_foreign
 from groundrl.launch.warmup import ANSWER_TOKENS
@@ -137,7 +137,7 @@ def check_base(folder: Path, policy: Policy) -> None:
     as_read = trained.adapter.kind == "lora" and dtype == trained.model.get("dtype", "float32")
     if not as_read or not file.is_file():
         return
-    before = json.loads(file.read_text(encoding="utf-8"))["base"]
+    before = read_json(file)["base"]
     if policy.fixed_weights()["base"] != before:
         raise UserError(
             f"run={folder} was trained on another base than {trained.model.path} is now: put back "

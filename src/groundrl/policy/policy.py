@@ -12,12 +12,14 @@ import torch
 from jaxtyping import Float, Int
 from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
 from peft.utils import load_peft_weights
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from groundrl.boxes import Frame
+from groundrl.errors import UserError
 from groundrl.policy.attention import NO_MASK, use_prefix_attention
 from groundrl.policy.embedded import base_name
 from groundrl.policy.family import ModelFamily, spec_of
@@ -292,9 +294,13 @@ class Policy(nn.Module):
             file.chmod(0o644)  # safetensors keeps other users out, and a server may be one
 
     def load(self, folder: Path) -> None:
-        """Load weights that ``save`` wrote."""
-        if isinstance(self.model, PeftModel):
-            set_peft_model_state_dict(self.model, load_peft_weights(str(folder), device="cpu"))
-        else:
-            saved = type(self.model).from_pretrained(str(folder), dtype=self.model.dtype)
-            self.model.load_state_dict(saved.state_dict())
+        """Load weights that ``save`` wrote. Raises UserError where they are damaged."""
+        try:
+            if isinstance(self.model, PeftModel):
+                set_peft_model_state_dict(self.model, load_peft_weights(str(folder), device="cpu"))
+            else:
+                saved = type(self.model).from_pretrained(str(folder), dtype=self.model.dtype)
+                self.model.load_state_dict(saved.state_dict())
+        except SafetensorError as error:
+            then = "restore them, or train again in another output_dir="
+            raise UserError(f"the weights in {folder} are damaged ({error}): {then}") from error

@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 
 from peft import (
     LoraConfig,
@@ -34,6 +35,8 @@ OLD_LANGUAGE_MODELS = (
 in Qwen-VL, ``language_model.model.layers`` in LLaVA, Gemma 3 and InternVL)."""
 _PARAMETER = re.compile(r"\.(?:lora_\w+|modules_to_save|weight|bias)(?:\.|$)")
 _ADAPTER_NAME = re.compile(r"(\.lora_\w+)\.default(?=\.|$)")
+DAMAGED = (SafetensorError, TypeError, ValueError, UnpicklingError, EOFError, RuntimeError)
+"""What safetensors and JSON raise about a file that was cut short, and torch about a .bin file."""
 SHOWN = 3
 """Names in a message."""
 
@@ -87,8 +90,8 @@ def _read_adapter(folder: str) -> tuple[PeftConfig, dict[str, Tensor]]:
         )
     try:
         return PeftConfig.from_pretrained(folder), load_peft_weights(folder, device="cpu")
-    except (SafetensorError, TypeError, ValueError) as error:
-        raise UserError(f"adapter.path={folder} cannot be read: {error}") from error
+    except DAMAGED as error:
+        raise UserError(f"adapter.path={folder} cannot be read: {error}. Get it again") from error
 
 
 def rename(key: str, modules: Collection[str], language_model: str) -> str:

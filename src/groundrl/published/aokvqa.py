@@ -1,15 +1,18 @@
 """A-OKVQA (arXiv 2206.01718): questions that need knowledge of the world."""
 
-from collections.abc import Iterable, Mapping
+import ast
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from groundrl.answers.options import distinct_options
-from groundrl.json_rows import Flag, Text, Whole
+from groundrl.json_rows import Flag, Text, Whole, validate
 from groundrl.published.files import COCO_IMAGES, Download
 from groundrl.published.reader import RowReader, Target
 from groundrl.records import Form, NamedImage, Provenance, Sample
 
+HELD: Final = {"image_id": 0}
+"""Of rows that hold their image: no file is looked for."""
 SOURCE: Final = "https://allenai.org/project/a-okvqa/home"
 PLACE: Final = "https://prior-datasets.s3.us-east-2.amazonaws.com/aokvqa/aokvqa_v1p0.tar.gz"
 
@@ -46,7 +49,16 @@ class AOKVQAReader(RowReader):
     @property
     def download(self) -> Download:
         """See ``PublishedReader``."""
-        return _download(self.split)
+        return _download(self.split, ("choices", "correct_choice_idx"))
+
+    @property
+    def table_splits(self) -> tuple[str, ...]:
+        """See ``PublishedReader``."""
+        return _table_splits(self.split)
+
+    def read_table(self, number: int, row: Mapping[str, Any]) -> Iterable[Sample]:
+        """See ``PublishedReader``."""
+        return self.read(number, validate(AOKVQARow, {**row, **HELD, **_lists(row, "rationales")}))
 
     def read(self, number: int, row: AOKVQARow) -> Iterable[Sample]:
         """See ``RowReader``."""
@@ -90,7 +102,17 @@ class AOKVQADirectReader(RowReader):
     @property
     def download(self) -> Download:
         """See ``PublishedReader``."""
-        return _download(self.split)
+        return _download(self.split, ("direct_answers", "difficult_direct_answer"))
+
+    @property
+    def table_splits(self) -> tuple[str, ...]:
+        """See ``PublishedReader``."""
+        return _table_splits(self.split)
+
+    def read_table(self, number: int, row: Mapping[str, Any]) -> Iterable[Sample]:
+        """See ``PublishedReader``."""
+        lists = _lists(row, "direct_answers")
+        return self.read(number, validate(AOKVQADirectRow, {**row, **HELD, **lists}))
 
     def read(self, number: int, row: AOKVQADirectRow) -> Iterable[Sample]:
         """See ``RowReader``."""
@@ -105,9 +127,29 @@ class AOKVQADirectReader(RowReader):
             )
 
 
-def _download(split: str) -> Download:
-    parts = {f"**/aokvqa_v1p0_{split}.json": PLACE}
-    return Download(name="A-OKVQA", parts=parts, images=COCO_IMAGES, world="world_vqa")
+def _download(split: str, columns: Sequence[str]) -> Download:
+    return Download(
+        name="A-OKVQA",
+        parts={f"**/aokvqa_v1p0_{split}.json": PLACE},
+        images=COCO_IMAGES,
+        columns=("question_id", "question", "image", *columns),
+        world="world_vqa",
+    )
+
+
+def _table_splits(split: str) -> tuple[str, ...]:
+    return ("validation", "val") if split == "val" else (split,)
+
+
+def _lists(row: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The list of texts in a column, also where it is written as Python does: "['a', 'b']"."""
+    value = row.get(name) or []
+    if not isinstance(value, str):
+        return {name: value}
+    try:
+        return {name: ast.literal_eval(value)}
+    except (ValueError, SyntaxError):
+        raise ValueError(f"{name} is no list of texts: {value!r:.60}") from None
 
 
 def _provenance(split: str) -> Provenance:

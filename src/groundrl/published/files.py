@@ -1,7 +1,6 @@
 """Published files below a folder of the user: which are missing, where to get them, and how they
 are read."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +40,8 @@ class Download:
     images_beside: bool = False
     """Whether the folders of images belong beside the first part: a root that several data sets
     share may hold files and folders of the same name."""
+    columns: tuple[str, ...] = ()
+    """Of its rows in Parquet files, as the hub has them with their images; empty: not read."""
     world: str = ""
     """The benchmark of the embedded world that asks the same; empty where there is none."""
 
@@ -83,21 +84,16 @@ class Download:
         return f"Get the images from {places or 'its publisher'}"
 
     def _without_download(self) -> str:
-        """What the embedded world has instead, as a line of a message."""
-        return f"\nNothing to download: data=world, benchmark={self.world}" if self.world else ""
+        """Other ways to the same questions, a line of a message each."""
+        named = ", ".join(self.columns)
+        table = f"\nOr it holds Parquet files with the columns {named}, as on the hub"
+        world = f"\nNothing to download: data=world, benchmark={self.world}"
+        return table * bool(self.columns) + world * bool(self.world)
 
 
 def glob_all(folder: Path, patterns: str) -> list[Path]:
     """Matches of each pattern, sorted; "|" stands between patterns."""
     return [path for one in patterns.split("|") for path in sorted(folder.glob(one))]
-
-
-def read_json(path: Path) -> Any:
-    """Raises UserError with the place of a mistake."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON: {error}") from error
 
 
 def with_places(path: Path, content: Any, name: str = "") -> list[tuple[str, Any]]:

@@ -13,9 +13,16 @@ from typing import Any, ClassVar, Literal
 
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
-from groundrl.files import json_lines
+from groundrl.files import json_lines, read_json
 from groundrl.json_rows import read_rows
-from groundrl.published.files import Download, FoundFiles, ImageFinder, read_json, with_places
+from groundrl.published.files import (
+    Download,
+    FoundFiles,
+    ImageFinder,
+    glob_all,
+    with_places,
+)
+from groundrl.published.tables import find_tables, read_table
 from groundrl.records import Form, Sample
 
 Target = Literal["answer_only", "rationale", "boxed_rationale"]
@@ -45,7 +52,8 @@ class PublishedReader(ABC):
     """How many questions are published, by ``part``."""
 
     root: str | None = None
-    """The folder of the download; None: not given, which is enough for recorded answers."""
+    """The folder of the download, or a Parquet file; None: not given, which is enough for recorded
+    answers."""
 
     @property
     def part(self) -> str:
@@ -61,6 +69,16 @@ class PublishedReader(ABC):
     def samples(self, files: FoundFiles, problems: Problems) -> Iterator[Sample]:
         """Every question; its images are a ``NamedImage`` with the name of the file. What is wrong
         in a file is added to ``problems``."""
+
+    @property
+    def table_splits(self) -> tuple[str, ...]:
+        """What the names of Parquet files with ``part`` begin with, the most usual first."""
+        return ("test",)
+
+    def read_table(self, number: int, row: Mapping[str, Any]) -> Iterable[Sample]:
+        """The questions of row ``number`` (from 0 on) of a table with ``download.columns``, about a
+        ``NamedImage``. Raises ValueError for values that do not fit."""
+        raise NotImplementedError(f"{type(self).__name__} has columns, and does not read them")
 
     def image_folders(self, files: FoundFiles) -> Sequence[Path]:
         """Where images are looked for, in this order."""
@@ -82,22 +100,45 @@ class PublishedReader(ABC):
 
         Raises UserError that lists every missing file, or every damaged row.
         """
+        tables = find_tables(self.root, self.download, self.table_splits)
+        if tables:
+            return self._from_tables(tables, images)
         files = self.download.find(self.root, images)
         problems = Problems(f"{self.download.name} in {files.root}")
         sources = [(folders, list(samples)) for folders, samples in self.sources(files, problems)]
         problems.raise_if_any()
+        finders = [(ImageFinder(folders), samples) for folders, samples in sources]
+        return self._with_images(
+            (sample, _find_images(sample, finder, images))
+            for finder, samples in finders
+            for sample in samples
+        )
+
+    def _from_tables(self, tables: Sequence[Path], images: bool) -> FoundSamples:
+        """The questions of Parquet files; images that a row names are looked for as in a
+        download."""
+        problems = Problems(f"{self.download.name} in {tables[0]}")
+        rows = list(read_table(tables, self.read_table, problems))
+        problems.raise_if_any()
+        root = Path(self.root or "").expanduser()
+        folders = [p for pattern in self.download.images for p in glob_all(root, pattern)]
+        finder = ImageFinder(folders)
+        return self._with_images(
+            (sample, sample if whole else _find_images(sample, finder, images))
+            for sample, whole in rows
+        )
+
+    def _with_images(self, pairs: Iterable[tuple[Sample, Sample | str]]) -> FoundSamples:
+        """``pairs``: a question, and the same with its images or why one is not there."""
         asked: list[Sample] = []
         names: list[str] = []
         missing: list[str] = []
-        for folders, samples in sources:
-            finder = ImageFinder(folders)
-            for sample in samples:
-                found = _find_images(sample, finder, images)
-                if isinstance(found, str):
-                    missing.append(f"{sample.id}: {found}")
-                elif (complete := self.complete(found)) is not None:
-                    asked.append(complete)
-                    names.append(sample.image.key)
+        for sample, found in pairs:
+            if isinstance(found, str):
+                missing.append(f"{sample.id}: {found}")
+            elif (complete := self.complete(found)) is not None:
+                asked.append(complete)
+                names.append(sample.image.key)
         self._check_some(asked, missing)
         return FoundSamples(samples=tuple(asked), names=tuple(names), missing=tuple(missing))
 

@@ -1,7 +1,7 @@
 """Referring expressions: RefCOCO, RefCOCO+ and RefCOCOg (arXiv 1608.00272, 1511.02283)."""
 
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
@@ -9,18 +9,19 @@ from typing import Any, ClassVar, Final, Literal
 from groundrl.boxes import Box
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
-from groundrl.json_rows import Corners, Text, Whole, read_rows
+from groundrl.files import read_json
+from groundrl.json_rows import Corners, Text, Whole, read_rows, validate
 from groundrl.published.files import (
     COCO_IMAGES,
     Download,
     FoundFiles,
     pixel_box,
-    read_json,
     with_places,
 )
 from groundrl.published.reader import PublishedReader, Target
 from groundrl.records import Form, Grounding, NamedImage, Provenance, Sample
 
+COLUMNS: Final = ("question_id", "answer", "bbox", "file_name", "image")
 SOURCE: Final = "https://github.com/lichengunc/refer"
 
 
@@ -60,6 +61,18 @@ class RefAnnotation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefTableRow:
+    """An object with its expressions, beside its image."""
+
+    question_id: Text
+    answer: tuple[Text, ...]
+    """The expressions; the question asks for one of them."""
+    bbox: Corners
+    """x, y, width, height in pixels."""
+    file_name: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefCOCOReader(PublishedReader):
     """Where is it? One box for each expression."""
 
@@ -87,7 +100,9 @@ class RefCOCOReader(PublishedReader):
         """See ``PublishedReader``."""
         names = (f"refs({self.partition}).p", "instances.json")
         parts = {f"**/{self.dataset}/{name}": f"{SOURCE}#download" for name in names}
-        return Download(name=self.dataset, parts=parts, images=COCO_IMAGES, world="world_rec")
+        return Download(
+            name=self.dataset, parts=parts, images=COCO_IMAGES, columns=COLUMNS, world="world_rec"
+        )
 
     def samples(self, files: FoundFiles, problems: Problems) -> Iterator[Sample]:
         """Every expression of the split, with the box of its object."""
@@ -104,16 +119,35 @@ class RefCOCOReader(PublishedReader):
             head, _, tail = row.file_name.rpartition("_")
             short = len(tail.removesuffix(".jpg")) < 12
             for one in row.sentences:
-                meant = Grounding(label=one.sent, box=boxes[row.ann_id])
-                yield Sample(
-                    id=str(one.sent_id),
-                    image=NamedImage(key=f"{head}.jpg" if short else row.file_name),
-                    question=f"Where is this: {one.sent}?",
-                    groundings=(meant,),
-                    rationale=("This is what is meant: ", meant, "."),
-                    kind="locate",
-                    provenance=Provenance(dataset=self.dataset, split=self.split, source=SOURCE),
-                )
+                image = f"{head}.jpg" if short else row.file_name
+                yield self._question(str(one.sent_id), image, one.sent, boxes[row.ann_id])
+
+    @property
+    def table_splits(self) -> tuple[str, ...]:
+        """See ``PublishedReader``."""
+        return (f"{self.split}-", self.split)
+
+    def read_table(self, number: int, row: Mapping[str, Any]) -> Iterable[Sample]:
+        """See ``PublishedReader``."""
+        found = validate(RefTableRow, row)
+        x, y, width, height = found.bbox
+        box = pixel_box(x, y, x + width, y + height)
+        for index, expression in enumerate(found.answer):
+            yield self._question(
+                f"{found.question_id}/{number}/{index}", found.file_name, expression, box
+            )
+
+    def _question(self, id: str, image: str, expression: str, box: Box) -> Sample:
+        meant = Grounding(label=expression, box=box)
+        return Sample(
+            id=id,
+            image=NamedImage(key=image),
+            question=f"Where is this: {expression}?",
+            groundings=(meant,),
+            rationale=("This is what is meant: ", meant, "."),
+            kind="locate",
+            provenance=Provenance(dataset=self.dataset, split=self.split, source=SOURCE),
+        )
 
 
 def _read_refs(path: Path) -> Any:

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
-from groundrl.json_rows import Text
+from groundrl.json_rows import Text, validate
 from groundrl.published.files import COCO_IMAGES, Download, Truth
 from groundrl.published.reader import RowReader
 from groundrl.questions.verdicts import TRUE_FALSE, statement
 from groundrl.records import Form, NamedImage, Provenance, Sample
+
+TABLE_SPLITS: Final = {"train": ("train",), "dev": ("dev", "validation"), "test": ("test",)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,20 @@ class VSRReader(RowReader):
     def download(self) -> Download:
         """See ``PublishedReader``."""
         parts = {f"**/{self.part}.jsonl": self.source}
-        return Download(name="VSR", parts=parts, images=COCO_IMAGES, world="world_vsr")
+        columns = ("image", "caption", "label", "relation")
+        return Download(
+            name="VSR", parts=parts, images=COCO_IMAGES, columns=columns, world="world_vsr"
+        )
+
+    @property
+    def table_splits(self) -> tuple[str, ...]:
+        """See ``PublishedReader``."""
+        return TABLE_SPLITS[self.split]
+
+    def read_table(self, number: int, row: Mapping[str, Any]) -> Iterable[Sample]:
+        """See ``PublishedReader``; the image is the name of a file, or stands in the row."""
+        image = row["image"] if isinstance(row["image"], str) else ""
+        return self.read(number, validate(VSRRow, {**row, "image": image}))
 
     def read(self, number: int, row: VSRRow) -> Iterable[Sample]:
         """See ``RowReader``."""

@@ -1,6 +1,5 @@
 """``report.html``: one page about a run, made of the run's own files."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 
 from groundrl.errors import UserError
 from groundrl.figures import read_infos
-from groundrl.files import write_text
+from groundrl.files import read_json, write_text
 from groundrl.report.answer_cards import answer_gallery
 from groundrl.report.benchmark_table import results
 from groundrl.report.page import REPORT, TEMPLATES
@@ -115,12 +114,13 @@ def _read_text(file: Path) -> str:
 
 
 def read_metrics(run_dir: Path) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
-    """Held-out metrics by stage, and seconds by name, of ``metrics.json``; empty without it.
+    """Held-out metrics by stage, and seconds by name, of ``metrics.json``; empty without it. Raises
+    UserError where it is damaged.
 
     The flat metrics of an evaluation count as one stage, "result"; its seconds are ``time/<name>``.
     """
-    text = _read_text(run_dir / "metrics.json")
-    content: dict[str, Any] = json.loads(text) if text else {}
+    path = run_dir / "metrics.json"
+    content: dict[str, Any] = read_json(path) if path.is_file() else {}
     seconds = content.pop("time", {})
     flat = {name: value for name, value in content.items() if not isinstance(value, dict)}
     nested = {name: value for name, value in content.items() if isinstance(value, dict)}

@@ -70,11 +70,14 @@ def _holds_runs(folder: Path) -> bool:
 
 def _run(root: Path, folder: Path) -> Run:
     parts = (SEED.sub("", part).strip(",") for part in folder.relative_to(root).parts)
-    stages, _ = read_metrics(folder)
-    measured = list(stages.values())
-    *_, before, after = {}, {}, *measured
     note = folder / "error.txt"
     error = note.read_text().strip().splitlines() if note.is_file() else []
+    try:
+        stages, _ = read_metrics(folder)
+    except UserError as damage:  # of one run: the table shows the others
+        stages, error = {}, str(damage).splitlines()
+    measured = list(stages.values())
+    *_, before, after = {}, {}, *measured
     return Run(
         name="/".join(part for part in parts if part) or root.resolve().name,
         folder=folder,

@@ -1,13 +1,15 @@
 """Reward terms and their weighted sum. A completion is parsed here, once."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from inspect import signature
 from typing import ClassVar, Protocol, runtime_checkable
 
 from groundrl.answers.attempt import Attempt, read_attempt
 from groundrl.boxes import Frame
+from groundrl.config_node import ConfigNode
 from groundrl.grammar.base import Grammar
 from groundrl.records import RolloutGroup, Score, SpanScore
 
@@ -98,6 +100,16 @@ class RewardSum:
     """Share of the completions of a step that a term may leave unanswered; above it training
     stops."""
 
+    @classmethod
+    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
+        """Terms of classes that lack what makes a term."""
+        for name in node.options.get("terms", {}):
+            path = f"{node.path}.terms.{name}"
+            term = node.targets.get(path)
+            if isinstance(term, type) and (lacking := _lacking(term)):
+                where = f"{term.__module__}.{term.__qualname__}"
+                yield f"{path}: {where} is no reward term, it lacks {'; '.join(lacking)}"
+
     def __call__(self, groups: Sequence[RolloutGroup]) -> list[list[RewardedAttempt]]:
         """Each completion parsed and scored, [P][G].
 
@@ -155,6 +167,21 @@ class RewardSum:
                     spans[name] = rating.spans
         score = Score(total=total, parts=parts, spans=spans, unanswered=unanswered)
         return RewardedAttempt(attempt=attempt, score=score)
+
+
+def _lacking(term: type) -> list[str]:
+    """What the class has to get so that its objects are terms, in the words of Python."""
+    members = {name for base in term.__mro__[:-1] for name in vars(base)}
+    # Set by a constructor they are no member of the class.
+    members |= {*getattr(term, "__dataclass_fields__", ()), *signature(term).parameters}
+    wanted = {
+        "needs": "needs: ClassVar[frozenset[str]] = frozenset()",
+        "weight": "weight: float = 1.0",
+    }
+    lacking = [f"'{line}'" for name, line in wanted.items() if name not in members]
+    if not {"__call__", "rate"} & members:
+        lacking.append("'def __call__(self, attempt: Attempt) -> float | None'")
+    return lacking
 
 
 def _check_finite(name: str, rating: Rating, attempt: Attempt) -> None:

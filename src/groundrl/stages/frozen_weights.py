@@ -1,6 +1,5 @@
 """Checks that no frozen weight changes: the base with its vision tower, and the reference."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import lightning as L
 
 from groundrl.errors import UserError
-from groundrl.files import write_json
+from groundrl.files import read_json, write_json
 from groundrl.parallel import is_first
 from groundrl.stages.base import Stage
 
@@ -41,7 +40,7 @@ class FrozenWeightsCheck(L.Callback):
         """Raises UserError for other weights than those of the checkpoint or the stage before."""
         assert isinstance(pl_module, Stage)
         self._at_start = pl_module.policy.fixed_weights()
-        before = json.loads(self.path.read_text()) if self.path.exists() else {}
+        before = read_json(self.path) if self.path.exists() else {}
         changed = changed_weights(self._in_checkpoint, self._at_start)
         changed = changed or changed_weights(before, self._at_start)
         if changed:

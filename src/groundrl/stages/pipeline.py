@@ -1,6 +1,5 @@
 """Runs the stages one after the other, with held-out measurements before and after each."""
 
-import json
 import logging
 import os
 import shutil
@@ -14,10 +13,11 @@ from torch.utils.tensorboard.writer import SummaryWriter
 
 from groundrl.data.module import GroundingDataModule
 from groundrl.data.provenance import write_sources
+from groundrl.errors import UserError
 from groundrl.evaluation.heldout import HeldOut
 from groundrl.export.card import CARD, write_card
 from groundrl.export.description import describe, write_description
-from groundrl.files import write_json, write_text
+from groundrl.files import read_json, write_json, write_text
 from groundrl.parallel import is_first
 from groundrl.policy.policy import Policy
 from groundrl.report.run_report import write_report
@@ -51,7 +51,7 @@ class Warmup:
         partial.chmod(0o755)
         for name in self.parts(run_dir, stage):
             _copy(run_dir / name, partial / name)
-        metrics = json.loads((run_dir / PROGRESS).read_text())
+        metrics = read_json(run_dir / PROGRESS)
         write_json(partial / "metrics.json", without_rewards(metrics))
         try:
             os.replace(partial, self.folder)
@@ -62,6 +62,10 @@ class Warmup:
     def fetch(self, run_dir: Path) -> None:
         """Copy the files of the cached stage into a run directory."""
         metrics = self.folder / "metrics.json"
+        try:
+            read_json(metrics)
+        except UserError as error:
+            raise UserError(f"{error}. Delete {self.folder}: this run fills it anew") from error
         for source in self.folder.iterdir():
             if source != metrics:
                 _copy(source, run_dir / source.name)
@@ -185,7 +189,7 @@ class Pipeline:
     def _read_metrics(self) -> None:
         path = self.run_dir / PROGRESS
         if path.exists():
-            self.metrics = json.loads(path.read_text())
+            self.metrics = read_json(path)
 
     def _write_metrics(self, name: str) -> None:
         if is_first():

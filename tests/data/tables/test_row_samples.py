@@ -31,10 +31,11 @@ def read(tmp_path: Path) -> Read:
 
     def make(*rows: Any, frame: Frame | None = Frame.PIXEL, **options: Any) -> Checked:
         path = tmp_path / "t.jsonl"
-        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+        path.write_text("".join(f"{line}\n" for line in lines))
         check = {
             name: options.pop(name)
-            for name in ("limit", "skip_missing", "skip_unusable")
+            for name in ("limit", "skip_missing", "skip_unusable", "skip_unreadable")
             if name in options
         }
         form = options.pop("format", TableRows())
@@ -178,6 +179,30 @@ def test_rows_of_text_only_can_be_left_out(read: Read) -> None:
     checked = read(*rows, format=form, skip_unusable=True)
     assert dict(checked.left_out) == {"the row has no image": 1}
     assert "the row has no image; data.unusable=skip" in problems(read, *rows, format=form)
+
+
+def test_damaged_rows_and_images_can_be_left_out_and_are_named(
+    read: Read, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # A row of noise, so that the end of the file holds pixels.
+    Image.effect_noise((100, 80), 50).save(tmp_path / "cut.jpg")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "cut.jpg").read_bytes()[:-2000])
+    rows = [
+        row(id="1"),
+        '{"image": ',
+        7,
+        row(image="cut.jpg"),
+        row(image="data:image/png;base64,!"),
+    ]
+    checked = read(*rows, skip_unreadable=True, limit=1)
+    assert dict(checked.left_out) == {"unreadable": 4}
+    assert [sample.id for sample in checked.samples] == ["1"]
+    for line, what in {2: "Expecting value", 3: "an object", 4: "decoded", 5: "base64"}.items():
+        assert f"t.jsonl:{line}: " in caplog.text
+        assert what in caplog.text
+    told = problems(read, *rows)
+    assert told.count("; data.unreadable=skip leaves such rows out") == 3
+    assert "cut.jpg" not in told  # its head is whole: it is decoded by the step that needs it
 
 
 def test_ids_can_be_row_numbers(read: Read) -> None:

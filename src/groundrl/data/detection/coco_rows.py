@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from groundrl.data.detection.json_files import read_json
 from groundrl.data.detection.listed import ListedBox, ListedImage
 from groundrl.data.detection.masks import box_of_segmentation, is_number
 from groundrl.data.detection.shapes import Corners
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
+from groundrl.files import read_json
 
 TABLES: Final = ("images", "categories", "annotations")
 NO_CLASS: Final = ("", "none")

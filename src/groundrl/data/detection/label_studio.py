@@ -9,13 +9,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from groundrl.boxes import Frame
 from groundrl.data.detection.base import DetectionSet
-from groundrl.data.detection.json_files import holds_list, is_json, read_json
+from groundrl.data.detection.json_files import holds_list, is_json
 from groundrl.data.detection.listed import ListedBox, ListedImage, assemble
 from groundrl.data.detection.masks import is_number
 from groundrl.data.detection.shapes import Corners, around, around_ellipse, around_turned
 from groundrl.data.image_files import ImageFinder, existing_folder, is_image, path_parts
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
+from groundrl.files import read_json
 
 PER_CENT: Final = 100
 UPLOAD: Final = re.compile(r"^[0-9a-f]{8}-(?=.)")

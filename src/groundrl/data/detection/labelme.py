@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from groundrl.data.detection.base import DetectionSet
-from groundrl.data.detection.json_files import is_json, read_json
+from groundrl.data.detection.json_files import is_json
 from groundrl.data.detection.listed import ListedBox, ListedImage, assemble
 from groundrl.data.detection.shapes import Corners, around
 from groundrl.data.image_files import ImageFinder, existing_folder
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
+from groundrl.files import read_json
 from groundrl.json_rows import Number, Text, Whole, validate
 
 BOXED: Final = ("rectangle", "polygon", "circle", "mask", "rotation")

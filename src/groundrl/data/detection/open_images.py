@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Final
 
 from groundrl.boxes import Frame
 from groundrl.data.detection.base import DetectionSet
-from groundrl.data.detection.json_files import read_json
 from groundrl.data.detection.listed import ListedBox, ListedImage, assemble
 from groundrl.data.image_files import ImageFinder, existing_folder, images_in
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
+from groundrl.files import read_json
 
 BOX_FILES: Final = ("*{split}-annotations-bbox.csv", "{split}/labels/detections.csv")
 LABEL_FILES: Final = (

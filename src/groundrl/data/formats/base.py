@@ -1,10 +1,10 @@
 """What a row holds, and the interface of the formats that read rows."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from groundrl.boxes import Frame
+from groundrl.boxes import Box, Frame
 from groundrl.records import Grounding, Segments
 
 UNNAMED = "object"
@@ -34,6 +34,14 @@ class RowContent:
 
 class UndeclaredFrameError(ValueError):
     """Boxes of which the file does not say what their numbers are measured in."""
+
+
+def make_box(values: Sequence[int | float], frame: Frame | None) -> Box:
+    """The box of four numbers. Raises ValueError, UndeclaredFrameError without a frame."""
+    if frame is None:
+        raise UndeclaredFrameError(f"box [{', '.join(f'{v:g}' for v in values)}] has no frame")
+    x1, y1, x2, y2 = map(float, values)
+    return Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=frame)
 
 
 class UnusableRowError(ValueError):

@@ -8,12 +8,12 @@ from itertools import chain
 from typing import Any, ClassVar, Final
 
 from groundrl.boxes import Frame
-from groundrl.data.formats.base import UNNAMED, RowContent, UnusableRowError
-from groundrl.data.formats.box_text import make_box, read_segments
+from groundrl.data.formats.base import UNNAMED, RowContent, UnusableRowError, make_box
 from groundrl.data.formats.conversations import SYSTEM, image_and_id
 from groundrl.data.formats.table import listed, text_of
 from groundrl.data.formats.target import BOX_ASKED, content_of_segments, split_tags, without_marks
 from groundrl.data.formats.turns import join_turns, read_turns
+from groundrl.data.formats.written_boxes import read_segments
 from groundrl.questions.sentences import weave
 from groundrl.records import Grounding, Segments
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
 
 from groundrl.boxes import Frame
-from groundrl.data.formats.base import UNNAMED, RowContent
-from groundrl.data.formats.box_text import make_box
+from groundrl.data.formats.base import UNNAMED, RowContent, make_box
 from groundrl.data.formats.target import make_content, without_marks
 from groundrl.errors import UserError
 from groundrl.records import Grounding

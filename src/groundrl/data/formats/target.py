@@ -5,15 +5,13 @@ from typing import Final
 
 from groundrl.boxes import Frame
 from groundrl.data.formats.base import RowContent, UnusableRowError
-from groundrl.data.formats.box_text import groundings_in, read_segments, words_in
 from groundrl.data.formats.option_text import chosen_options, split_options
+from groundrl.data.formats.written_boxes import groundings_in, holds_mark, read_segments, words_in
 from groundrl.records import Segments
 
 IMAGE_MARK: Final = "<image>"
 _MARK: Final = re.compile(rf"[ \t]*+{IMAGE_MARK}\s*+")
 _TAGS: Final = ("<think>", "</think>", "<answer>", "</answer>")
-BOX_MARKS: Final = ("<|box_start|>", "<box>", "<bbox>", "<loc_", "<patch_index_", '"bbox_2d"')
-"""What shows that a text holds a box."""
 BOX_ASKED: Final = "the question or an earlier turn holds a box"
 _FOUR: Final = re.compile(r"\[(?:\s*+[0-9.]++\s*+,){3}\s*+[0-9.]++\s*+\]")
 _FRACTIONS: Final = re.compile(r"\[(?:\s*+[01]?\.[0-9]++\s*+,){3}\s*+[01]?\.[0-9]++\s*+\]")
@@ -95,7 +93,7 @@ def content_of_segments(
         question, options = asked.question, asked.options
     if not question:
         raise ValueError("the question is empty")
-    if any(mark in question for mark in BOX_MARKS):
+    if holds_mark(question):
         raise UnusableRowError(BOX_ASKED)
     words, boxes = words_in(told), groundings_in((*(reasoning or ()), *told))
     if not words and not groundings_in(told):

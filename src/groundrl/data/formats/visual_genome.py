@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from groundrl.boxes import Frame
-from groundrl.data.formats.base import RowContent
-from groundrl.data.formats.box_text import groundings_in, make_box
+from groundrl.data.formats.base import RowContent, make_box
 from groundrl.data.formats.conversations import image_and_id
 from groundrl.data.formats.table import listed, text_of
+from groundrl.data.formats.written_boxes import groundings_in
 from groundrl.questions.sentences import weave
 from groundrl.records import Grounding, Segments
 

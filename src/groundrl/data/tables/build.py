@@ -12,7 +12,7 @@ from groundrl.boxes import Frame
 from groundrl.data.formats.base import RowFormat
 from groundrl.data.formats.table import TableRows
 from groundrl.data.module import GroundingDataModule
-from groundrl.data.problems import Problems
+from groundrl.data.problems import Problems, Treatment
 from groundrl.data.tables.files import Table
 from groundrl.data.tables.hub import open_table
 from groundrl.data.tables.images import ImageFolder
@@ -23,7 +23,6 @@ from groundrl.errors import UserError
 logger = logging.getLogger(__name__)
 
 FrameName = Literal["pixel", "unit", "permille", "model"]
-Treatment = Literal["error", "skip"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +144,7 @@ def hub_module(
     kind: Literal["question", "caption"] = "question",
     missing: Treatment = "error",
     unusable: Treatment = "error",
+    unreadable: Treatment = "error",
     number_rows: bool = False,
     check_rows: int | None = 20000,
     prompts_per_step: int = 8,
@@ -169,6 +169,7 @@ def hub_module(
             limit=check_rows,
             skip_missing=missing == "skip",
             skip_unusable=unusable == "skip",
+            skip_unreadable=unreadable == "skip",
         ),
     )
     table = open_table(path, split, config=config, stream_rows=stream_rows)

@@ -21,6 +21,10 @@ SHORT: Final = 16
 BOM: Final = b"\xef\xbb\xbf"
 
 
+class UnreadableRowError(ValueError):
+    """A row that is damaged: a broken line, or an image that cannot be decoded."""
+
+
 @runtime_checkable
 class Table(Protocol):
     """Rows by number."""
@@ -37,7 +41,7 @@ class Table(Protocol):
 
     def __len__(self) -> int: ...
     def row(self, index: int) -> dict[str, Any]:
-        """One row. Raises ValueError for one that cannot be read."""
+        """One row. Raises UnreadableRowError."""
         ...
 
     def where(self, index: int) -> str:
@@ -72,7 +76,11 @@ class JsonLines:
         """See ``Table``."""
         with self.file.open("rb") as file:
             file.seek(int(self.starts[index]))
-            return _object(json.loads(file.readline().decode("utf-8")))
+            line = file.readline()
+        try:
+            return _object(json.loads(line.decode("utf-8")))
+        except ValueError as error:
+            raise UnreadableRowError(str(error)) from None
 
     def where(self, index: int) -> str:
         """See ``Table``."""
@@ -180,5 +188,5 @@ def _check_size(path: Path, instead: str) -> None:
 
 def _object(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f"expected an object, got {value!r:.60}")
+        raise UnreadableRowError(f"expected an object, got {value!r:.60}")
     return value

@@ -1,10 +1,13 @@
 """Tables that the ``datasets`` library opens: hub ids, folders in the hub's layout, Parquet."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from datasets import Dataset, IterableDataset, load_dataset
 from datasets.exceptions import DatasetsError
 
@@ -59,14 +62,31 @@ def open_table(
     if place.suffix == ".parquet":
         if not place.is_file():
             raise UserError(f"{place}: no such file")
-        data = _load("parquet", "train", stream_rows, data_files=str(place))
-        return HubTable(str(place), data.data, "train")
+        return open_parquet([place], stream_rows)
     if place.exists() or not _HUB_ID.fullmatch(path):
         raise UserError(
             f"data.path={path} is no folder and no file of a known kind. Type a hub id "
             f"(owner/name), a folder, or a file that ends in {', '.join((*FILES, '.parquet'))}"
         )
     return _load(path, split, stream_rows, name=config)
+
+
+def open_parquet(files: Sequence[Path], stream_rows: int | None = None) -> HubTable:
+    """The rows of some files of equal columns, one after the other. Raises UserError."""
+    names = [str(file) for file in files]
+    path = names[0] if len(files) == 1 else str(files[0].parent)
+    for file in files:
+        parquet_columns(file)
+    data = _load("parquet", "train", stream_rows, data_files=names)
+    return HubTable(path, data.data, "train")
+
+
+def parquet_columns(file: Path) -> frozenset[str]:
+    """Names of the columns; of the file only its end is read. Raises UserError."""
+    try:
+        return frozenset(pq.read_schema(file).names)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{file} cannot be opened as Parquet, get it again: {error}") from error
 
 
 def _load(path: str, split: str | None, stream_rows: int | None, **options: Any) -> HubTable:

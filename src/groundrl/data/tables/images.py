@@ -5,11 +5,12 @@ import binascii
 import hashlib
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from groundrl.data.tables.files import Table, UnreadableRowError
 from groundrl.images import UnreadableImageError, checked_size, open_image, read_image, upright_size
 from groundrl.records import ImageFile, ImageSource
 
@@ -41,6 +42,23 @@ class ImageBytes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowImage:
+    """The encoded image in a row of a table, read when it is needed."""
+
+    table: Table = field(compare=False, repr=False)
+    row: int = field(compare=False)
+    column: str
+    key: str
+    width: int
+    height: int
+
+    def load(self) -> "Image":
+        """Decoded RGB pixels, upright."""
+        value = self.table.row(self.row)[self.column]
+        return ImageFolder(root=None).open(value, whole=False).load()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFolder:
     """Opens the images of rows; paths stay below ``root``."""
 
@@ -50,7 +68,8 @@ class ImageFolder:
     def open(self, value: object, *, whole: bool) -> ImageSource:
         """The image that a row names. ``whole``: every byte is read, not only the size.
 
-        Raises MissingImageError, and ValueError for everything else that is wrong with it.
+        Raises MissingImageError, UnreadableRowError for a damaged one, and ValueError for
+        everything else that is wrong with it.
         """
         match value:
             case bytes():
@@ -87,7 +106,7 @@ def _from_url(url: str, whole: bool) -> ImageBytes:
     try:
         content = base64.b64decode(url.partition(",")[2], validate=True)
     except binascii.Error as error:
-        raise ValueError(f"image {url[:40]!r}... is not valid base64: {error}") from None
+        raise UnreadableRowError(f"image {url[:40]!r}... is not valid base64: {error}") from None
     return _from_bytes(content, whole)
 
 
@@ -104,4 +123,4 @@ def _size(content: Path | BytesIO, name: str, whole: bool) -> tuple[int, int]:
         with open_image(content) as image:
             return upright_size(image)
     except UnreadableImageError as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise UnreadableRowError(f"{name}: {error}") from None

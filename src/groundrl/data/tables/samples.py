@@ -11,7 +11,7 @@ from groundrl.boxes import Frame
 from groundrl.data.datasets import SampleList
 from groundrl.data.formats.base import UndeclaredFrameError, UnusableRowError, explain_frames
 from groundrl.data.problems import Problems
-from groundrl.data.tables.files import Table
+from groundrl.data.tables.files import Table, UnreadableRowError
 from groundrl.data.tables.images import ImageBytes, MissingImageError
 from groundrl.data.tables.reader import OtherFrameError, RowReader
 from groundrl.errors import UserError
@@ -19,6 +19,8 @@ from groundrl.records import ImageSource, NamedImage, Sample
 
 MAX_PROBLEMS: Final = 1000
 """Problems after which no more rows are looked at."""
+_OPTIONS: Final = {"unreadable": "unreadable", "image missing": "missing"}
+"""Reason of a row that is left out -> the option that does so; of all others, unusable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,10 +63,13 @@ class RowCheck:
     """Rows whose image is missing are left out, instead of being problems."""
     skip_unusable: bool = False
     """The same for rows that ask nothing about an image."""
+    skip_unreadable: bool = False
+    """The same for rows that are damaged, or whose image is; every image is decoded to find them.
+    """
 
     def rows(self, size: int) -> Int64[np.ndarray, " rows"]:
         """Places among ``size`` rows."""
-        skips = self.skip_missing or self.skip_unusable
+        skips = self.skip_missing or self.skip_unusable or self.skip_unreadable
         if self.limit is None or skips or size <= self.limit:
             return np.arange(size, dtype=np.int64)
         return np.linspace(0, size - 1, self.limit).astype(np.int64)
@@ -141,20 +146,22 @@ class _Check:
             row = self.table.row(index)
             self._note_kinds(row)
             content = self.reader.content(row)
-            sample = self.reader.to_sample(content, index + 1, whole=False)
+            sample = self.reader.to_sample(content, index + 1, whole=self.check.skip_unreadable)
         except UndeclaredFrameError as error:
             self.no_frame.append(f"{where}: {error}")
         except MissingImageError as error:
-            self._leave_out(where, "image missing", str(error), self.check.skip_missing, "missing")
+            self._leave_out(where, "image missing", str(error), self.check.skip_missing)
+        except UnreadableRowError as error:
+            self._leave_out(where, "unreadable", str(error), self.check.skip_unreadable)
         except UnusableRowError as error:
-            self._leave_out(where, str(error), str(error), self.check.skip_unusable, "unusable")
+            self._leave_out(where, str(error), str(error), self.check.skip_unusable)
         except OtherFrameError as error:
             if error.fits:
                 self.misfits[error.fits] += 1
                 self.problems.add(where, str(error))
             else:  # no choice of a frame mends it
-                reason, skip = "a box outside the image", self.check.skip_unusable
-                self._leave_out(where, reason, str(error), skip, "unusable")
+                reason = "a box outside the image"
+                self._leave_out(where, reason, str(error), self.check.skip_unusable)
         except ValueError as error:
             self.problems.add(where, str(error))
         else:
@@ -166,9 +173,12 @@ class _Check:
             return _without_bytes(sample)
         return None
 
-    def _leave_out(self, where: str, reason: str, what: str, skip: bool, option: str) -> None:
+    def _leave_out(self, where: str, reason: str, what: str, skip: bool) -> None:
+        """Count and name the row, or add the problem and what to type against it."""
+        option = _OPTIONS.get(reason, "unusable")
         if skip:
             self.left_out[reason] += 1
+            self.problems.note(where, what if option == "unreadable" else reason)
         else:
             self.problems.add(where, f"{what}; data.{option}=skip leaves such rows out")
 

@@ -9,6 +9,7 @@ import numpy as np
 from groundrl.data.problems import Problems
 from groundrl.evaluation.benchmarks.captions import Captions, Vocabulary
 from groundrl.evaluation.benchmarks.published import PublishedBenchmark
+from groundrl.files import read_json
 from groundrl.json_rows import Text, Whole, read_rows
 from groundrl.language.words import plural
 from groundrl.published.files import (
@@ -16,7 +17,6 @@ from groundrl.published.files import (
     COCO_PLACE,
     Download,
     FoundFiles,
-    read_json,
     with_places,
 )
 from groundrl.records import NamedImage, Provenance, Sample

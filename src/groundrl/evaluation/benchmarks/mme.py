@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from groundrl.evaluation.benchmarks.base import (
 )
 from groundrl.evaluation.benchmarks.published import PublishedBenchmark
 from groundrl.figures import FigureInfo, FigureInfos
+from groundrl.json_rows import Text, validate
 from groundrl.published.files import (
     COCO_FOLDERS,
     Download,
@@ -121,6 +122,18 @@ def _range(rows: np.ndarray) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MMETableRow:
+    """A question beside its image; the two questions of an image share their id."""
+
+    question_id: Text
+    """``task/image``."""
+    question: Text
+    answer: Text
+    category: Text
+    """The task."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MME(TaskPairs, PublishedBenchmark):
     """14 tasks with two questions per image: lists ``<task>.txt`` of image, question and Yes or
     No; images below ``<task>/``."""
@@ -135,7 +148,19 @@ class MME(TaskPairs, PublishedBenchmark):
             "https://github.com/BradyFU/Awesome-Multimodal-Large-Language-Models/tree/Evaluation"
         )
         parts = {f"**/{task}.txt": place for task in (*PERCEPTION, *COGNITION)}
-        return Download(name="MME", parts=parts, world="world_mme")
+        columns = ("question_id", "question", "answer", "image", "category")
+        return Download(name="MME", parts=parts, columns=columns, world="world_mme")
+
+    def read_table(self, number: int, row: Mapping[str, Any]) -> Iterable[Sample]:
+        """See ``PublishedReader``."""
+        found = validate(MMETableRow, row)
+        name = found.question_id.rpartition("/")[2]
+        if found.category not in (*PERCEPTION, *COGNITION):
+            raise ValueError(f"category {found.category!r:.40} is no task of MME")
+        if found.answer.strip().lower() not in ("yes", "no"):
+            raise ValueError(f"the answer must be Yes or No, got {found.answer!r:.40}")
+        pair = f"{found.category}/{name}"
+        yield _question(f"{pair}/{number}", name, found.question, found.answer, found.category)
 
     def sources(
         self, files: FoundFiles, problems: Problems
@@ -168,11 +193,15 @@ def _read_task(path: Path, problems: Problems) -> Iterator[Sample]:
             what = f"expected two questions in a row about each image, and {image} has one"
             problems.add(f"{path}:{index + 1}", what)
             return
-        yield Sample(
-            id=f"{path.stem}/{index // 2}/{index % 2}",
-            image=NamedImage(key=image),
-            question=question,
-            answers=(answer.strip().lower(),),
-            kind=path.stem,
-            provenance=Provenance(dataset="mme", split=path.stem),
-        )
+        yield _question(f"{path.stem}/{index // 2}/{index % 2}", image, question, answer, path.stem)
+
+
+def _question(id: str, image: str, question: str, answer: str, task: str) -> Sample:
+    return Sample(
+        id=id,
+        image=NamedImage(key=image),
+        question=question,
+        answers=(answer.strip().lower(),),
+        kind=task,
+        provenance=Provenance(dataset="mme", split=task),
+    )

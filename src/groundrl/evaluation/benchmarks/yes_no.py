@@ -20,13 +20,12 @@ from groundrl.evaluation.benchmarks.base import (
 )
 from groundrl.evaluation.benchmarks.published import RowBenchmark
 from groundrl.figures import FigureInfo, FigureInfos
-from groundrl.files import json_lines
-from groundrl.json_rows import Text, Whole
+from groundrl.files import json_lines, read_json
+from groundrl.json_rows import Text, Whole, validate
 from groundrl.published.files import (
     COCO_IMAGES,
     Download,
     FoundFiles,
-    read_json,
     with_places,
 )
 from groundrl.records import Form, NamedImage, Provenance, Sample
@@ -110,6 +109,17 @@ class POPERow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class POPETableRow:
+    """A question of one of the sets, beside its image."""
+
+    question_id: Text
+    question: Text
+    answer: Text
+    image_source: Text
+    category: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class POPE(Presence, RowBenchmark):
     """Is there such an object in the image? 3000 questions, half of them with yes."""
 
@@ -132,7 +142,10 @@ class POPE(Presence, RowBenchmark):
         place = "https://github.com/AoiDragon/POPE/tree/main/output"
         if self.source == "coco":
             parts = {f"**/coco_pope_{self.variant}.json": f"{place}/coco"}
-            return Download(name="POPE", parts=parts, images=COCO_IMAGES, world="world_pope")
+            columns = ("question_id", "question", "answer", "image_source", "image", "category")
+            return Download(
+                name="POPE", parts=parts, images=COCO_IMAGES, columns=columns, world="world_pope"
+            )
         # Copies of the files go by a shorter name.
         names = [f"**/{self.source}_pope_{seem}{self.variant}.json" for seem in ("seem_", "")]
         parts = {"|".join(names): f"{place}/seem/{self.source}"}
@@ -149,11 +162,28 @@ class POPE(Presence, RowBenchmark):
 
     def read(self, number: int, row: POPERow) -> Iterable[Sample]:
         """See ``RowReader``."""
-        yield Sample(
-            id=str(row.question_id),
-            image=NamedImage(key=row.image),
-            question=row.text,
-            answers=(row.label,),
+        yield self._question(str(row.question_id), row.image, row.text, row.label)
+
+    @property
+    def table_splits(self) -> tuple[str, ...]:
+        """See ``PublishedReader``."""
+        return ("test", self.variant)
+
+    def read_table(self, number: int, row: Mapping[str, Any]) -> Iterable[Sample]:
+        """See ``PublishedReader``; a table holds all three sets."""
+        found = validate(POPETableRow, row)
+        if found.category == self.variant:
+            image = f"{found.image_source}.jpg"
+            yield self._question(found.question_id, image, found.question, found.answer.lower())
+
+    def _question(self, id: str, image: str, text: str, label: str) -> Sample:
+        if label not in ("yes", "no"):
+            raise ValueError(f"the answer must be yes or no, got {label!r:.40}")
+        return Sample(
+            id=id,
+            image=NamedImage(key=image),
+            question=text,
+            answers=(label,),
             kind="exists",
             provenance=Provenance(dataset="pope", split=self.variant, licence="MIT"),
         )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from groundrl.boxes import Frame
 from groundrl.data.formats.base import UNNAMED, UndeclaredFrameError
-from groundrl.data.formats.box_text import groundings_in, read_segments, words_in
+from groundrl.data.formats.written_boxes import groundings_in, read_segments, words_in
 
 FORMS = {
     "<|object_ref_start|>cat<|object_ref_end|><|box_start|>(12,34),(567,890)<|box_end|>": (
@@ -21,6 +21,13 @@ FORMS = {
     '[{"bbox_2d": [12, 34, 567, 890], "label": "cat"}]': ("cat", Frame.MODEL),
     '```json\n[\n\t{"label": "cat", "bbox_2d": [12, 34, 567, 890]}\n]\n```': ("cat", Frame.MODEL),
     '{"bbox_2d": [12, 34, 567, 890]}': (UNNAMED, Frame.MODEL),
+    '```json\n{"bbox_2d": [12, 34, 567, 890], "label": "caf\\u00e9", "id": 3}\n```': (
+        "café",
+        Frame.MODEL,
+    ),
+    "<obj>cat</obj><bbox>[12, 34, 567, 890]</bbox>": ("cat", Frame.MODEL),
+    "cat<|begin_of_box|>[[12,34,567,890]]<|end_of_box|>": ("cat", Frame.PERMILLE),
+    '[{"box_2d": [34, 12, 890, 567], "label": "cat"}]': ("cat", Frame.PERMILLE),
     "[12,34,567,890]": (UNNAMED, Frame.MODEL),
     "[[12, 34, 567, 890]]": (UNNAMED, Frame.MODEL),
 }
@@ -44,6 +51,31 @@ def test_a_form_without_a_frame_is_refused_until_one_is_declared(
             read_segments(text, None)
     else:
         assert groundings_in(read_segments(text, None))
+
+
+@pytest.mark.parametrize(
+    ("text", "corners"),
+    [
+        ("<p>cat</p> {<12><34><56><90>}", (120, 340, 560, 900)),
+        ("<|ref|>cat<|/ref|><|det|>[[0, 333, 666, 999]]<|/det|>", (0, 1000 / 3, 2000 / 3, 1000)),
+        ("<loc0256><loc0128><loc0768><loc0512> cat", (125, 250, 500, 750)),
+    ],
+)
+def test_bins_of_other_families_are_thousandths(text: str, corners: tuple[float, ...]) -> None:
+    (found,) = groundings_in(read_segments(text, None))
+    assert (found.label, found.box.frame) == ("cat", Frame.PERMILLE)
+    assert found.box.corners == pytest.approx(corners)
+
+
+def test_boxes_of_one_name_share_it() -> None:
+    text = "<ref>cats</ref><box>(1,2),(3,4)</box><box>(5,6),(7,8)</box>"
+    assert [one.label for one in groundings_in(read_segments(text, None))] == ["cats", "cats"]
+
+
+def test_a_list_of_lists_holds_boxes_only() -> None:
+    found = read_segments("[[1, 2, 3, 4], [5, 6, 7, 8]]", Frame.PIXEL)
+    assert [part.box.corners for part in groundings_in(found)] == [(1, 2, 3, 4), (5, 6, 7, 8)]
+    assert len(found) == 2
 
 
 def test_cells_of_a_grid_are_joined_by_their_centres() -> None:
@@ -75,7 +107,13 @@ def test_a_list_may_hold_several_boxes_and_text_stands_around_it() -> None:
     assert [g.box.corners for g in groundings_in((first, second))] == [(1, 2, 3, 4), (5, 6, 7, 8)]
 
 
-@pytest.mark.parametrize("text", ["", "plain", "[1, 2]", "see [1]", "a < b > c", "[a, b, c, d]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "plain", "[1, 2]", "see [1]", "a < b > c", "[a, b, c, d]", "[1, b, 3, d]"),
+        *("<p>text</p>", "render({<div>x</div>})", "<|begin_of_box|>B<|end_of_box|>"),
+    ],
+)
 def test_text_without_boxes_stays_as_it_is(text: str) -> None:
     assert "".join(map(str, read_segments(text, None))) == text
 
@@ -90,6 +128,8 @@ def test_text_without_boxes_stays_as_it_is(text: str) -> None:
         '{"bbox_2d": [1, 2, 3, true]}',
         '{"bbox_2d": [NaN, 2, 3, 4]}',
         "<loc_1><loc_2><loc_3>",
+        "<p>cat</p> {<1><2><3>",
+        "<bbox>[1, 2, 3, 4]</bbox>",
         "<object><patch_index_0001></object>",
         "[5,2,3,4]",
     ],
@@ -109,7 +149,9 @@ def test_words_are_what_stands_beside_boxes() -> None:
 
 @given(
     text=st.text(alphabet='[]{}()<>",;.: 0123456789aé\n', max_size=60),
-    ending=st.sampled_from(["", "<box>(1,2),(3,4)</box>", '{"bbox_2d": [1,2,3,4]}', "<loc_"]),
+    ending=st.sampled_from(
+        ["", "<box>(1,2),(3,4)</box>", '{"bbox_2d": [1,2,3,4]}', "<loc_", "{<1><2><3><4>}"]
+    ),
 )
 def test_any_text_is_read_or_refused(text: str, ending: str) -> None:
     try:
@@ -126,6 +168,8 @@ def test_any_text_is_read_or_refused(text: str, ending: str) -> None:
         "[{" * 50_000 + '"bbox_2d"',
         "[[1,2,3,4]," * 20_000,
         "<ref>" * 50_000 + "<box>",
+        "[1,2,3,4;" * 20_000,
+        "<p>{<1>" * 20_000,
         '[{"bbox_2d": [1,2,3,4]},' * 10_000,
         "[ " * 100_000,
     ],
