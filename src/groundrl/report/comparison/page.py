@@ -9,6 +9,7 @@ from markupsafe import Markup
 from groundrl.files import write_text
 from groundrl.report.band_chart import series_class
 from groundrl.report.comparison.curves import curve_groups, stage_charts
+from groundrl.report.comparison.options import option_table
 from groundrl.report.comparison.paired import (
     TESTS_LEGEND,
     compare_settings,
@@ -49,6 +50,7 @@ def write_comparison(places: Sequence[str], page: Path) -> str:
             (name, series_class(number), len(own))
             for number, (name, own) in enumerate(by_setting(runs).items())
         ],
+        options=option_table(runs),
         results=results,
         other_figures=other,
         results_legend=RESULTS_LEGEND,

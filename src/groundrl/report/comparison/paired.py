@@ -18,9 +18,9 @@ RIGHT_FROM = 0.5
 
 TESTS_LEGEND = (
     "change: second minus first, in the mean over the runs of each setting, with its 95 % "
-    "interval by paired bootstrap over images; p by a paired permutation test over images, p (Holm) adjusted "
-    "for all rows of the table. All are about the questions and take the trained runs as given: "
-    "how much another seed changes is in the ± of the results."
+    "interval by paired bootstrap over images; p by a paired permutation test over images, p "
+    "(Holm) adjusted for all rows of the table. All are about the questions and take the trained "
+    "runs as given: how much another seed changes is in the ± of the results."
 )
 
 Group = Sequence[Answers]
