@@ -130,3 +130,6 @@ def test_damaged_answers_are_named(tmp_path: Path) -> None:
     file.unlink()
     with pytest.raises(UserError, match="no answers of the last stage"):
         find_compared([str(run)])
+    (run / "metrics.json").write_text('{"start": ')
+    with pytest.raises(UserError, match=r"metrics\.json is damaged"):
+        find_compared([str(run)])

@@ -59,8 +59,9 @@ def write_comparison(places: Sequence[str], page: Path) -> str:
         tests_legend=TESTS_LEGEND,
         stage_charts=stage_charts(runs),
         curves=curve_groups(runs),
-        questions=questions,
-        content=as_json(questions.content),
+        shown=len(questions.questions),
+        asked=len(asked),
+        content=as_json({"columns": questions.columns, "questions": questions.questions}),
         pictures=as_json(questions.pictures),
     )
     write_text(page, html)
@@ -71,5 +72,5 @@ def write_comparison(places: Sequence[str], page: Path) -> str:
 
 def as_json(value: object) -> Markup:
     """JSON that can stand in a ``<script>`` element: no text can end it."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c"))

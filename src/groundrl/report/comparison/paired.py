@@ -1,7 +1,7 @@
 """Differences between two groups of runs, tested question by question."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -38,8 +38,6 @@ class PairedDifference:
     change: Interval
     """Second minus first."""
     p: float
-    adjusted: float
-    """p adjusted for all tests of the table."""
 
 
 def scores_of(record: AnswerRecord) -> dict[str, float]:
@@ -79,7 +77,7 @@ def compare_stages(runs: Sequence[ComparedRun], questions: Sequence[Key]) -> lis
 def _compare(
     pairs: Sequence[tuple[tuple[str, Group], tuple[str, Group]]], questions: Sequence[Key]
 ) -> list[PairedDifference]:
-    """Each pair by each score of each set, p adjusted for all of them."""
+    """Each pair by each score of each set."""
     found = []
     for (a, first), (b, second) in pairs:
         for set_name in dict.fromkeys(name for name, _ in questions):
@@ -87,8 +85,7 @@ def _compare(
             for score in COMPARED:
                 one = _difference(f"{set_name}/{score}", (a, b), (first, second), keys)
                 found += [] if one is None else [one]
-    adjusted = holm([one.p for one in found])
-    return [replace(one, adjusted=p) for one, p in zip(found, adjusted, strict=True)]
+    return found
 
 
 def _difference(
@@ -98,34 +95,29 @@ def _difference(
     short = score.rpartition("/")[2]
     rows, images = [], []
     for key in keys:
+        records = [[run[key] for run in group if key in run] for group in groups]
         known = [
-            [
-                scores[short]
-                for run in group
-                if key in run and short in (scores := scores_of(run[key]))
-            ]
-            for group in groups
+            [scores[short] for scores in map(scores_of, own) if short in scores] for own in records
         ]
         if all(len(own) == len(group) for own, group in zip(known, groups, strict=True)):
             rows.append([sum(own) / len(own) for own in known])
-            images.append(groups[0][0][key].image_key)
+            images.append(records[0][0].image_key)
     if not rows:
         return None
     first, second = np.array(rows, dtype=np.float64).T
-    p = sign_flip(second - first, images)
     return PairedDifference(
         score=score,
         names=names,
         means=(float(first.mean()), float(second.mean())),
         change=bootstrap(second - first, images),
-        p=p,
-        adjusted=p,
+        p=sign_flip(second - first, images),
     )
 
 
 def difference_table(found: Sequence[PairedDifference], title: str) -> Table:
-    """One row per test, the smallest p first."""
-    ordered = sorted(found, key=lambda one: (one.adjusted, one.p, -abs(one.change.mean)))
+    """One row per test, the smallest p first; each p also adjusted for all rows."""
+    adjusted = holm([one.p for one in found])
+    ordered = sorted(zip(found, adjusted, strict=True), key=lambda pair: (pair[1], pair[0].p))
     return Table(
         title=title,
         columns=(
@@ -139,9 +131,9 @@ def difference_table(found: Sequence[PairedDifference], title: str) -> Table:
                 *map(number, one.means),
                 f"{one.change.mean:+.3f} [{one.change.low:+.3f}, {one.change.high:+.3f}]",
                 f"{one.p:.4f}",
-                f"{one.adjusted:.4f}",
+                f"{p:.4f}",
                 str(one.change.n),
             )
-            for one in ordered
+            for one, p in ordered
         ),
     )

@@ -23,22 +23,27 @@ IMAGE_SIDE = 240
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """An image of the page."""
+
+    number: int
+    """Its place among them."""
+    source: str
+    """``data:`` address."""
+    size: Size
+    """Before shrinking."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionData:
     """What the script of the page reads."""
 
-    content: Mapping[str, object]
-    """``columns``: [run, stage] of each answer; ``questions``: see ``_question``."""
+    columns: Sequence[tuple[str, str]]
+    """Run and stage of each answer."""
+    questions: Sequence[Mapping[str, object]]
+    """Those on the page: see ``_question``."""
     pictures: Sequence[str]
     """``data:`` addresses."""
-    total: int
-    """Questions that all runs answer."""
-
-    @property
-    def shown(self) -> int:
-        """Questions on the page."""
-        questions = self.content["questions"]
-        assert isinstance(questions, list)
-        return len(questions)
 
 
 def collect_questions(runs: Sequence[ComparedRun], asked: Sequence[Key]) -> QuestionData:
@@ -47,21 +52,17 @@ def collect_questions(runs: Sequence[ComparedRun], asked: Sequence[Key]) -> Ques
     Raises UserError for an answer whose image is outside its run.
     """
     columns = [(run, stage) for run in runs for stage in run.stages if stage in run.answers]
-    pictures: dict[tuple[str, str], tuple[int, Size]] = {}
-    sources: list[str] = []
+    pictures: dict[str, Picture] = {}
     questions = []
     for key in _choose(runs, asked):
         given = [run.answers[stage].get(key) for run, stage in columns]
-        record = runs[0].results[key]
-        place = record.set, record.image_key
-        if place not in pictures and (found := _read_picture(runs, key)):
-            pictures[place] = len(sources), found[1]
-            sources.append(found[0])
-        number, size = pictures.get(place, (None, _extent(given)))
-        questions.append(_question(record, given, number, size))
-    names = [[run.name, stage] for run, stage in columns]
-    content = {"columns": names, "questions": questions}
-    return QuestionData(content=content, pictures=sources, total=len(asked))
+        picture = _find_picture(runs, key, pictures)
+        questions.append(_question(runs[0].results[key], given, picture))
+    return QuestionData(
+        columns=[(run.name, stage) for run, stage in columns],
+        questions=questions,
+        pictures=[picture.source for picture in pictures.values()],
+    )
 
 
 def _choose(runs: Sequence[ComparedRun], asked: Sequence[Key]) -> list[Key]:
@@ -74,13 +75,20 @@ def _choose(runs: Sequence[ComparedRun], asked: Sequence[Key]) -> list[Key]:
     return [key for key in asked if key in chosen]
 
 
-def _read_picture(runs: Sequence[ComparedRun], key: Key) -> tuple[str, Size] | None:
-    """Of the first run that kept it."""
+def _find_picture(
+    runs: Sequence[ComparedRun], key: Key, pictures: dict[str, Picture]
+) -> Picture | None:
+    """As the first run kept it that did. Its name is made of the image's key, so that files of the
+    same name are the same image; each is read once."""
     for run in runs:
         record = run.results[key]
         for name in record.images[:1]:
-            if found := read_run_image(run.folder, name, record, IMAGE_SIDE):
-                return found
+            if name not in pictures and (
+                found := read_run_image(run.folder, name, record, IMAGE_SIDE)
+            ):
+                pictures[name] = Picture(number=len(pictures), source=found[0], size=found[1])
+            if name in pictures:
+                return pictures[name]
     return None
 
 
@@ -95,10 +103,11 @@ def _extent(given: Sequence[AnswerRecord | None]) -> Size:
 
 
 def _question(
-    record: AnswerRecord, given: Sequence[AnswerRecord | None], picture: int | None, size: Size
+    record: AnswerRecord, given: Sequence[AnswerRecord | None], picture: Picture | None
 ) -> dict[str, object]:
     """``answers`` are the different ones; ``given`` says for each column which of them it is, -1
     for none."""
+    size = _extent(given) if picture is None else picture.size
     answers: list[list[object]] = []
     places: list[int] = []
     for one in given:
@@ -116,7 +125,7 @@ def _question(
         "id": record.id,
         "question": shorten(record.question),
         "options": [[shorten(option), option in record.answers] for option in options],
-        "picture": picture,
+        "picture": None if picture is None else picture.number,
         "size": size,
         "true": [[one.label, *_per_cent(one.box, size)] for one in record.true[:MAX_BOXES]],
         "answers": answers,

@@ -116,7 +116,12 @@ def _why_left_out(folder: Path) -> str:
 
 
 def _read(root: Path, folder: Path) -> ComparedRun:
-    stages, _ = read_metrics(folder)
+    try:
+        stages, _ = read_metrics(folder)
+    except ValueError as error:  # of JSON, or of UTF-8
+        raise UserError(
+            f"{folder}/metrics.json is damaged ({error}): restore it, or leave the run out"
+        ) from error
     answers = {
         found[0].stage: _by_key(folder, found)
         for found in read_answers(folder, list(stages))
