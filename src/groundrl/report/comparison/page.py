@@ -43,7 +43,7 @@ def write_comparison(places: Sequence[str], page: Path) -> str:
     settings = difference_table(compare_settings(runs, asked), "Between settings")
     stages = difference_table(compare_stages(runs, asked), "Between stages")
     questions = collect_questions(runs, asked)
-    html = TEMPLATES.get_template("runs.html.jinja").render(
+    html = TEMPLATES.get_template("compared_runs.html.jinja").render(
         title="Runs compared",
         notes=notes,
         settings=[

@@ -70,7 +70,7 @@ def find_compared(places: Sequence[str]) -> Found:
     Raises UserError for a folder that holds no run, for runs that answer different questions, and
     where no run is left.
     """
-    folders = list(dict.fromkeys(f for place in places for f in _folders(Path(place).expanduser())))
+    folders = [folder for place in places for folder in _folders(Path(place).expanduser())]
     root = _common_folder(folders)
     reasons = {folder: _why_left_out(folder) for folder in folders}
     left_out = [f"left out: {folder}, {why}" for folder, why in reasons.items() if why]
