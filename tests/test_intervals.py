@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pytest
@@ -7,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from groundrl.intervals import Interval, bootstrap, t_interval, wilson
+from groundrl.intervals import (
+    Interval,
+    bootstrap,
+    holm,
+    mcnemar,
+    sign_flip,
+    t_interval,
+    wilson,
+)
 
 VALUES = [0.1, 0.9, 0.4, 0.4, 0.75, 0.0, 1.0, 0.33]
 
@@ -119,3 +128,42 @@ def test_no_values_have_no_mean(statistic: Callable[..., Interval]) -> None:
 def test_a_value_without_weight_is_refused() -> None:
     with pytest.raises(ValueError, match="weights must be positive"):
         bootstrap([1.0, 2.0], weights=[1.0, 0.0])
+
+
+def test_the_sign_flip_test_equals_the_share_of_all_sign_patterns() -> None:
+    values = [0.3, -0.1, 0.4, 0.25, 0.0, 0.2, -0.05, 0.35]
+    images = ["a", "a", "b", "c", "d", "e", "f", "g"]
+    sums = [0.2, 0.4, 0.25, 0.0, 0.2, -0.05, 0.35]
+    totals = [abs(np.dot(signs, sums)) for signs in product((-1, 1), repeat=len(sums))]
+    exact = np.mean(np.array(totals) >= abs(sum(sums)) - 1e-9)
+    assert sign_flip(values, images, flips=40_000) == pytest.approx(exact, abs=0.004)
+
+
+@pytest.mark.parametrize(("lost", "won"), [(0, 0), (1, 0), (5, 5), (10, 2), (20, 33)])
+def test_of_single_verdicts_it_estimates_mcnemars_test(lost: int, won: int) -> None:
+    differences = [1.0] * won + [-1.0] * lost + [0.0] * 40
+    assert sign_flip(differences) == pytest.approx(mcnemar(lost, won), abs=0.015)
+
+
+def test_no_p_is_zero_and_copies_of_an_answer_do_not_make_it_smaller() -> None:
+    assert sign_flip([1.0] * 500) == 1 / 10_001
+    thrice = sign_flip(VALUES * 3, list(range(8)) * 3)
+    assert thrice == sign_flip(VALUES, list(range(8)))
+    assert sign_flip(VALUES * 3) < thrice
+
+
+def test_holm_of_a_worked_example() -> None:
+    # 4 x .01, 3 x .02, then 2 x .03 = .06 and 1 x .04, raised to it.
+    assert holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+    assert holm([0.9, 0.6]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12), st.floats(0.01, 0.2))
+def test_holm_rejects_what_its_stepwise_rule_rejects(ps: list[float], level: float) -> None:
+    rejected: list[int] = []
+    for rank, place in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
+        if (len(ps) - rank) * ps[place] > level:
+            break
+        rejected.append(place)
+    assert sorted(rejected) == [i for i, p in enumerate(holm(ps)) if p <= level]

@@ -165,6 +165,44 @@ def mcnemar(only_a: int, only_b: int) -> float:
     return float(binomtest(only_a, n, 0.5).pvalue) if n else 1.0
 
 
+def sign_flip(
+    differences: Sequence[float] | np.ndarray,
+    clusters: Sequence[str] | Sequence[int] | np.ndarray | None = None,
+    flips: int = 10_000,
+    seed: int = 0,
+) -> float:
+    """Two-sided p of a paired permutation test (Fisher 1935): were both equally good, a fair coin
+    would give the difference of each cluster its sign.
+
+    ``(1 + #{|T*| >= |T|}) / (1 + flips)`` with ``T`` the sum of the differences (Phipson & Smyth
+    2010); whole clusters change their sign, as in ``bootstrap``. For single questions that are
+    right or wrong it estimates McNemar's exact test. ValueError without differences.
+    """
+    array = _array(differences)
+    cluster = np.arange(len(array))
+    if clusters is not None:
+        cluster = np.unique(np.asarray(clusters), return_inverse=True)[1]
+    sums = np.bincount(cluster, weights=array)
+    sums = sums[sums != 0]
+    rng = np.random.default_rng(seed)
+    extreme, slack = 0, 1e-9 * float(np.abs(sums).sum())  # equal sums may differ by rounding
+    for start in range(0, flips, 1000):
+        coins = rng.integers(0, 2, (min(1000, flips - start), len(sums)), dtype=np.int8)
+        totals = (2 * coins - 1) @ sums
+        extreme += int((np.abs(totals) >= abs(sums.sum()) - slack).sum())
+    return (1 + extreme) / (1 + flips)
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Each p adjusted for that many tests (Holm 1979): the i-th smallest of m times ``m - i + 1``,
+    at least as large as the one before and at most 1."""
+    adjusted, largest = [0.0] * len(ps), 0.0
+    for rank, place in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
+        largest = max(largest, min(1.0, (len(ps) - rank) * ps[place]))
+        adjusted[place] = largest
+    return adjusted
+
+
 def cohen_kappa(tables: Float[np.ndarray, "*R k k"]) -> Float[np.ndarray, "*R"]:
     """Agreement of two raters beyond chance, ``(p_o - p_e) / (1 - p_e)`` (Cohen 1960); at most 1.
 

@@ -132,13 +132,15 @@ def line_chart(title: str, series: Sequence[tuple[float, float]]) -> Markup:
         f"<figcaption><b>{html.escape(title)}</b>"
         f'<output data-last="{shown}">{shown}</output></figcaption>'
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(title)}">'
-        f"{_grid(axes)}{raw}"
+        f"{grid_lines(axes)}{raw}"
         f'<path class="trend" d="{_path_data(trend, axes)}"/>{dot}'
         '<path class="cursor"/></svg></figure>'
     )
 
 
-def _grid(axes: Axes) -> str:
+def grid_lines(axes: Axes, names: Sequence[tuple[float, str]] | None = None) -> str:
+    """Lines and numbers of both axes; ``names`` stand at their places on the horizontal one instead
+    of numbers."""
     lines = []
     for value in place_ticks(axes.y_low, axes.y_high, 4):
         y = axes.y(value)
@@ -146,9 +148,12 @@ def _grid(axes: Axes) -> str:
         lines.append(
             f'<text x="{LEFT - 6}" y="{y + 4:.1f}" class="end">{format_tick(value)}</text>'
         )
-    for value in place_ticks(axes.x_low, axes.x_high):
-        x, shown = axes.x(value), format_tick(value)
-        lines.append(f'<text x="{x:.1f}" y="{HEIGHT - 5}" class="middle">{shown}</text>')
+    numbers = [(value, format_tick(value)) for value in place_ticks(axes.x_low, axes.x_high)]
+    for value, shown in numbers if names is None else names:
+        x = axes.x(value)
+        lines.append(
+            f'<text x="{x:.1f}" y="{HEIGHT - 5}" class="middle">{html.escape(shown)}</text>'
+        )
     return "".join(lines)
 
 
@@ -233,5 +238,5 @@ def reliability_chart(title: str, bins: Sequence[tuple[float, float, float, floa
     return Markup(
         f'<figure class="dots"><figcaption><b>{html.escape(title)}</b></figcaption>'
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(title)}">'
-        f'{_grid(axes)}<path class="grid" d="{diagonal}"/>{"".join(marks)}</svg></figure>'
+        f'{grid_lines(axes)}<path class="grid" d="{diagonal}"/>{"".join(marks)}</svg></figure>'
     )

@@ -47,14 +47,7 @@ def find_runs(root: Path) -> list[Run]:
     Runs lie at any depth: ``iou+acc/seed=0``, ``model=a/reward=iou,seed=1``. A folder named after
     a seed that holds nothing yet is a run that did not finish.
     """
-    runs = []
-    for place, folders, files in os.walk(root):
-        folder = Path(place)
-        seeded = SEED.search(folder.name) is not None and not _holds_runs(folder)
-        if folder == root or not (RUN_FILES.intersection(files) or seeded):
-            continue
-        folders.clear()  # what lies below a run is the run's own
-        runs.append(_run(root, folder))
+    runs = [_run(root, folder) for folder in run_folders(root)]
     if not runs:
         raise UserError(
             f"no runs below {root}: expected folders such as {root}/iou+acc/seed=0 with a "
@@ -63,27 +56,52 @@ def find_runs(root: Path) -> list[Run]:
     return sorted(runs, key=lambda run: (run.name, str(run.folder)))
 
 
+def run_folders(root: Path) -> list[Path]:
+    """The folders of the runs below ``root``."""
+    found = []
+    for place, folders, files in os.walk(root):
+        folder = Path(place)
+        seeded = SEED.search(folder.name) is not None and not _holds_runs(folder)
+        if folder == root or not (RUN_FILES.intersection(files) or seeded):
+            continue
+        folders.clear()  # what lies below a run is the run's own
+        found.append(folder)
+    return found
+
+
+def setting_name(root: Path, folder: Path) -> str:
+    """The path of a run below ``root`` without its seed; the name of ``root`` where nothing is
+    left."""
+    parts = (SEED.sub("", part).strip(",") for part in folder.relative_to(root).parts)
+    return "/".join(part for part in parts if part) or root.resolve().name
+
+
+def read_failure(folder: Path) -> str:
+    """First line of ``error.txt``; empty without it."""
+    note = folder / "error.txt"
+    lines = note.read_text().strip().splitlines() if note.is_file() else []
+    return lines[0] if lines else ""
+
+
 def _holds_runs(folder: Path) -> bool:
     """Whether a run lies deeper, as in ``seed=0/reward=iou``."""
     return any(file.name in RUN_FILES for file in folder.glob("*/**/*"))
 
 
 def _run(root: Path, folder: Path) -> Run:
-    parts = (SEED.sub("", part).strip(",") for part in folder.relative_to(root).parts)
-    note = folder / "error.txt"
-    error = note.read_text().strip().splitlines() if note.is_file() else []
     try:
         stages, _ = read_metrics(folder)
+        error = read_failure(folder)
     except UserError as damage:  # of one run: the table shows the others
-        stages, error = {}, str(damage).splitlines()
+        stages, error = {}, str(damage).splitlines()[0]
     measured = list(stages.values())
     *_, before, after = {}, {}, *measured
     return Run(
-        name="/".join(part for part in parts if part) or root.resolve().name,
+        name=setting_name(root, folder),
         folder=folder,
         metrics=measured[-1] if measured else None,
         change={name: value - before[name] for name, value in after.items() if name in before},
-        error=error[0] if error else "",
+        error=error,
     )
 
 
@@ -127,7 +145,7 @@ def sweep_table(root: Path, published: Published | None = None) -> Table:
     for name in dict.fromkeys([*found, *published]):
         own = [run for run in runs if run.name == name]
         cells = {"setting": name, "seeds": str(sum(run.metrics is not None for run in own))}
-        cells |= {metric: _format_interval(value) for metric, value in found.get(name, {}).items()}
+        cells |= {metric: format_interval(value) for metric, value in found.get(name, {}).items()}
         for key, value in published.get(name, {}).items():
             shown = value if isinstance(value, str) else number(value)
             cells[key if key == SOURCE else f"{key} (published)"] = shown
@@ -143,7 +161,7 @@ def change_table(runs: Sequence[Run]) -> Table:
     for name, group in groupby(runs, key=lambda run: run.name):
         changes = [run.change for run in group if run.change]
         rows[name] = {
-            metric: _format_interval(
+            metric: format_interval(
                 t_interval([change[metric] for change in changes if metric in change])
             )
             for metric in metric_names(changes)
@@ -161,7 +179,7 @@ def change_table(runs: Sequence[Run]) -> Table:
     )
 
 
-def _format_interval(interval: Interval) -> str:
+def format_interval(interval: Interval) -> str:
     """``0.600 ± 0.248``; without the half width where there is one seed only."""
     if interval.n < 2:
         return number(interval.mean)

@@ -69,7 +69,7 @@ function scrollToPhrase(phrase) {
     text.scrollTop += place.top - view.top - 8;
 }
 
-for (const card of document.querySelectorAll(".card")) {
+function connectHighlights(card) {
   const focused = () => card.contains(document.activeElement)
     ? document.activeElement.closest("[data-box]") : null;
   card.addEventListener("pointerover", event =>
@@ -78,6 +78,8 @@ for (const card of document.querySelectorAll(".card")) {
   card.addEventListener("focusin", () => highlight(card, focused()));
   card.addEventListener("focusout", () => highlight(card, null));
 }
+
+for (const card of document.querySelectorAll(".card")) connectHighlights(card);
 
 // Curves: a vertical line follows the pointer, and the caption shows the value there.
 for (const figure of document.querySelectorAll(".curve")) {

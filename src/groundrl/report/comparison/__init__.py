@@ -1,0 +1,1 @@
+"""Several runs on one page: curves, tests, and the same questions side by side."""
