@@ -18,8 +18,11 @@ silence_libraries()
 SMALL = (
     "stage.sft.steps=8",
     "stage.sft.prompts_per_step=16",
+    "stage.sft.module.optimization.warmup=2",
     "stage.grpo.steps=6",
     "stage.grpo.prompts_per_step=4",
+    "stage.grpo.module.optimization.warmup=1",
+    "stage.grpo.module.optimization.lr=2.0e-3",
     "data.heldout_size=16",
 )
 """Options of a run that takes less than a minute on one core: every part works and the form of
@@ -28,7 +31,7 @@ answers is learned; whether rewards rise is for longer runs to show."""
 
 def train_once(folder: str | Path, options: Sequence[str]) -> Path:
     """``python train.py <options> output_dir=<folder>`` in this process, unless ``folder`` holds
-    that run already; one that was interrupted goes on. Prints the table of held-out figures.
+    that run already; one that was interrupted goes on.
 
     Returns ``folder``. Raises UserError for wrong options and where ``folder`` holds another run.
     """
@@ -45,7 +48,7 @@ def train_once(folder: str | Path, options: Sequence[str]) -> Path:
         with lock_run(folder):
             keep_config("train", cfg, folder)
             if not (folder / "metrics.json").is_file():
-                print(build_training(cfg, folder).run())
+                build_training(cfg, folder).run()
     return folder
 
 
