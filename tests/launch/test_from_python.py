@@ -32,7 +32,7 @@ def test_a_wrong_option_is_answered_with_the_right_one(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_run_and_the_embedded_model_can_be_asked(tmp_path: Path) -> None:
     image = WorldDataset(seed=0, size=1)[0].image
-    run = write_run(tmp_path / "run=1")
+    run = write_run(tmp_path / "run").rename(tmp_path / "run=1")
     trained, embedded = load_asker(run), load_asker()
     assert trained.has_adapter
     assert not embedded.has_adapter
