@@ -15,8 +15,10 @@ Decode = Callable[[Sequence[int]], str]
 
 def split_tokens(tokens: Sequence[int], decode: Decode) -> list[str]:
     """What each token adds to the text; empty for one that no text shows, such as the end token,
-    and for all but the last token of a character that several tokens write. Takes quadratic time: each
-    token is read behind those before it."""
+    and for all but the last token of a character that several tokens write.
+
+    Takes quadratic time: each token is read behind those before it.
+    """
     texts = [decode(tokens[:count]).rstrip("\ufffd") for count in range(len(tokens) + 1)]
     return [after[len(before) :] for before, after in pairwise(texts)]
 
