@@ -85,7 +85,12 @@ def test_a_score_that_the_first_answer_lacks_is_compared_and_omissions_are_repor
     rated: list[dict[str, Any]] = [{}, {"rating": 2.0}, {"rating": 4.0}]
     ious = [(None, None), (None, None), (0.25, 0.5)]
     a, b = (
-        {("mmhal", str(n)): record(n, True, scores=scores[n], iou=ious[n][place]) for n in range(3)}
+        {
+            ("mmhal", str(n)): read_record(
+                written(n, True) | {"scores": scores[n], "iou": ious[n][place], "correct": None}
+            )
+            for n in range(3)
+        }
         for place, scores in enumerate((rated, [{"rating": 5.0}] * 3))
     )
     boxes, rating = compare(a, b)
@@ -94,6 +99,19 @@ def test_a_score_that_the_first_answer_lacks_is_compared_and_omissions_are_repor
     (told,) = list_unpaired(a, b)
     assert told.startswith("mmhal/rating: 1 of 3 questions are left out, only one run has")
     assert list_unpaired(b, b) == []
+
+
+def test_answers_of_a_training_are_right_or_wrong_without_a_benchmark() -> None:
+    a, b = (
+        {
+            ("pope", str(n)): read_record(written(n, True) | {"correct": right, "scores": {}})
+            for n in range(3)
+        }
+        for right in (True, False)
+    )
+    found = {one.name: one for one in compare(a, b)}
+    assert (found["pope/correct"].a, found["pope/correct"].b) == (1, 0)
+    assert found["pope/correct"].p == pytest.approx(plain_mcnemar(3, 0))
 
 
 def test_runs_that_cannot_be_paired_are_refused(tmp_path: Path) -> None:

@@ -143,8 +143,10 @@ def _pair_scores(a: Records, b: Records, keys: Sequence[tuple[str, str]]) -> dic
 
 
 def _scores(record: AnswerRecord) -> dict[str, float]:
+    """Those of a benchmark; answers of a training have none, but are right or wrong as well."""
+    right = {} if record.correct is None else {"correct": float(record.correct)}
     boxes = {} if record.iou is None else {"iou": record.iou}
-    return {**record.scores, **boxes}
+    return {**right, **record.scores, **boxes}
 
 
 def _difference(name: str, rows: list[Pair], images: list[str]) -> list[Difference]:

@@ -33,6 +33,7 @@ from groundrl.launch.commands import command_line, open_command
 from groundrl.launch.make import make, resolved
 from groundrl.launch.trained_run import check_base, take_run
 from groundrl.launch.training import make_trainer
+from groundrl.policy.policy import Policy
 from groundrl.records import ImageFile
 from groundrl.stages.fit import open_policy
 
@@ -117,15 +118,20 @@ def open_asker(cfg: DictConfig) -> Iterator[Asker]:
     one than in the training of the run."""
     load = partial(make, resolved(cfg.model))
     with open_policy(load, make_trainer(cfg.trainer)) as policy:
-        if cfg.run is not None:
-            check_base(Path(str(cfg.run)).expanduser(), policy)
-        yield Asker(
-            policy=policy,
-            notation=Notation.of(cfg.grammar, cfg.model.frame),
-            engine=make(cfg.rollout),
-            sampling=make(cfg.sampling),
-            seed=cfg.seed,
-        )
+        yield make_asker(cfg, policy)
+
+
+def make_asker(cfg: DictConfig, policy: Policy) -> Asker:
+    """The loaded model of a checked config; raises as ``open_asker``."""
+    if cfg.run is not None:
+        check_base(Path(str(cfg.run)).expanduser(), policy)
+    return Asker(
+        policy=policy,
+        notation=Notation.of(cfg.grammar, cfg.model.frame),
+        engine=make(cfg.rollout),
+        sampling=make(cfg.sampling),
+        seed=cfg.seed,
+    )
 
 
 def answer(

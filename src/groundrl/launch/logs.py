@@ -16,6 +16,8 @@ WARNINGS = (
     # Lightning's own use of torch, and transformers' own use of itself.
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     r"`is_gradient_checkpointing` is deprecated",
+    # Of tqdm in notebooks, where ipywidgets are not there: nothing here draws its bars.
+    r"IProgress not found",
 )
 """Starts of messages. Anything that is not named here is shown."""
 

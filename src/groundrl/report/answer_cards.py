@@ -133,13 +133,20 @@ def read_run_image(
     run_dir: Path, name: str, record: AnswerRecord, side: int
 ) -> tuple[Markup, Size] | None:
     """An image as an inline JPEG, and its size before shrinking; None when it is not there."""
+    file = find_run_image(run_dir, name, record)
+    if file is None:
+        return None
+    with Image.open(file) as image:
+        return inline_jpeg(image, side), image.size
+
+
+def find_run_image(run_dir: Path, name: str, record: AnswerRecord) -> Path | None:
+    """The file of an image of a run; None when it is not there. Raises UserError for a name that
+    leads out of the run directory."""
     file = Path(os.path.normpath(run_dir / name))
     if not file.is_relative_to(os.path.normpath(run_dir)):
         raise UserError(
             f"answer {record.id!r} names the image {name!r}, outside {run_dir}: "
             "images of a report stand in its run directory"
         )
-    if not file.is_file():
-        return None
-    with Image.open(file) as image:
-        return inline_jpeg(image, side), image.size
+    return file if file.is_file() else None
