@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from groundrl.errors import UserError
-from groundrl.report.run_report import read_metrics
+from groundrl.report.runs import read_metrics
 from groundrl.report.sweep import change_table, find_runs, sweep_table
 from groundrl.report.tables import before_after, to_markdown
 

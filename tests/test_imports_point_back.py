@@ -53,6 +53,7 @@ ORDER = (
     {"advantages", "losses"},
     {"synthesis"},
     {"evaluation"},
+    {"studies"},
     {"export", "ask"},
     {"stages"},
     {"pretraining"},

@@ -27,6 +27,13 @@ FILES = {
     "data/vsr.yaml": "root: x",
     "ablation/no_kl.yaml": "# @package _global_\nstage: {kl_coef: 0.0}",
     "sweeps/good.yaml": "# @package _global_\nhydra: {sweeper: {params: {reward: 'iou,acc'}}}",
+    "sweeps/claims.yaml": """
+        # @package _global_
+        hydra: {mode: MULTIRUN, sweeper: {params: {reward: 'glob(iou*)', seed: '0,1'}}}
+        conclusions:
+        - {claim: a, source: b, metric: t/acc, of: {setting: iou+acc, stage: lr},
+        against: {setting: iou, stage: start}, expected: higher}
+    """,
     "sweeps/bad.yaml": "# @package _global_\nhydra: {sweeper: {params: {reward: 'iou,ac'}}}",
 }
 
@@ -65,6 +72,8 @@ RIGHT_WITH_FLAGS = [
     "-m reward=iou,acc seed=1,2,3 stage.lr=range(1,3)",
     "-m reward=glob(*) seed=choice(1,2)",
     "-m sweeps=good",
+    "sweeps=claims",
+    "-m sweeps=claims reward=acc seed=0",
     "--cfg job reward=acc",
     "--help",
 ]
@@ -178,6 +187,19 @@ def test_a_key_has_to_exist_in_every_job_of_a_sweep(conf: Path) -> None:
 def test_what_a_sweep_file_brings_along_is_looked_up(conf: Path) -> None:
     (line,) = explained(conf, "-m", "sweeps=bad")
     assert line.startswith("reward has no option 'ac'; did you mean 'acc'?")
+
+
+@pytest.mark.slow
+def test_what_a_sweep_file_claims_is_held_against_its_grid(conf: Path) -> None:
+    claims = conf / "sweeps" / "claims.yaml"
+    text = claims.read_text()
+    claims.write_text(text.replace("iou+acc, stage", "giou, stage").replace("start", "dpo"))
+    rows, stages = explained(conf, "sweeps=claims")  # no -m: the file says that it is a multirun
+    assert rows.startswith("conclusions[0].of.setting: 'giou' is no row of the grid, which has iou")
+    assert stages.startswith("conclusions[0].against.stage: there is no stage 'dpo', expected one")
+    claims.write_text(text.replace("expected", "expects"))
+    (line,) = explained(conf, "-m", "sweeps=claims")
+    assert "conclusions[0]: lacks the field 'expected'; conclusions[0]: has an unknown" in line
 
 
 @pytest.mark.slow

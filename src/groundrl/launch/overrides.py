@@ -16,6 +16,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from groundrl.config.crosschecks import unwritable_folders
@@ -24,6 +25,7 @@ from groundrl.config.problems import did_you_mean, raise_all
 from groundrl.config.secrets import secret_problems
 from groundrl.errors import UserError
 from groundrl.launch.resolved import RESOLVED, no_run
+from groundrl.launch.study import study_problems
 from groundrl.launch.trusted import sweep_problems
 
 VERSION_BASE = "1.3"
@@ -51,10 +53,11 @@ def explain_overrides(argv: Sequence[str], config_dir: Path, config_name: str) -
             if override.key_or_group == "sweeps":
                 problems += sweep_problems(str(override.value()), places)
         cfg, refused = _compose(name, typed, loader)
-        if flags.multirun and not refused:
+        if not refused and (flags.multirun or cfg.hydra.mode is RunMode.MULTIRUN):
             grid = cfg.hydra.sweeper.get("params") or {}
             swept, _ = _parse([f"{key}={value}" for key, value in grid.items()], loader)
             _, refused = _compose(name, [*swept, *typed], loader)
+            problems += study_problems(cfg)
         problems += refused
         # Hydra makes the run directory before the config is checked.
         plain = {o.key_or_group: o.value() for o in typed if not o.is_sweep_override()}

@@ -3,25 +3,22 @@
 import logging
 import sys
 import traceback
-from collections.abc import Mapping
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import InstantiationException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 
 from groundrl.errors import UserError
 from groundrl.files import write_text
+from groundrl.launch.grid import Grid, parse_options, typed_key
 from groundrl.launch.logs import configure_logging
 from groundrl.launch.overrides import hydra_flags
-from groundrl.launch.resolvers import run_name
+from groundrl.launch.study import conclusions_of, published_figures
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +29,7 @@ class SweepReport(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Name runs after what varies; a typed option replaces that of a sweep file."""
         configure_logging()
-        typed = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
+        typed = parse_options(config.hydra.overrides.task)
         params = config.hydra.sweeper.params or {}
         with open_dict(config):
             for key in {override.key_or_group for override in typed}.intersection(params):
@@ -77,12 +74,18 @@ class SweepReport(Callback):
             write_sweep,
         )
         from groundrl.report.tables import to_text
+        from groundrl.studies.verdicts import describe, judge_all, verdict_table, write_verdicts
 
         root = Path(config.hydra.sweep.dir)
-        published = OmegaConf.to_container(config.published) if "published" in config else None
-        assert published is None or isinstance(published, Mapping)
-        markdown, page = write_sweep(root, published, title=root.name)
-        runs = find_runs(root)
+        runs, published = find_runs(root), published_figures(config)
+        verdicts = judge_all(conclusions_of(config), runs)
+        conclusions = verdict_table(verdicts)
+        markdown, page = write_sweep(
+            root, published, root.name, conclusions, [describe(verdict) for verdict in verdicts]
+        )
+        if verdicts:
+            write_verdicts(root, verdicts)
+            logger.info("%s\n", to_text(conclusions))
         logger.info(to_text(sweep_table(root, published)))
         if (change := change_table(runs)).rows:
             logger.info("\n%s", to_text(change))
@@ -98,29 +101,9 @@ class SweepReport(Callback):
 def jobs_left() -> list[str]:
     """The names of the multirun's jobs from the current one on."""
     hydra = HydraConfig.get()
-    parser = OverridesParser.create()
-    typed = parser.parse_overrides(hydra_flags().parse_known_args(sys.argv[1:])[0].overrides)
-    keys = {override.key_or_group for override in typed}
-    params = {k: v for k, v in (hydra.sweeper.get("params") or {}).items() if k not in keys}
-    swept = [*parser.parse_overrides([f"{k}={v}" for k, v in params.items()]), *typed]
-    varied = [*params, *(typed_key(o) for o in typed if o.is_sweep_override())]
-    # As Hydra's own sweeper orders them; an option that is typed twice counts once.
-    values = {override.get_key_element(): job_options(override) for override in swept}
-    jobs = [*product(*values.values())]
-    return [run_name(job, varied) for job in jobs[hydra.job.num :]]
-
-
-def job_options(override: Override) -> list[str]:
-    """The option as each job gets it: ``["seed=0", "seed=1"]``."""
-    if override.is_sweep_override():
-        key = override.get_key_element()
-        return [f"{key}={value}" for value in override.sweep_string_iterator()]
-    return [str(override.input_line)]
-
-
-def typed_key(override: Override) -> str:
-    """The option as it is typed: ``reward/term@reward.terms.giou``."""
-    return override.get_key_element().lstrip("+~")
+    words = hydra_flags().parse_known_args(sys.argv[1:])[0].overrides
+    grid = Grid.of(hydra.sweeper.get("params") or {}, parse_options(words))
+    return grid.names()[hydra.job.num :]
 
 
 def root_cause(error: BaseException) -> BaseException:

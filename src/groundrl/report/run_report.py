@@ -1,10 +1,8 @@
 """``report.html``: one page about a run, made of the run's own files."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 from markupsafe import Markup
@@ -19,6 +17,7 @@ from groundrl.files import write_text
 from groundrl.report.answer_cards import answer_gallery
 from groundrl.report.benchmark_table import results
 from groundrl.report.page import REPORT, TEMPLATES
+from groundrl.report.runs import read_metrics
 from groundrl.report.sentence_scores import sentence_section
 from groundrl.report.stage_answers import read_answers
 from groundrl.report.svg import Dot, dot_whisker, line_chart
@@ -100,25 +99,6 @@ def write_report(run_dir: Path) -> Path:
 def _read_text(file: Path) -> str:
     """Empty where the file is absent."""
     return file.read_text() if file.is_file() else ""
-
-
-def read_metrics(run_dir: Path) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
-    """Held-out metrics by stage, and seconds by name, of ``metrics.json``; empty without it.
-
-    The flat metrics of an evaluation count as one stage, "result"; its seconds are ``time/<name>``.
-    """
-    text = _read_text(run_dir / "metrics.json")
-    content: dict[str, Any] = json.loads(text) if text else {}
-    seconds = content.pop("time", {})
-    flat = {name: value for name, value in content.items() if not isinstance(value, dict)}
-    nested = {name: value for name, value in content.items() if isinstance(value, dict)}
-    seconds |= {n.removeprefix("time/"): flat.pop(n) for n in list(flat) if n.startswith("time/")}
-    stages = ({"result": flat} if flat else {}) | nested
-    return {stage: _floats(values) for stage, values in stages.items()}, _floats(seconds)
-
-
-def _floats(values: Mapping[str, int | float]) -> dict[str, float]:
-    return {name: float(value) for name, value in values.items()}
 
 
 def read_curves(run_dir: Path) -> Curves:

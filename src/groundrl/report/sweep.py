@@ -1,87 +1,22 @@
 """The table of a sweep: one row per setting, means over seeds, published numbers beside them."""
 
-import os
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from markupsafe import Markup
 
-from groundrl.errors import UserError
 from groundrl.files import write_text
 from groundrl.intervals import Interval, t_interval
 from groundrl.report.page import TEMPLATES
-from groundrl.report.run_report import read_metrics
+from groundrl.report.runs import Run, find_runs
 from groundrl.report.svg import Dot, dot_whisker
 from groundrl.report.tables import Table, is_headline, metric_names, number, to_markdown
 
-RUN_FILES = frozenset({"metrics.json", "error.txt", "resolved.yaml"})
-"""A folder that holds one of these is a run."""
-SEED = re.compile(r"(^|,)seed=[^,]*")
 SOURCE = "source"
 
 Published = Mapping[str, Mapping[str, int | float | str]]
 """Row name -> {metric: value}, in our units; the key "source" names the publication."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One job of a sweep."""
-
-    name: str
-    """Its folder below the sweep's, without the seed."""
-    folder: Path
-    metrics: dict[str, float] | None
-    """Held-out metrics of its last stage; None when it did not finish."""
-    change: dict[str, float]
-    """The same minus those of the stage before."""
-    error: str
-    """First line of ``error.txt``."""
-
-
-def find_runs(root: Path) -> list[Run]:
-    """Every run below ``root``, ordered by name; UserError if there is none.
-
-    Runs lie at any depth: ``iou+acc/seed=0``, ``model=a/reward=iou,seed=1``. A folder named after
-    a seed that holds nothing yet is a run that did not finish.
-    """
-    runs = []
-    for place, folders, files in os.walk(root):
-        folder = Path(place)
-        seeded = SEED.search(folder.name) is not None and not _holds_runs(folder)
-        if folder == root or not (RUN_FILES.intersection(files) or seeded):
-            continue
-        folders.clear()  # what lies below a run is the run's own
-        runs.append(_run(root, folder))
-    if not runs:
-        raise UserError(
-            f"no runs below {root}: expected folders such as {root}/iou+acc/seed=0 with a "
-            "metrics.json inside. Give the folder that a multirun wrote (hydra.sweep.dir)."
-        )
-    return sorted(runs, key=lambda run: (run.name, str(run.folder)))
-
-
-def _holds_runs(folder: Path) -> bool:
-    """Whether a run lies deeper, as in ``seed=0/reward=iou``."""
-    return any(file.name in RUN_FILES for file in folder.glob("*/**/*"))
-
-
-def _run(root: Path, folder: Path) -> Run:
-    parts = (SEED.sub("", part).strip(",") for part in folder.relative_to(root).parts)
-    stages, _ = read_metrics(folder)
-    measured = list(stages.values())
-    *_, before, after = {}, {}, *measured
-    note = folder / "error.txt"
-    error = note.read_text().strip().splitlines() if note.is_file() else []
-    return Run(
-        name="/".join(part for part in parts if part) or root.resolve().name,
-        folder=folder,
-        metrics=measured[-1] if measured else None,
-        change={name: value - before[name] for name, value in after.items() if name in before},
-        error=error[0] if error else "",
-    )
 
 
 def intervals(runs: Sequence[Run], published: Published) -> dict[str, dict[str, Interval]]:
@@ -176,19 +111,32 @@ def failures(runs: Sequence[Run]) -> Table:
 
 
 def write_sweep(
-    root: Path, published: Published | None = None, title: str = "Sweep"
+    root: Path,
+    published: Published | None = None,
+    title: str = "Sweep",
+    conclusions: Table | None = None,
+    explained: Sequence[str] = (),
 ) -> tuple[Path, Path]:
-    """Write ``table.md`` and ``table.html`` into ``root`` and return their paths."""
+    """Write ``table.md`` and ``table.html`` into ``root`` and return their paths.
+
+    ``explained``: each of ``conclusions`` in words.
+    """
     runs = find_runs(root)
     table, change, failed = sweep_table(root, published), change_table(runs), failures(runs)
     note = "± is half of the 95 % t-interval over seeds."
-    markdown = f"# {title}\n\n{to_markdown(table)}\n{note}\n"
+    markdown = f"# {title}\n\n"
+    if conclusions and conclusions.rows:
+        listed = "".join(f"* {sentence}\n" for sentence in explained)
+        markdown += f"{to_markdown(conclusions)}\n{listed}\n"
+    markdown += f"{to_markdown(table)}\n{note}\n"
     if change.rows:
         markdown += f"\n{to_markdown(change)}"
     if failed.rows:
         markdown += f"\n## Not finished\n\n{to_markdown(failed)}"
     html = TEMPLATES.get_template("sweep.html.jinja").render(
         title=title,
+        conclusions=conclusions,
+        explained=explained,
         table=table,
         note=note,
         published=published,
