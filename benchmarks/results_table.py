@@ -7,6 +7,7 @@ Each folder is a run (``metrics.json``) or a multirun; its table replaces what s
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from groundrl.errors import UserError
@@ -31,7 +32,7 @@ def block(folder: Path) -> str:
     return f"{note}\n\n{table}"
 
 
-def figures(folder: Path) -> dict[str, dict[str, float]]:
+def figures(folder: Path) -> dict[str, Mapping[str, float]]:
     """``<run>: {metric: value}`` of the last stage of every run in ``folder``. Raises UserError."""
     if (folder / "metrics.json").is_file():
         stages, _ = read_metrics(folder)

@@ -134,6 +134,7 @@ def test_settings_are_compared_within_seeds_that_both_have(tmp_path: Path) -> No
         (Side(setting="iou"), "t/acc", "no row fits [iou, last stage]"),
         (Side(setting="acc", stage="dpo"), "t/acc", "acc has no stage dpo, it has start, sft, "),
         (Side(setting="acc"), "t/iou", "[acc, last stage] has no metric t/iou"),
+        (Side(setting="acc"), "u/acc", "[acc, last stage] has no metric u/acc, it has t/acc"),
         (Side(setting="lost"), "t/acc", "no run of lost is finished"),
         (Side(setting="other"), "t/acc", "no seed is finished on both sides"),
     ],

@@ -130,7 +130,12 @@ def _find_runs(side: Side, metric: str, runs: Sequence[Run]) -> tuple[dict[str, 
     if not staged:
         return {}, f"{rows[0]} has no stage {side.stage}, it has {', '.join(finished[0].stages)}"
     found = {run.seed: (run, stage) for run, stage in staged if metric in run.stages[stage]}
-    return found, "" if found else f"{side.label} has no metric {metric}"
+    run, stage = staged[0]
+    near = [
+        name for name in run.stages[stage] if name.rpartition("/")[2] == metric.rpartition("/")[2]
+    ]
+    instead = f", it has {', '.join(near)}" if near else ""
+    return found, "" if found else f"{side.label} has no metric {metric}{instead}"
 
 
 def _compare_answers(
