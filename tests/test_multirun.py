@@ -107,4 +107,4 @@ def test_a_typed_option_replaces_that_of_the_sweep_file(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "3 of 3 jobs failed" in done.stderr
     assert (tmp_path / "iou+acc+format" / "seed=7" / "error.txt").is_file()
-    assert "drivingvqa/f1 (published)" in (tmp_path / "table.md").read_text()
+    assert "| setting | drivingvqa/f1 |" in (tmp_path / "table.md").read_text()

@@ -1,6 +1,7 @@
 """Around a multirun: the names of its folders, the notes of failed jobs, the table at its end."""
 
 import logging
+import shutil
 import sys
 import traceback
 from pathlib import Path
@@ -65,36 +66,16 @@ class SweepReport(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print and write the table of all jobs; exit status 1 when one of them failed."""
-        # Imported here: --help and --cfg draw nothing.
-        from groundrl.report.sweep import (
-            change_table,
-            failures,
-            find_runs,
-            sweep_table,
-            write_sweep,
-        )
-        from groundrl.report.tables import to_text
-        from groundrl.studies.verdicts import describe, judge_all, verdict_table, write_verdicts
+        from groundrl.studies.report import report_sweep  # here: --help and --cfg draw nothing
 
-        root = Path(config.hydra.sweep.dir)
-        runs, published = find_runs(root), published_figures(config)
-        verdicts = judge_all(conclusions_of(config), runs)
-        conclusions = verdict_table(verdicts)
-        markdown, page = write_sweep(
-            root, published, root.name, conclusions, [describe(verdict) for verdict in verdicts]
-        )
-        if verdicts:
-            write_verdicts(root, verdicts)
-            logger.info("%s\n", to_text(conclusions))
-        logger.info(to_text(sweep_table(root, published)))
-        if (change := change_table(runs)).rows:
-            logger.info("\n%s", to_text(change))
-        failed = failures(runs)
-        if failed.rows:
-            listed = "\n".join(f"{run}: {error}" for run, _, error in failed.rows)
-            logger.error("\n%d of %d jobs failed:\n%s", len(failed.rows), len(runs), listed)
-        logger.info("\n%s\n%s\n%s", markdown, page, root)
-        if failed.rows:
+        width = shutil.get_terminal_size((100, 24)).columns
+        root, published = Path(config.hydra.sweep.dir), published_figures(config)
+        summary = report_sweep(root, published, conclusions_of(config), width)
+        if failed := summary.failed.rows:
+            listed = "\n".join(f"{run}: {error}" for run, _, error in failed)
+            logger.error("\n%d of %d jobs failed:\n%s\n", len(failed), summary.jobs, listed)
+        logger.info("\n%s", summary.text)
+        if failed:
             sys.exit(1)
 
 

@@ -44,7 +44,7 @@ class Conclusion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Study:
+class _SweepFile:
     """For the paths in messages."""
 
     conclusions: tuple[Conclusion, ...]
@@ -53,7 +53,7 @@ class _Study:
 def read_conclusions(value: object) -> tuple[Conclusion, ...]:
     """The conclusions of a sweep file. Raises UserError with every problem of their form."""
     try:
-        return validate(_Study, {"conclusions": value}).conclusions
+        return validate(_SweepFile, {"conclusions": value}).conclusions
     except ValueError as error:
         raise UserError(
             f"{error}. A conclusion has claim, source, metric, of, against and expected (higher or "

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from textwrap import fill
 from typing import Literal
 
 from groundrl.answers.record import AnswerRecord, read_record_file
@@ -17,8 +16,6 @@ from groundrl.studies.conclusions import Conclusion, Side, matching_rows
 VERDICT_FILE = "verdict.json"
 MOST_SEEDS = 1000
 """More are not worth a number."""
-CELL = 32
-"""Characters in a line of a cell."""
 
 Result = Literal["borne out", "not borne out", "undecided", "not measured"]
 
@@ -181,15 +178,15 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Table:
     """One row per conclusion."""
     rows = tuple(
         (
-            fill(one.conclusion.claim, CELL),
-            one.conclusion.metric,
+            one.conclusion.claim,
+            f"{one.result}: {one.note}" if one.note else one.result,
             format_effect(one.effect),
             format_effect(one.by_question),
-            fill(f"{one.result}: {one.note}" if one.note else one.result, CELL),
+            one.conclusion.metric,
         )
         for one in verdicts
     )
-    columns = ("claim", "metric", "effect", "by question", "verdict")
+    columns = ("claim", "verdict", "effect", "by question", "metric")
     return Table(columns=columns, rows=rows, title="Conclusions")
 
 
