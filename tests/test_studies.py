@@ -55,7 +55,7 @@ def test_every_job_of_a_study_is_sound(study: str, job: tuple[str, ...]) -> None
 @pytest.mark.parametrize("study", STUDIES)
 def test_what_a_study_says_is_about_its_rows(study: str) -> None:
     cfg = compose("train", [f"sweeps={study}"], return_hydra_config=True)
-    assert [*study_problems(cfg)] == []
+    assert [*study_problems(cfg, ())] == []
     rows = grid(study).rows()
     for row, figures in published_figures(cfg).items():
         assert figures["source"]

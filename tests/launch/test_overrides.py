@@ -17,6 +17,7 @@ FILES = {
         seed: 0
         stage: {lr: 1.0, kl_coef: 0.0, targets: [q, k]}
         data_root: ???
+        sweep: {until: grid, max_seeds: 10, confirm: false}
     """,
     "reward/iou.yaml": "defaults: [{term@terms.iou: iou}]\nscale: 1",
     "reward/acc.yaml": "defaults: [{term@terms.acc: acc}]\nscale: 1",
@@ -73,7 +74,9 @@ RIGHT_WITH_FLAGS = [
     "-m reward=glob(*) seed=choice(1,2)",
     "-m sweeps=good",
     "sweeps=claims",
-    "-m sweeps=claims reward=acc seed=0",
+    "-m sweeps=claims reward=acc seed=0 sweep.until=decided",
+    "-m seed=range(0,20) stage.lr=range(0,10)",
+    "-m seed=range(0,21) stage.lr=range(0,10) sweep.confirm=true",
     "--cfg job reward=acc",
     "--help",
 ]
@@ -200,6 +203,39 @@ def test_what_a_sweep_file_claims_is_held_against_its_grid(conf: Path) -> None:
     claims.write_text(text.replace("expected", "expects"))
     (line,) = explained(conf, "-m", "sweeps=claims")
     assert "conclusions[0]: lacks the field 'expected'; conclusions[0]: has an unknown" in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (
+            "sweep.until=forever",
+            "sweep.until=forever: type sweep.until=grid or sweep.",
+        ),
+        ("sweep.until=decided", "sweep.until=decided: there are no conclusions to decide"),
+        ("sweep.max_seeds=1", "sweep.max_seeds=1: type a whole number from 2 on"),
+        ("sweep=good", "sweep=good: type sweeps=good for a file"),
+        (
+            "seed=range(11) stage.lr=range(10)",
+            "this sweep has 220 jobs: if you mean it",
+        ),
+        ("data_root=a,b sed=1", "sed=1: there is no key 'sed'"),
+    ],
+)
+def test_a_sweep_that_cannot_be_meant_is_refused_before_it_starts(
+    conf: Path, options: str, problem: str
+) -> None:
+    (line,) = explained(conf, "-m", "sweeps=good", *options.split())
+    assert line.startswith(problem)
+
+
+@pytest.mark.slow
+def test_an_option_of_a_sweep_file_has_to_exist(conf: Path) -> None:
+    file = conf / "sweeps" / "good.yaml"
+    file.write_text(file.read_text().replace("reward:", "stage.lrr: '1,2', reward:"))
+    (line,) = explained(conf, "sweeps=good", "-m")
+    assert line.startswith("stage.lrr=1: there is no key 'stage.lrr'; did you mean 'stage.lr'?")
 
 
 @pytest.mark.slow

@@ -64,4 +64,4 @@ def test_a_sweep_that_concludes_nothing_has_no_verdicts(root: Path) -> None:
     found = report_sweep(root, {}, [], width=100)
     assert not (root / "verdict.json").exists()
     assert "Conclusions" not in found.text + (root / "table.html").read_text()
-    assert (found.jobs, [row[:2] for row in found.failed.rows]) == (6, [("iou+acc", "seed=2")])
+    assert (len(found.runs), [row[:2] for row in found.failed.rows]) == (6, [("iou+acc", "seed=2")])

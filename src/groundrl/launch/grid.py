@@ -1,11 +1,14 @@
 """The jobs of a multirun: what varies, how many there are, what their rows are called."""
 
 import math
+import sys
+from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
@@ -53,6 +56,18 @@ class Grid:
         return [*dict.fromkeys(split_seed(name)[0] or name for name in self.names())]
 
 
+def hydra_flags() -> ArgumentParser:
+    """Hydra's flags that matter here, and those that take a value."""
+    parser = ArgumentParser(add_help=False)
+    parser.add_argument("overrides", nargs="*")
+    parser.add_argument("--multirun", "-m", action="store_true")
+    for long, short in (("dir", "d"), ("name", "n"), ("path", "p")):
+        parser.add_argument(f"--config-{long}", f"-c{short}")
+    for long in ("--cfg", "--package", "--info", "--experimental-rerun"):
+        parser.add_argument(long, long[1:3], nargs="?")
+    return parser
+
+
 def parse_options(lines: Sequence[str]) -> list[Override]:
     """The options of a command line; inside a run, ``glob`` finds those of its configs."""
     hydra = GlobalHydra.instance()
@@ -70,3 +85,11 @@ def _values(override: Override) -> tuple[str, ...]:
 def typed_key(override: Override) -> str:
     """The option as it is typed: ``reward/term@reward.terms.giou``."""
     return override.get_key_element().lstrip("+~")
+
+
+def jobs_left() -> list[str]:
+    """The names of the multirun's jobs from the current one on."""
+    hydra = HydraConfig.get()
+    words = hydra_flags().parse_known_args(sys.argv[1:])[0].overrides
+    grid = Grid.of(hydra.sweeper.get("params") or {}, parse_options(words))
+    return grid.names()[hydra.job.num :]

@@ -18,7 +18,7 @@ from groundrl.errors import UserError
 from groundrl.files import write_text
 
 RESOLVED = "resolved.yaml"
-OF_A_SWEEP = frozenset({"published", "conclusions"})
+OF_A_SWEEP = frozenset({"published", "conclusions", "sweep"})
 """Top-level options that say something about a sweep and nothing about a run of it."""
 MAY_DIFFER = OF_A_SWEEP | {"output_dir", "resume", "requeue", "hydra", "cache_dir", "concurrency"}
 """Top-level options that may differ between a run and its continuation: they change no result.

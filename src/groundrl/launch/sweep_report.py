@@ -1,13 +1,15 @@
 """Around a multirun: the names of its folders, the notes of failed jobs, the table at its end."""
 
 import logging
+import os
 import shutil
 import sys
 import traceback
+from collections.abc import Collection
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import InstantiationException
 from hydra.experimental.callback import Callback
@@ -15,29 +17,49 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 
 from groundrl.errors import UserError
-from groundrl.files import write_text
-from groundrl.launch.grid import Grid, parse_options, typed_key
+from groundrl.files import lock_folder, write_text
+from groundrl.launch.grid import Grid, parse_options
 from groundrl.launch.logs import configure_logging
-from groundrl.launch.overrides import hydra_flags
-from groundrl.launch.study import conclusions_of, published_figures
+from groundrl.launch.main import exit_with
+from groundrl.launch.study import DECIDED, conclusions_of, published_figures
+from groundrl.report.runs import split_seed
+
+if TYPE_CHECKING:
+    from groundrl.studies.report import SweepSummary
 
 logger = logging.getLogger(__name__)
+
+sweep_lock = ExitStack()
+"""On the folder of the sweep, from its start to its end; not in the callback, which launchers
+pickle."""
 
 
 class SweepReport(Callback):
     """Hydra's callback: names the runs, continues after failed jobs, and writes one table."""
 
+    def __init__(self) -> None:
+        self.seeds = frozenset[str]()
+        """Of the jobs of this multirun."""
+
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Name runs after what varies; a typed option replaces that of a sweep file."""
+        """Lock the folder; name runs after what varies; a typed option replaces that of a sweep
+        file."""
         configure_logging()
+        root = Path(config.hydra.sweep.dir)
+        root.mkdir(parents=True, exist_ok=True)
+        try:
+            sweep_lock.enter_context(lock_folder(root))
+        except UserError as error:  # Hydra would turn it into a warning
+            exit_with(2, str(error))
         typed = parse_options(config.hydra.overrides.task)
         params = config.hydra.sweeper.params or {}
+        grid = Grid.of(params, typed)
+        self.seeds = frozenset(split_seed(name)[1] for name in grid.names())
         with open_dict(config):
             for key in {override.key_or_group for override in typed}.intersection(params):
                 # Hydra would multiply the two: every job several times, in the same folder.
                 params.pop(key)
-            varied = [*params, *(typed_key(o) for o in typed if o.is_sweep_override())]
-            names = ",".join(f'"{key}"' for key in varied)
+            names = ",".join(f'"{key}"' for key in grid.varied)
             # Jobs are composed anew, with the overrides of Hydra's own settings that stand here.
             config.hydra.overrides.hydra.append(
                 f"hydra.sweep.subdir='${{run_name:${{hydra:overrides.task}},[{names}]}}'"
@@ -65,7 +87,10 @@ class SweepReport(Callback):
         job_return.status, job_return._return_value = JobStatus.COMPLETED, None
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Print and write the table of all jobs; exit status 1 when one of them failed."""
+        """Print and write the table of all jobs; exit status 1 when one of them failed.
+
+        With ``sweep.until=decided`` another seed may be run then: see ``next_seed``.
+        """
         from groundrl.studies.report import report_sweep  # here: --help and --cfg draw nothing
 
         width = shutil.get_terminal_size((100, 24)).columns
@@ -73,18 +98,38 @@ class SweepReport(Callback):
         summary = report_sweep(root, published, conclusions_of(config), width)
         if failed := summary.failed.rows:
             listed = "\n".join(f"{run}: {error}" for run, _, error in failed)
-            logger.error("\n%d of %d jobs failed:\n%s\n", len(failed), summary.jobs, listed)
+            logger.error("\n%d of %d jobs failed:\n%s\n", len(failed), len(summary.runs), listed)
         logger.info("\n%s", summary.text)
+        sweep_lock.close()
+        if config.sweep.until == DECIDED:
+            seed = next_seed(summary, self.seeds, config.sweep.max_seeds)
+            if seed is not None:
+                logger.info("\nConclusions are undecided: seed %d is run, too\n", seed)
+                run_seed(seed, root)
         if failed:
             sys.exit(1)
 
 
-def jobs_left() -> list[str]:
-    """The names of the multirun's jobs from the current one on."""
-    hydra = HydraConfig.get()
-    words = hydra_flags().parse_known_args(sys.argv[1:])[0].overrides
-    grid = Grid.of(hydra.sweeper.get("params") or {}, parse_options(words))
-    return grid.names()[hydra.job.num :]
+def next_seed(summary: "SweepSummary", done: Collection[str], max_seeds: int) -> int | None:
+    """The seed to run after those of ``done``: one that was stopped before it was finished, or a
+    new one while a conclusion is undecided. None where a job of ``done`` failed, and where each
+    setting has ``max_seeds``."""
+    seeds = {run.seed for run in summary.runs if run.seed.isdecimal()}
+    failed = {run.seed for run in summary.runs if run.metrics is None}
+    if failed.intersection(done) or not seeds:
+        return None
+    if stopped := seeds.intersection(failed):
+        return min(map(int, stopped))
+    undecided = any(verdict.result == "undecided" for verdict in summary.verdicts)
+    return max(map(int, seeds)) + 1 if undecided and len(seeds) < max_seeds else None
+
+
+def run_seed(seed: int, root: Path) -> NoReturn:
+    """Run the same command with another seed, in this process: signals and Slurm's job stay its."""
+    dropped = ("seed", "output_dir")
+    words = [word for word in sys.argv if word.partition("=")[0].lstrip("+") not in dropped]
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, *words, f"seed={seed}", f"output_dir={root}"])
 
 
 def root_cause(error: BaseException) -> BaseException:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from groundrl.report.runs import find_runs
+from groundrl.report.runs import Run, find_runs
 from groundrl.report.sweep import (
     Published,
     Study,
@@ -29,9 +29,9 @@ class SweepSummary:
 
     text: str
     """For the terminal: verdicts, tables, what else there is, the paths."""
-    jobs: int
+    runs: Sequence[Run]
     failed: Table
-    """Runs that did not finish, and why."""
+    """Those that did not finish, and why."""
     verdicts: Sequence[Verdict]
     """One per conclusion."""
 
@@ -65,7 +65,7 @@ def report_sweep(
     parts += _name_others([head for _, heads in fitted for head in heads], others)
     return SweepSummary(
         text="\n\n".join([*parts, "\n".join(map(str, [*paths, root]))]),
-        jobs=len(runs),
+        runs=runs,
         failed=failures(runs),
         verdicts=verdicts,
     )
