@@ -44,7 +44,7 @@ def build_evaluation(cfg: DictConfig, run_dir: Path) -> Evaluation | Comparison:
         judge=judge,
         rater=rater,
         labels=_labels(cfg),
-        hparams=cast(dict[str, object], OmegaConf.to_container(cfg, resolve=True)),
+        hparams=chosen_options(cfg),
     )
 
 

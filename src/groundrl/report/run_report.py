@@ -31,7 +31,7 @@ from groundrl.report.tables import (
     metric_names,
 )
 
-NOT_CURVES = ("epoch", "hp_metric", "hparam/")
+NOT_CURVES = ("epoch", "hp_metric", "hparam/", "heldout/")
 COLLAPSED = frozenset({"time"})
 """Groups of curves that are shown on request."""
 NOT_COMPARED = frozenset({"output_dir", "cache_dir", "judgements", "requeue", "resume"})
