@@ -95,7 +95,10 @@ class SweepReport(Callback):
 
         width = shutil.get_terminal_size((100, 24)).columns
         root, published = Path(config.hydra.sweep.dir), published_figures(config)
-        summary = report_sweep(root, published, conclusions_of(config), width)
+        try:
+            summary = report_sweep(root, published, conclusions_of(config), width)
+        except UserError as error:  # as above
+            exit_with(2, str(error))
         if failed := summary.failed.rows:
             listed = "\n".join(f"{run}: {error}" for run, _, error in failed)
             logger.error("\n%d of %d jobs failed:\n%s\n", len(failed), len(summary.runs), listed)
