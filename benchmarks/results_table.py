@@ -7,12 +7,13 @@ Each folder is a run (``metrics.json``) or a multirun; its table replaces what s
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from groundrl.errors import UserError
-from groundrl.report.run_report import read_metrics
-from groundrl.report.sweep import change_table, find_runs, sweep_table
-from groundrl.report.tables import before_after, to_markdown
+from groundrl.report.runs import find_runs, read_metrics
+from groundrl.report.sweep import change_table, sweep_table
+from groundrl.report.tables import before_after, is_headline, metric_names, to_markdown
 
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 START, END = "<!-- results -->", "<!-- /results -->"
@@ -25,13 +26,16 @@ def block(folder: Path) -> str:
         table = to_markdown(before_after(stages, tuple(stages)))
         note = f"One run, {sum(seconds.values()) / 60:.0f} minutes; ± is half of the 95 % interval."
     else:
-        change = change_table(find_runs(folder))
-        table = to_markdown(sweep_table(folder)) + "\n" + to_markdown(change)
+        runs = find_runs(folder)
+        measured = metric_names([run.metrics for run in runs if run.metrics is not None])
+        metrics = [*filter(is_headline, measured)]
+        tables = sweep_table(runs, metrics, {}), change_table(runs, metrics)
+        table = "\n".join(map(to_markdown, tables))
         note = "Means over seeds; ± is half of the 95 % t-interval."
     return f"{note}\n\n{table}"
 
 
-def figures(folder: Path) -> dict[str, dict[str, float]]:
+def figures(folder: Path) -> dict[str, Mapping[str, float]]:
     """``<run>: {metric: value}`` of the last stage of every run in ``folder``. Raises UserError."""
     if (folder / "metrics.json").is_file():
         stages, _ = read_metrics(folder)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from groundrl.report.run_report import read_metrics
+from groundrl.report.runs import read_metrics
 
 pytestmark = pytest.mark.slow
 

@@ -1,6 +1,5 @@
-"""Every option file composes, is sound, and is what its name says; so is every job of a sweep."""
+"""Every option file composes, is sound, and is what its name says."""
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -269,29 +268,3 @@ def test_an_ablation_sets_the_options_of_its_file_and_nothing_else(file: Path) -
     changed = {k: v for k, v in with_it.items() if k not in without or without[k] != v}
     assert changed == said
     assert changed.keys() <= without.keys()  # a misspelt key would be a new one
-
-
-def sweep_jobs() -> Iterator[tuple[str, tuple[str, ...]]]:
-    for file in sorted((ROOT / "sweeps").glob("*.yaml")):
-        params = OmegaConf.load(file).hydra.sweeper.params
-        grid = [[f"{key}={value}" for value in str(params[key]).split(",")] for key in params]
-        for job in itertools.product(*grid):
-            yield file.stem, job
-
-
-@pytest.mark.parametrize(("sweep", "job"), sweep_jobs(), ids=str)
-def test_every_job_of_a_sweep_is_sound(sweep: str, job: tuple[str, ...]) -> None:
-    cfg = composed(f"sweeps={sweep}", *job)
-    check_config(cfg)
-    rewards = [line.partition("=")[2] for line in job if line.startswith("reward=")]
-    assert all(list(cfg.reward.terms) == reward.split("+") for reward in rewards)
-
-
-@pytest.mark.parametrize("file", sorted((ROOT / "sweeps").glob("*.yaml")), ids=lambda f: f.stem)
-def test_published_figures_belong_to_rows_of_the_grid(file: Path) -> None:
-    cfg = OmegaConf.load(file)
-    published = cfg.published if "published" in cfg else {}
-    rows = {row for values in cfg.hydra.sweeper.params.values() for row in str(values).split(",")}
-    assert set(published) <= rows
-    for figures in published.values():
-        assert figures["source"]

@@ -54,6 +54,7 @@ ORDER = (
     {"advantages", "losses"},
     {"synthesis"},
     {"evaluation"},
+    {"studies"},
     {"export", "ask"},
     {"stages"},
     {"pretraining"},

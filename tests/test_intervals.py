@@ -15,6 +15,7 @@ from groundrl.intervals import (
     mcnemar,
     sign_flip,
     t_interval,
+    values_needed,
     wilson,
 )
 
@@ -57,6 +58,21 @@ def test_the_interval_over_seeds_equals_scipy(n: int) -> None:
     got = t_interval(values)
     assert (got.low, got.high) == pytest.approx((low, high), rel=1e-12)
     assert got.mean == pytest.approx(np.mean(values))
+
+
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=8), st.integers(2, 40))
+def test_the_values_needed_are_the_fewest_that_the_test_decides(
+    values: list[float], limit: int
+) -> None:
+    needed = values_needed(values, limit)
+    mean, deviation = abs(np.mean(values)), np.std(values, ddof=1)
+    halves = [stats.t.ppf(0.975, n - 1) * deviation / math.sqrt(n) for n in range(2, limit + 1)]
+    assert needed == next((n for n, half in enumerate(halves, start=2) if half < mean), None)
+
+
+def test_one_value_tells_nothing_about_the_values_needed() -> None:
+    with pytest.raises(ValueError, match="no spread"):
+        values_needed([0.5], 10)
 
 
 def test_one_seed_has_a_mean_and_no_interval() -> None:

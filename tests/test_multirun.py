@@ -11,8 +11,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import InstantiationException
 
 from groundrl.errors import UserError
+from groundrl.files import lock_folder
+from groundrl.launch.grid import typed_key
 from groundrl.launch.resolvers import run_name
-from groundrl.launch.sweep_report import root_cause, typed_key
+from groundrl.launch.sweep_report import root_cause
 
 ROOT = Path(__file__).parents[1]
 
@@ -106,4 +108,45 @@ def test_a_typed_option_replaces_that_of_the_sweep_file(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "3 of 3 jobs failed" in done.stderr
     assert (tmp_path / "iou+acc+format" / "seed=7" / "error.txt").is_file()
-    assert "drivingvqa/f1 (published)" in (tmp_path / "table.md").read_text()
+    assert "| setting | drivingvqa/f1 |" in (tmp_path / "table.md").read_text()
+
+
+def test_a_second_sweep_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with lock_folder(tmp_path):
+        done = train("-m", "seed=0,1", "model.path=/nowhere", f"output_dir={tmp_path}")
+    assert done.returncode == 2
+    assert f"{tmp_path}: another run is writing here" in done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == [".lock"]
+
+
+STUDY = """
+# @package _global_
+hydra: {mode: MULTIRUN, sweeper: {params: {reward: acc, seed: "0,1"}}}
+sweep: {until: decided, max_seeds: 3}
+conclusions:
+  - claim: Two steps of GRPO change the number of boxes
+    source: ours
+    metric: tabletop/boxes_true
+    of: {stage: grpo}
+    against: {stage: sft}
+    expected: higher
+"""
+
+
+@pytest.mark.slow
+def test_seeds_are_added_until_what_a_study_claims_is_decided(tmp_path: Path) -> None:
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweeps" / "mine.yaml").write_text(STUDY.lstrip())
+    sweep = tmp_path / "sweep"
+    done = train(
+        *("--config-dir", str(tmp_path), "sweeps=mine", "debug=tiny", "data.heldout_size=2"),
+        "stage.grpo.module.sampler.sampling.max_tokens=4",
+        f"output_dir={sweep}",
+        f"cache_dir={tmp_path / 'cache'}",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Conclusions are undecided: seed 2 is run, too") == 1
+    (verdict,) = json.loads((sweep / "verdict.json").read_text())["conclusions"]
+    # The questions have as many boxes at every stage.
+    assert (verdict["verdict"], verdict["seeds"]) == ("undecided", ["0", "1", "2"])
+    assert verdict["note"] == "no seed makes a difference"

@@ -31,6 +31,7 @@ PAGES = {
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
         *sorted((ROOT / "docs").glob("*.md")),
+        *sorted((ROOT / "docs" / "studies").glob("*.md")),
     )
     if file.name != "config_reference.md"  # generated
 }

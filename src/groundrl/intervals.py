@@ -70,6 +70,19 @@ def t_interval(values: Sequence[float]) -> Interval:
     return Interval(mean=mean, low=mean - half, high=mean + half, n=n)
 
 
+def values_needed(values: Sequence[float], limit: int) -> int | None:
+    """How many values, with the mean and the spread of these, have a ``t_interval`` without 0.
+
+    None: more than ``limit``, or the mean is 0. ValueError for fewer than two values.
+    """
+    array = _array(values)
+    if len(array) < 2:
+        raise ValueError("one value has no spread")
+    mean, deviation = abs(float(array.mean())), float(array.std(ddof=1))
+    counts = range(2, limit + 1)
+    return next((n for n in counts if mean > stdtrit(n - 1, _UPPER) * deviation / n**0.5), None)
+
+
 def bootstrap(
     values: Sequence[float] | np.ndarray,
     clusters: Sequence[str] | Sequence[int] | np.ndarray | None = None,

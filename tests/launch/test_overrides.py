@@ -17,6 +17,7 @@ FILES = {
         seed: 0
         stage: {lr: 1.0, kl_coef: 0.0, targets: [q, k]}
         data_root: ???
+        sweep: {until: grid, max_seeds: 10, confirm: false}
     """,
     "reward/iou.yaml": "defaults: [{term@terms.iou: iou}]\nscale: 1",
     "reward/acc.yaml": "defaults: [{term@terms.acc: acc}]\nscale: 1",
@@ -27,6 +28,13 @@ FILES = {
     "data/vsr.yaml": "root: x",
     "ablation/no_kl.yaml": "# @package _global_\nstage: {kl_coef: 0.0}",
     "sweeps/good.yaml": "# @package _global_\nhydra: {sweeper: {params: {reward: 'iou,acc'}}}",
+    "sweeps/claims.yaml": """
+        # @package _global_
+        hydra: {mode: MULTIRUN, sweeper: {params: {reward: 'glob(iou*)', seed: '0,1'}}}
+        conclusions:
+        - {claim: a, source: b, metric: t/acc, of: {setting: iou+acc, stage: lr},
+        against: {setting: iou, stage: start}, expected: higher}
+    """,
     "sweeps/bad.yaml": "# @package _global_\nhydra: {sweeper: {params: {reward: 'iou,ac'}}}",
 }
 
@@ -65,6 +73,10 @@ RIGHT_WITH_FLAGS = [
     "-m reward=iou,acc seed=1,2,3 stage.lr=range(1,3)",
     "-m reward=glob(*) seed=choice(1,2)",
     "-m sweeps=good",
+    "sweeps=claims",
+    "-m sweeps=claims reward=acc seed=0 sweep.until=decided",
+    "-m seed=range(0,20) stage.lr=range(0,10)",
+    "-m seed=range(0,21) stage.lr=range(0,10) sweep.confirm=true",
     "--cfg job reward=acc",
     "--help",
 ]
@@ -187,6 +199,52 @@ def test_a_key_has_to_exist_in_every_job_of_a_sweep(conf: Path) -> None:
 def test_what_a_sweep_file_brings_along_is_looked_up(conf: Path) -> None:
     (line,) = explained(conf, "-m", "sweeps=bad")
     assert line.startswith("reward has no option 'ac'; did you mean 'acc'?")
+
+
+@pytest.mark.slow
+def test_what_a_sweep_file_claims_is_held_against_its_grid(conf: Path) -> None:
+    claims = conf / "sweeps" / "claims.yaml"
+    text = claims.read_text()
+    claims.write_text(text.replace("iou+acc, stage", "giou, stage").replace("start", "dpo"))
+    rows, stages = explained(conf, "sweeps=claims")  # no -m: the file says that it is a multirun
+    assert rows.startswith("conclusions[0].of.setting: 'giou' is no row of the grid, which has iou")
+    assert stages.startswith("conclusions[0].against.stage: there is no stage 'dpo', expected one")
+    claims.write_text(text.replace("expected", "expects"))
+    (line,) = explained(conf, "-m", "sweeps=claims")
+    assert "conclusions[0]: lacks the field 'expected'; conclusions[0]: has an unknown" in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (
+            "sweep.until=forever",
+            "sweep.until=forever: type sweep.until=grid or sweep.",
+        ),
+        ("sweep.until=decided", "sweep.until=decided: there are no conclusions to decide"),
+        ("sweep.max_seeds=1", "sweep.max_seeds=1: type a whole number from 2 on"),
+        ("sweep=good", "sweep=good: type sweeps=good for a file"),
+        (
+            "seed=range(11) stage.lr=range(10)",
+            "this sweep has 220 jobs: if you mean it",
+        ),
+        ("data_root=a,b sed=1", "sed=1: there is no key 'sed'"),
+    ],
+)
+def test_a_sweep_that_cannot_be_meant_is_refused_before_it_starts(
+    conf: Path, options: str, problem: str
+) -> None:
+    (line,) = explained(conf, "-m", "sweeps=good", *options.split())
+    assert line.startswith(problem)
+
+
+@pytest.mark.slow
+def test_an_option_of_a_sweep_file_has_to_exist(conf: Path) -> None:
+    file = conf / "sweeps" / "good.yaml"
+    file.write_text(file.read_text().replace("reward:", "stage.lrr: '1,2', reward:"))
+    (line,) = explained(conf, "sweeps=good", "-m")
+    assert line.startswith("stage.lrr=1: there is no key 'stage.lrr'; did you mean 'stage.lr'?")
 
 
 @pytest.mark.slow

@@ -4,12 +4,21 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from groundrl.errors import UserError
-from groundrl.launch.resolved import RESOLVED, check_resume, config_hash, save_resolved
+from groundrl.launch.resolved import (
+    RESOLVED,
+    check_resume,
+    chosen_options,
+    config_hash,
+    save_resolved,
+)
+from groundrl.launch.resolvers import register_resolvers
 
 
 class Engine:
@@ -112,3 +121,24 @@ def test_a_hash_sees_the_named_keys_and_no_others() -> None:
     assert config_hash(one, ["stage", "reward"]) != config_hash(other, ["stage", "reward"])
     with pytest.raises(KeyError):
         config_hash(one, ["stage.grpo"])
+
+
+def test_runs_are_told_apart_by_what_was_chosen_and_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[2]
+    register_resolvers(root)
+    typed = ["reward=acc", "seed=3", "stage.grpo.steps=7", "output_dir=x", "sweep.confirm=true"]
+    with initialize_config_dir(str(root / "conf"), version_base="1.3"):
+        cfg = compose("train", typed, return_hydra_config=True)
+    assert chosen_options(cfg) == {"seed": 3}
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)
+    HydraConfig.instance().set_config(cfg)
+    assert chosen_options(cfg) == {
+        "seed": 3,
+        "adapter": "lora",
+        "data": "world",
+        "reward": "acc",
+        "rollout": "native",
+        "model": "embedded",
+        "trainer": "cpu",
+        "stage.grpo.steps": 7,
+    }

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from groundrl.figures import FigureInfo, read_infos, write_infos
 from groundrl.report.benchmark_table import alarms, benchmark_table, interval, results
-from groundrl.report.run_report import read_metrics, write_report
+from groundrl.report.run_report import write_report
+from groundrl.report.runs import read_metrics
 from groundrl.report.tables import to_text
 
 METRICS = {

@@ -131,5 +131,5 @@ def test_damaged_answers_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no answers of the last stage"):
         find_compared([str(run)])
     (run / "metrics.json").write_text('{"start": ')
-    with pytest.raises(UserError, match=r"metrics\.json is damaged"):
+    with pytest.raises(UserError, match=r"metrics\.json is not valid JSON"):
         find_compared([str(run)])

@@ -12,7 +12,8 @@ from report_files import METRICS
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from groundrl.errors import UserError
-from groundrl.report.run_report import read_curves, read_metrics, write_report
+from groundrl.report.run_report import read_curves, write_report
+from groundrl.report.runs import read_metrics
 from groundrl.report.tables import duration
 
 

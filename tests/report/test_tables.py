@@ -9,11 +9,13 @@ from groundrl.report.tables import (
     before_after,
     before_after_table,
     estimate,
+    fit_width,
     is_headline,
     metric_names,
     number,
     to_markdown,
     to_text,
+    wrap_cells,
 )
 
 METRICS = {
@@ -73,6 +75,19 @@ def test_a_value_without_bounds_stands_alone() -> None:
 def test_numbers_align_right_and_words_left() -> None:
     assert to_text(SMALL) == "T\nname    x\n────  ───\na|b   1.5\n<c>   -12"
     assert SMALL.numeric == (False, True)
+
+
+@pytest.mark.parametrize(("width", "left_out"), [(9, ()), (8, ("x",)), (3, ("x",)), (100, ())])
+def test_columns_that_do_not_fit_are_left_out(width: int, left_out: tuple[str, ...]) -> None:
+    cut, heads = fit_width(SMALL, width)
+    assert heads == left_out
+    assert cut.columns + heads == SMALL.columns
+    assert [len(row) for row in cut.rows] == [len(cut.columns)] * 2
+
+
+def test_long_cells_are_wrapped() -> None:
+    long = Table(columns=("claim", "x"), rows=(("boxes do more", "0.6 ± 0.2"),))
+    assert wrap_cells(long, 9).rows == (("boxes do\nmore", "0.6 ± 0.2"),)
 
 
 def test_markdown_escapes_bars() -> None:

@@ -21,7 +21,7 @@ from groundrl.evaluation.recorded import read_predictions
 from groundrl.evaluation.run import Evaluation, RecordedSource
 from groundrl.grammar import get_grammar
 from groundrl.launch.make import make, resolved
-from groundrl.launch.resolved import RESOLVED, read_resolved
+from groundrl.launch.resolved import RESOLVED, chosen_options, read_resolved
 from groundrl.launch.training import make_trainer
 from groundrl.launch.trusted import check_foreign
 from groundrl.rollout.sampler import Sampler
@@ -44,7 +44,7 @@ def build_evaluation(cfg: DictConfig, run_dir: Path) -> Evaluation | Comparison:
         judge=judge,
         rater=rater,
         labels=_labels(cfg),
-        hparams=cast(dict[str, object], OmegaConf.to_container(cfg, resolve=True)),
+        hparams=chosen_options(cfg),
     )
 
 

@@ -4,7 +4,6 @@ Composes the config with Hydra's public interface, imports no target, and costs 
 options.
 """
 
-from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -17,6 +16,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from groundrl.config.crosschecks import NODES, unwritable_folders
@@ -24,7 +24,9 @@ from groundrl.config.overlays import leaves
 from groundrl.config.problems import did_you_mean, raise_all
 from groundrl.config.secrets import secret_problems
 from groundrl.errors import UserError
+from groundrl.launch.grid import hydra_flags
 from groundrl.launch.resolved import RESOLVED, no_run
+from groundrl.launch.study import study_problems
 from groundrl.launch.trusted import sweep_problems
 
 VERSION_BASE = "1.3"
@@ -52,10 +54,12 @@ def explain_overrides(argv: Sequence[str], config_dir: Path, config_name: str) -
             if override.key_or_group == "sweeps":
                 problems += sweep_problems(str(override.value()), places)
         cfg, refused = _compose(name, typed, loader)
-        if flags.multirun and not refused:
+        many = flags.multirun or cfg.hydra.mode is RunMode.MULTIRUN
+        if many and not refused:
             grid = cfg.hydra.sweeper.get("params") or {}
             swept, _ = _parse([f"{key}={value}" for key, value in grid.items()], loader)
             _, refused = _compose(name, [*swept, *typed], loader)
+            problems += () if refused else study_problems(cfg, typed)
         problems += refused
         # Hydra makes the run directory before the config is checked.
         plain = {o.key_or_group: o.value() for o in typed if not o.is_sweep_override()}
@@ -79,18 +83,6 @@ def open_configs(config_dir: Path, added: str | None) -> Iterator[ConfigLoader]:
             # Hydra reads the search path again because every primary config adds to it.
             loader.get_search_path().prepend(provider="command-line", path=folder)
         yield loader
-
-
-def hydra_flags() -> ArgumentParser:
-    """Hydra's flags that matter here, and those that take a value."""
-    parser = ArgumentParser(add_help=False)
-    parser.add_argument("overrides", nargs="*")
-    parser.add_argument("--multirun", "-m", action="store_true")
-    for long, short in (("dir", "d"), ("name", "n"), ("path", "p")):
-        parser.add_argument(f"--config-{long}", f"-c{short}")
-    for long in ("--cfg", "--package", "--info", "--experimental-rerun"):
-        parser.add_argument(long, long[1:3], nargs="?")
-    return parser
 
 
 def _parse(lines: Sequence[str], loader: ConfigLoader) -> tuple[list[Override], list[str]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -16,9 +17,12 @@ from groundrl.config.references import references, typed_name
 from groundrl.config.tree import find_targets
 from groundrl.errors import UserError
 from groundrl.files import write_text
+from groundrl.launch.grid import parse_options, typed_key
 
 RESOLVED = "resolved.yaml"
-MAY_DIFFER = frozenset({"output_dir", "resume", "requeue", "hydra", "cache_dir", "concurrency"})
+OF_A_SWEEP = frozenset({"published", "conclusions", "sweep"})
+"""Top-level options that say something about a sweep and nothing about a run of it."""
+MAY_DIFFER = OF_A_SWEEP | {"output_dir", "resume", "requeue", "hydra", "cache_dir", "concurrency"}
 """Top-level options that may differ between a run and its continuation: they change no result.
 Below a ``_target_`` these are the ``resource_options`` that its class declares."""
 
@@ -42,6 +46,19 @@ def _at(tree: Any, key: str) -> Any:
     for part in key.split("."):
         tree = tree[part]
     return tree
+
+
+def chosen_options(cfg: DictConfig) -> dict[str, object]:
+    """What runs are told apart by in TensorBoard: the chosen option files, the seed, and the typed
+    options that results depend on. The whole config stands in ``resolved.yaml``."""
+    options: dict[str, object] = {"seed": cfg.seed}
+    if HydraConfig.initialized():
+        hydra = HydraConfig.get()
+        choices = hydra.runtime.choices.items()
+        options |= {key: choice for key, choice in choices if choice and key.isidentifier()}
+        typed = {typed_key(one): one.value() for one in parse_options(hydra.overrides.task)}
+        options |= {k: v for k, v in typed.items() if k.split(".")[0] not in MAY_DIFFER}
+    return options
 
 
 def no_run(folder: str | Path) -> str:

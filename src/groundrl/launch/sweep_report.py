@@ -1,45 +1,65 @@
 """Around a multirun: the names of its folders, the notes of failed jobs, the table at its end."""
 
 import logging
+import os
+import shutil
 import sys
 import traceback
-from collections.abc import Mapping
-from itertools import product
+from collections.abc import Collection
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import InstantiationException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 
 from groundrl.errors import UserError
-from groundrl.files import write_text
+from groundrl.files import lock_folder, write_text
+from groundrl.launch.grid import Grid, parse_options
 from groundrl.launch.logs import configure_logging
-from groundrl.launch.overrides import hydra_flags
-from groundrl.launch.resolvers import run_name
+from groundrl.launch.main import exit_with
+from groundrl.launch.study import DECIDED, conclusions_of, published_figures
+from groundrl.report.runs import split_seed
+
+if TYPE_CHECKING:
+    from groundrl.studies.report import SweepSummary
 
 logger = logging.getLogger(__name__)
+
+sweep_lock = ExitStack()
+"""On the folder of the sweep, from its start to its end; not in the callback, which launchers
+pickle."""
 
 
 class SweepReport(Callback):
     """Hydra's callback: names the runs, continues after failed jobs, and writes one table."""
 
+    def __init__(self) -> None:
+        self.seeds = frozenset[str]()
+        """Of the jobs of this multirun."""
+
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Name runs after what varies; a typed option replaces that of a sweep file."""
+        """Lock the folder; name runs after what varies; a typed option replaces that of a sweep
+        file."""
         configure_logging()
-        typed = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
+        root = Path(config.hydra.sweep.dir)
+        root.mkdir(parents=True, exist_ok=True)
+        try:
+            sweep_lock.enter_context(lock_folder(root))
+        except UserError as error:  # Hydra would turn it into a warning
+            exit_with(2, str(error))
+        typed = parse_options(config.hydra.overrides.task)
         params = config.hydra.sweeper.params or {}
+        grid = Grid.of(params, typed)
+        self.seeds = frozenset(split_seed(name)[1] for name in grid.names())
         with open_dict(config):
             for key in {override.key_or_group for override in typed}.intersection(params):
                 # Hydra would multiply the two: every job several times, in the same folder.
                 params.pop(key)
-            varied = [*params, *(typed_key(o) for o in typed if o.is_sweep_override())]
-            names = ",".join(f'"{key}"' for key in varied)
+            names = ",".join(f'"{key}"' for key in grid.varied)
             # Jobs are composed anew, with the overrides of Hydra's own settings that stand here.
             config.hydra.overrides.hydra.append(
                 f"hydra.sweep.subdir='${{run_name:${{hydra:overrides.task}},[{names}]}}'"
@@ -67,60 +87,52 @@ class SweepReport(Callback):
         job_return.status, job_return._return_value = JobStatus.COMPLETED, None
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Print and write the table of all jobs; exit status 1 when one of them failed."""
-        # Imported here: --help and --cfg draw nothing.
-        from groundrl.report.sweep import (
-            change_table,
-            failures,
-            find_runs,
-            sweep_table,
-            write_sweep,
-        )
-        from groundrl.report.tables import to_text
+        """Print and write the table of all jobs; exit status 1 when one of them failed.
 
-        root = Path(config.hydra.sweep.dir)
-        published = OmegaConf.to_container(config.published) if "published" in config else None
-        assert published is None or isinstance(published, Mapping)
-        markdown, page = write_sweep(root, published, title=root.name)
-        runs = find_runs(root)
-        logger.info(to_text(sweep_table(root, published)))
-        if (change := change_table(runs)).rows:
-            logger.info("\n%s", to_text(change))
-        failed = failures(runs)
-        if failed.rows:
-            listed = "\n".join(f"{run}: {error}" for run, _, error in failed.rows)
-            logger.error("\n%d of %d jobs failed:\n%s", len(failed.rows), len(runs), listed)
-        logger.info("\n%s\n%s\n%s", markdown, page, root)
-        if failed.rows:
+        With ``sweep.until=decided`` another seed may be run then: see ``next_seed``.
+        """
+        from groundrl.studies.report import report_sweep  # here: --help and --cfg draw nothing
+
+        width = shutil.get_terminal_size((100, 24)).columns
+        root, published = Path(config.hydra.sweep.dir), published_figures(config)
+        try:
+            summary = report_sweep(root, published, conclusions_of(config), width)
+        except UserError as error:  # as above
+            exit_with(2, str(error))
+        if failed := summary.failed.rows:
+            listed = "\n".join(f"{run}: {error}" for run, _, error in failed)
+            logger.error("\n%d of %d jobs failed:\n%s\n", len(failed), len(summary.runs), listed)
+        logger.info("\n%s", summary.text)
+        sweep_lock.close()
+        if config.sweep.until == DECIDED:
+            seed = next_seed(summary, self.seeds, config.sweep.max_seeds)
+            if seed is not None:
+                logger.info("\nConclusions are undecided: seed %d is run, too\n", seed)
+                run_seed(seed, root)
+        if failed:
             sys.exit(1)
 
 
-def jobs_left() -> list[str]:
-    """The names of the multirun's jobs from the current one on."""
-    hydra = HydraConfig.get()
-    parser = OverridesParser.create()
-    typed = parser.parse_overrides(hydra_flags().parse_known_args(sys.argv[1:])[0].overrides)
-    keys = {override.key_or_group for override in typed}
-    params = {k: v for k, v in (hydra.sweeper.get("params") or {}).items() if k not in keys}
-    swept = [*parser.parse_overrides([f"{k}={v}" for k, v in params.items()]), *typed]
-    varied = [*params, *(typed_key(o) for o in typed if o.is_sweep_override())]
-    # As Hydra's own sweeper orders them; an option that is typed twice counts once.
-    values = {override.get_key_element(): job_options(override) for override in swept}
-    jobs = [*product(*values.values())]
-    return [run_name(job, varied) for job in jobs[hydra.job.num :]]
+def next_seed(summary: "SweepSummary", done: Collection[str], max_seeds: int) -> int | None:
+    """The seed to run after those of ``done``: one that was stopped before it was finished, or a
+    new one while a conclusion is undecided. None where a job of ``done`` failed, and where each
+    setting has ``max_seeds``."""
+    seeds = {run.seed for run in summary.runs if run.seed.isdecimal()}
+    failed = {run.seed for run in summary.runs if run.metrics is None}
+    if failed.intersection(done) or not seeds:
+        return None
+    if stopped := seeds.intersection(failed):
+        return min(map(int, stopped))
+    undecided = any(verdict.result == "undecided" for verdict in summary.verdicts)
+    return max(map(int, seeds)) + 1 if undecided and len(seeds) < max_seeds else None
 
 
-def job_options(override: Override) -> list[str]:
-    """The option as each job gets it: ``["seed=0", "seed=1"]``."""
-    if override.is_sweep_override():
-        key = override.get_key_element()
-        return [f"{key}={value}" for value in override.sweep_string_iterator()]
-    return [str(override.input_line)]
-
-
-def typed_key(override: Override) -> str:
-    """The option as it is typed: ``reward/term@reward.terms.giou``."""
-    return override.get_key_element().lstrip("+~")
+def run_seed(seed: int, root: Path) -> NoReturn:
+    """Run the same command with another seed, in this process: signals and Slurm's job stay its."""
+    dropped = ("seed", "output_dir")
+    words = [word for word in sys.argv if word.partition("=")[0].lstrip("+") not in dropped]
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, *words, f"seed={seed}", f"output_dir={root}"])
 
 
 def root_cause(error: BaseException) -> BaseException:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -18,6 +18,7 @@ from groundrl.evaluation.heldout import HeldOut
 from groundrl.evaluation.prompting import choose_template
 from groundrl.grammar import get_grammar
 from groundrl.launch.make import make
+from groundrl.launch.resolved import chosen_options
 from groundrl.launch.warmup import ANSWER_TOKENS, find_warmup
 from groundrl.policy.prompt import Processor, pixel_limits
 from groundrl.pretraining.make_embedded import Pretraining
@@ -73,7 +74,7 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining | R
         ),
         make_trainer=make_trainer(cfg.trainer),
         run_dir=run_dir,
-        hparams=cast(dict[str, object], OmegaConf.to_container(cfg, resolve=True)),
+        hparams=chosen_options(cfg),
         warmup=find_warmup(cfg, data),
     )
 
@@ -177,7 +178,7 @@ def build_reward_model(cfg: DictConfig, run_dir: Path) -> RewardModelTraining:
         make_trainer=make_trainer(cfg.trainer),
         run_dir=run_dir,
         seed=cfg.seed,
-        hparams=cast(dict[str, object], OmegaConf.to_container(cfg, resolve=True)),
+        hparams=chosen_options(cfg),
     )
 
 

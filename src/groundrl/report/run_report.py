@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 from markupsafe import Markup
@@ -14,10 +13,11 @@ from tensorboard.backend.event_processing.event_accumulator import (
 
 from groundrl.errors import UserError
 from groundrl.figures import read_infos
-from groundrl.files import read_json, write_text
+from groundrl.files import write_text
 from groundrl.report.answer_cards import answer_gallery
 from groundrl.report.benchmark_table import results
 from groundrl.report.page import REPORT, TEMPLATES
+from groundrl.report.runs import read_metrics
 from groundrl.report.stage_answers import read_answers
 from groundrl.report.svg import Dot, dot_whisker, line_chart
 from groundrl.report.tables import (
@@ -30,7 +30,7 @@ from groundrl.report.tables import (
     metric_names,
 )
 
-NOT_CURVES = ("epoch", "hp_metric", "hparam/")
+NOT_CURVES = ("epoch", "hp_metric", "hparam/", "heldout/")
 COLLAPSED = frozenset({"time"})
 """Groups of curves that are shown on request."""
 NOT_COMPARED = frozenset({"output_dir", "cache_dir", "judgements", "requeue", "resume"})
@@ -111,26 +111,6 @@ def _sentences(run_dir: Path) -> Markup:
 def _read_text(file: Path) -> str:
     """Empty where the file is absent."""
     return file.read_text() if file.is_file() else ""
-
-
-def read_metrics(run_dir: Path) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
-    """Held-out metrics by stage, and seconds by name, of ``metrics.json``; empty without it. Raises
-    UserError where it is damaged.
-
-    The flat metrics of an evaluation count as one stage, "result"; its seconds are ``time/<name>``.
-    """
-    path = run_dir / "metrics.json"
-    content: dict[str, Any] = read_json(path) if path.is_file() else {}
-    seconds = content.pop("time", {})
-    flat = {name: value for name, value in content.items() if not isinstance(value, dict)}
-    nested = {name: value for name, value in content.items() if isinstance(value, dict)}
-    seconds |= {n.removeprefix("time/"): flat.pop(n) for n in list(flat) if n.startswith("time/")}
-    stages = ({"result": flat} if flat else {}) | nested
-    return {stage: _floats(values) for stage, values in stages.items()}, _floats(seconds)
-
-
-def _floats(values: Mapping[str, int | float]) -> dict[str, float]:
-    return {name: float(value) for name, value in values.items()}
 
 
 def read_curves(run_dir: Path) -> Curves:

@@ -1,182 +1,158 @@
-"""The table of a sweep: one row per setting, means over seeds, published numbers beside them."""
+"""The tables of a sweep: one row per setting, means over seeds, published numbers beside them."""
 
-import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from markupsafe import Markup
 
-from groundrl.errors import UserError
 from groundrl.files import write_text
 from groundrl.intervals import Interval, t_interval
+from groundrl.metrics import EVALUATION
 from groundrl.report.page import TEMPLATES
-from groundrl.report.run_report import read_metrics
+from groundrl.report.runs import Run
 from groundrl.report.svg import Dot, dot_whisker
 from groundrl.report.tables import Table, is_headline, metric_names, number, to_markdown
 
-RUN_FILES = frozenset({"metrics.json", "error.txt", "resolved.yaml"})
-"""A folder that holds one of these is a run."""
-SEED = re.compile(r"(^|,)seed=[^,]*")
 SOURCE = "source"
+USUAL = ("acc", "iou")
+"""Of our own held-out metrics, what a sweep is about that does not say so."""
+LAST_CHANGE = "Change by the last stage"
+
+NO_TABLE = Table(columns=(), rows=())
 
 Published = Mapping[str, Mapping[str, int | float | str]]
 """Row name -> {metric: value}, in our units; the key "source" names the publication."""
 
+Means = dict[str, dict[str, Interval]]
+"""Row name -> metric -> 95 % t-interval over the seeds that finished."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One job of a sweep."""
+class Study:
+    """What a sweep is about."""
 
-    name: str
-    """Its folder below the sweep's, without the seed."""
-    folder: Path
-    metrics: dict[str, float] | None
-    """Held-out metrics of its last stage; None when it did not finish."""
-    change: dict[str, float]
-    """The same minus those of the stage before."""
-    error: str
-    """First line of ``error.txt``."""
+    title: str
+    metrics: Sequence[str] = ()
+    """Those of its conclusions; they are shown first, then those that are published."""
+    published: Published
+    conclusions: Table = NO_TABLE
+    explained: Sequence[str] = ()
+    """Each of them in words."""
 
 
-def find_runs(root: Path) -> list[Run]:
-    """Every run below ``root``, ordered by name; UserError if there is none.
+def choose_metrics(runs: Sequence[Run], study: Study) -> tuple[list[str], list[str]]:
+    """The metrics that the study is about, measured or published, and the others, measured.
 
-    Runs lie at any depth: ``iou+acc/seed=0``, ``model=a/reward=iou,seed=1``. A folder named after
-    a seed that holds nothing yet is a run that did not finish.
+    Without any of them it is about accuracy, IoU and the figures of benchmarks; or, where nothing
+    of these was measured either, about everything.
     """
-    runs = [_run(root, folder) for folder in run_folders(root)]
-    if not runs:
-        raise UserError(
-            f"no runs below {root}: expected folders such as {root}/iou+acc/seed=0 with a "
-            "metrics.json inside. Give the folder that a multirun wrote (hydra.sweep.dir)."
-        )
-    return sorted(runs, key=lambda run: (run.name, str(run.folder)))
+    measured = metric_names([run.metrics for run in runs if run.metrics is not None])
+    published = (key for row in study.published.values() for key in row if key != SOURCE)
+    main = list(dict.fromkeys([*study.metrics, *published]))
+    if not main:
+        names = [name.rpartition("/")[2] for name in measured]
+        pairs = zip(measured, names, strict=True)
+        usual = [m for m, name in pairs if name in USUAL or name not in EVALUATION]
+        main = [metric for metric in usual if is_headline(metric)] or measured
+    return main, [metric for metric in measured if metric not in main]
 
 
-def run_folders(root: Path) -> list[Path]:
-    """The folders of the runs below ``root``."""
-    found = []
-    for place, folders, files in os.walk(root):
-        folder = Path(place)
-        seeded = SEED.search(folder.name) is not None and not _holds_runs(folder)
-        if folder == root or not (RUN_FILES.intersection(files) or seeded):
-            continue
-        folders.clear()  # what lies below a run is the run's own
-        found.append(folder)
-    return found
-
-
-def setting_name(root: Path, folder: Path) -> str:
-    """The path of a run below ``root`` without its seed; the name of ``root`` where nothing is
-    left."""
-    parts = (SEED.sub("", part).strip(",") for part in folder.relative_to(root).parts)
-    return "/".join(part for part in parts if part) or root.resolve().name
-
-
-def read_failure(folder: Path) -> str:
-    """First line of ``error.txt``; empty without it."""
-    note = folder / "error.txt"
-    lines = note.read_text().strip().splitlines() if note.is_file() else []
-    return lines[0] if lines else ""
-
-
-def _holds_runs(folder: Path) -> bool:
-    """Whether a run lies deeper, as in ``seed=0/reward=iou``."""
-    return any(file.name in RUN_FILES for file in folder.glob("*/**/*"))
-
-
-def _run(root: Path, folder: Path) -> Run:
-    try:
-        stages, _ = read_metrics(folder)
-        error = read_failure(folder)
-    except UserError as damage:  # of one run: the table shows the others
-        stages, error = {}, str(damage).splitlines()[0]
-    measured = list(stages.values())
-    *_, before, after = {}, {}, *measured
-    return Run(
-        name=setting_name(root, folder),
-        folder=folder,
-        metrics=measured[-1] if measured else None,
-        change={name: value - before[name] for name, value in after.items() if name in before},
-        error=error,
-    )
-
-
-def intervals(runs: Sequence[Run], published: Published) -> dict[str, dict[str, Interval]]:
-    """Row name -> metric -> 95 % t-interval over the seeds that finished.
-
-    Of headline metrics, and of those that have a published value.
-    """
-    wanted = {metric for row in published.values() for metric in row}
-    result: dict[str, dict[str, Interval]] = {}
+def mean_over_seeds(
+    runs: Sequence[Run],
+    metrics: Collection[str],
+    values: Callable[[Run], Mapping[str, float] | None],
+) -> Means:
+    """Those of ``metrics`` that are among the ``values`` of a run."""
+    result: Means = {}
     for name, group in groupby(runs, key=lambda run: run.name):
-        found = [run.metrics for run in group if run.metrics is not None]
+        found = [one for run in group if (one := values(run)) is not None]
         result[name] = {
-            metric: t_interval([metrics[metric] for metrics in found if metric in metrics])
-            for metric in metric_names(found)
-            if is_headline(metric) or metric in wanted
+            metric: t_interval([one[metric] for one in found if metric in one])
+            for metric in metrics
+            if any(metric in one for one in found)
         }
     return result
 
 
-def sweep_table(root: Path, published: Published | None = None) -> Table:
-    """One row per setting: seeds, ``mean ± half`` of each metric, published values, failures.
-
-    Rows that only ``published`` has come last. Raises UserError without runs.
-    """
-    runs, published = find_runs(root), published or {}
-    found = intervals(runs, published)
-    metrics = list(dict.fromkeys(metric for row in found.values() for metric in row))
-    published_metrics = list(
-        dict.fromkeys(key for row in published.values() for key in row if key != SOURCE)
-    )
-    failed = any(run.metrics is None for run in runs)
-    heads = ["setting", "seeds"]
-    for metric in dict.fromkeys([*metrics, *published_metrics]):
-        if metric in metrics:
-            heads.append(metric)
-        if metric in published_metrics:
-            heads.append(f"{metric} (published)")
-    heads += [SOURCE] * bool(published) + ["failed"] * failed
+def sweep_table(runs: Sequence[Run], metrics: Sequence[str], published: Published) -> Table:
+    """One row per setting: seeds, failures, ``mean ± half`` of each metric that was measured, its
+    published value. Rows that only ``published`` has come last."""
+    found = mean_over_seeds(runs, metrics, lambda run: run.metrics)
+    measured = [metric for metric in metrics if any(metric in row for row in found.values())]
+    printed = {metric for row in published.values() for metric in row}
+    heads = ["setting", "seeds"] + ["failed"] * any(run.metrics is None for run in runs)
+    for metric in measured:
+        heads += [metric] + [f"{metric} (published)"] * (metric in printed)
     rows = []
     for name in dict.fromkeys([*found, *published]):
+        figures = published.get(name, {})
+        if name not in found and not {*figures}.intersection(measured):
+            continue
         own = [run for run in runs if run.name == name]
-        cells = {"setting": name, "seeds": str(sum(run.metrics is not None for run in own))}
-        cells |= {metric: format_interval(value) for metric, value in found.get(name, {}).items()}
-        for key, value in published.get(name, {}).items():
-            shown = value if isinstance(value, str) else number(value)
-            cells[key if key == SOURCE else f"{key} (published)"] = shown
-        cells["failed"] = str(sum(run.metrics is None for run in own) or "")
+        failed = sum(run.metrics is None for run in own)
+        cells = {"setting": name, "seeds": str(len(own) - failed), "failed": str(failed or "")}
+        cells |= {metric: _cell(found[name], metric) for metric in found.get(name, ())}
+        cells |= {f"{key} (published)": _figure(value) for key, value in figures.items()}
         rows.append(tuple(cells.get(head, "") for head in heads))
     return Table(columns=tuple(heads), rows=tuple(rows))
 
 
-def change_table(runs: Sequence[Run]) -> Table:
+def published_table(published: Published) -> Table:
+    """What was published of each setting, and where."""
+    heads = list(dict.fromkeys(key for row in published.values() for key in row if key != SOURCE))
+    heads += [SOURCE] * bool(published)
+    return Table(
+        columns=("setting", *heads),
+        rows=tuple(
+            (name, *(_figure(row[head]) if head in row else "" for head in heads))
+            for name, row in published.items()
+        ),
+        title="Published",
+    )
+
+
+def _figure(value: int | float | str) -> str:
+    return value if isinstance(value, str) else number(value)
+
+
+def change_table(runs: Sequence[Run], metrics: Sequence[str]) -> Table:
     """Last stage minus the one before: the mean over seeds of each seed's own difference. Metrics
     that did not change are left out."""
-    rows: dict[str, dict[str, str]] = {}
-    for name, group in groupby(runs, key=lambda run: run.name):
-        changes = [run.change for run in group if run.change]
-        rows[name] = {
-            metric: format_interval(
-                t_interval([change[metric] for change in changes if metric in change])
-            )
-            for metric in metric_names(changes)
-            if is_headline(metric) and any(change.get(metric) for change in changes)
-        }
-    metrics = list(dict.fromkeys(metric for row in rows.values() for metric in row))
+    found = mean_over_seeds(runs, metrics, _changed)
+    changed = [metric for metric in metrics if any(metric in row for row in found.values())]
     return Table(
-        columns=("setting", *metrics),
+        columns=("setting", *changed),
         rows=tuple(
-            (name, *(cells.get(metric, "") for metric in metrics))
-            for name, cells in rows.items()
-            if cells
+            (name, *(_cell(row, metric) for metric in changed))
+            for name, row in found.items()
+            if row
         ),
-        title="Change by the last stage",
+        title=LAST_CHANGE,
     )
+
+
+def _changed(run: Run) -> dict[str, float]:
+    return {metric: value for metric, value in run.change.items() if value}
+
+
+def other_tables(runs: Sequence[Run], metrics: Sequence[str]) -> Iterator[Table]:
+    """One row per metric and one column per setting, because there are many: values, and changes
+    by the last stage."""
+    means = mean_over_seeds(runs, metrics, lambda run: run.metrics)
+    for title, found in (("", means), (LAST_CHANGE, mean_over_seeds(runs, metrics, _changed))):
+        rows = tuple(
+            (metric, *(_cell(row, metric) for row in found.values()))
+            for metric in metrics
+            if any(metric in row for row in found.values())
+        )
+        if rows:
+            yield Table(columns=("metric", *found), rows=rows, title=title)
+
+
+def _cell(row: Mapping[str, Interval], metric: str) -> str:
+    return format_interval(row[metric]) if metric in row else ""
 
 
 def format_interval(interval: Interval) -> str:
@@ -196,39 +172,46 @@ def failures(runs: Sequence[Run]) -> Table:
     return Table(columns=("setting", "folder", "error"), rows=rows)
 
 
-def write_sweep(
-    root: Path, published: Published | None = None, title: str = "Sweep"
-) -> tuple[Path, Path]:
+def write_sweep(root: Path, runs: Sequence[Run], study: Study) -> tuple[Path, Path]:
     """Write ``table.md`` and ``table.html`` into ``root`` and return their paths."""
-    runs = find_runs(root)
-    table, change, failed = sweep_table(root, published), change_table(runs), failures(runs)
+    main, others = choose_metrics(runs, study)
+    table, change = sweep_table(runs, main, study.published), change_table(runs, main)
+    printed, failed = published_table(study.published), failures(runs)
+    more = [*other_tables(runs, others)]
     note = "± is half of the 95 % t-interval over seeds."
-    markdown = f"# {title}\n\n{to_markdown(table)}\n{note}\n"
-    if change.rows:
-        markdown += f"\n{to_markdown(change)}"
-    if failed.rows:
-        markdown += f"\n## Not finished\n\n{to_markdown(failed)}"
+    parts = [f"# {study.title}"]
+    if study.conclusions.rows:
+        parts.append(to_markdown(study.conclusions))
+        parts.append("\n".join(f"* {sentence}" for sentence in study.explained))
+    parts += [to_markdown(table), note]
+    parts += [to_markdown(one) for one in (change, printed) if one.rows]
+    parts += ["## Not finished", to_markdown(failed)] if failed.rows else []
+    parts += ["## Other metrics", *map(to_markdown, more)] if more else []
     html = TEMPLATES.get_template("sweep.html.jinja").render(
-        title=title,
+        study=study,
+        title=study.title,
         table=table,
         note=note,
-        published=published,
         change=change,
-        plots=_plot_metrics(intervals(runs, published or {}), published or {}),
+        published=printed,
+        plots=_plot_metrics(runs, main, study.published),
+        other_plots=_plot_metrics(runs, [*filter(is_headline, others)], study.published),
+        others=more,
         failed=failed,
     )
     paths = root / "table.md", root / "table.html"
-    write_text(paths[0], markdown)
+    write_text(paths[0], "\n\n".join(part.strip() for part in parts) + "\n")
     write_text(paths[1], html)
     return paths
 
 
 def _plot_metrics(
-    found: Mapping[str, Mapping[str, Interval]], published: Published
+    runs: Sequence[Run], metrics: Sequence[str], published: Published
 ) -> list[Markup]:
     """One dot-and-whisker plot per metric, the published values as diamonds."""
+    found = mean_over_seeds(runs, metrics, lambda run: run.metrics)
     plots = []
-    for metric in dict.fromkeys(metric for row in found.values() for metric in row):
+    for metric in metrics:
         dots = []
         for name, row in found.items():
             if metric in row:
@@ -242,5 +225,5 @@ def _plot_metrics(
                         published=float(value) if isinstance(value, int | float) else None,
                     )
                 )
-        plots.append(dot_whisker(metric, dots))
+        plots += [dot_whisker(metric, dots)] if dots else []
     return plots

@@ -6,8 +6,9 @@ line breaks fits a terminal.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
+from textwrap import fill
 
 from groundrl.metrics import EVALUATION
 
@@ -59,6 +60,27 @@ def to_text(table: Table) -> str:
     rule = "  ".join("─" * width for width in widths)
     head = [table.title] if table.title else []
     return "\n".join([*head, line(table.columns), rule, *map(line, rows)])
+
+
+def fit_width(table: Table, width: int) -> tuple[Table, tuple[str, ...]]:
+    """The table without its last columns, as far as its text is wider than ``width``, and their
+    heads; the first column stays."""
+    kept = len(table.columns)
+    while kept > 1 and max(map(len, to_text(_first_columns(table, kept)).splitlines())) > width:
+        kept -= 1
+    return _first_columns(table, kept), table.columns[kept:]
+
+
+def _first_columns(table: Table, count: int) -> Table:
+    rows = tuple(row[:count] for row in table.rows)
+    return replace(table, columns=table.columns[:count], rows=rows)
+
+
+def wrap_cells(table: Table, width: int) -> Table:
+    """The table with longer cells on several lines."""
+    return replace(
+        table, rows=tuple(tuple(fill(cell, width) for cell in row) for row in table.rows)
+    )
 
 
 def to_markdown(table: Table) -> str:

@@ -5,8 +5,9 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 from torch.utils.tensorboard.writer import SummaryWriter
@@ -22,7 +23,7 @@ from groundrl.parallel import is_first
 from groundrl.policy.policy import Policy
 from groundrl.report.run_report import write_report
 from groundrl.report.tables import before_after_table
-from groundrl.report.tensorboard import log_hparams
+from groundrl.report.tensorboard import log_held_out, log_hparams
 from groundrl.stages.fit import Build, MakeTrainer, StagePlan, StageRun, on_trainer_device
 from groundrl.stages.frozen_weights import BASE
 
@@ -94,7 +95,7 @@ class Pipeline:
     make_trainer: MakeTrainer
     run_dir: Path
     hparams: Mapping[str, object]
-    """The resolved config, for TensorBoard's HParams page."""
+    """Options that tell the run from others, for TensorBoard's HParams page."""
     warmup: Warmup | None = None
     """Where the first stage is shared with other runs; None when it is not shared."""
     metrics: Metrics = field(default_factory=dict)
@@ -135,10 +136,17 @@ class Pipeline:
         self.policy.save(self.run_dir / "adapter")
         self._write_metrics("metrics.json")
         with SummaryWriter(str(self.run_dir / "tensorboard")) as writer:
+            log_held_out(writer, self._points())
             log_hparams(writer, self.hparams, self.metrics[list(self.plans)[-1]])
         write_report(self.run_dir)
         self._describe(self.run_dir / "adapter")
         return f"{before_after_table(self.metrics, ('start', *self.plans))}\n{self.run_dir}"
+
+    def _points(self) -> Iterator[tuple[int, dict[str, float]]]:
+        """The steps of training before each measurement, and what was measured."""
+        ends = accumulate(plan.steps for plan in self.plans.values())
+        measured = (self.metrics[name] for name in ("start", *self.plans))
+        return zip((0, *ends), measured, strict=True)
 
     def _describe(self, folder: Path) -> None:
         """Add how to ask the model, and a model card, so that the folder can be shared."""

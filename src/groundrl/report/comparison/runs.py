@@ -9,9 +9,16 @@ from pathlib import Path
 
 from groundrl.answers.record import AnswerRecord
 from groundrl.errors import UserError
-from groundrl.report.run_report import Curves, read_curves, read_metrics
+from groundrl.report.run_report import Curves, read_curves
+from groundrl.report.runs import (
+    RUN_FILES,
+    SEED,
+    read_failure,
+    read_metrics,
+    run_folders,
+    setting_and_seed,
+)
 from groundrl.report.stage_answers import StageAnswer, read_answers
-from groundrl.report.sweep import RUN_FILES, SEED, read_failure, run_folders, setting_name
 from groundrl.report.tables import Metrics
 
 USAGE = "Type python -m groundrl.report <run> [<run> ...], with paths that a script printed last."
@@ -116,12 +123,7 @@ def _why_left_out(folder: Path) -> str:
 
 
 def _read(root: Path, folder: Path) -> ComparedRun:
-    try:
-        stages, _ = read_metrics(folder)
-    except ValueError as error:  # of JSON, or of UTF-8
-        raise UserError(
-            f"{folder}/metrics.json is damaged ({error}): restore it, or leave the run out"
-        ) from error
+    stages, _ = read_metrics(folder)
     answers = {
         found[0].stage: _by_key(folder, found)
         for found in read_answers(folder, list(stages))
@@ -133,7 +135,7 @@ def _read(root: Path, folder: Path) -> ComparedRun:
             "last stage: restore its files, or leave it out"
         )
     return ComparedRun(
-        setting=setting_name(root, folder),
+        setting=setting_and_seed(root, folder)[0],
         name=folder.relative_to(root).as_posix(),
         folder=folder,
         stages=stages,

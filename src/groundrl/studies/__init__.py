@@ -1,0 +1,1 @@
+"""What a study claims, and whether a sweep bears it out."""
