@@ -81,6 +81,16 @@ def _several_sources(tree: dict[str, Any]) -> Iterator[str]:
         yield "no benchmark is chosen: type for example benchmark=world_vqa"
 
 
+def missing_needs(tree: Mapping[str, Any]) -> Iterator[str]:
+    """Files that a sweep needs and that another command makes: ``needs: [{path, command}, ...]``."""
+    for need in tree.get("needs") or ():
+        if not Path(need["path"]).exists():
+            yield (
+                f"{need['path']} is not there yet: type first\n   {need['command']}\n   Where you "
+                "have files of your own, type their options and needs=[]"
+            )
+
+
 def unwritable_folders(tree: Mapping[str, Any]) -> Iterator[str]:
     """Folders of the run that cannot be made or written to."""
     for name in ("output_dir", "cache_dir"):

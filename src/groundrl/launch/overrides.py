@@ -18,7 +18,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
-from groundrl.config.crosschecks import unwritable_folders
+from groundrl.config.crosschecks import missing_needs, unwritable_folders
 from groundrl.config.overlays import leaves
 from groundrl.config.problems import did_you_mean, raise_all
 from groundrl.config.secrets import secret_problems
@@ -60,6 +60,7 @@ def explain_overrides(argv: Sequence[str], config_dir: Path, config_name: str) -
         plain = {o.key_or_group: o.value() for o in typed if not o.is_sweep_override()}
         problems += unwritable_folders(plain)
         tree = cast(dict[str, Any], OmegaConf.to_container(cfg))
+        problems += missing_needs(tree)
         problems += secret_problems({k: v for k, v in tree.items() if k != "hydra"})
         run_dir = plain.get("resume")
         if isinstance(run_dir, str) and not (Path(run_dir) / RESOLVED).is_file():

@@ -18,7 +18,10 @@ from groundrl.errors import UserError
 from groundrl.files import write_text
 
 RESOLVED = "resolved.yaml"
-MAY_DIFFER = frozenset({"output_dir", "resume", "requeue", "hydra", "cache_dir", "concurrency"})
+MAY_DIFFER = frozenset(
+    {"output_dir", "resume", "requeue", "hydra", "cache_dir", "concurrency"}
+    | {"published", "conclusions", "needs"}
+)
 """Top-level options that may differ between a run and its continuation: they change no result.
 Below a ``_target_`` these are the ``resource_options`` that its class declares."""
 
