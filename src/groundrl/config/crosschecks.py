@@ -82,7 +82,7 @@ def _several_sources(tree: dict[str, Any]) -> Iterator[str]:
 
 
 def missing_needs(tree: Mapping[str, Any]) -> Iterator[str]:
-    """Files that a sweep needs and that another command makes: ``needs: [{path, command}, ...]``."""
+    """Files of ``needs: [{path, command}, ...]`` that are not there, with the command for each."""
     for need in tree.get("needs") or ():
         if not Path(need["path"]).exists():
             yield (

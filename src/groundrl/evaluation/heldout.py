@@ -58,8 +58,8 @@ class HeldOut:
 
         Processes that train together share the questions.
 
-        Metrics: ``metrics.EVALUATION``, ``reward`` with an interval by bootstrap over images, and of
-        descriptions of the embedded world the figures of ``WorldCaption``.
+        Metrics: ``metrics.EVALUATION``, ``reward`` with an interval by bootstrap over images, and
+        of descriptions of the embedded world the figures of ``WorldCaption``.
         """
         results: dict[str, float] = {}
         total = sum(len(source) for source in self.sets.values())

@@ -33,6 +33,7 @@ def labelled_world_captions(
 def label_sample(sample: Sample, annotator: WorldAnnotator) -> LabelledCaption:
     """The caption to learn of a sample of the world, labelled."""
     image, rationale = sample.image, sample.rationale
-    assert isinstance(image, SceneImage) and rationale is not None
+    assert isinstance(image, SceneImage)
+    assert rationale is not None
     text = "".join(part.label if isinstance(part, Grounding) else part for part in rationale)
     return annotator(sample.id, image, sample.question, text)

@@ -161,6 +161,8 @@ def _explain(line: str, error: Exception, cfg: DictConfig, loader: ConfigLoader)
     """Hydra's reason, with the nearest right name where it is a name that is wrong."""
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
+        if group == "hydra/launcher":
+            return f"{line} needs packages that are not here: pip install 'groundrl[launchers]'"
         near = did_you_mean(option, error.options)
         return f"{group} has no option '{option}'{near} (options: {', '.join(error.options)})"
     path = getattr(error.__cause__, "full_key", None)

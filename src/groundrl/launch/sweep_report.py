@@ -1,13 +1,15 @@
 """Around a multirun: the names of its folders, the notes of failed jobs, the table at its end."""
 
 import logging
+import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -21,13 +23,34 @@ from groundrl.errors import UserError
 from groundrl.files import write_text
 from groundrl.launch.logs import configure_logging
 from groundrl.launch.overrides import hydra_flags
-from groundrl.launch.resolvers import run_name
+from groundrl.launch.parallel_jobs import JobLog, SweepProgress, take_gpu
+from groundrl.launch.resolvers import register_resolvers, run_name
 
 logger = logging.getLogger(__name__)
 
 
 class SweepReport(Callback):
-    """Hydra's callback: names the runs, continues after failed jobs, and writes one table."""
+    """Hydra's callback: names the runs, continues after failed jobs, and writes one table.
+
+    A launcher of parallel jobs sends a copy to the process of each of them.
+    """
+
+    def __init__(self, root: str) -> None:
+        """``root``: the folder that holds ``conf/``."""
+        self.root = root
+        self._elsewhere = False
+        self._progress: SweepProgress | None = None
+        self._log: JobLog | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"root": self.root, "argv": sys.argv}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """In the process of a job, before its config is composed."""
+        SweepReport.__init__(self, state["root"])
+        self._elsewhere = True
+        sys.argv = state["argv"]  # for messages that say what to type
+        register_resolvers(Path(self.root))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Name runs after what varies; a typed option replaces that of a sweep file."""
@@ -44,11 +67,28 @@ class SweepReport(Callback):
             config.hydra.overrides.hydra.append(
                 f"hydra.sweep.subdir='${{run_name:${{hydra:overrides.task}},[{names}]}}'"
             )
+        jobs = job_names(params, typed)
+        self._progress = SweepProgress([Path(config.hydra.sweep.dir) / job for job in jobs])
+        if not runs_in_turn(config.hydra):
+            self._progress.watch()
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Show how far the multirun is; in a process of its own a job has a GPU and a log."""
+        folder = Path(config.hydra.runtime.output_dir)
+        if self._elsewhere:
+            self._log = JobLog(folder)
+            take_gpu()
+        elif self._progress is not None:
+            self._progress.show(os.path.relpath(folder, config.hydra.sweep.dir))
+            self._progress.end_line()
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Leave ``error.txt`` where a job of a multirun failed; the sweep goes on."""
         if config.hydra.mode is not RunMode.MULTIRUN:
             return
+        if self._log is not None:
+            self._log.close()
+            self._log = None
         folder = Path(job_return.hydra_cfg.hydra.runtime.output_dir)  # pyright: ignore
         note = folder / "error.txt"
         note.unlink(missing_ok=True)
@@ -78,6 +118,8 @@ class SweepReport(Callback):
         )
         from groundrl.report.tables import to_text
 
+        if self._progress is not None:
+            self._progress.close()
         root = Path(config.hydra.sweep.dir)
         published = OmegaConf.to_container(config.published) if "published" in config else None
         assert published is None or isinstance(published, Mapping)
@@ -102,12 +144,22 @@ def jobs_left() -> list[str]:
     typed = parser.parse_overrides(hydra_flags().parse_known_args(sys.argv[1:])[0].overrides)
     keys = {override.key_or_group for override in typed}
     params = {k: v for k, v in (hydra.sweeper.get("params") or {}).items() if k not in keys}
+    return job_names(params, typed)[hydra.job.num :]
+
+
+def job_names(params: Mapping[Any, Any], typed: Sequence[Override]) -> list[str]:
+    """The names of a multirun's jobs, in their order. ``params``: the grid of a sweep file."""
+    parser = OverridesParser.create()
     swept = [*parser.parse_overrides([f"{k}={v}" for k, v in params.items()]), *typed]
     varied = [*params, *(typed_key(o) for o in typed if o.is_sweep_override())]
     # As Hydra's own sweeper orders them; an option that is typed twice counts once.
     values = {override.get_key_element(): job_options(override) for override in swept}
-    jobs = [*product(*values.values())]
-    return [run_name(job, varied) for job in jobs[hydra.job.num :]]
+    return [run_name(job, varied) for job in product(*values.values())]
+
+
+def runs_in_turn(hydra: HydraConf) -> bool:
+    """Whether the jobs of a multirun run one after the other, in this process."""
+    return str(hydra.launcher._target_).endswith(".BasicLauncher")
 
 
 def job_options(override: Override) -> list[str]:
