@@ -174,10 +174,9 @@ def report_user_errors(cfg: DictConfig) -> Iterator[None]:
             sys.exit(0)
         number = stopped.number if isinstance(stopped, Stopped) else signal.SIGINT
         lines = [str(stopped) or "interrupted"]
-        if HydraConfig.get().mode is RunMode.MULTIRUN:
-            if runs_in_turn(HydraConfig.get()):
-                left = jobs_left()
-                lines += [f"{len(left)} jobs are left, this one first: {', '.join(left)}"]
+        if HydraConfig.get().mode is RunMode.MULTIRUN and runs_in_turn(HydraConfig.get().launcher):
+            left = jobs_left()
+            lines += [f"{len(left)} jobs are left, this one first: {', '.join(left)}"]
         if cfg.requeue and number != signal.SIGINT:
             lines.append(requeue_job())
         exit_with(128 + number, "\n".join([*lines, f"To go on, type\n  {resume_command(cfg)}"]))

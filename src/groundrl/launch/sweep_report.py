@@ -9,7 +9,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -69,7 +68,7 @@ class SweepReport(Callback):
             )
         jobs = job_names(params, typed)
         self._progress = SweepProgress([Path(config.hydra.sweep.dir) / job for job in jobs])
-        if not runs_in_turn(config.hydra):
+        if not runs_in_turn(config.hydra.launcher):
             self._progress.watch()
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -157,9 +156,9 @@ def job_names(params: Mapping[Any, Any], typed: Sequence[Override]) -> list[str]
     return [run_name(job, varied) for job in product(*values.values())]
 
 
-def runs_in_turn(hydra: HydraConf) -> bool:
+def runs_in_turn(launcher: DictConfig) -> bool:
     """Whether the jobs of a multirun run one after the other, in this process."""
-    return str(hydra.launcher._target_).endswith(".BasicLauncher")
+    return str(launcher._target_).endswith(".BasicLauncher")
 
 
 def job_options(override: Override) -> list[str]:

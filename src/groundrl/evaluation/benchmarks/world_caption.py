@@ -48,6 +48,7 @@ class WorldCaption(Captions, World):
     figure_infos: ClassVar[FigureInfos] = {
         **Captions.figure_infos,
         **{f"{error}_errors": FigureInfo(meaning=text) for error, text in ERROR_SHARES.items()},
+        "wrong_sentences": FigureInfo(meaning="Share of sentences with an error of any kind."),
         "conjectures": FigureInfo(meaning="Sentences that only guess, per caption."),
         "errors": FigureInfo(
             meaning="Errors per caption: each kind counts once in a sentence.", score="errors"
@@ -78,6 +79,7 @@ class WorldCaption(Captions, World):
             decided = [true for about, true in verdicts if about is error and true is not None]
             scores[f"{error}_said"] = float(len(decided))
             scores[f"{error}_wrong"] = float(decided.count(False))
+        scores["wrong_sentences"] = float(sum(bool(one.label.errors) for one in judged))
         scores["errors"] = float(sum(len(sentence.label.errors) for sentence in judged))
         scores["sentences"] = float(len(judged))
         return scores
@@ -89,6 +91,9 @@ class WorldCaption(Captions, World):
             parts = [score_column(answered, f"{error}_{part}") for part in ("wrong", "said")]
             share = {f"{error}_errors": lambda sums: ratio(sums[:, 0], sums[:, 1])}
             found |= figures_of_sums(share, np.stack(parts, axis=1), images)
+        parts = [score_column(answered, name) for name in ("wrong_sentences", "sentences")]
+        share = {"wrong_sentences": lambda sums: ratio(sums[:, 0], sums[:, 1])}
+        found |= figures_of_sums(share, np.stack(parts, axis=1), images)
         found |= mean("conjectures", score_column(answered, "conjecture_said"), images)
         for name in ("errors", "sentences"):
             found |= mean(name, score_column(answered, name), images)
