@@ -90,8 +90,7 @@ def test_gpus_are_those_that_the_process_may_use(
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
     assert visible_gpus() == (named.split(",") if found is None else found)
-    cores = max(1, len(os.sched_getaffinity(0)) // 2)
-    assert job_slots() == (len(visible_gpus()) or cores)
+    assert job_slots() == (len(visible_gpus()) or max(1, parallel_jobs.cores() // 2))
 
 
 def test_one_gpu_is_shared_and_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,14 @@ def visible_gpus() -> list[str]:
 
 def job_slots() -> int:
     """How many jobs run at once on this machine: one for each GPU, else one for two cores."""
-    return len(visible_gpus()) or max(1, len(os.sched_getaffinity(0)) // 2)
+    return len(visible_gpus()) or max(1, cores() // 2)
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def take_gpu() -> None:
