@@ -125,6 +125,7 @@ def test_progress_counts_jobs_that_ended_and_takes_the_time_of_new_ones(tmp_path
         4, "jobs", first_step=progress.ended(), stream=stream, clock=lambda: now[0]
     )
     progress.show("c")
+    assert progress.left() == folders[1:]
     (folders[1] / "error.txt").touch()
     (folders[2] / "metrics.json").touch()
     now[0] = 120.0

@@ -112,7 +112,11 @@ class SweepProgress:
 
     def ended(self) -> int:
         """Jobs that are finished, or that failed since the start."""
-        return sum(self._has_ended(folder) for folder in self.folders)
+        return len(self.folders) - len(self.left())
+
+    def left(self) -> list[Path]:
+        """The folders of the other jobs."""
+        return [folder for folder in self.folders if not self._has_ended(folder)]
 
     def show(self, *figures: str) -> None:
         """Draw the line, as far as it is due."""

@@ -117,8 +117,13 @@ class SweepReport(Callback):
         )
         from groundrl.report.tables import to_text
 
-        if self._progress is not None:
-            self._progress.close()
+        assert self._progress is not None
+        self._progress.close()
+        if left := self._progress.left():
+            names = ", ".join(os.path.relpath(one, config.hydra.sweep.dir) for one in left)
+            logger.error(
+                "\n%d jobs have not ended, type the same command again: %s", len(left), names
+            )
         root = Path(config.hydra.sweep.dir)
         published = OmegaConf.to_container(config.published) if "published" in config else None
         assert published is None or isinstance(published, Mapping)
@@ -132,7 +137,7 @@ class SweepReport(Callback):
             listed = "\n".join(f"{run}: {error}" for run, _, error in failed.rows)
             logger.error("\n%d of %d jobs failed:\n%s", len(failed.rows), len(runs), listed)
         logger.info("\n%s\n%s\n%s", markdown, page, root)
-        if failed.rows:
+        if failed.rows or left:
             sys.exit(1)
 
 
