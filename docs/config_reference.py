@@ -31,6 +31,7 @@ GROUPS = {
     "chat/base": "Language models, as judges, teachers and verifiers use them.",
     "model/base": "What the options of `model` have in common.",
     "debug": "Runs of seconds.",
+    "launcher": "Where the jobs of a multirun run.",
 }
 """Every folder of conf/ that holds options, with what it chooses."""
 

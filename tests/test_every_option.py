@@ -69,6 +69,7 @@ NEEDED = {
 BESIDE = {
     "benchmark=mmhal": ["judge=openai", "judge.chat.model=gpt"],
     "data=labelled_captions": ["pipeline=[reward_model]"],
+    "data=labelled_world_captions": ["pipeline=[reward_model]"],
 }
 """Other choices that an option needs."""
 
@@ -132,6 +133,8 @@ def test_every_option_is_sound(file: Path) -> None:
         return
     if (file.parent.name, file.stem) == ("rollout", "vllm"):
         pytest.importorskip("vllm", reason="vLLM has no build for this machine")
+    if file.parent.name == "launcher" and file.stem != "local":
+        pytest.importorskip(f"hydra_plugins.hydra_{file.stem}_launcher")
     script = "evaluate" if file.stem == "frozen" else SCRIPTS.get(file.parent.name, "train")
     check_config(composed(*overrides(file), script=script))
 

@@ -38,6 +38,7 @@ def train(*options: str) -> subprocess.CompletedProcess[str]:
         (["model.path=/tmp/x", "+ablation=dapo"], ["model.path"], "dapo/model.path=-tmp-x"),
         (["reward=acc", "seed=0", "seed=2"], [], "acc/seed=2"),
         (["debug=tiny"], [], "run"),
+        (["sweeps=vigor", "variant=both", "seed=2"], ["variant", "seed"], "both/seed=2"),
         (
             ["+reward/term@reward.terms.extra=giou"],
             ["reward/term@reward.terms.extra"],

@@ -114,6 +114,7 @@ CONTEXTS = {
         ["data=synthesized", "data.root=outputs"],
         *([f"data={name}"] for name in ("vsr", "spatialsense", "rel3d", "drivingvqa")),
         ["data=yolo", "data.root=photos"],
+        ["data=labelled_world_captions"],
         ["data=hub", "data.path=rows.jsonl"],
     ],
     "evaluate": [[], ["judge=openai"], ["runner=ray"]],

@@ -12,6 +12,7 @@ EVALUATION = {
     "iou": "Mean recall-aware IoU (boxes.matched_iou), over questions that have true boxes.",
     "iou_predicted": "Mean over the same questions of matched IoU / predicted boxes: no recall.",
     "acc_50": "Share of those questions with every true box met at IoU >= 0.5 and none extra.",
+    "recall_50": "Share of the true boxes of those questions that are met at IoU >= 0.5.",
     "boxes": "Mean predicted boxes per answer.",
     "boxes_true": "Mean true boxes per question.",
     "off_frame": "Share of predicted boxes that leave the image.",

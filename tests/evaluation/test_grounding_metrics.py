@@ -73,6 +73,7 @@ def test_four_answers_have_the_scores_one_computes_by_hand() -> None:
         "iou": (1 + 1 / 2 + 2 / 4) / 3,  # and no true box
         "iou_predicted": (1 + 1 + 2 / 4) / 3,
         "acc_50": 1 / 3,
+        "recall_50": (2 + 1 + 2) / 6,
         "boxes": 7 / 4,
         "boxes_true": 6 / 4,
         "off_frame": 2 / 7,
@@ -122,7 +123,7 @@ def test_intervals_are_wilson_for_shares_and_by_image_for_the_rest() -> None:
 
 def test_figures_that_no_question_measures_are_left_out() -> None:
     got = scores([BROKEN])
-    absent = ("acc", "iou", "iou_predicted", "acc_50", "off_frame")
+    absent = ("acc", "iou", "iou_predicted", "acc_50", "recall_50", "off_frame")
     assert [name for name in absent if any(key.startswith(name) for key in got)] == []
     assert got["boxes"] == 0.0
     json.dumps(got, allow_nan=False)

@@ -11,6 +11,7 @@ import torch
 from world_questions import world_samples
 
 from groundrl.data.datasets import SampleList
+from groundrl.data.world_captions import WorldCaptions
 from groundrl.errors import UserError
 from groundrl.evaluation.heldout import HeldOut
 from groundrl.grammar import get_grammar
@@ -23,6 +24,7 @@ from groundrl.rewards.iou import Iou
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import FeatureLoader, OnGroup, Rollout, Sampler
+from groundrl.world.description_errors import CaptionErrors
 
 MakePolicy = Callable[..., Policy]
 
@@ -64,6 +66,26 @@ def held_out(policy: Policy, sampler: Sampler) -> HeldOut:
     return HeldOut(
         sets={"tabletop": SampleList(tuple(world_samples(6)))}, sampler=sampler, reward=reward
     )
+
+
+@pytest.mark.slow
+def test_captions_of_scenes_are_judged_by_the_scenes(
+    make_policy: MakePolicy, tmp_path: Path
+) -> None:
+    policy = make_policy(None)
+    measure = held_out(policy, Oracle(knows=True))
+    sets = {
+        "exact": WorldCaptions(seed=3, size=4, boxes=False),
+        "invented": WorldCaptions(
+            seed=3, size=4, boxes=False, errors=CaptionErrors(hallucination=0.5, habit=0.0)
+        ),
+        "asked": SampleList(tuple(world_samples(2))),
+    }
+    figures = replace(measure, sets=sets)(policy, tmp_path, "sft")
+    assert (figures["exact/chair_i"], figures["exact/recall"], figures["exact/errors"]) == (0, 1, 0)
+    assert figures["invented/chair_i"] > 0.2
+    assert figures["invented/chair_i_low"] <= figures["invented/chair_i_high"]
+    assert "asked/chair_i" not in figures
 
 
 @pytest.mark.slow

@@ -92,7 +92,7 @@ def table(path: Path, *rows: dict[str, Any]) -> str:
     return str(path)
 
 
-CASES: dict[str, tuple[PublishedBenchmark, list[dict[str, Any]], str, str]] = {
+CASES: dict[str, tuple[Any, list[dict[str, Any]], str, str]] = {
     "pope": (
         POPE(variant="random"),
         [*map(pope, range(4)), pope(4, "popular")],

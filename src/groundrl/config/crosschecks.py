@@ -100,6 +100,16 @@ def _stray_values(tree: dict[str, Any]) -> Iterator[str]:
             yield f"{path}.{name}={value} is no node with _target_: {meant}"
 
 
+def missing_needs(tree: Mapping[str, Any]) -> Iterator[str]:
+    """Files of ``needs: [{path, command}, ...]`` that are not there, with the command for each."""
+    for need in tree.get("needs") or ():
+        if not Path(need["path"]).exists():
+            yield (
+                f"{need['path']} is not there yet: type first\n   {need['command']}\n   Where you "
+                "have files of your own, type their options and needs=[]"
+            )
+
+
 def unwritable_folders(tree: Mapping[str, Any]) -> Iterator[str]:
     """Folders of the run that cannot be made or written to."""
     for name in ("output_dir", "cache_dir"):

@@ -94,6 +94,7 @@ COLUMNS: tuple[str, ...] = (
     "iou",
     "iou_predicted",
     "all_hit",
+    "hits",
     "predicted",
     "true",
     "outside",  # nan when the image's size is unknown
@@ -155,6 +156,7 @@ class GroundingMetrics(Metric):
             "iou": self._mean(boxed["iou"], boxed),
             "iou_predicted": self._mean(boxed["iou_predicted"], boxed),
             "acc_50": _proportion(boxed["all_hit"]),
+            "recall_50": self._mean(boxed["hits"] / boxed["true"], boxed, weights=boxed["true"]),
             "boxes": self._mean(table["predicted"], table),
             "off_frame": self._mean(share, drawn, weights=drawn["predicted"]),
             "format": _proportion(table["format_ok"]),
@@ -195,6 +197,7 @@ def _row(outcome: GroundedAnswer) -> list[float]:
         total / max(len(predicted), len(true), 1),
         total / max(len(predicted), 1),
         float(hits == len(predicted) == len(true)),
+        float(hits),
         float(len(predicted)),
         float(len(true)),
         _outside(predicted, outcome.sizes),

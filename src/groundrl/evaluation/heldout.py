@@ -23,6 +23,8 @@ from groundrl.answers.record import (
 from groundrl.data.datasets import Encoded, SampleSource
 from groundrl.data.module import batches_of
 from groundrl.errors import UserError
+from groundrl.evaluation.benchmarks.base import ScoredAttempt
+from groundrl.evaluation.benchmarks.world_caption import WorldCaption, score_descriptions
 from groundrl.evaluation.grounding import GroundingMetrics, summarize_answer
 from groundrl.files import replace_file
 from groundrl.intervals import bootstrap
@@ -56,7 +58,8 @@ class HeldOut:
 
         Processes that train together share the questions.
 
-        Metrics: ``metrics.EVALUATION``, and ``reward`` with an interval by bootstrap over images.
+        Metrics: ``metrics.EVALUATION``, ``reward`` with an interval by bootstrap over images, and
+        of descriptions of the embedded world the figures of ``WorldCaption``.
         """
         results: dict[str, float] = {}
         total = sum(len(source) for source in self.sets.values())
@@ -70,12 +73,14 @@ class HeldOut:
                 metrics = GroundingMetrics(sync_on_compute=False)  # all outcomes are here
                 rewards: list[float] = []
                 images: list[str] = []
+                captions: list[ScoredAttempt] = []
                 for groups in answers_to(
                     source, policy, policy.encode, self.sampler, self.num_workers
                 ):
                     rewarded = [group[0] for group in self.reward(groups)]
                     answered = [(one.attempt, is_right(one.attempt)) for one in rewarded]
                     metrics.update(summarize_answer(*one) for one in answered)
+                    captions += score_descriptions(one.attempt for one in rewarded)
                     rewards += [one.score.total for one in rewarded]
                     images += [attempt.sample.image.key for attempt, _ in answered]
                     for attempt, correct in answered if is_first() else ():
@@ -86,6 +91,7 @@ class HeldOut:
                     done += len(groups)
                     line.update(done)
                 figures = {**metrics.compute(), **reward_figures(rewards, images)}
+                figures |= WorldCaption().figures(captions) if captions else {}
                 results |= {f"{set_name}/{key}": value for key, value in figures.items()}
         return results
 

@@ -1,5 +1,6 @@
 """What the three scripts do: check the command line and the config, build the run, run it."""
 
+import logging
 import os
 import shlex
 import signal
@@ -19,6 +20,7 @@ from groundrl.files import lock_folder
 from groundrl.launch.grid import jobs_left
 from groundrl.launch.logs import configure_logging, silence_libraries
 from groundrl.launch.overrides import explain_overrides
+from groundrl.launch.parallel_jobs import FINISHED, runs_in_turn
 from groundrl.launch.requeue import requeue_job
 from groundrl.launch.resolved import RESOLVED, check_resume, no_run, save_resolved
 from groundrl.launch.resolvers import register_resolvers
@@ -30,6 +32,7 @@ FIRST_OUTPUT = {
     "synthesize": ".synthesis",
 }
 """Script -> what a run directory holds as soon as a run in it has started."""
+logger = logging.getLogger(__name__)
 
 
 class ScriptEnd(SystemExit):
@@ -65,6 +68,9 @@ def run(script: str, cfg: DictConfig) -> None:
     run_dir = run_directory(cfg)
     with lock_run(run_dir):
         keep_config(script, cfg, run_dir)
+        if HydraConfig.get().mode is RunMode.MULTIRUN and (run_dir / FINISHED).exists():
+            logger.info("%s is finished", run_dir)
+            return
         match script:
             case "train":
                 from groundrl.launch.training import build_training
@@ -168,7 +174,7 @@ def report_user_errors(cfg: DictConfig) -> Iterator[None]:
             sys.exit(0)
         number = stopped.number if isinstance(stopped, Stopped) else signal.SIGINT
         lines = [str(stopped) or "interrupted"]
-        if HydraConfig.get().mode is RunMode.MULTIRUN:
+        if HydraConfig.get().mode is RunMode.MULTIRUN and runs_in_turn(HydraConfig.get().launcher):
             left = jobs_left()
             lines += [f"{len(left)} jobs are left, this one first: {', '.join(left)}"]
         if cfg.requeue and number != signal.SIGINT:

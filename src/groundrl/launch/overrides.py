@@ -19,7 +19,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from groundrl.config.crosschecks import NODES, unwritable_folders
+from groundrl.config.crosschecks import NODES, missing_needs, unwritable_folders
 from groundrl.config.overlays import leaves
 from groundrl.config.problems import did_you_mean, raise_all
 from groundrl.config.secrets import secret_problems
@@ -66,6 +66,7 @@ def explain_overrides(argv: Sequence[str], config_dir: Path, config_name: str) -
         problems += unwritable_folders(plain)
         tree = cast(dict[str, Any], OmegaConf.to_container(cfg))
         problems += _misspelt_additions(typed, tree)
+        problems += missing_needs(tree)
         problems += secret_problems({k: v for k, v in tree.items() if k != "hydra"})
         run_dir = plain.get("resume")
         if isinstance(run_dir, str) and not (Path(run_dir) / RESOLVED).is_file():
@@ -154,6 +155,8 @@ def _explain(line: str, error: Exception, cfg: DictConfig, loader: ConfigLoader)
     """Hydra's reason, with the nearest right name where it is a name that is wrong."""
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
+        if group == "hydra/launcher":
+            return f"{line} needs packages that are not here: pip install 'groundrl[launchers]'"
         near = did_you_mean(option, error.options)
         return f"{group} has no option '{option}'{near} (options: {', '.join(error.options)})"
     path = getattr(error.__cause__, "full_key", None)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-NAMED_BY_VALUE = ("reward", "ablation")
-"""Groups of which a run's name has only the option: ``reward=iou+acc`` becomes ``iou+acc``."""
+NAMED_BY_VALUE = ("reward", "ablation", "variant")
+"""Options of which a run's name has only the value: ``reward=iou+acc`` becomes ``iou+acc``.
+``variant`` is the one of a sweep file that changes several options together."""
 ALWAYS_NAMED = (*NAMED_BY_VALUE, "seed")
 """Options that are in a run's name even where all runs of the multirun share them."""
 
@@ -42,9 +43,17 @@ def either(value: object, otherwise: object) -> object:
     return otherwise if value is None else value
 
 
+def job_slots() -> int:
+    """How many jobs of a multirun run at once on this machine."""
+    from groundrl.launch import parallel_jobs  # here: only launchers ask
+
+    return parallel_jobs.job_slots()
+
+
 def register_resolvers(root: Path) -> None:
     """Let configs call the functions above, and find ``sweeps/`` below ``root``."""
     OmegaConf.register_new_resolver("run_name", run_name, replace=True)
     OmegaConf.register_new_resolver("box_syntax", box_syntax, replace=True)
+    OmegaConf.register_new_resolver("job_slots", job_slots, replace=True)
     OmegaConf.register_new_resolver("either", either, replace=True)
     OmegaConf.register_new_resolver("root", lambda: str(root.resolve()), replace=True)

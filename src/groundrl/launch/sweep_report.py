@@ -21,6 +21,8 @@ from groundrl.files import lock_folder, write_text
 from groundrl.launch.grid import Grid, parse_options
 from groundrl.launch.logs import configure_logging
 from groundrl.launch.main import exit_with
+from groundrl.launch.parallel_jobs import JobLog, SweepProgress, runs_in_turn, take_gpu
+from groundrl.launch.resolvers import register_resolvers
 from groundrl.launch.study import DECIDED, conclusions_of, published_figures
 from groundrl.report.runs import split_seed
 
@@ -35,11 +37,29 @@ pickle."""
 
 
 class SweepReport(Callback):
-    """Hydra's callback: names the runs, continues after failed jobs, and writes one table."""
+    """Hydra's callback: names the runs, continues after failed jobs, and writes one table.
 
-    def __init__(self) -> None:
+    A launcher of parallel jobs sends a copy to the process of each of them.
+    """
+
+    def __init__(self, root: str) -> None:
+        """``root``: the folder that holds ``conf/``."""
+        self.root = root
         self.seeds = frozenset[str]()
         """Of the jobs of this multirun."""
+        self._elsewhere = False
+        self._progress: SweepProgress | None = None
+        self._log: JobLog | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"root": self.root, "argv": sys.argv}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """In the process of a job, before its config is composed."""
+        SweepReport.__init__(self, state["root"])
+        self._elsewhere = True
+        sys.argv = state["argv"]  # for messages that say what to type
+        register_resolvers(Path(self.root))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Lock the folder; name runs after what varies; a typed option replaces that of a sweep
@@ -64,11 +84,27 @@ class SweepReport(Callback):
             config.hydra.overrides.hydra.append(
                 f"hydra.sweep.subdir='${{run_name:${{hydra:overrides.task}},[{names}]}}'"
             )
+        self._progress = SweepProgress([root / job for job in grid.names()])
+        if not runs_in_turn(config.hydra.launcher):
+            self._progress.watch()
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Show how far the multirun is; in a process of its own a job has a GPU and a log."""
+        folder = Path(config.hydra.runtime.output_dir)
+        if self._elsewhere:
+            self._log = JobLog(folder)
+            take_gpu()
+        elif self._progress is not None:
+            self._progress.show(os.path.relpath(folder, config.hydra.sweep.dir))
+            self._progress.end_line()
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Leave ``error.txt`` where a job of a multirun failed; the sweep goes on."""
         if config.hydra.mode is not RunMode.MULTIRUN:
             return
+        if self._log is not None:
+            self._log.close()
+            self._log = None
         folder = Path(job_return.hydra_cfg.hydra.runtime.output_dir)  # pyright: ignore
         note = folder / "error.txt"
         note.unlink(missing_ok=True)
@@ -93,6 +129,13 @@ class SweepReport(Callback):
         """
         from groundrl.studies.report import report_sweep  # here: --help and --cfg draw nothing
 
+        assert self._progress is not None
+        self._progress.close()
+        if left := self._progress.left():
+            names = ", ".join(os.path.relpath(one, config.hydra.sweep.dir) for one in left)
+            logger.error(
+                "\n%d jobs have not ended, type the same command again: %s", len(left), names
+            )
         width = shutil.get_terminal_size((100, 24)).columns
         root, published = Path(config.hydra.sweep.dir), published_figures(config)
         try:
@@ -109,7 +152,7 @@ class SweepReport(Callback):
             if seed is not None:
                 logger.info("\nConclusions are undecided: seed %d is run, too\n", seed)
                 run_seed(seed, root)
-        if failed:
+        if failed or left:
             sys.exit(1)
 
 

@@ -10,7 +10,7 @@ from groundrl.data.module import GroundingDataModule
 from groundrl.errors import UserError
 from groundrl.published.reader import FoundSamples, PublishedReader, Target
 from groundrl.published.undersampling import Undersampling
-from groundrl.questions.sentences import weave
+from groundrl.questions.sentences import in_words
 from groundrl.records import Sample, Segments
 
 SHOWN = 3
@@ -73,7 +73,7 @@ def _reduced(sample: Sample, target: Target) -> Segments | None:
         return ()
     if target == "boxed_rationale" or sample.rationale is None:
         return sample.rationale
-    return weave(*(part if isinstance(part, str) else part.label for part in sample.rationale))
+    return in_words(sample.rationale)
 
 
 def _check_target(reader: PublishedReader, target: Target) -> None:

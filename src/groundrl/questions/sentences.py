@@ -39,6 +39,11 @@ def weave(*parts: str | Grounding) -> Segments:
     return tuple(woven)
 
 
+def in_words(segments: Segments) -> Segments:
+    """The same text with the labels of its groundings in their place."""
+    return weave(*(part if isinstance(part, str) else part.label for part in segments))
+
+
 def listing(
     items: Sequence[Grounding], determiner: Literal["a", "the", ""] = ""
 ) -> list[str | Grounding]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from groundrl.evaluation.answer_format import Clue, GivenAnswer
 
@@ -11,8 +11,8 @@ from groundrl.evaluation.answer_format import Clue, GivenAnswer
 class ArenaAnswers:
     """Fields picture, asked, reply and truth."""
 
-    title: ClassVar[str] = "answers of our arena"
-    sign: ClassVar[frozenset[str]] = frozenset({"picture", "asked", "reply"})
+    title: str = "answers of our arena"
+    sign: frozenset[str] = frozenset({"picture", "asked", "reply"})
 
     def read(self, row: Mapping[str, Any]) -> GivenAnswer:
         """Raises ValueError for a row without a reply."""

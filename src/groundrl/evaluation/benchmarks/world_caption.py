@@ -1,6 +1,6 @@
 """Captions of the embedded world: what they invent, and what else of them is wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
@@ -23,7 +23,7 @@ from groundrl.evaluation.benchmarks.world import WORLD_WORDS, World
 from groundrl.feedback.labels import SentenceError
 from groundrl.feedback.world_judge import judge_sentences
 from groundrl.figures import FigureInfo, FigureInfos
-from groundrl.records import Sample
+from groundrl.records import CAPTION, Sample
 from groundrl.world.graph import Scene
 from groundrl.world.questions import ask
 from groundrl.world.render import build_scene
@@ -48,6 +48,7 @@ class WorldCaption(Captions, World):
     figure_infos: ClassVar[FigureInfos] = {
         **Captions.figure_infos,
         **{f"{error}_errors": FigureInfo(meaning=text) for error, text in ERROR_SHARES.items()},
+        "wrong_sentences": FigureInfo(meaning="Share of sentences with an error of any kind."),
         "conjectures": FigureInfo(meaning="Sentences that only guess, per caption."),
         "errors": FigureInfo(
             meaning="Errors per caption: each kind counts once in a sentence.", score="errors"
@@ -63,8 +64,7 @@ class WorldCaption(Captions, World):
                 sample = ask_for_caption(scene)
             else:
                 sample = ask(scene, "describe", np.random.default_rng(index))
-            classes = tuple(sorted({thing.category for thing in scene.objects}))
-            return None if sample is None else replace(sample, answers=classes)
+            return None if sample is None else with_classes(sample, scene)
 
         return QuestionSet(samples=tuple(self.draw_from_scenes(draw)))
 
@@ -79,6 +79,7 @@ class WorldCaption(Captions, World):
             decided = [true for about, true in verdicts if about is error and true is not None]
             scores[f"{error}_said"] = float(len(decided))
             scores[f"{error}_wrong"] = float(decided.count(False))
+        scores["wrong_sentences"] = float(sum(bool(one.label.errors) for one in judged))
         scores["errors"] = float(sum(len(sentence.label.errors) for sentence in judged))
         scores["sentences"] = float(len(judged))
         return scores
@@ -90,7 +91,28 @@ class WorldCaption(Captions, World):
             parts = [score_column(answered, f"{error}_{part}") for part in ("wrong", "said")]
             share = {f"{error}_errors": lambda sums: ratio(sums[:, 0], sums[:, 1])}
             found |= figures_of_sums(share, np.stack(parts, axis=1), images)
+        parts = [score_column(answered, name) for name in ("wrong_sentences", "sentences")]
+        share = {"wrong_sentences": lambda sums: ratio(sums[:, 0], sums[:, 1])}
+        found |= figures_of_sums(share, np.stack(parts, axis=1), images)
         found |= mean("conjectures", score_column(answered, "conjecture_said"), images)
         for name in ("errors", "sentences"):
             found |= mean(name, score_column(answered, name), images)
         return found
+
+
+def with_classes(sample: Sample, scene: Scene) -> Sample:
+    """The sample with the classes that are in its scene as ``answers``."""
+    return replace(sample, answers=tuple(sorted({one.category for one in scene.objects})))
+
+
+def score_descriptions(attempts: Iterable[Attempt]) -> list[ScoredAttempt]:
+    """The scores of ``WorldCaption`` for those that describe a scene; others are left out."""
+    scored = []
+    for attempt in attempts:
+        sample = attempt.sample
+        if sample.kind == CAPTION and isinstance(sample.image, SceneImage):
+            scene = build_scene(sample.image.spec)
+            described = replace(attempt, sample=with_classes(sample, scene))
+            scores = WorldCaption().score(described)
+            scored.append(ScoredAttempt(attempt=described, scores=scores))
+    return scored
