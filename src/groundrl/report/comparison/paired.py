@@ -121,17 +121,17 @@ def difference_table(found: Sequence[PairedDifference], title: str) -> Table:
     return Table(
         title=title,
         columns=(
-            *("score", "first", "second", "mean of first", "of second"),
-            *("change", "p", "p (Holm)", "n"),
+            *("score", "first", "second", "change", "p", "p (Holm)"),
+            *("mean of first", "of second", "n"),
         ),
         rows=tuple(
             (
                 one.score,
                 *one.names,
-                *map(number, one.means),
                 f"{one.change.mean:+.3f} [{one.change.low:+.3f}, {one.change.high:+.3f}]",
                 f"{one.p:.4f}",
                 f"{p:.4f}",
+                *map(number, one.means),
                 str(one.change.n),
             )
             for one, p in ordered
