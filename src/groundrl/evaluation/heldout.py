@@ -12,7 +12,7 @@ from pathlib import Path
 
 from groundrl.answers.attempt import Attempt
 from groundrl.answers.notation import Notation
-from groundrl.answers.options import is_correct
+from groundrl.answers.options import is_correct, is_exactly_correct
 from groundrl.answers.record import (
     AnswerOrigin,
     AnswerRecord,
@@ -25,7 +25,7 @@ from groundrl.data.module import batches_of
 from groundrl.errors import UserError
 from groundrl.evaluation.grounding import GroundingMetrics, summarize_answer
 from groundrl.files import replace_file
-from groundrl.intervals import bootstrap
+from groundrl.intervals import bootstrap, wilson
 from groundrl.parallel import all_gather, is_first, rank, share_of, world_size
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import PromptEncoder
@@ -56,7 +56,7 @@ class HeldOut:
 
         Processes that train together share the questions.
 
-        Metrics: ``metrics.EVALUATION``, and ``reward`` with an interval by bootstrap over images.
+        Metrics: ``metrics.EVALUATION``; ``reward`` with an interval by bootstrap over images.
         """
         results: dict[str, float] = {}
         total = sum(len(source) for source in self.sets.values())
@@ -70,12 +70,18 @@ class HeldOut:
                 metrics = GroundingMetrics(sync_on_compute=False)  # all outcomes are here
                 rewards: list[float] = []
                 images: list[str] = []
+                exact: list[bool] = []
                 for groups in answers_to(
                     source, policy, policy.encode, self.sampler, self.num_workers
                 ):
                     rewarded = [group[0] for group in self.reward(groups)]
                     answered = [(one.attempt, is_right(one.attempt)) for one in rewarded]
                     metrics.update(summarize_answer(*one) for one in answered)
+                    exact += [
+                        is_exactly_correct(one.attempt.parsed.tagged_answer, one.attempt.sample)
+                        for one in rewarded
+                        if one.attempt.sample.answers
+                    ]
                     rewards += [one.score.total for one in rewarded]
                     images += [attempt.sample.image.key for attempt, _ in answered]
                     for attempt, correct in answered if is_first() else ():
@@ -86,6 +92,8 @@ class HeldOut:
                     done += len(groups)
                     line.update(done)
                 figures = {**metrics.compute(), **reward_figures(rewards, images)}
+                if exact:
+                    figures |= wilson(sum(exact), len(exact)).figures("acc_strict")
                 results |= {f"{set_name}/{key}": value for key, value in figures.items()}
         return results
 
