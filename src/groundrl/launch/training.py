@@ -49,7 +49,7 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining | R
     terms = make(cfg.reward.terms)
     check_terms_apply(terms, data.train)
     try_functions(terms, data.train)
-    if "sft" in cfg.pipeline:
+    if learns_rationales(cfg):
         check_rationales(data.train)
     policy = make(cfg.model)
     # Prompts ask for what the data is about as an evaluation of it does.
@@ -114,6 +114,12 @@ def try_functions(terms: Mapping[str, object], train: SampleSource) -> None:
                 term.try_on(train[0])
             except UserError as error:
                 raise UserError(f"reward.terms.{name}: {error}") from error
+
+
+def learns_rationales(cfg: DictConfig) -> bool:
+    """Whether there is a warm-up that needs one for every sample."""
+    answer_only = OmegaConf.select(cfg, "stage.sft.module.answer_only")
+    return "sft" in cfg.pipeline and not answer_only
 
 
 def check_rationales(train: SampleSource) -> None:
