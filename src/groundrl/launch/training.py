@@ -131,8 +131,8 @@ def check_rationales(train: SampleSource) -> None:
     if lacking:
         raise UserError(
             f"{len(lacking)} of {len(known)} training samples have no rationale, {lacking[0]!r} "
-            "for example, and the SFT warm-up needs one for every sample: add them, or skip the "
-            "warm-up with pipeline=[grpo]"
+            "for example, and the SFT warm-up needs one for every sample: add them, learn answers "
+            "alone with stage.sft.module.answer_only=true, or skip the warm-up with pipeline=[grpo]"
         )
 
 

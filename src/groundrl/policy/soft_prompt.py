@@ -39,7 +39,7 @@ def load_soft_prompt(
 ) -> PeftModel:
     """``vlm`` with the trained vectors of a file, frozen. Raises UserError, which starts with
     ``where``, for those of a model of another width."""
-    width = vlm.get_input_embeddings().weight.shape[1]
+    width = cast(nn.Embedding, vlm.get_input_embeddings()).weight.shape[1]
     found = tuple(weights[WEIGHTS].shape) if WEIGHTS in weights else None
     if found != (config.num_virtual_tokens, width):
         raise UserError(
@@ -76,13 +76,13 @@ def take_virtual_tokens(model: PreTrainedModel | PeftModel) -> range:
     """
     if not isinstance(model, PeftModel) or not has_soft_prompt(model):
         return range(0)
-    words = model.get_base_model().get_input_embeddings()
+    words = cast(nn.Embedding, cast(PreTrainedModel, model.get_base_model()).get_input_embeddings())
     vocabulary, embed_words = len(words.weight), words.forward
 
-    def embed(input_ids: Int[Tensor, "*rows"]) -> Float[Tensor, "*rows width"]:
-        embedded = embed_words(input_ids.clamp(max=vocabulary - 1))
+    def embed(input: Int[Tensor, "*rows"]) -> Float[Tensor, "*rows width"]:
+        embedded = embed_words(input.clamp(max=vocabulary - 1))
         prompt = vectors(model, cast(str, model.active_adapter)).to(embedded.dtype)
-        virtual = input_ids - vocabulary
+        virtual = input - vocabulary
         return torch.where((virtual >= 0)[..., None], prompt[virtual.clamp(min=0)], embedded)
 
     words.forward = embed
