@@ -30,7 +30,9 @@ def make_policy(tokenizer: PreTrainedTokenizerFast) -> Callable[..., Policy]:
     """A random two-layer Qwen3-VL; equal seeds, equal weights."""
 
     def make(
-        adapter: Literal["lora", "qlora", "none", "frozen"] | Adapter | None = "lora",
+        adapter: Literal["lora", "qlora", "none", "soft_prompt", "frozen"]
+        | Adapter
+        | None = "lora",
         prefix_sharing: bool = True,
         seed: int = 0,
         **options: Any,

@@ -67,6 +67,7 @@ NEEDED = {
 """What an option asks the user for."""
 
 BESIDE = {
+    "ablation=published_prompt_tuning": ["adapter=soft_prompt"],
     "benchmark=mmhal": ["judge=openai", "judge.chat.model=gpt"],
     "data=labelled_captions": ["pipeline=[reward_model]"],
     "data=labelled_world_captions": ["pipeline=[reward_model]"],

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from groundrl.answers.options import (
     answer_f1,
     is_correct,
+    is_exactly_correct,
     normalise,
     normalise_value,
     read_answer,
@@ -180,6 +181,17 @@ def test_correct_means_exactly_the_answer_set() -> None:
     assert not is_correct("red, blue, green", both)
     assert not is_correct("", both)
     assert not is_correct(None, both)
+
+
+def test_exactly_correct_means_the_answer_and_nothing_else() -> None:
+    both, open_question = sample(("red", "blue"), ("red",)), sample((), ("couch", "sofa"))
+    for text, asked in {"Red.": both, "A": both, "Sofa": open_question}.items():
+        assert is_exactly_correct(text, asked)
+    for text, asked in {"The answer is red": both, "It is a sofa.": open_question}.items():
+        assert is_correct(text, asked) is (asked is both)
+        assert not is_exactly_correct(text, asked)
+    assert not is_exactly_correct(None, both)
+    assert not is_exactly_correct("red", sample((), ()))
 
 
 def test_an_open_question_accepts_each_of_its_answers() -> None:

@@ -117,6 +117,20 @@ def model(**options: Any) -> dict[str, Any]:
             {"adapter": {"_target_": ADAPTER, "kind": "qlora", "vision": "full"}},
             "type adapter.vision=lora, or adapter=none",
         ),
+        (
+            {"rollout": SERVERS, "adapter": {"_target_": ADAPTER, "kind": "soft_prompt"}},
+            "vLLM serves no soft prompts: type adapter=lora or rollout=native",
+        ),
+        (
+            {
+                "adapter": {"_target_": ADAPTER, "kind": "lora"},
+                "module": {
+                    "_target_": "groundrl.stages.published_prompt_tuning.PublishedPromptTuning",
+                    "_partial_": True,
+                },
+            },
+            "is about soft prompts: type adapter=soft_prompt",
+        ),
         (GRPO | {"rollout": SERVERS | {"prefetch": 1}}, f"{UNCORRECTED}, or rollout.prefetch=0"),
         (
             GRPO | {"rollout": SERVERS, "adapter": {"_target_": ADAPTER, "kind": "qlora"}},

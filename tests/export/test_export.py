@@ -67,6 +67,26 @@ def test_a_run_its_adapter_and_the_merged_model_give_the_same_answer(
 
 
 @pytest.mark.slow
+def test_a_soft_prompt_is_exported_as_it_is_and_never_merged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path / "run", "adapter=soft_prompt", "adapter.tokens=5")
+    photo = tmp_path / "photo.png"
+    SceneImage(spec=SceneSpec(seed=3, index=0)).load().save(photo)
+    expected = said(capsys, photo, f"run={run}")
+    assert expected != said(capsys, photo, "sampling.max_tokens=16")  # the base without prompt
+    assert main([f"run={run}", f"to={tmp_path / 'new'}"]) == 2
+    assert "cannot be merged into its weights: type form=adapter" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+    assert main([f"run={run}", f"to={tmp_path / 'new'}", "form=adapter"]) == 0
+    assert said(capsys, photo, f"run={tmp_path / 'new'}") == expected
+    card = (tmp_path / "new" / "README.md").read_text()
+    assert "A soft prompt of 5 vectors for the embedded model" in card
+    assert "vLLM serves no soft prompts" in card
+    assert "```python" not in card
+
+
+@pytest.mark.slow
 def test_a_run_of_the_whole_model_is_exported_as_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

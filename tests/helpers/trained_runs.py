@@ -25,7 +25,7 @@ def write_run(folder: Path, *typed: str) -> Path:
         policy = make(cfg.model)
         save_resolved(cfg, folder / "resolved.yaml")
     for name, weight in policy.model.named_parameters():
-        if "lora_B" in name:
+        if "lora_B" in name or "prompt_encoder" in name:
             torch.nn.init.normal_(weight, std=0.4)
     policy.save(folder / "adapter")
     write_description(folder / "adapter", describe(policy, get_grammar(cfg.grammar), MAX_TOKENS))

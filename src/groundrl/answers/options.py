@@ -121,6 +121,18 @@ def is_correct(text: str | None, sample: Sample) -> bool:
     return chosen <= {normalise_value(answer) for answer in sample.answers}
 
 
+def is_exactly_correct(text: str | None, sample: Sample) -> bool:
+    """``is_correct`` for a text that holds the answer and nothing else.
+
+    Give it ``Parsed.tagged_answer``, and an answer without its tags is wrong, too.
+    """
+    if text is None or not sample.answers:
+        return False
+    if sample.options:
+        return read_exactly(text, sample.options) == frozenset(sample.answers)
+    return normalise_value(text) in {normalise_value(answer) for answer in sample.answers}
+
+
 def answer_f1(text: str | None, sample: Sample) -> float:
     """``2 * hits / (chosen + right)`` over the options, in [0, 1]: 1 for exactly the right ones, 0
     for anything that is no option. Of an open question like ``is_correct``."""

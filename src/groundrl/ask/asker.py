@@ -41,11 +41,11 @@ class Asker:
     @property
     def has_adapter(self) -> bool:
         """Whether there is a base without adapter to compare with."""
-        return has_adapter(self.policy.model)
+        return has_adapter(self.policy)
 
     def base_alone(self) -> AbstractContextManager[object]:
         """Inside, the base answers without its adapter."""
-        return without_adapter(self.policy.model)
+        return without_adapter(self.policy)
 
     def _sample(
         self, images: Sequence[ImageSource], question: str, sampling: Sampling, count: int

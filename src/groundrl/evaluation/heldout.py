@@ -12,7 +12,7 @@ from pathlib import Path
 
 from groundrl.answers.attempt import Attempt
 from groundrl.answers.notation import Notation
-from groundrl.answers.options import is_correct
+from groundrl.answers.options import is_correct, is_exactly_correct
 from groundrl.answers.record import (
     AnswerOrigin,
     AnswerRecord,
@@ -27,7 +27,7 @@ from groundrl.evaluation.benchmarks.base import ScoredAttempt
 from groundrl.evaluation.benchmarks.world_caption import WorldCaption, score_descriptions
 from groundrl.evaluation.grounding import GroundingMetrics, summarize_answer
 from groundrl.files import replace_file
-from groundrl.intervals import bootstrap
+from groundrl.intervals import bootstrap, wilson
 from groundrl.parallel import all_gather, is_first, rank, share_of, world_size
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import PromptEncoder
@@ -74,6 +74,7 @@ class HeldOut:
                 rewards: list[float] = []
                 images: list[str] = []
                 captions: list[ScoredAttempt] = []
+                exact: list[bool] = []
                 for groups in answers_to(
                     source, policy, policy.encode, self.sampler, self.num_workers
                 ):
@@ -81,6 +82,11 @@ class HeldOut:
                     answered = [(one.attempt, is_right(one.attempt)) for one in rewarded]
                     metrics.update(summarize_answer(*one) for one in answered)
                     captions += score_descriptions(one.attempt for one in rewarded)
+                    exact += [
+                        is_exactly_correct(one.attempt.parsed.tagged_answer, one.attempt.sample)
+                        for one in rewarded
+                        if one.attempt.sample.answers
+                    ]
                     rewards += [one.score.total for one in rewarded]
                     images += [attempt.sample.image.key for attempt, _ in answered]
                     for attempt, correct in answered if is_first() else ():
@@ -92,6 +98,8 @@ class HeldOut:
                     line.update(done)
                 figures = {**metrics.compute(), **reward_figures(rewards, images)}
                 figures |= WorldCaption().figures(captions) if captions else {}
+                if exact:
+                    figures |= wilson(sum(exact), len(exact)).figures("acc_strict")
                 results |= {f"{set_name}/{key}": value for key, value in figures.items()}
         return results
 

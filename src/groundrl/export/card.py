@@ -43,7 +43,7 @@ def write_card(run_dir: Path, description: ModelDescription, form: Form) -> str:
         *_weaknesses(stages, read_answers(run_dir, list(stages))),
         *how_to_use(
             description,
-            form,
+            "soft_prompt" if value_at(config, "adapter.kind") == "soft_prompt" else form,
             rank=value_at(config, "adapter.rank"),
             tower_adapted=value_at(config, "adapter.vision") == "lora",
         ),
@@ -69,7 +69,9 @@ def _head(config: Mapping[str, Any], description: ModelDescription, form: Form) 
     yield f"# {Path(base).name or 'A model'}, trained to point at what it talks about\n"
     kind = value_at(config, "adapter.kind")
     what = {
-        "adapter": f"A LoRA adapter (rank {value_at(config, 'adapter.rank')}) for",
+        "adapter": f"A soft prompt of {value_at(config, 'adapter.tokens')} vectors for"
+        if kind == "soft_prompt"
+        else f"A LoRA adapter (rank {value_at(config, 'adapter.rank')}) for",
         "merged": "A whole model, trained from" if kind == "none" else "An adapter merged into",
     }[form]
     yield (

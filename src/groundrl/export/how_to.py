@@ -54,7 +54,7 @@ FOLDER: Final = "this-folder"
 
 def how_to_use(
     description: ModelDescription,
-    form: Literal["adapter", "merged"],
+    form: Literal["adapter", "soft_prompt", "merged"],
     rank: int | None,
     tower_adapted: bool,
 ) -> Iterator[str]:
@@ -68,6 +68,13 @@ def how_to_use(
         yield "An instruction follows each question, as in training.\n"
     yield "With groundrl, boxes in pixels of the picture:\n"
     yield f'```sh\npython -m groundrl.ask run={FOLDER} image=photo.jpg "{QUESTION}"\n```\n'
+    if form == "soft_prompt":
+        yield (
+            "The vectors are in the format of PEFT (prompt tuning). Its own forward pass numbers "
+            "all tokens in a row, also those of pictures: for models whose positions have rows and "
+            "columns (Qwen-VL) it computes something else. vLLM serves no soft prompts.\n"
+        )
+        return
     yield "With transformers:\n"
     load = _LOAD_MERGED if form == "merged" else _LOAD_ADAPTER
     loaded = load.format(

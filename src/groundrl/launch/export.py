@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from groundrl.errors import UserError
 from groundrl.export.card import CARD, Form, write_card
@@ -29,8 +29,7 @@ from groundrl.feedback.options import read_options
 from groundrl.files import read_json, write_text
 from groundrl.grammar import get_grammar
 from groundrl.grammar.base import Grammar
-from groundrl.launch.make import make, resolved
-from groundrl.launch.trained_run import check_base, open_run, saved_adapter
+from groundrl.launch.trained_run import load_trained, open_run, saved_adapter
 from groundrl.policy.merge import MergeDifferences, merge_adapter
 from groundrl.policy.policy import Policy
 from groundrl.rewards.audit.cases import world_samples
@@ -128,8 +127,13 @@ def name_base(path: Path, base: str) -> None:
 
 def export_merged(options: ExportOptions, trained: DictConfig) -> None:
     """Merge, compare, print the differences, and write the whole model."""
+    if trained.adapter.kind == "soft_prompt":
+        raise UserError(
+            f"run={options.run} trained a soft prompt, which stands before the model and cannot "
+            "be merged into its weights: type form=adapter"
+        )
     description = describe_run(options)
-    policy = load_trained(options, trained)
+    policy = load_trained(str(options.run), options.base)
     grammar = get_grammar(trained.grammar)
     dtype = policy.vlm.dtype
     size = sum(p.numel() for p in policy.vlm.parameters()) * dtype.itemsize
@@ -138,28 +142,6 @@ def export_merged(options: ExportOptions, trained: DictConfig) -> None:
         policy.save(folder)
         write_description(folder, description)
         write_text(folder / CARD, write_card(options.run, description, "merged"))
-
-
-def load_trained(options: ExportOptions, trained: DictConfig) -> Policy:
-    """The policy of the run on the CPU, with its base as the run read it (of 4-bit weights: in
-    full). Raises UserError where the base is another one."""
-    node = trained.model
-    node.adapter = OmegaConf.create(
-        {"_target_": "groundrl.policy.adapter.Adapter", "kind": "frozen"}
-    )
-    node.attention = "sdpa"
-    if "vision_store" in node:
-        node.vision_store = None
-    if options.base:
-        node.path = options.base
-    weights = str(options.run / "adapter")
-    if saved_adapter(options.run):
-        node.adapter.path = weights
-    else:
-        node.path = weights
-    policy = make(resolved(node))
-    check_base(options.run, policy)
-    return policy
 
 
 def compare_merged(policy: Policy, grammar: Grammar, dtype: torch.dtype) -> str:

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from groundrl.errors import UserError
 from groundrl.export.description import DESCRIPTION, read_description
 from groundrl.files import read_json
+from groundrl.launch.make import make, resolved
 from groundrl.launch.resolved import RESOLVED, read_resolved
 from groundrl.launch.trusted import check_foreign
 from groundrl.launch.warmup import ANSWER_TOKENS
@@ -124,6 +125,32 @@ def saved_adapter(folder: Path) -> bool:
     return (folder / "adapter" / ADAPTER_CONFIG).is_file()
 
 
+def load_trained(run: str, base: str = "") -> Policy:
+    """The policy of a finished run on the CPU, frozen, with its base as the run read it (of 4-bit
+    weights: in full). ``base``: where that is now, if not where it was.
+
+    Raises UserError where the base is another one.
+    """
+    folder = Path(run).expanduser()
+    node = open_run(folder).model
+    node.adapter = OmegaConf.create(
+        {"_target_": "groundrl.policy.adapter.Adapter", "kind": "frozen"}
+    )
+    node.attention = "sdpa"
+    if "vision_store" in node:
+        node.vision_store = None
+    if base:
+        node.path = base
+    weights = str(folder / "adapter")
+    if saved_adapter(folder):
+        node.adapter.path = weights
+    else:
+        node.path = weights
+    policy = make(resolved(node))
+    check_base(folder, policy)
+    return policy
+
+
 def check_base(folder: Path, policy: Policy) -> None:
     """Raise UserError where the policy's base is not the one that the run was trained on.
 
@@ -134,7 +161,9 @@ def check_base(folder: Path, policy: Policy) -> None:
         return  # it states the name of its base only
     trained, file = open_run(folder), folder / BASE
     dtype = str(policy.vlm.dtype).removeprefix("torch.")
-    as_read = trained.adapter.kind == "lora" and dtype == trained.model.get("dtype", "float32")
+    as_read = trained.adapter.kind in ("lora", "soft_prompt") and dtype == trained.model.get(
+        "dtype", "float32"
+    )
     if not as_read or not file.is_file():
         return
     before = read_json(file)["base"]

@@ -1,9 +1,9 @@
 """Which weights are trained: LoRA, LoRA on 4-bit weights, or whole weights, of the language model
-and of the vision tower."""
+and of the vision tower; or a soft prompt."""
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,11 +20,14 @@ from transformers import (
 from groundrl.config_node import ConfigNode, too_small
 from groundrl.errors import UserError
 from groundrl.policy.family import is_tower, language_model_name
+from groundrl.policy.policy import Policy
+from groundrl.policy.soft_prompt import add_soft_prompt
 from groundrl.policy.trained_adapter import load_adapter
 
 LANGUAGE_LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """Linear layers of the language models of all tested families."""
-LEARNING_KINDS = ("lora", "qlora", "none")
+VISION_OF = {"lora": "lora", "qlora": "lora", "none": "full", "soft_prompt": "frozen"}
+"""Kind -> how the vision tower may learn beside it, if not frozen."""
 MISFIT = re.compile(r"size mismatch|Target modules .* not found", re.DOTALL)
 """PEFT's errors about an adapter of another model."""
 
@@ -35,10 +38,11 @@ class Adapter:
 
     ``lora``: arXiv 2106.09685. ``qlora``: LoRA over NF4 weights, arXiv 2305.14314. ``none``: no
     adapter; all weights of the language model are trained, and the reference is a frozen copy of
-    the model. ``frozen``: nothing is trained, for evaluation.
+    the model. ``soft_prompt``: vectors in front of each prompt, arXiv 2104.08691. ``frozen``:
+    nothing is trained, for evaluation.
     """
 
-    kind: Literal["lora", "qlora", "none", "frozen"] = "lora"
+    kind: Literal["lora", "qlora", "none", "soft_prompt", "frozen"] = "lora"
     path: str | None = None
     """Folder of a trained adapter in PEFT format, for ``frozen``."""
     rank: int = 16
@@ -50,19 +54,20 @@ class Adapter:
     """The vision tower with its projector. ``frozen``: features of an image are computed once and
     stored. ``lora``: its linear layers get adapters too, with kind ``lora`` or ``qlora``. ``full``:
     all its weights are trained, with kind ``none``."""
+    tokens: int = 20
+    """Vectors of a soft prompt."""
 
     @classmethod
     def config_problems(cls, node: ConfigNode) -> Iterator[str]:
-        """A frozen model can be evaluated, not trained; a rank is 1 or more; a tower learns as the
-        language model does."""
-        yield from too_small(node, {"rank": 1})
+        """A frozen model can be evaluated, not trained; ranks and soft prompts are 1 or more; a
+        tower learns as the language model does."""
+        yield from too_small(node, {"rank": 1, "tokens": 1})
         kind, vision = node.options.get("kind"), node.options.get("vision", "frozen")
-        fitting = "full" if kind == "none" else "lora"
-        if vision in ("lora", "full") and kind in LEARNING_KINDS and vision != fitting:
+        if kind in VISION_OF and vision not in ("frozen", VISION_OF[kind]):
+            fitting = {"lora": "lora", "full": "none"}.get(vision)
             yield (
-                f"{node.path}.vision={vision} does not go with {node.path}={kind}, which trains "
-                f"{'whole weights' if kind == 'none' else 'adapters'}: type {node.path}.vision="
-                f"{fitting}, or {node.path}={'none' if vision == 'full' else 'lora'}"
+                f"{node.path}.vision={vision} does not go with {node.path}={kind}: type "
+                f"{node.path}.vision={VISION_OF[kind]}, or {node.path}={fitting}"
             )
         if node.value("pipeline") is not None and node.options.get("kind") == "frozen":
             yield f"{node.path}=frozen leaves nothing to train: type {node.path}=lora"
@@ -88,6 +93,8 @@ class Adapter:
         vlm.requires_grad_(False)
         if self.kind == "frozen":
             return vlm if self.path is None else load_adapter(vlm, self.path)
+        if self.kind == "soft_prompt":
+            return add_soft_prompt(vlm, self.tokens)
         if self.kind == "qlora":
             keep_4bit_layout(vlm)
         language_model = language_model_name(vlm)
@@ -120,16 +127,24 @@ class Adapter:
         return get_peft_model(vlm, config)
 
 
-def has_adapter(model: nn.Module) -> bool:
+def has_adapter(policy: Policy) -> bool:
     """Whether there is a base below that can answer alone."""
-    return isinstance(model, PeftModel)
+    return isinstance(policy.model, PeftModel)
 
 
 @contextmanager
-def without_adapter(model: nn.Module) -> Iterator[None]:
-    """Inside, a model with an adapter computes as its base; one without computes as ever."""
-    with model.disable_adapter() if isinstance(model, PeftModel) else nullcontext():
+def without_adapter(policy: Policy) -> Iterator[None]:
+    """Inside, a policy with an adapter computes as its base; one without computes as ever."""
+    if not isinstance(policy.model, PeftModel):
         yield
+        return
+    encode = policy.encode
+    policy.encode = encode.without_virtual_tokens()
+    try:
+        with policy.model.disable_adapter():
+            yield
+    finally:
+        policy.encode = encode
 
 
 def keep_4bit_layout(vlm: PreTrainedModel) -> None:

@@ -32,6 +32,16 @@ class Prefix:
     images: Int[Tensor, "prefix"]
     """k on the k-th run of tokens that stand for pixels, 0 on text."""
 
+    def behind(self, tokens: Sequence[int]) -> "Prefix":
+        """The prefix with the token ids ``tokens`` put before it."""
+        count = len(tokens)
+        before = torch.arange(count).expand(len(self.positions), -1)
+        return Prefix(
+            tokens=torch.cat([torch.tensor(tokens, dtype=torch.long), self.tokens]),
+            positions=torch.cat([before, self.positions + count], dim=1),
+            images=F.pad(self.images, (count, 0)),
+        )
+
     def followed_by(self, text: Sequence[int]) -> "Prefix":
         """The prefix with the token ids ``text`` appended."""
         after = int(self.positions.max()) + 1 + torch.arange(len(text))

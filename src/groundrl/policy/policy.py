@@ -28,6 +28,7 @@ from groundrl.policy.flex import flex_prefix_attention
 from groundrl.policy.layout import Branch, Layout, lay_out
 from groundrl.policy.prompt import Processor, Prompt, PromptEncoder
 from groundrl.policy.scoring import TokenLogprobs, score_tokens
+from groundrl.policy.soft_prompt import freeze_soft_prompt, take_virtual_tokens
 from groundrl.policy.tower import speed_up_tower
 from groundrl.policy.vision import VisionTower
 from groundrl.policy.vision_store import VisionFeatures, VisionStore
@@ -82,7 +83,8 @@ class Policy(nn.Module):
         self.prefix_sharing = prefix_sharing and self.can_share_prefixes
         self.gradient_checkpointing = gradient_checkpointing
         self.tower = VisionTower(self.vlm, self.spec, vision_store)
-        self.encode = PromptEncoder(self.vlm, processor, template, self.spec)
+        virtual_tokens = take_virtual_tokens(model)
+        self.encode = PromptEncoder(self.vlm, processor, template, self.spec, virtual_tokens)
         # A tuple hides the copy from nn.Module: it is neither trained nor saved.
         self._frozen_copy: tuple[PreTrainedModel, ...] = ()
 
@@ -136,7 +138,7 @@ class Policy(nn.Module):
         ``prefix_sharing`` a prompt is computed once for all its completions. ``features``: one per
         prompt; None: they are computed, with gradient where the tower learns.
         """
-        hidden, layout = self._compute(prompts, completions, features)
+        hidden, layout = self.hidden_states(prompts, completions, features)
         vocabulary = self.vlm.config.get_text_config().vocab_size
         return score_tokens(hidden, layout, self.logits, vocabulary, temperature)
 
@@ -148,16 +150,17 @@ class Policy(nn.Module):
     ) -> Float[Tensor, "B T width"]:
         """The last hidden state at each token of each prompt's completions, padded to the longest;
         rows and ``features`` as in ``logprobs``."""
-        hidden, layout = self._compute(prompts, completions, features)
+        hidden, layout = self.hidden_states(prompts, completions, features)
         return hidden.flatten(0, 1)[layout.attention.branch_index.to(hidden.device)]
 
-    def _compute(
+    def hidden_states(
         self,
         prompts: list[Prompt],
         completions: Sequence[Sequence[Branch]],
         features: Features,
     ) -> tuple[Float[Tensor, "R L width"], Layout]:
-        """One forward pass over all prompts with their completions."""
+        """The last hidden state at each token of one forward pass over all prompts with their
+        completions, and where each stands in it."""
         found = [one for one in features or () if one is not None] or self.features(prompts)
         if not self.prefix_sharing:
             prompts = [p for p, group in zip(prompts, completions, strict=True) for _ in group]
@@ -223,7 +226,7 @@ class Policy(nn.Module):
     def fix_reference(self) -> None:
         """Make the current policy the reference.
 
-        With an adapter the base weights are shared and only the adapter is copied; a new adapter
+        With an adapter the base weights are shared and only the adapter is copied; a new LoRA
         changes nothing, so its reference is the base model. Without adapter the whole model is
         copied.
         """
@@ -232,6 +235,7 @@ class Policy(nn.Module):
             weights = get_peft_model_state_dict(self.model, save_embedding_layers=False)
             self.model.add_adapter("reference", self.model.peft_config["default"])
             set_peft_model_state_dict(self.model, weights, adapter_name="reference")
+            freeze_soft_prompt(self.model, "reference")
             self.model.set_adapter("default")
         else:
             self._frozen_copy = (copy.deepcopy(self.model).requires_grad_(False),)
@@ -239,9 +243,10 @@ class Policy(nn.Module):
     def fixed_weights(self) -> dict[str, int]:
         """Fingerprints of the weights that must never change: the "base", a frozen tower included,
         and the "reference", if there is one. Scales of 4-bit weights count as weights."""
+        own = self.vlm.state_dict(keep_vars=True).items()
+        base = [x for name, x in own if "lora_" not in name and not x.requires_grad]
         tensors = self.model.state_dict(keep_vars=True).items()
-        base = [x for name, x in tensors if "lora_" not in name and not x.requires_grad]
-        reference = [x for name, x in tensors if "lora_" in name and ".reference." in name]
+        reference = [x for name, x in tensors if ".reference." in name]
         reference += [x for copied in self._frozen_copy for x in copied.state_dict().values()]
         fingerprints = {"base": fingerprint(base)}
         return fingerprints | ({"reference": fingerprint(reference)} if reference else {})

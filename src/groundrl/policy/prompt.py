@@ -77,7 +77,10 @@ class PromptEncoder:
         processor: Processor,
         template: PromptTemplate,
         spec: ModelSpec,
+        virtual_tokens: range = range(0),
     ) -> None:
+        """``virtual_tokens``: ids of a soft prompt, which start each prompt."""
+        self.virtual_tokens = virtual_tokens
         self.template = template
         self.processor = processor
         self._model: Any = without_weights(vlm.model)
@@ -96,6 +99,12 @@ class PromptEncoder:
         """A copy that writes prompts by another template; this encoder stays as it is."""
         encoder = copy(self)
         encoder.template = template
+        return encoder
+
+    def without_virtual_tokens(self) -> "PromptEncoder":
+        """A copy that encodes prompts for the model without its soft prompt."""
+        encoder = copy(self)
+        encoder.virtual_tokens, encoder._last = range(0), {}
         return encoder
 
     def __call__(self, sample: Sample) -> Prompt:
@@ -161,10 +170,11 @@ class PromptEncoder:
         )
         tokens = inputs["input_ids"][0]
         images = self._images(inputs, sources)
+        prefix = Prefix(
+            tokens=tokens, positions=self._positions(inputs), images=self._image_index(tokens)
+        )
         return Prompt(
-            prefix=Prefix(
-                tokens=tokens, positions=self._positions(inputs), images=self._image_index(tokens)
-            ),
+            prefix=prefix.behind(self.virtual_tokens),
             images=images,
             messages=messages,
             sizes=self._sizes(images[0]),

@@ -10,6 +10,7 @@ from peft import (
     LoraConfig,
     PeftConfig,
     PeftModel,
+    PromptTuningConfig,
     get_peft_model,
     get_peft_model_state_dict,
     set_peft_model_state_dict,
@@ -22,6 +23,7 @@ from transformers import PreTrainedModel
 
 from groundrl.errors import UserError
 from groundrl.policy.family import is_tower, language_model_name
+from groundrl.policy.soft_prompt import load_soft_prompt
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,10 @@ def load_adapter(vlm: PreTrainedModel, folder: str) -> PeftModel:
     """
     config, weights = _read_adapter(folder)
     where = f"adapter.path={folder} was trained for {config.base_model_name_or_path}"
+    config.inference_mode = True
+    config.base_model_name_or_path = None  # PEFT fills it in, and warns of another folder
+    if isinstance(config, PromptTuningConfig):
+        return load_soft_prompt(vlm, config, weights, where)
     modules = {name for name, _ in vlm.named_modules() if name}
     language_model = language_model_name(vlm)
     renamed = {rename(key, modules, language_model): tensor for key, tensor in weights.items()}
@@ -68,8 +74,6 @@ def load_adapter(vlm: PreTrainedModel, folder: str) -> PeftModel:
         names = {_module(key) for key in renamed if ".lora_" in key}
         config.target_modules = "|".join(re.escape(name) for name in sorted(names))
         config.layers_to_transform = config.layers_pattern = config.exclude_modules = None
-    config.inference_mode = True
-    config.base_model_name_or_path = None  # PEFT fills it in, and warns of another folder
     model = get_peft_model(vlm, config)
     own: Mapping[str, Tensor] = get_peft_model_state_dict(model, save_embedding_layers=False)
     _check(where, "are not in its file", own.keys() - renamed.keys())

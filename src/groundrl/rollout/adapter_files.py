@@ -12,8 +12,10 @@ from uuid import uuid4
 from peft import PeftModel
 
 from groundrl.config_node import ConfigNode
+from groundrl.errors import UserError
 from groundrl.policy.fingerprint import fingerprint
 from groundrl.policy.policy import Policy
+from groundrl.policy.soft_prompt import has_soft_prompt
 
 KEPT_VERSIONS = 2
 """Versions on disk; a request with the previous one may still be running."""
@@ -54,6 +56,7 @@ class AdapterPublisher:
         """The version with the policy's current weights; None for a policy without adapter."""
         if not isinstance(policy.model, PeftModel):
             return None
+        check_servable(policy)
         if not self._versions and getattr(policy.vlm, "is_quantized", False):
             warnings.warn(
                 "the adapter is trained on 4-bit weights, and vLLM samples from those of full "
@@ -82,6 +85,12 @@ class AdapterPublisher:
         return folder
 
 
+def check_servable(policy: Policy) -> None:
+    """Raise UserError for an adapter that vLLM cannot serve."""
+    if has_soft_prompt(policy.model):
+        raise UserError("vLLM serves no soft prompts: type rollout=native")
+
+
 def served_adapter_problems(node: ConfigNode) -> Iterator[str]:
     """What is wrong with the options of an engine that has its own base weights, in full
     precision, and follows the policy by its adapter."""
@@ -96,6 +105,8 @@ def served_adapter_problems(node: ConfigNode) -> Iterator[str]:
             "rollout=vllm serves adapters of the language model only, and adapter.vision=lora "
             "trains the vision tower too: type rollout=native or adapter.vision=frozen"
         )
+    if kind == "soft_prompt":
+        yield "vLLM serves no soft prompts: type adapter=lora or rollout=native"
     if kind == "qlora":
         for cap in uncorrected_losses(node):
             yield (

@@ -9,7 +9,7 @@ from peft import LoraConfig, PeftModel
 from groundrl.config_node import ConfigNode
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt, pixel_limits
-from groundrl.rollout.adapter_files import AdapterPublisher, served_adapter_problems
+from groundrl.rollout.adapter_files import AdapterPublisher, check_servable, served_adapter_problems
 from groundrl.rollout.base import LoadFeatures, RolloutEngine, SampledTokens, Sampling
 from groundrl.rollout.randomness import RolloutSeeds
 
@@ -129,6 +129,7 @@ def adapter_options(policy: Policy) -> dict[str, Any]:
     """Options of vLLM for policies with an adapter; empty without."""
     if not isinstance(policy.model, PeftModel):
         return {}
+    check_servable(policy)
     needed = cast(LoraConfig, policy.model.peft_config["default"]).r
     return {
         "enable_lora": True,

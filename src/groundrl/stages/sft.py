@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import ClassVar, cast
 
 import torch
+from jaxtyping import Float
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
@@ -13,7 +14,7 @@ from groundrl.config_node import ConfigNode, too_small
 from groundrl.grammar.base import Grammar
 from groundrl.parallel import all_gather, sum_metrics
 from groundrl.policy.layout import Branch, pack_rows, row_length
-from groundrl.policy.policy import Policy
+from groundrl.policy.policy import Features, Policy
 from groundrl.policy.prompt import Example, Prompt
 from groundrl.questions.sentences import in_words
 from groundrl.records import CAPTION, Sample
@@ -39,16 +40,19 @@ class SFTModule(Stage):
         policy: Policy,
         grammar: Grammar,
         optimization: Optimization,
+        answer_only: bool = False,
         tokens_per_forward: int = 8192,
         pointing: float = 1.0,
     ) -> None:
-        """``tokens_per_forward``, padding included, bounds memory and changes no result.
+        """``answer_only``: the reasoning of worked examples is left out; captions are answers.
+        ``tokens_per_forward``, padding included, bounds memory and changes no result.
         ``pointing``: share of the samples, chosen by their ids, whose reasoning keeps its boxes;
         that of the others says what it sees in words. Boxes that are the answer stay."""
         super().__init__(policy)
         self.automatic_optimization = False
         self.grammar = grammar
         self.optimization = optimization
+        self.answer_only = answer_only
         self.tokens_per_forward = tokens_per_forward
         self.pointing = pointing
 
@@ -74,26 +78,38 @@ class SFTModule(Stage):
         for (sample, prompt), (branch,) in zip(examples, targets, strict=True):
             check_length(self.policy, sample, prompt, len(branch.tokens))
         features = self.policy.fixed_features(prompts)
-        tokens = sum(all_gather(sum(len(branch.tokens) for (branch,) in targets)))
+        counted = map(self.counted_tokens, prompts, (branch for (branch,) in targets))
+        tokens = sum(all_gather(sum(counted)))
         totals = {"sft/loss": 0.0, "sft/entropy": 0.0}
 
         def losses() -> Iterator[Tensor]:
             rows = [row_length(p.prefix, group) for p, group in zip(prompts, targets, strict=True)]
             for chosen in pack_rows(rows, self.tokens_per_forward):
-                scored = self.policy.logprobs(
+                loss, entropy = self.summed_loss(
                     [prompts[i] for i in chosen],
                     [targets[i] for i in chosen],
                     [features[i] for i in chosen],
                 )
-                yield (loss := -scored.logprobs.sum() / tokens)
-                totals["sft/loss"] += loss.item()
-                totals["sft/entropy"] += scored.entropy.sum().item() / tokens
+                yield loss / tokens
+                totals["sft/loss"] += loss.item() / tokens
+                totals["sft/entropy"] += entropy.item() / tokens
 
         with explain_full_memory(self.step_memory()):
             self.optimizer_step_on(
                 losses(), self.optimization.max_grad_norm, self.optimization.may_skip
             )
         self.log_step(sum_metrics(all_gather(totals)) | {"lr": lr}, self.global_step)
+
+    def counted_tokens(self, prompt: Prompt, target: Branch) -> int:
+        """Number of tokens of a row whose losses are averaged."""
+        return len(target.tokens)
+
+    def summed_loss(
+        self, prompts: list[Prompt], targets: list[list[Branch]], features: Features
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """Sums over the counted tokens: of the loss, and of the entropy without gradient."""
+        scored = self.policy.logprobs(prompts, targets, features)
+        return -scored.logprobs.sum(), scored.entropy.sum()
 
     def step_memory(self) -> dict[str, object]:
         """Options on which the memory of a step depends, with their values."""
@@ -104,6 +120,8 @@ class SFTModule(Stage):
 
     def target(self, sample: Sample, prompt: Prompt) -> list[int]:
         """Tokens of the worked answer: rationale with boxes, then the answer."""
+        if self.answer_only and sample.kind != CAPTION:
+            sample = replace(sample, rationale=())
         response = self.policy.encode.target(sample, prompt.sizes, self.policy.frame)
         answered_in_words = sample.answers and sample.kind != CAPTION
         if answered_in_words and place_of(sample.id) >= self.pointing:
