@@ -35,8 +35,8 @@ OLD_LANGUAGE_MODELS = (
 in Qwen-VL, ``language_model.model.layers`` in LLaVA, Gemma 3 and InternVL)."""
 _PARAMETER = re.compile(r"\.(?:lora_\w+|modules_to_save|weight|bias)(?:\.|$)")
 _ADAPTER_NAME = re.compile(r"(\.lora_\w+)\.default(?=\.|$)")
-DAMAGED = (SafetensorError, TypeError, ValueError, UnpicklingError, EOFError, RuntimeError)
-"""What safetensors and JSON raise about a file that was cut short, and torch about a .bin file."""
+PICKLED = (UnpicklingError, EOFError, RuntimeError)
+"""What torch raises about a .bin file that is no plain file of tensors."""
 SHOWN = 3
 """Names in a message."""
 
@@ -90,8 +90,11 @@ def _read_adapter(folder: str) -> tuple[PeftConfig, dict[str, Tensor]]:
         )
     try:
         return PeftConfig.from_pretrained(folder), load_peft_weights(folder, device="cpu")
-    except DAMAGED as error:
+    except (SafetensorError, TypeError, ValueError) as error:
         raise UserError(f"adapter.path={folder} cannot be read: {error}. Get it again") from error
+    except PICKLED as error:  # torch's advice is to execute what the file holds
+        what = f"{WEIGHTS_NAME} is cut short, or holds more than weights"
+        raise UserError(f"adapter.path={folder} cannot be read: {what}. Get it again") from error
 
 
 def rename(key: str, modules: Collection[str], language_model: str) -> str:
