@@ -81,6 +81,22 @@ def load_adapter(vlm: PreTrainedModel, folder: str) -> PeftModel:
     return model
 
 
+def load_saved(model: PreTrainedModel | PeftModel, folder: Path) -> None:
+    """Load weights that ``Policy.save`` wrote of this very model. Raises UserError where they are
+    damaged."""
+    try:
+        if isinstance(model, PeftModel):
+            set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"))
+        else:
+            saved = type(model).from_pretrained(str(folder), dtype=model.dtype)
+            model.load_state_dict(saved.state_dict())
+    except SafetensorError as error:
+        raise UserError(
+            f"the weights in {folder} are damaged ({error}): restore them, or train again in "
+            "another output_dir="
+        ) from error
+
+
 def _read_adapter(folder: str) -> tuple[PeftConfig, dict[str, Tensor]]:
     files = {path.name for path in Path(folder).iterdir()} if Path(folder).is_dir() else set()
     if "adapter_config.json" not in files or not files & {SAFETENSORS_WEIGHTS_NAME, WEIGHTS_NAME}:
