@@ -11,15 +11,12 @@ from typing import Literal, cast
 import torch
 from jaxtyping import Float, Int
 from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
-from peft.utils import load_peft_weights
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from groundrl.boxes import Frame
-from groundrl.errors import UserError
 from groundrl.policy.attention import NO_MASK, use_prefix_attention
 from groundrl.policy.embedded import base_name
 from groundrl.policy.family import ModelFamily, spec_of
@@ -30,6 +27,7 @@ from groundrl.policy.prompt import Processor, Prompt, PromptEncoder
 from groundrl.policy.scoring import TokenLogprobs, score_tokens
 from groundrl.policy.soft_prompt import freeze_soft_prompt, take_virtual_tokens
 from groundrl.policy.tower import speed_up_tower
+from groundrl.policy.trained_adapter import load_saved
 from groundrl.policy.vision import VisionTower
 from groundrl.policy.vision_store import VisionFeatures, VisionStore
 from groundrl.prompts import PromptTemplate
@@ -300,12 +298,4 @@ class Policy(nn.Module):
 
     def load(self, folder: Path) -> None:
         """Load weights that ``save`` wrote. Raises UserError where they are damaged."""
-        try:
-            if isinstance(self.model, PeftModel):
-                set_peft_model_state_dict(self.model, load_peft_weights(str(folder), device="cpu"))
-            else:
-                saved = type(self.model).from_pretrained(str(folder), dtype=self.model.dtype)
-                self.model.load_state_dict(saved.state_dict())
-        except SafetensorError as error:
-            then = "restore them, or train again in another output_dir="
-            raise UserError(f"the weights in {folder} are damaged ({error}): {then}") from error
+        load_saved(self.model, folder)

@@ -37,8 +37,8 @@ OLD_LANGUAGE_MODELS = (
 in Qwen-VL, ``language_model.model.layers`` in LLaVA, Gemma 3 and InternVL)."""
 _PARAMETER = re.compile(r"\.(?:lora_\w+|modules_to_save|weight|bias)(?:\.|$)")
 _ADAPTER_NAME = re.compile(r"(\.lora_\w+)\.default(?=\.|$)")
-DAMAGED = (SafetensorError, TypeError, ValueError, UnpicklingError, EOFError, RuntimeError)
-"""What safetensors and JSON raise about a file that was cut short, and torch about a .bin file."""
+PICKLED = (UnpicklingError, EOFError, RuntimeError)
+"""What torch raises about a .bin file that is no plain file of tensors."""
 SHOWN = 3
 """Names in a message."""
 
@@ -85,6 +85,22 @@ def load_adapter(vlm: PreTrainedModel, folder: str) -> PeftModel:
     return model
 
 
+def load_saved(model: PreTrainedModel | PeftModel, folder: Path) -> None:
+    """Load weights that ``Policy.save`` wrote of this very model. Raises UserError where they are
+    damaged."""
+    try:
+        if isinstance(model, PeftModel):
+            set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"))
+        else:
+            saved = type(model).from_pretrained(str(folder), dtype=model.dtype)
+            model.load_state_dict(saved.state_dict())
+    except SafetensorError as error:
+        raise UserError(
+            f"the weights in {folder} are damaged ({error}): restore them, or train again in "
+            "another output_dir="
+        ) from error
+
+
 def _read_adapter(folder: str) -> tuple[PeftConfig, dict[str, Tensor]]:
     files = {path.name for path in Path(folder).iterdir()} if Path(folder).is_dir() else set()
     if "adapter_config.json" not in files or not files & {SAFETENSORS_WEIGHTS_NAME, WEIGHTS_NAME}:
@@ -94,8 +110,11 @@ def _read_adapter(folder: str) -> tuple[PeftConfig, dict[str, Tensor]]:
         )
     try:
         return PeftConfig.from_pretrained(folder), load_peft_weights(folder, device="cpu")
-    except DAMAGED as error:
+    except (SafetensorError, TypeError, ValueError) as error:
         raise UserError(f"adapter.path={folder} cannot be read: {error}. Get it again") from error
+    except PICKLED as error:  # torch's advice is to execute what the file holds
+        what = f"{WEIGHTS_NAME} is cut short, or holds more than weights"
+        raise UserError(f"adapter.path={folder} cannot be read: {what}. Get it again") from error
 
 
 def rename(key: str, modules: Collection[str], language_model: str) -> str:
