@@ -49,6 +49,7 @@ if find_spec("hydra_plugins.hydra_submitit_launcher"):
         ) -> Sequence[JobReturn]:
             """What those jobs return that were not killed."""
             import submitit  # here: Hydra imports this module at every start
+            from submitit.core.utils import UncompletedJobError
 
             executor = submitit.AutoExecutor(
                 folder=self.params["submitit_folder"], cluster=self._EXECUTOR
@@ -68,7 +69,7 @@ if find_spec("hydra_plugins.hydra_submitit_launcher"):
                 for job in jobs:
                     try:
                         returned.append(job.results()[0])
-                    except submitit.core.utils.UncompletedJobError as error:
+                    except UncompletedJobError as error:
                         report_killed(error)
             except KeyboardInterrupt:
                 for job in jobs:
