@@ -73,5 +73,5 @@ def test_a_study_runs_and_fills_its_rows(tmp_path: Path, study: str) -> None:
         assert f"| {row} | 1 |" in table
     first = tmp_path / "outputs/sweep" / rows[0] / "seed=0" / "metrics.json"
     last = json.loads(first.read_text())["rejection_sampling" if study == "vigor" else "grpo"]
-    wanted = {"vigor": "tabletop/wrong_sentences", "synthesis": "heldout/acc"}
+    wanted = {"vigor": "tabletop/wrong_sentences", "synthesis": "heldout/recall_50"}
     assert wanted.get(study, "tabletop/recall_50") in last
