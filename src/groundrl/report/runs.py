@@ -47,20 +47,26 @@ def find_runs(root: Path) -> list[Run]:
     Runs lie at any depth: ``iou+acc/seed=0``, ``model=a/reward=iou,seed=1``. A folder named after
     a seed that holds nothing yet is a run that did not finish.
     """
-    runs = []
-    for place, folders, files in os.walk(root):
-        folder = Path(place)
-        seeded = SEED.search(folder.name) is not None and not _holds_runs(folder)
-        if folder == root or not (RUN_FILES.intersection(files) or seeded):
-            continue
-        folders.clear()  # what lies below a run is the run's own
-        runs.append(_run(root, folder))
+    runs = [_run(root, folder) for folder in run_folders(root)]
     if not runs:
         raise UserError(
             f"no runs below {root}: expected folders such as {root}/iou+acc/seed=0 with a "
             "metrics.json inside. Give the folder that a multirun wrote (hydra.sweep.dir)."
         )
     return sorted(runs, key=lambda run: (run.name, str(run.folder)))
+
+
+def run_folders(root: Path) -> list[Path]:
+    """The folders of the runs below ``root``."""
+    found = []
+    for place, folders, files in os.walk(root):
+        folder = Path(place)
+        seeded = SEED.search(folder.name) is not None and not _holds_runs(folder)
+        if folder == root or not (RUN_FILES.intersection(files) or seeded):
+            continue
+        folders.clear()  # what lies below a run is the run's own
+        found.append(folder)
+    return found
 
 
 def _holds_runs(folder: Path) -> bool:
@@ -70,16 +76,26 @@ def _holds_runs(folder: Path) -> bool:
 
 def _run(root: Path, folder: Path) -> Run:
     stages, _ = read_metrics(folder)
-    note = folder / "error.txt"
-    error = note.read_text().strip().splitlines() if note.is_file() else []
-    name, seed = split_seed(folder.relative_to(root).as_posix())
     return Run(
-        name=name or root.resolve().name,
-        seed=seed,
+        name=setting_name(root, folder),
+        seed=split_seed(folder.relative_to(root).as_posix())[1],
         folder=folder,
         stages=stages,
-        error=error[0] if error else "",
+        error=read_failure(folder),
     )
+
+
+def setting_name(root: Path, folder: Path) -> str:
+    """The path of a run below ``root`` without its seed; the name of ``root`` where nothing is
+    left."""
+    return split_seed(folder.relative_to(root).as_posix())[0] or root.resolve().name
+
+
+def read_failure(folder: Path) -> str:
+    """First line of ``error.txt``; empty without it."""
+    note = folder / "error.txt"
+    lines = note.read_text().strip().splitlines() if note.is_file() else []
+    return lines[0] if lines else ""
 
 
 def split_seed(folder: str) -> tuple[str, str]:

@@ -152,10 +152,11 @@ def other_tables(runs: Sequence[Run], metrics: Sequence[str]) -> Iterator[Table]
 
 
 def _cell(row: Mapping[str, Interval], metric: str) -> str:
+    return format_interval(row[metric]) if metric in row else ""
+
+
+def format_interval(interval: Interval) -> str:
     """``0.600 ± 0.248``; without the half width where there is one seed only."""
-    if metric not in row:
-        return ""
-    interval = row[metric]
     if interval.n < 2:
         return number(interval.mean)
     return f"{number(interval.mean)} ± {number((interval.high - interval.low) / 2)}"
