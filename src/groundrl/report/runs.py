@@ -80,8 +80,19 @@ def _run(root: Path, folder: Path) -> Run:
         error = read_failure(folder)
     except UserError as damage:  # of one run: the table shows the others
         stages, error = {}, str(damage).splitlines()[0]
-    name, seed = setting_and_seed(root, folder)
-    return Run(name=name, seed=seed, folder=folder, stages=stages, error=error)
+    return Run(
+        name=setting_name(root, folder),
+        seed=split_seed(folder.relative_to(root).as_posix())[1],
+        folder=folder,
+        stages=stages,
+        error=error,
+    )
+
+
+def setting_name(root: Path, folder: Path) -> str:
+    """The path of a run below ``root`` without its seed; the name of ``root`` where nothing is
+    left."""
+    return split_seed(folder.relative_to(root).as_posix())[0] or root.resolve().name
 
 
 def read_failure(folder: Path) -> str:
@@ -89,12 +100,6 @@ def read_failure(folder: Path) -> str:
     note = folder / "error.txt"
     lines = note.read_text().strip().splitlines() if note.is_file() else []
     return lines[0] if lines else ""
-
-
-def setting_and_seed(root: Path, folder: Path) -> tuple[str, str]:
-    """``split_seed`` of the folder of a run below ``root``, whose name a nameless setting has."""
-    name, seed = split_seed(folder.relative_to(root).as_posix())
-    return name or root.resolve().name, seed
 
 
 def split_seed(folder: str) -> tuple[str, str]:

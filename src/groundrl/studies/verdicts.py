@@ -10,7 +10,8 @@ from groundrl.answers.record import AnswerRecord, read_record_file
 from groundrl.files import write_json
 from groundrl.intervals import Interval, bootstrap, t_interval, values_needed
 from groundrl.report.runs import Run
-from groundrl.report.tables import Table, number
+from groundrl.report.sweep import format_interval
+from groundrl.report.tables import Table
 from groundrl.studies.conclusions import Conclusion, Side, matching_rows
 
 VERDICT_FILE = "verdict.json"
@@ -194,8 +195,7 @@ def format_effect(effect: Interval | None) -> str:
     """``+0.075 ± 0.020``; without the half width where there is one seed only."""
     if effect is None:
         return ""
-    mean = f"+{number(effect.mean)}".replace("+-", "-")
-    return mean if effect.n < 2 else f"{mean} ± {number((effect.high - effect.low) / 2)}"
+    return f"+{format_interval(effect)}".replace("+-", "-")
 
 
 def describe(verdict: Verdict) -> str:

@@ -16,7 +16,7 @@ from groundrl.report.runs import (
     read_failure,
     read_metrics,
     run_folders,
-    setting_and_seed,
+    setting_name,
 )
 from groundrl.report.stage_answers import StageAnswer, read_answers
 from groundrl.report.tables import Metrics
@@ -135,7 +135,7 @@ def _read(root: Path, folder: Path) -> ComparedRun:
             "last stage: restore its files, or leave it out"
         )
     return ComparedRun(
-        setting=setting_and_seed(root, folder)[0],
+        setting=setting_name(root, folder),
         name=folder.relative_to(root).as_posix(),
         folder=folder,
         stages=stages,
