@@ -10,6 +10,7 @@ from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 
+from groundrl.answers.alignment import Judgement
 from groundrl.answers.attempt import Attempt
 from groundrl.answers.notation import Notation
 from groundrl.answers.options import is_correct
@@ -24,6 +25,7 @@ from groundrl.data.datasets import Encoded, SampleSource
 from groundrl.data.module import batches_of
 from groundrl.errors import UserError
 from groundrl.evaluation.grounding import GroundingMetrics, summarize_answer
+from groundrl.evaluation.judging.alignment import RuleJudge, alignment_figures, judge_reasoning
 from groundrl.files import replace_file
 from groundrl.intervals import bootstrap
 from groundrl.parallel import all_gather, is_first, rank, share_of, world_size
@@ -56,7 +58,7 @@ class HeldOut:
 
         Processes that train together share the questions.
 
-        Metrics: ``metrics.EVALUATION``, and ``reward`` with an interval by bootstrap over images.
+        Metrics: ``metrics.EVALUATION``; ``reward`` has an interval by bootstrap over images.
         """
         results: dict[str, float] = {}
         total = sum(len(source) for source in self.sets.values())
@@ -68,6 +70,7 @@ class HeldOut:
         with writing as partial, open(partial, "w") as file, line:
             for set_name, source in self.sets.items():
                 metrics = GroundingMetrics(sync_on_compute=False)  # all outcomes are here
+                judgements: list[Judgement | None] = []
                 rewards: list[float] = []
                 images: list[str] = []
                 for groups in answers_to(
@@ -76,6 +79,8 @@ class HeldOut:
                     rewarded = [group[0] for group in self.reward(groups)]
                     answered = [(one.attempt, is_right(one.attempt)) for one in rewarded]
                     metrics.update(summarize_answer(*one) for one in answered)
+                    asked = [attempt for attempt, correct in answered if correct is not None]
+                    judgements += judge_reasoning(RuleJudge(), asked)
                     rewards += [one.score.total for one in rewarded]
                     images += [attempt.sample.image.key for attempt, _ in answered]
                     for attempt, correct in answered if is_first() else ():
@@ -85,7 +90,8 @@ class HeldOut:
                         file.write(json.dumps(record.json) + "\n")
                     done += len(groups)
                     line.update(done)
-                figures = {**metrics.compute(), **reward_figures(rewards, images)}
+                figures = {**metrics.compute(), **alignment_figures(judgements)}
+                figures |= reward_figures(rewards, images)
                 results |= {f"{set_name}/{key}": value for key, value in figures.items()}
         return results
 
