@@ -22,7 +22,7 @@ EVALUATION = {
     "alignment": "Share of judged answers that follow from their reasoning; in training judged by "
     "rule (answers/rule_judge.py).",
     "alignment_judged": "Share of answers that were judged: those with reasoning, as far as the "
-    "judge can tell. In training, of the questions that have a right answer.",
+    "judge can tell; of the questions that have a right answer.",
     "flaw_contradiction": "Share of judged answers whose reasoning says the opposite.",
     "flaw_missing_detail": "Share of judged answers whose reasoning does not go far enough.",
     "flaw_irrelevant": "Share of judged answers whose reasoning is about something else.",

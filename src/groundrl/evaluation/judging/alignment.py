@@ -45,8 +45,8 @@ def judge_reasoning(
 
 
 def alignment_figures(judgements: Sequence[Judgement | None]) -> Figures:
-    """``ALIGNMENT_FIGURES`` with Wilson's intervals; of no judgement ``alignment_judged`` alone, and
-    nothing of no answer."""
+    """``ALIGNMENT_FIGURES`` with Wilson's intervals; without a judgement ``alignment_judged``
+    alone, without an answer nothing."""
     judged = [one for one in judgements if one is not None]
     figures = share("alignment", np.array([one.aligned for one in judged]))
     figures |= share("alignment_judged", np.array([one is not None for one in judgements]))
@@ -58,11 +58,13 @@ def alignment_figures(judgements: Sequence[Judgement | None]) -> Figures:
 def alignment(
     judge: Judge[Case, Judgement], answered: Sequence[ScoredAttempt]
 ) -> tuple[Figures, dict[str, bool]]:
-    """``ALIGNMENT_FIGURES``, and by id whether an answer is aligned."""
-    found = judge_reasoning(judge, [one.attempt for one in answered])
+    """``ALIGNMENT_FIGURES`` of the questions that have a right answer, and by id whether an answer
+    to them is aligned."""
+    attempts = [one.attempt for one in answered if one.attempt.sample.answers]
+    found = judge_reasoning(judge, attempts)
     aligned = {
-        one.attempt.sample.id: judgement.aligned
-        for one, judgement in zip(answered, found, strict=True)
+        attempt.sample.id: judgement.aligned
+        for attempt, judgement in zip(attempts, found, strict=True)
         if judgement is not None
     }
     return alignment_figures(found), aligned
