@@ -22,7 +22,10 @@ _EXISTENCE: Final = re.compile(
     r"(?:is|are) there (?:an?|any) (.+?)(?: in the \w+)?\?", re.IGNORECASE
 )
 """A question whether something is there."""
-_WHICH: Final = re.compile(r"\s*which of these (is|are)\b", re.IGNORECASE)
+_LIST: Final = re.compile(r"\s*which of these are\b", re.IGNORECASE)
+"""A question for all that are such."""
+_FOUND: Final = re.compile(r"\s*(?:which of these|what color) (?:is|are)\b", re.IGNORECASE)
+"""A question about what stands somewhere, never about its landmark."""
 _LANDMARK: Final = re.compile(
     rf" ({'|'.join(sorted(RELATION_WORDS, key=len, reverse=True))})"
     r"(?: (?!is |are |i |we |there )\w+)*(?= )"
@@ -39,9 +42,9 @@ def judge_by_rule(one: Case) -> Judgement | None:
 
     Aligned: what the answer names stands in the reasoning, in whole words and not behind a negation
     of its clause; a number is the last that the reasoning states, else that of the objects pointed
-    at, or one less, for a landmark. An answer need not be one of the options. Where the question
-    is which of these are such, the answer names all options that the reasoning names; a landmark
-    ("left of the lamp") is not what such a question asks for.
+    at, or one less, for a landmark. An answer need not be one of the options. Of "Which of these
+    are ...?" it names all options that the reasoning names. What a landmark is called ("left of
+    the red lamp") does not answer such a question, nor one for a colour.
 
     An answer of yes or no is judged where the reasoning ends in a verdict ("so no."), or where the
     question is whether something is there and the reasoning says so or denies it. None: of another
@@ -59,12 +62,10 @@ def judge_by_rule(one: Case) -> Judgement | None:
     for words in named:
         if (found := _judge_words(one, said, words)) is not None:
             return found if one.options or found.flaw is Misalignment.CONTRADICTION else None
-    which = _WHICH.match(one.question)
-    if which and which[1].lower() == "are":
-        for option in one.options:
-            listed = _in_words(option)
-            if said.affirms(listed) and not any(listed in _in_words(words) for words in named):
-                return _misaligned(Misalignment.CONTRADICTION, f"the reasoning names {option}, too")
+    for option in one.options if _LIST.match(one.question) else ():
+        listed = _in_words(option)
+        if said.affirms(listed) and not any(listed in _in_words(words) for words in named):
+            return _misaligned(Misalignment.CONTRADICTION, f"the reasoning names {option}, too")
     return _aligned("the reasoning names the answer")
 
 
@@ -140,7 +141,7 @@ class _Said:
         clauses = [_Clause.of(text) for text in _CLAUSE_END.split(one.reasoning)]
         return cls(
             clauses=[clause for clause in clauses if clause.affirmed or clause.denied],
-            landmarks=_WHICH.match(one.question) is None,
+            landmarks=_FOUND.match(one.question) is None,
         )
 
     def affirms(self, phrase: str) -> bool:

@@ -18,8 +18,9 @@ class Consistency:
     there two bowls?"). The right answer plays no part.
     Source: the alignment of "Visual Reasoning", study 1, where a language model judged it; the
     rules are ours, made for the short reasoning of the embedded world.
-    Games it: reasoning that names every option, or the answer and nothing else; of an open
-    question, reasoning that keeps clear of the answer. It never looks at the image.
+    Games it: reasoning that is nothing but the answer; of a question for one option, reasoning that
+    names them all; of an open question, reasoning that keeps clear of the answer. It never looks
+    at the image.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"answers"})
