@@ -26,8 +26,11 @@ _LIST: Final = re.compile(r"\s*which of these are\b", re.IGNORECASE)
 """A question for all that are such."""
 _FOUND: Final = re.compile(r"\s*(?:which of these|what color) (?:is|are)\b", re.IGNORECASE)
 """A question about what stands somewhere, never about its landmark."""
+_RELATION: Final = "|".join(sorted(RELATION_WORDS, key=len, reverse=True))
+_PLACE: Final = re.compile(rf"\b(?:{_RELATION}) (?:an?|the)\b", re.IGNORECASE)
+"""Where a question has a landmark."""
 _LANDMARK: Final = re.compile(
-    rf" ({'|'.join(sorted(RELATION_WORDS, key=len, reverse=True))})"
+    rf" ({_RELATION})"
     r"(?: (?!is |are |i |we |there )\w+)*(?= )"
 )
 """In the words of a clause: a relation and what follows it, up to a verb."""
@@ -42,9 +45,9 @@ def judge_by_rule(one: Case) -> Judgement | None:
 
     Aligned: what the answer names stands in the reasoning, in whole words and not behind a negation
     of its clause; a number is the last that the reasoning states, else that of the objects pointed
-    at, or one less, for a landmark. An answer need not be one of the options. Of "Which of these
-    are ...?" it names all options that the reasoning names. What a landmark is called ("left of
-    the red lamp") does not answer such a question, nor one for a colour.
+    at, one less where the question has a landmark. An answer need not be one of the options. Of
+    "Which of these are ...?" it names all options that the reasoning names. What a landmark is
+    called ("left of the red lamp") does not answer such a question, nor one for a colour.
 
     An answer of yes or no is judged where the reasoning ends in a verdict ("so no."), or where the
     question is whether something is there and the reasoning says so or denies it. None: of another
@@ -86,7 +89,8 @@ def _judge_words(one: Case, said: "_Said", words: str) -> Judgement | None:
         stated = said.number
         if stated is not None and stated != number:
             return _misaligned(Misalignment.CONTRADICTION, f"the reasoning counts {stated}")
-        if stated is None and one.pointed - COUNTS.index(number) not in (0, 1):
+        landmarks = int(_PLACE.search(one.question) is not None)
+        if stated is None and one.pointed - landmarks != COUNTS.index(number):
             return _misaligned(Misalignment.MISSING_DETAIL, f"it does not point at {number}")
         return None
     phrase = _in_words(words)

@@ -14,9 +14,9 @@ at objects before it."""
 def worked_answer(sample: Sample, target: Target) -> Sample:
     """The sample with no more of its rationale than the target has. Of a caption the rationale is
     the answer, so that it loses its boxes at most."""
-    if target == "boxed_rationale" or sample.rationale is None:
-        return sample
     if target == "answer_only" and sample.kind != CAPTION:
         return replace(sample, rationale=())
+    if target == "boxed_rationale" or sample.rationale is None:
+        return sample
     parts = (part if isinstance(part, str) else part.label for part in sample.rationale)
     return replace(sample, rationale=weave(*parts))
