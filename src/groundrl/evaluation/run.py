@@ -50,7 +50,7 @@ from groundrl.report.tensorboard import log_hparams
 from groundrl.task_runner import LocalRunner, TaskRunner
 
 MISSING = "missing.txt"
-VERDICTS = "aligned.jsonl"
+ALIGNED = "aligned.jsonl"
 """In the run directory: whether the judge calls an answer aligned, in the form of labels."""
 
 SHARED_FIGURES = {
@@ -173,7 +173,7 @@ class Evaluation:
                 own["missing"] = float(missing)
             figures |= {f"{name}/{key}": value for key, value in own.items()}
         if judged:
-            write_labels(self.run_dir / VERDICTS, judged)
+            write_labels(self.run_dir / ALIGNED, judged)
         return figures
 
     def _write(
