@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from groundrl.answers.options import distinct_options
-from groundrl.data.targets import Target
 from groundrl.json_rows import Flag, Text, Whole
 from groundrl.published.files import COCO_IMAGES, Download
-from groundrl.published.reader import RowReader
+from groundrl.published.reader import RowReader, Target
 from groundrl.records import Form, NamedImage, Provenance, Sample
 
 SOURCE: Final = "https://allenai.org/project/a-okvqa/home"

@@ -9,10 +9,9 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import BeforeValidator
 
 from groundrl.answers.options import distinct_options
-from groundrl.data.targets import Target
 from groundrl.json_rows import Corners, Flag, Text, Whole
 from groundrl.published.files import Download, FoundFiles, pixel_box, read_json, with_places
-from groundrl.published.reader import RowReader
+from groundrl.published.reader import RowReader, Target
 from groundrl.questions.sentences import weave
 from groundrl.records import Form, Grounding, NamedImage, Provenance, Sample, Segments
 

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Final, Literal
 
 from groundrl.boxes import Box
 from groundrl.data.problems import Problems
-from groundrl.data.targets import Target
 from groundrl.errors import UserError
 from groundrl.json_rows import Corners, Text, Whole, read_rows
 from groundrl.published.files import (
@@ -19,7 +18,7 @@ from groundrl.published.files import (
     read_json,
     with_places,
 )
-from groundrl.published.reader import PublishedReader
+from groundrl.published.reader import PublishedReader, Target
 from groundrl.records import Form, Grounding, NamedImage, Provenance, Sample
 
 SOURCE: Final = "https://github.com/lichengunc/refer"

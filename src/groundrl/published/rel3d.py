@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
-from groundrl.data.targets import Target
 from groundrl.json_rows import Number, Text, Whole
 from groundrl.published.files import Download, FoundFiles, Truth, pixel_box, read_json, with_places
-from groundrl.published.reader import RowReader
+from groundrl.published.reader import RowReader, Target
 from groundrl.published.rel3d_images import DepthFile, MaskImage, QuarteredFiles
 from groundrl.published.statements import relation_rationale, relation_statement
 from groundrl.questions.verdicts import TRUE_FALSE

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final, Literal
 
-from groundrl.data.targets import Target
 from groundrl.json_rows import Corners, Text
 from groundrl.published.files import Download, FoundFiles, Truth, pixel_box
-from groundrl.published.reader import RowReader
+from groundrl.published.reader import RowReader, Target
 from groundrl.published.statements import relation_rationale, relation_statement
 from groundrl.questions.verdicts import TRUE_FALSE
 from groundrl.records import Form, Grounding, NamedImage, Provenance, Sample
