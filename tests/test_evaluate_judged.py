@@ -4,12 +4,17 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from chat_server import Body, chat_server, said
+from replies import PLAIN, replies
 
+from groundrl.answers.record import AnswerOrigin
 from groundrl.evaluation.benchmarks.world import WorldVQA
+from groundrl.evaluation.inference import prediction_line
+from groundrl.records import Sample
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
@@ -32,6 +37,18 @@ def metrics(result: subprocess.CompletedProcess[str]) -> dict[str, float]:
     return {name: value for name, value in figures.items() if not name.startswith("time/")}
 
 
+def answered(path: Path, samples: Sequence[Sample]) -> Path:
+    """A file of reasoned answers to questions of ``world_vqa``."""
+    origin = AnswerOrigin(notation=PLAIN)
+    text = "<think>It is so.</think><answer>{}</answer>"
+    lines = [
+        prediction_line(one, "world_vqa", origin)
+        for one in replies(WorldVQA(), samples, lambda one: text.format(one.answers[0]))
+    ]
+    path.write_text("".join(lines))
+    return path
+
+
 @pytest.mark.slow
 def test_a_served_judge_is_held_against_people_replayed_and_compared(tmp_path: Path) -> None:
     samples = WorldVQA(size=4).questions().samples
@@ -47,9 +64,10 @@ def test_a_served_judge_is_held_against_people_replayed_and_compared(tmp_path: P
     chosen = ["benchmark=world_vqa", "benchmark.world_vqa.size=4", f"labels={labels}"]
     chosen += ["judge=vllm_server", "judge.chat.model=m"]
     first, second = tmp_path / "first", tmp_path / "second"
+    given = answered(tmp_path / "answers.jsonl", samples)
     with chat_server(verdict) as served:
         result = evaluate(
-            *chosen, f"judge.chat.urls=[{served.url}]", "sampling.max_tokens=24",
+            *chosen, f"judge.chat.urls=[{served.url}]", f"predictions={given}",
             f"output_dir={first}",
         )  # fmt: skip
     found = metrics(result)

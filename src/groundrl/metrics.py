@@ -21,6 +21,14 @@ EVALUATION = {
     "parse_failure": "Share of answers that begin a box which cannot be read.",
     "truncated": "Share of answers cut off at the token limit.",
     "tokens": "Mean tokens per answer.",
+    "alignment": "Share of judged answers that follow from their reasoning; in training judged by "
+    "rule (answers/rule_judge.py).",
+    "alignment_judged": "Share of answers that were judged: those with reasoning, as far as the "
+    "judge can tell; of the questions that have a right answer.",
+    "flaw_contradiction": "Share of judged answers whose reasoning says the opposite.",
+    "flaw_missing_detail": "Share of judged answers whose reasoning does not go far enough.",
+    "flaw_irrelevant": "Share of judged answers whose reasoning is about something else.",
+    "flaw_other": "Share of judged answers that do not follow for another reason.",
     "reward": "Mean total reward under the reward that is trained on.",
 }
 """Held-out metrics, kept as ``<set>/<name>``; all but the counts

@@ -101,6 +101,8 @@ def test_worked_answers_score_the_maximum_and_silence_nothing(
     assert figures["tabletop/iou"] == pytest.approx(float(knows), abs=0.03)  # boxes are rounded
     assert figures["tabletop/reward"] == pytest.approx(2 * float(knows), abs=0.03)
     assert (figures["tabletop/boxes"] == figures["tabletop/boxes_true"]) is knows
+    assert figures["tabletop/alignment_judged"] == float(knows)
+    assert figures.get("tabletop/alignment") == (1.0 if knows else None)
 
 
 def test_a_full_memory_is_an_error_that_names_what_to_lower(

@@ -173,10 +173,11 @@ def test_long_answers_are_compared_with_long_reasoning_at_once() -> None:
 
 
 @pytest.mark.parametrize("answer", ["yes", "no"])
-def test_consistency_does_not_judge_questions_for_yes_or_no(answer: str) -> None:
+def test_consistency_judges_yes_and_no_by_the_verdict_of_the_reasoning(answer: str) -> None:
     asked = sample(CUP, options=("no", "yes"), answers=("no",))
     text = f"<think>I count the [10,10,60,60 cup]: one.</think><answer>{answer}</answer>"
     assert Consistency()(attempt(asked, text)) is None
+    assert Consistency()(attempt(asked, text.replace("one", "one, so no"))) == (answer == "no")
 
 
 @pytest.mark.slow
@@ -194,7 +195,7 @@ def test_reasoning_of_the_world_itself_earns_the_most() -> None:
         read = read_attempt(group, answer, grammar, Frame.PIXEL)
         for name, term in terms.items():
             values[name].append(term(read))
-    assert set(values["consistency"]) == {1.0, None}  # None: questions for yes or no
+    assert set(values["consistency"]) == {1.0}
     assert set(values["attribute"]) <= {1.0, None}
     judged = [value for value in values["relation"] if value is not None]
     assert len(judged) > 15

@@ -13,6 +13,7 @@ from world_questions import world_samples
 
 from groundrl.data.datasets import SampleList
 from groundrl.data.schema import read_jsonl
+from groundrl.data.targets import worked_answer
 from groundrl.errors import UserError
 from groundrl.grammar import get_grammar
 from groundrl.launch.logs import silence_libraries
@@ -128,9 +129,8 @@ def test_the_reasoning_of_the_teacher_takes_the_place_of_the_worked_one(
     assert replace(found, rationale=sample.rationale, image=sample.image) == sample
     learned = sft_module(student).target(found, student.encode(found))
     assert student.decode(learned[:-1]) == said
-    bare = sft_module(student)
-    bare.answer_only = True
-    assert student.decode(bare.target(sample, student.encode(sample))[:-1]) == (
+    bare = worked_answer(sample, "answer_only")
+    assert student.decode(sft_module(student).target(bare, student.encode(bare))[:-1]) == (
         f"<think></think><answer>{answer}</answer>"
     )
 

@@ -1,6 +1,7 @@
 """Functions that the options of ``conf/data`` call to make datamodules."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from groundrl.data.box_questions import KINDS
@@ -9,6 +10,7 @@ from groundrl.data.detection.base import DetectionSet, Layout, split_images
 from groundrl.data.detection.classes import ClassOptions
 from groundrl.data.module import GroundingDataModule
 from groundrl.data.problems import Treatment
+from groundrl.data.targets import Target
 from groundrl.errors import UserError
 from groundrl.questions.sentences import Order
 
@@ -17,16 +19,17 @@ def world_module(
     *,
     train: WorldScenes,
     heldout: Mapping[str, Callable[..., WorldScenes]],
+    target: Target = "boxed_rationale",
     heldout_size: int = 500,
     prompts_per_step: int = 8,
     seed: int = 0,
     num_workers: int = 0,
 ) -> GroundingDataModule:
     """Questions about drawn scenes, or captions of them; each held-out set is given its ``size``
-    here."""
+    here, and each set its ``target``: what worked answers consist of."""
     return GroundingDataModule(
-        train=train,
-        heldout={name: make(size=heldout_size) for name, make in heldout.items()},
+        train=replace(train, target=target),
+        heldout={name: make(size=heldout_size, target=target) for name, make in heldout.items()},
         prompts_per_step=prompts_per_step,
         seed=seed,
         num_workers=num_workers,

@@ -13,6 +13,7 @@ from groundrl.data.detection.base import DetectionSet, Layout
 from groundrl.data.detection.classes import ClassOptions
 from groundrl.data.problems import Treatment
 from groundrl.data.schema import read_jsonl, read_parquet
+from groundrl.data.targets import Target, worked_answer
 from groundrl.errors import UserError
 from groundrl.questions.sentences import Order
 from groundrl.records import Sample
@@ -50,6 +51,8 @@ class WorldScenes(ABC):
     max_objects: int = 5
     image_size: int = 160
     """Width and height of the image, pixels."""
+    target: Target = "boxed_rationale"
+    """What worked answers consist of."""
 
     def __post_init__(self) -> None:
         """Raises UserError for an unknown subject or look."""
@@ -63,11 +66,11 @@ class WorldScenes(ABC):
         """Raises IndexError outside 0 .. size - 1."""
         if not 0 <= index < self.size:
             raise IndexError(f"sample {index} of {self.size}")
-        return self.sample(self.spec(index))
+        return worked_answer(self.sample(self.spec(index)), self.target)
 
     @abstractmethod
     def sample(self, spec: SceneSpec) -> Sample:
-        """The sample about a scene."""
+        """The sample about a scene, with all of its rationale."""
 
     def spec(self, index: int) -> SceneSpec:
         """The scene of sample ``index``."""

@@ -3,7 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from io import StringIO
@@ -23,9 +23,9 @@ from groundrl.answers.record import (
 from groundrl.data.datasets import Encoded, SampleSource
 from groundrl.data.module import batches_of
 from groundrl.errors import UserError
-from groundrl.evaluation.benchmarks.base import ScoredAttempt
 from groundrl.evaluation.benchmarks.world_caption import WorldCaption, score_descriptions
 from groundrl.evaluation.grounding import GroundingMetrics, summarize_answer
+from groundrl.evaluation.judging.alignment import RuleJudge, alignment_figures, judge_reasoning
 from groundrl.files import replace_file
 from groundrl.intervals import bootstrap, wilson
 from groundrl.parallel import all_gather, is_first, rank, share_of, world_size
@@ -33,7 +33,7 @@ from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import PromptEncoder
 from groundrl.progress import ProgressLine
 from groundrl.records import RolloutGroup
-from groundrl.rewards.base import RewardSum
+from groundrl.rewards.base import RewardedAttempt, RewardSum
 from groundrl.rollout.memory import explain_full_memory, pixel_option
 from groundrl.rollout.sampler import Sampler
 
@@ -58,8 +58,7 @@ class HeldOut:
 
         Processes that train together share the questions.
 
-        Metrics: ``metrics.EVALUATION``, ``reward`` with an interval by bootstrap over images, and
-        of descriptions of the embedded world the figures of ``WorldCaption``.
+        Metrics: see ``heldout_figures``.
         """
         results: dict[str, float] = {}
         total = sum(len(source) for source in self.sets.values())
@@ -70,36 +69,20 @@ class HeldOut:
         writing = replace_file(path, only_writer=True) if is_first() else nullcontext(os.devnull)
         with writing as partial, open(partial, "w") as file, line:
             for set_name, source in self.sets.items():
-                metrics = GroundingMetrics(sync_on_compute=False)  # all outcomes are here
-                rewards: list[float] = []
-                images: list[str] = []
-                captions: list[ScoredAttempt] = []
-                exact: list[bool] = []
+                answered: list[RewardedAttempt] = []
                 for groups in answers_to(
                     source, policy, policy.encode, self.sampler, self.num_workers
                 ):
                     rewarded = [group[0] for group in self.reward(groups)]
-                    answered = [(one.attempt, is_right(one.attempt)) for one in rewarded]
-                    metrics.update(summarize_answer(*one) for one in answered)
-                    captions += score_descriptions(one.attempt for one in rewarded)
-                    exact += [
-                        is_exactly_correct(one.attempt.parsed.tagged_answer, one.attempt.sample)
-                        for one in rewarded
-                        if one.attempt.sample.answers
-                    ]
-                    rewards += [one.score.total for one in rewarded]
-                    images += [attempt.sample.image.key for attempt, _ in answered]
-                    for attempt, correct in answered if is_first() else ():
-                        save_images(attempt.sample, run_dir)
-                        origin = self._origin(policy, attempt)
-                        record = make_record(attempt, set_name, correct, origin)
+                    answered += rewarded
+                    for one in rewarded if is_first() else ():
+                        save_images(one.attempt.sample, run_dir)
+                        origin = self._origin(policy, one.attempt)
+                        record = make_record(one.attempt, set_name, is_right(one.attempt), origin)
                         file.write(json.dumps(record.json) + "\n")
                     done += len(groups)
                     line.update(done)
-                figures = {**metrics.compute(), **reward_figures(rewards, images)}
-                figures |= WorldCaption().figures(captions) if captions else {}
-                if exact:
-                    figures |= wilson(sum(exact), len(exact)).figures("acc_strict")
+                figures = heldout_figures(answered)
                 results |= {f"{set_name}/{key}": value for key, value in figures.items()}
         return results
 
@@ -157,6 +140,23 @@ def answers_to(
             groups = sampler(policy, examples, step=0).groups if examples else ()
         shares = all_gather(groups)
         yield [group for groups in shares for group in groups]
+
+
+def heldout_figures(answered: Sequence[RewardedAttempt]) -> dict[str, float]:
+    """``metrics.EVALUATION`` of a set, answers and reasoning read by rule; of descriptions of the
+    embedded world the figures of ``WorldCaption``, too."""
+    attempts = [one.attempt for one in answered]
+    asked = [attempt for attempt in attempts if attempt.sample.answers]
+    metrics = GroundingMetrics(sync_on_compute=False)  # all outcomes are here
+    metrics.update(summarize_answer(attempt, is_right(attempt)) for attempt in attempts)
+    figures = {**metrics.compute(), **alignment_figures(judge_reasoning(RuleJudge(), asked))}
+    images = [attempt.sample.image.key for attempt in attempts]
+    figures |= reward_figures([one.score.total for one in answered], images)
+    if asked:
+        exact = sum(is_exactly_correct(one.parsed.tagged_answer, one.sample) for one in asked)
+        figures |= wilson(exact, len(asked)).figures("acc_strict")
+    captions = score_descriptions(attempts)
+    return figures | (WorldCaption().figures(captions) if captions else {})
 
 
 def reward_figures(rewards: list[float], images: list[str]) -> dict[str, float]:

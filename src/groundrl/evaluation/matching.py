@@ -41,7 +41,10 @@ def match_recorded(
         own = [one for one in recorded if _is_about(one, name, benchmark)]
         if not own:
             sets = ", ".join(sorted({one.set or one.clue.part or "" for one in recorded}))
-            raise UserError(f"{path} has no answers to {name}; it has answers to {sets}")
+            raise UserError(
+                f"{path} has no answers to {name}; it has answers to {sets}. Those of training are "
+                "taken by benchmark=recorded"
+            )
         if isinstance(benchmark, PublishedBenchmark) and benchmark.root is None:
             answers[name] = _by_their_own_truth(f"{path}, {name}", benchmark, own)
             questions[name] = QuestionSet(

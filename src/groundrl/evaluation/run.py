@@ -27,7 +27,7 @@ from groundrl.evaluation.inference import (
     score_attempt,
 )
 from groundrl.evaluation.judging.alignment import ALIGNMENT_FIGURES, alignment
-from groundrl.evaluation.judging.labels import LABEL_FIGURES, Labels, agreement
+from groundrl.evaluation.judging.labels import LABEL_FIGURES, Labels, agreement, write_labels
 from groundrl.evaluation.judging.ratings import (
     Rated,
     RatedAnswer,
@@ -50,6 +50,8 @@ from groundrl.report.tensorboard import log_hparams
 from groundrl.task_runner import LocalRunner, TaskRunner
 
 MISSING = "missing.txt"
+ALIGNED = "aligned.jsonl"
+"""In the run directory: whether the judge calls an answer aligned, in the form of labels."""
 
 SHARED_FIGURES = {
     **GROUNDING_FIGURES,
@@ -158,17 +160,20 @@ class Evaluation:
         people: Mapping[str, Mapping[str, bool]],
     ) -> Figures:
         figures: Figures = {}
+        judged: dict[str, dict[str, bool]] = {}
         for name, found in answers.items():
             own = summarize(self.benchmarks[name], found)
             own |= other_frames([one.attempt for one in found], self._notation(name))
             if self.judge is not None and not isinstance(self.benchmarks[name], Rated):
-                aligned, verdicts = alignment(self.judge, found)
+                aligned, judged[name] = alignment(self.judge, found)
                 own |= aligned
                 if name in people:
-                    own |= agreement(verdicts, people[name], found)
+                    own |= agreement(judged[name], people[name], found)
             if missing := len(questions[name].missing) + questions[name].unanswered:
                 own["missing"] = float(missing)
             figures |= {f"{name}/{key}": value for key, value in own.items()}
+        if judged:
+            write_labels(self.run_dir / ALIGNED, judged)
         return figures
 
     def _write(

@@ -32,7 +32,7 @@ from groundrl.grammar import get_grammar
 from groundrl.grammar.base import Grammar
 from groundrl.launch.commands import command_line, compose_checked, open_command
 from groundrl.launch.make import make
-from groundrl.launch.training import check_rationales, check_terms_apply, learns_rationales
+from groundrl.launch.training import check_rationales, check_terms_apply
 from groundrl.prompts import PromptTemplate
 from groundrl.records import Sample
 from groundrl.report.data_page import (
@@ -138,7 +138,7 @@ def find_problems(
 ) -> Iterator[str]:
     """What would stop a training, in lines."""
     checks = [lambda: check_terms_apply(make(cfg.reward.terms), train)]
-    warm_up = learns_rationales(cfg)
+    warm_up = "sft" in cfg.pipeline
     if warm_up:
         checks.append(lambda: check_rationales(train))
     for check in checks:

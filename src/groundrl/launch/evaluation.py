@@ -11,6 +11,7 @@ from groundrl.answers.notation import Notation
 from groundrl.boxes import Frame
 from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Benchmark
+from groundrl.evaluation.benchmarks.recorded import with_recorded_sets
 from groundrl.evaluation.compare import Comparison
 from groundrl.evaluation.inference import ModelSource
 from groundrl.evaluation.judging.chat_judge import ChatJudge
@@ -36,9 +37,12 @@ def build_evaluation(cfg: DictConfig, run_dir: Path) -> Evaluation | Comparison:
         return Comparison(places=(first, second), run_dir=run_dir, benchmarks=both)
     benchmarks: dict[str, Benchmark] = {str(k): make(v) for k, v in cfg.benchmark.items()}
     judge, rater = _judges(cfg)
+    source = _recording(cfg) if cfg.predictions else _model_source(cfg)
+    if isinstance(source, RecordedSource):
+        benchmarks = with_recorded_sets(benchmarks, source.answers)
     return Evaluation(
         benchmarks=benchmarks,
-        source=_recording(cfg) if cfg.predictions else _model_source(cfg),
+        source=source,
         runner=make(cfg.runner),
         run_dir=run_dir,
         judge=judge,

@@ -50,7 +50,7 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining | R
     terms = make(cfg.reward.terms)
     check_terms_apply(terms, data.train)
     try_functions(terms, data.train)
-    if learns_rationales(cfg):
+    if "sft" in cfg.pipeline:
         check_rationales(data.train)
     policy = make(cfg.model)
     # Prompts ask for what the data is about as an evaluation of it does.
@@ -117,12 +117,6 @@ def try_functions(terms: Mapping[str, object], train: SampleSource) -> None:
                 raise UserError(f"reward.terms.{name}: {error}") from error
 
 
-def learns_rationales(cfg: DictConfig) -> bool:
-    """Whether there is a warm-up that needs one for every sample."""
-    answer_only = OmegaConf.select(cfg, "stage.sft.module.answer_only")
-    return "sft" in cfg.pipeline and not answer_only
-
-
 def check_rationales(train: SampleSource) -> None:
     """Raise UserError for samples without a rationale; those of the world all have one."""
     known = known_samples(train)
@@ -133,7 +127,8 @@ def check_rationales(train: SampleSource) -> None:
         raise UserError(
             f"{len(lacking)} of {len(known)} training samples have no rationale, {lacking[0]!r} "
             "for example, and the SFT warm-up needs one for every sample: add them, learn answers "
-            "alone with stage.sft.module.answer_only=true, or skip the warm-up with pipeline=[grpo]"
+            "alone with data.target=answer_only where the data has that option, or skip the "
+            "warm-up with pipeline=[grpo]"
         )
 
 

@@ -2,16 +2,15 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Literal
 
 from groundrl.data.datasets import SampleList
 from groundrl.data.module import GroundingDataModule
+from groundrl.data.targets import Target, worked_answer
 from groundrl.errors import UserError
-from groundrl.published.reader import FoundSamples, PublishedReader, Target
+from groundrl.published.reader import FoundSamples, PublishedReader
 from groundrl.published.undersampling import Undersampling
-from groundrl.questions.sentences import in_words
-from groundrl.records import Sample, Segments
+from groundrl.records import Sample
 
 SHOWN = 3
 """Examples in a message."""
@@ -52,9 +51,9 @@ def published_module(
         others = _read(reader(root=root, split=heldout_split), heldout_split, missing)
         # All images of the split, so that runs that differ in ``undersample`` hold out the same.
         kept = _without_trained(others, frozenset(found.names), heldout_split)
-        heldout[heldout_split] = SampleList(worked_answers(kept, target)).take(heldout_size, seed=0)
+        heldout[heldout_split] = _worked(kept, target).take(heldout_size, seed=0)
     return GroundingDataModule(
-        train=SampleList(worked_answers(chosen, target)),
+        train=_worked(chosen, target),
         heldout=heldout,
         prompts_per_step=prompts_per_step,
         seed=seed,
@@ -63,17 +62,8 @@ def published_module(
     )
 
 
-def worked_answers(samples: Sequence[Sample], target: Target) -> tuple[Sample, ...]:
-    """The samples with no more of their rationale than the target has."""
-    return tuple(replace(one, rationale=_reduced(one, target)) for one in samples)
-
-
-def _reduced(sample: Sample, target: Target) -> Segments | None:
-    if target == "answer_only":
-        return ()
-    if target == "boxed_rationale" or sample.rationale is None:
-        return sample.rationale
-    return in_words(sample.rationale)
+def _worked(samples: Sequence[Sample], target: Target) -> SampleList:
+    return SampleList(tuple(worked_answer(one, target) for one in samples))
 
 
 def _check_target(reader: PublishedReader, target: Target) -> None:

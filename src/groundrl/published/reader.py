@@ -9,9 +9,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from groundrl.data.problems import Problems
+from groundrl.data.targets import Target
 from groundrl.errors import UserError
 from groundrl.files import json_lines, read_json
 from groundrl.json_rows import read_rows
@@ -24,10 +25,6 @@ from groundrl.published.files import (
 )
 from groundrl.published.tables import find_tables, read_table
 from groundrl.records import Form, Sample
-
-Target = Literal["answer_only", "rationale", "boxed_rationale"]
-"""What a worked answer consists of: the answer; reasoning in words before it; reasoning that points
-at objects before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ class JudgedConsistency:
         """See the class."""
         cases = [make_case(one, one.parsed.answer or "") for one in attempts]
         asked = [
-            bool(attempt.sample.answers and case.reasoning and case.answer)
+            bool(attempt.sample.answers) and case.is_whole
             for attempt, case in zip(attempts, cases, strict=True)
         ]
         wanted = [case for case, ask in zip(cases, asked, strict=True) if ask]

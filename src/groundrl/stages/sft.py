@@ -40,19 +40,16 @@ class SFTModule(Stage):
         policy: Policy,
         grammar: Grammar,
         optimization: Optimization,
-        answer_only: bool = False,
         tokens_per_forward: int = 8192,
         pointing: float = 1.0,
     ) -> None:
-        """``answer_only``: the reasoning of worked examples is left out; captions are answers.
-        ``tokens_per_forward``, padding included, bounds memory and changes no result.
+        """``tokens_per_forward``, padding included, bounds memory and changes no result.
         ``pointing``: share of the samples, chosen by their ids, whose reasoning keeps its boxes;
         that of the others says what it sees in words. Boxes that are the answer stay."""
         super().__init__(policy)
         self.automatic_optimization = False
         self.grammar = grammar
         self.optimization = optimization
-        self.answer_only = answer_only
         self.tokens_per_forward = tokens_per_forward
         self.pointing = pointing
 
@@ -120,8 +117,6 @@ class SFTModule(Stage):
 
     def target(self, sample: Sample, prompt: Prompt) -> list[int]:
         """Tokens of the worked answer: rationale with boxes, then the answer."""
-        if self.answer_only and sample.kind != CAPTION:
-            sample = replace(sample, rationale=())
         response = self.policy.encode.target(sample, prompt.sizes, self.policy.frame)
         answered_in_words = sample.answers and sample.kind != CAPTION
         if answered_in_words and place_of(sample.id) >= self.pointing:

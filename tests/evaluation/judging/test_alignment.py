@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from groundrl.evaluation.benchmarks.world import WorldVQA
 from groundrl.evaluation.judging.alignment import ALIGNMENT_FIGURES, alignment
 from groundrl.evaluation.judging.chat_judge import ChatJudge
 from groundrl.evaluation.judging.verdict_cache import VerdictCache
+from groundrl.metrics import EVALUATION
 
 
 def one(reasoning: str, answer: str, options: tuple[str, ...] = ("yes", "no")) -> Case:
@@ -112,10 +113,25 @@ def answers() -> list[ScoredAttempt]:
 def test_the_share_of_aligned_answers_leaves_out_unjudged_answers() -> None:
     figures, verdicts = alignment(Counting(), answers())
     assert figures["alignment"] == pytest.approx(2 / 3)
-    assert figures["unjudged"] == 1
+    assert figures["alignment_judged"] == 3 / 4
     assert len(verdicts) == 3
     plain = {n.removesuffix("_low").removesuffix("_high") for n in figures}
-    assert plain <= ALIGNMENT_FIGURES.keys()
+    assert plain == ALIGNMENT_FIGURES.keys()
+    assert plain <= EVALUATION.keys()
+
+
+@pytest.mark.parametrize("text", ["<think></think><answer>red</answer>", "red", "<think>So it is."])
+def test_no_judge_is_asked_about_an_answer_alone_or_reasoning_alone(text: str) -> None:
+    judge, (first, *others) = Counting(), answers()
+    lone = replace(first, attempt=reply(first.attempt.sample, text))
+    figures, verdicts = alignment(judge, [lone, *others])
+    assert len(judge.asked) == 3
+    assert lone.attempt.sample.id not in verdicts
+    assert figures["alignment_judged"] == 2 / 4
+    assert alignment(judge, [lone])[0].keys() == {
+        *("alignment_judged", "alignment_judged_low", "alignment_judged_high")
+    }
+    assert alignment(judge, []) == ({}, {})
 
 
 def test_boxes_are_read_to_the_judge_as_their_labels() -> None:

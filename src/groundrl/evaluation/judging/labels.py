@@ -1,5 +1,6 @@
 """People's labels of the cases of a judge, and how far the judge agrees with them."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +19,15 @@ from groundrl.evaluation.benchmarks.base import (
     share,
 )
 from groundrl.figures import FigureInfo
+from groundrl.files import write_text
 from groundrl.intervals import cohen_kappa
 from groundrl.json_rows import Flag, Text, read_json_lines
 
 LABEL_FIGURES = {
-    "kappa": FigureInfo(meaning="Cohen's kappa between the judge and people."),
+    "kappa": FigureInfo(
+        meaning="Cohen's kappa between the judge and people, or another judge whose verdicts are "
+        "the labels."
+    ),
     "agreement": FigureInfo(
         meaning="Share of labelled answers on which the judge and people agree."
     ),
@@ -95,6 +100,17 @@ def read_labels(path: Path) -> Labels:
         rows[key] = row.aligned
     problems.raise_if_any()
     return Labels(path=path, rows=rows)
+
+
+def write_labels(path: Path, verdicts: Mapping[str, Mapping[str, bool]]) -> None:
+    """A judge's verdicts by set and id, in the form of labels: another judge can be held against
+    them."""
+    rows = [
+        {"set": name, "id": one, "aligned": aligned}
+        for name, own in verdicts.items()
+        for one, aligned in own.items()
+    ]
+    write_text(path, "".join(f"{json.dumps(row)}\n" for row in rows))
 
 
 def agreement(
