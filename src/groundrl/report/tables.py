@@ -13,7 +13,7 @@ from groundrl.metrics import EVALUATION
 
 NUMBER = re.compile(r"[-+±]?(\d|nan|inf)")
 BOUNDS = ("_low", "_high")
-HEADLINES = ("reward", "acc", "iou", "boxes", "boxes_true", "format")
+HEADLINES = ("reward", "acc", "unparsed", "iou", "boxes", "boxes_true", "format")
 """Of our own held-out metrics: is it right, does it point there, how often, in which form?"""
 
 Metrics = Mapping[str, int | float]
