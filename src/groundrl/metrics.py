@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 EVALUATION = {
     "n": "Questions asked.",
     "acc": "Share of right answers, over questions that have one.",
-    "unparsed": "Share of answers that say nothing of what was asked for, over questions with an answer.",
+    "unparsed": "Share of answers that say nothing of what was asked for, where words were.",
     "iou": "Mean recall-aware IoU (boxes.matched_iou), over questions that have true boxes.",
     "iou_predicted": "Mean over the same questions of matched IoU / predicted boxes: no recall.",
     "acc_50": "Share of those questions with every true box met at IoU >= 0.5 and none extra.",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-NAMED_BY_VALUE = ("reward", "ablation")
+NAMED_BY_VALUE = ("reward", "ablation", "setting")
 """Groups of which a run's name has only the option: ``reward=iou+acc`` becomes ``iou+acc``."""
 ALWAYS_NAMED = (*NAMED_BY_VALUE, "seed")
 """Options that are in a run's name even where all runs of the multirun share them."""
