@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -13,9 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from groundrl.advantages import Advantage
 from groundrl.config.check import check_config
-from groundrl.config.overlays import leaves
 from groundrl.errors import UserError
-from groundrl.launch.resolvers import register_resolvers
+from groundrl.launch.resolvers import register_resolvers, run_name
 from groundrl.losses import PolicyLoss
 from groundrl.policy.adapter import Adapter
 from groundrl.rollout.base import Sampling
@@ -70,6 +68,10 @@ NEEDED = {
 BESIDE = {
     "benchmark=mmhal": ["judge=openai", "judge.chat.model=gpt"],
     "data=labelled_captions": ["pipeline=[reward_model]"],
+    **{
+        f"setting={name}": ["data=synthetic_to_real"]
+        for name in ("quarters", "target_sft", "mixed_domains", "unmatched_prompts")
+    },
 }
 """Other choices that an option needs."""
 
@@ -110,13 +112,6 @@ def _hydra(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def composed(*lines: str, script: str = "train") -> DictConfig:
     return compose(script, [*lines], return_hydra_config=True)
-
-
-def plain(*lines: str) -> dict[str, Any]:
-    """The application's part of the config, flat, interpolations as they are written."""
-    tree = OmegaConf.to_container(compose("train", [*lines]), resolve=False)
-    assert isinstance(tree, dict)
-    return leaves({str(key): value for key, value in tree.items()})
 
 
 @pytest.mark.parametrize("script", ["train", "evaluate", "synthesize"])
@@ -260,17 +255,6 @@ def test_a_model_option_loads_the_model_of_its_name(file: Path) -> None:
     assert letters(path.rpartition("/")[2]).startswith(letters(file.stem))
 
 
-@pytest.mark.parametrize("file", sorted((CONF / "ablation").glob("*.yaml")), ids=lambda f: f.stem)
-def test_an_ablation_sets_the_options_of_its_file_and_nothing_else(file: Path) -> None:
-    with_it, without = plain(f"ablation={file.stem}"), plain()
-    content = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
-    assert isinstance(content, dict)
-    said = leaves({str(key): value for key, value in content.items()})
-    changed = {k: v for k, v in with_it.items() if k not in without or without[k] != v}
-    assert changed == said
-    assert changed.keys() <= without.keys()  # a misspelt key would be a new one
-
-
 def sweep_jobs() -> Iterator[tuple[str, tuple[str, ...]]]:
     for file in sorted((ROOT / "sweeps").glob("*.yaml")):
         params = OmegaConf.load(file).hydra.sweeper.params
@@ -291,7 +275,8 @@ def test_every_job_of_a_sweep_is_sound(sweep: str, job: tuple[str, ...]) -> None
 def test_published_figures_belong_to_rows_of_the_grid(file: Path) -> None:
     cfg = OmegaConf.load(file)
     published = cfg.published if "published" in cfg else {}
-    rows = {row for values in cfg.hydra.sweeper.params.values() for row in str(values).split(",")}
-    assert set(published) <= rows
+    grid = cfg.hydra.sweeper.params
+    jobs = [job for sweep, job in sweep_jobs() if sweep == file.stem]
+    assert set(published) <= {run_name(job, [*grid]).rpartition("/seed=")[0] for job in jobs}
     for figures in published.values():
         assert figures["source"]

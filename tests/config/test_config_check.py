@@ -201,6 +201,18 @@ def test_an_option_that_agrees_with_an_ablation_passes(overlay_dir: Path) -> Non
     check_composed(overlay_dir, "kl_coef=0.1")
 
 
+def test_an_option_that_undoes_a_setting_is_reported(overlay_dir: Path) -> None:
+    (overlay_dir / "setting").mkdir()
+    (overlay_dir / "setting/slow.yaml").write_text("# @package _global_\nlr: 0.1")
+    train = overlay_dir / "train.yaml"
+    train.write_text(
+        train.read_text().replace("{ablation: null}", "{ablation: null}, {setting: null}")
+    )
+    check_composed(overlay_dir, "setting=slow", "kl_coef=0.1")
+    with pytest.raises(UserError, match=r"setting=slow sets lr=0\.1, but lr=2 was typed"):
+        check_composed(overlay_dir, "setting=slow", "lr=2")
+
+
 @pytest.mark.parametrize(
     ("config", "problem"),
     [

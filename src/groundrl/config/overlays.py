@@ -1,4 +1,4 @@
-"""Finds typed options that undo what the chosen ablation or setting sets: its name would be wrong."""
+"""Finds typed options that undo what an ablation or a setting sets: its name would be wrong."""
 
 from pathlib import Path
 from typing import Any

@@ -1,0 +1,53 @@
+"""The studies of domains and of label bias run from one command."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def sweep(name: str, folder: Path, *options: str) -> dict[str, dict[str, dict[str, float]]]:
+    """The metrics of every job, by its folder below ``folder``."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "train.py", "-m", f"sweeps={name}", "seed=0", "debug=tiny"),
+            *(f"output_dir={folder}", "cache_dir=null", "data.heldout_size=4", *options),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stderr
+    found = sorted(folder.rglob("metrics.json"))
+    return {str(file.parent.relative_to(folder)): json.loads(file.read_text()) for file in found}
+
+
+@pytest.mark.slow
+def test_two_domains_are_measured_at_every_stage(tmp_path: Path) -> None:
+    settings = "setting=sft,quarters"
+    jobs = sweep("synthetic_to_real", tmp_path, settings, "data.synthetic.train_size=24")
+    assert {job: [*metrics][:3] for job, metrics in jobs.items()} == {
+        "quarters/seed=0": ["start", "sft", "grpo"],
+        "sft/seed=0": ["start", "sft", "time"],
+    }
+    for metrics in jobs.values():
+        for name in ("synthetic/acc", "synthetic/unparsed", "real/acc", "real/unparsed"):
+            assert 0 <= metrics["sft"][name] <= 1
+        assert metrics["sft"]["synthetic/n"] == metrics["sft"]["real/n"] == 4
+
+
+@pytest.mark.slow
+def test_statements_with_and_against_the_bias_are_measured_at_every_dose(tmp_path: Path) -> None:
+    doses = ("setting=grpo", "data.undersample.keep=0.0,1.0", "data.train_size=60")
+    jobs = sweep("label_bias", tmp_path, *doses)
+    assert [*jobs] == [f"grpo/data.undersample.keep={keep}/seed=0" for keep in ("0.0", "1.0")]
+    for metrics in jobs.values():
+        for name in ("aligned/acc", "conflicting/acc", "aligned/unparsed"):
+            assert 0 <= metrics["grpo"][name] <= 1
