@@ -12,6 +12,7 @@ from markupsafe import Markup
 from groundrl.errors import UserError
 from groundrl.files import write_text
 from groundrl.intervals import Interval, t_interval
+from groundrl.report.dose_response import dose_curves
 from groundrl.report.page import TEMPLATES
 from groundrl.report.run_report import read_metrics
 from groundrl.report.svg import Dot, dot_whisker
@@ -205,8 +206,9 @@ def write_sweep(
 def _plot_metrics(
     found: Mapping[str, Mapping[str, Interval]], published: Published
 ) -> list[Markup]:
-    """One dot-and-whisker plot per metric, the published values as diamonds."""
-    plots = []
+    """Curves of doses, then one dot-and-whisker plot per metric, the published values as
+    diamonds."""
+    plots = [curve.chart for curve in dose_curves(found)]
     for metric in dict.fromkeys(metric for row in found.values() for metric in row):
         dots = []
         for name, row in found.items():
