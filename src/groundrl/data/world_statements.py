@@ -43,6 +43,8 @@ class WorldStatements:
     size: int
     subject: str = Subject.TABLETOP
     look: str = Look.PLAIN
+    min_objects: int = 3
+    max_objects: int = 5
     view: View = "rgb"
     cue: Cue = "relation"
     usual: float = 0.5
@@ -81,6 +83,8 @@ class WorldStatements:
                     index=index,
                     subject=Subject(self.subject),
                     look=Look(self.look),
+                    min_objects=self.min_objects,
+                    max_objects=self.max_objects,
                 )
             )
 
