@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from published_files import vsr
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,7 +26,7 @@ def sweep(name: str, folder: Path, *options: str) -> dict[str, dict[str, dict[st
         timeout=900,
     )
     assert done.returncode == 0, done.stderr
-    found = sorted(folder.rglob("metrics.json"))
+    found = sorted(folder.rglob("seed=0/metrics.json"))
     return {str(file.parent.relative_to(folder)): json.loads(file.read_text()) for file in found}
 
 
@@ -33,9 +34,9 @@ def sweep(name: str, folder: Path, *options: str) -> dict[str, dict[str, dict[st
 def test_two_domains_are_measured_at_every_stage(tmp_path: Path) -> None:
     settings = "setting=sft,quarters"
     jobs = sweep("synthetic_to_real", tmp_path, settings, "data.synthetic.train_size=24")
-    assert {job: [*metrics][:3] for job, metrics in jobs.items()} == {
-        "quarters/seed=0": ["start", "sft", "grpo"],
-        "sft/seed=0": ["start", "sft", "time"],
+    assert {job: metrics.keys() - {"time"} for job, metrics in jobs.items()} == {
+        "quarters/seed=0": {"start", "sft", "grpo"},
+        "sft/seed=0": {"start", "sft"},
     }
     for metrics in jobs.values():
         for name in ("synthetic/acc", "synthetic/unparsed", "real/acc", "real/unparsed"):
@@ -51,3 +52,13 @@ def test_statements_with_and_against_the_bias_are_measured_at_every_dose(tmp_pat
     for metrics in jobs.values():
         for name in ("aligned/acc", "conflicting/acc", "aligned/unparsed"):
             assert 0 <= metrics["grpo"][name] <= 1
+
+
+@pytest.mark.slow
+def test_the_study_of_label_bias_runs_on_vsr(tmp_path: Path) -> None:
+    vsr(tmp_path / "vsr")
+    options = ("data=vsr", f"data.root={tmp_path / 'vsr'}", "reward=acc+format", "setting=grpo")
+    jobs = sweep("label_bias", tmp_path / "runs", *options, "data.undersample.keep=0.0")
+    (metrics,) = jobs.values()
+    for name in ("aligned/acc", "conflicting/acc"):
+        assert 0 <= metrics["grpo"][name] <= 1
