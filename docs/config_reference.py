@@ -19,7 +19,6 @@ GROUPS = {
     "reward/term": "One term of a reward.",
     "reward/base": "What the options of `reward` have in common.",
     "ablation": "Published losses, laid over the chosen config.",
-    "setting": "What a study varies, several options at once, laid over the chosen config.",
     "stage": "The stages of training.",
     "rollout": "Where completions are sampled.",
     "trainer": "The machine.",

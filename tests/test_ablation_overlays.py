@@ -1,4 +1,4 @@
-"""An ablation is what its name says, and a setting what its file does, on the real config."""
+"""An ablation is what its name says, on the real training config."""
 
 from functools import partial
 from pathlib import Path
@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from groundrl.advantages import Advantage
-from groundrl.config.overlays import leaves
 from groundrl.launch.resolvers import register_resolvers
 from groundrl.losses import PolicyLoss
 
@@ -68,31 +66,3 @@ def test_only_dapo_draws_prompts_anew() -> None:
             for name in MEANS
         }
     assert {name for name, count in rounds.items() if count} == {"dapo"}
-
-
-OVERLAYS = [
-    (group, file.stem)
-    for group in ("ablation", "setting")
-    for file in sorted((ROOT / "conf" / group).glob("*.yaml"))
-]
-
-
-@pytest.mark.parametrize(("group", "name"), OVERLAYS)
-def test_an_overlay_sets_the_options_of_its_file_and_nothing_else(group: str, name: str) -> None:
-    beside = ["data=synthetic_to_real"] if group == "setting" else []
-    register_resolvers(ROOT)
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        without = plain(compose("train", beside))
-        with_it = plain(compose("train", [*beside, f"{group}={name}"]))
-    said = plain(OmegaConf.load(ROOT / f"conf/{group}/{name}.yaml"))
-    assert with_it == without | said
-    assert said.keys() <= without.keys()  # a misspelt key would be a new one
-    changed = {key for key, value in said.items() if value != without[key]}
-    assert changed == said.keys() or group == "setting"  # which may name what is the default
-
-
-def plain(tree: object) -> dict[str, object]:
-    """The application's part of the config, flat, interpolations as they are written."""
-    content = OmegaConf.to_container(OmegaConf.create(tree), resolve=False)
-    assert isinstance(content, dict)
-    return leaves({str(key): value for key, value in content.items()})

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from groundrl.advantages import Advantage
 from groundrl.config.check import check_config
+from groundrl.config.overlays import leaves
 from groundrl.errors import UserError
 from groundrl.launch.resolvers import register_resolvers, run_name
 from groundrl.losses import PolicyLoss
@@ -68,10 +70,6 @@ NEEDED = {
 BESIDE = {
     "benchmark=mmhal": ["judge=openai", "judge.chat.model=gpt"],
     "data=labelled_captions": ["pipeline=[reward_model]"],
-    **{
-        f"setting={name}": ["data=synthetic_to_real"]
-        for name in ("quarters", "target_sft", "mixed_domains", "unmatched_prompts")
-    },
 }
 """Other choices that an option needs."""
 
@@ -112,6 +110,13 @@ def _hydra(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def composed(*lines: str, script: str = "train") -> DictConfig:
     return compose(script, [*lines], return_hydra_config=True)
+
+
+def plain(*lines: str) -> dict[str, Any]:
+    """The application's part of the config, flat, interpolations as they are written."""
+    tree = OmegaConf.to_container(compose("train", [*lines]), resolve=False)
+    assert isinstance(tree, dict)
+    return leaves({str(key): value for key, value in tree.items()})
 
 
 @pytest.mark.parametrize("script", ["train", "evaluate", "synthesize"])
@@ -253,6 +258,17 @@ def test_a_model_option_loads_the_model_of_its_name(file: Path) -> None:
 
     path = composed(f"model={file.stem}").model.path
     assert letters(path.rpartition("/")[2]).startswith(letters(file.stem))
+
+
+@pytest.mark.parametrize("file", sorted((CONF / "ablation").glob("*.yaml")), ids=lambda f: f.stem)
+def test_an_ablation_sets_the_options_of_its_file_and_nothing_else(file: Path) -> None:
+    with_it, without = plain(f"ablation={file.stem}"), plain()
+    content = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
+    assert isinstance(content, dict)
+    said = leaves({str(key): value for key, value in content.items()})
+    changed = {k: v for k, v in with_it.items() if k not in without or without[k] != v}
+    assert changed == said
+    assert changed.keys() <= without.keys()  # a misspelt key would be a new one
 
 
 def sweep_jobs() -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -36,7 +36,7 @@ def train(*options: str) -> subprocess.CompletedProcess[str]:
         (["model.path=/tmp/x", "+ablation=dapo"], ["model.path"], "dapo/model.path=-tmp-x"),
         (["reward=acc", "seed=0", "seed=2"], [], "acc/seed=2"),
         (
-            ["data.undersample.keep=0.2", "setting=long_sft", "seed=1"],
+            ["data.undersample.keep=0.2", "variant=long_sft", "seed=1"],
             ["data.undersample.keep"],
             "long_sft/data.undersample.keep=0.2/seed=1",
         ),

@@ -32,8 +32,8 @@ def sweep(name: str, folder: Path, *options: str) -> dict[str, dict[str, dict[st
 
 @pytest.mark.slow
 def test_two_domains_are_measured_at_every_stage(tmp_path: Path) -> None:
-    settings = "setting=sft,quarters"
-    jobs = sweep("synthetic_to_real", tmp_path, settings, "data.synthetic.train_size=24")
+    variants = "variant=sft,quarters"
+    jobs = sweep("synthetic_to_real", tmp_path, variants, "data.synthetic.train_size=24")
     assert {job: metrics.keys() - {"time"} for job, metrics in jobs.items()} == {
         "quarters/seed=0": {"start", "sft", "grpo"},
         "sft/seed=0": {"start", "sft"},
@@ -46,7 +46,7 @@ def test_two_domains_are_measured_at_every_stage(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_statements_with_and_against_the_bias_are_measured_at_every_dose(tmp_path: Path) -> None:
-    doses = ("setting=grpo", "data.undersample.keep=0.0,1.0", "data.train_size=60")
+    doses = ("variant=grpo", "data.undersample.keep=0.0,1.0", "data.train_size=60")
     jobs = sweep("label_bias", tmp_path, *doses)
     assert [*jobs] == [f"grpo/data.undersample.keep={keep}/seed=0" for keep in ("0.0", "1.0")]
     for metrics in jobs.values():
@@ -57,7 +57,7 @@ def test_statements_with_and_against_the_bias_are_measured_at_every_dose(tmp_pat
 @pytest.mark.slow
 def test_the_study_of_label_bias_runs_on_vsr(tmp_path: Path) -> None:
     vsr(tmp_path / "vsr")
-    options = ("data=vsr", f"data.root={tmp_path / 'vsr'}", "reward=acc+format", "setting=grpo")
+    options = ("data=vsr", f"data.root={tmp_path / 'vsr'}", "reward=acc+format", "variant=grpo")
     jobs = sweep("label_bias", tmp_path / "runs", *options, "data.undersample.keep=0.0")
     (metrics,) = jobs.values()
     for name in ("aligned/acc", "conflicting/acc"):

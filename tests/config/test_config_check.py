@@ -158,6 +158,15 @@ def test_a_shared_node_is_reported_once() -> None:
     assert len(problems({"a": iou(wieght=1), "b": "${a}"})) == 1
 
 
+def test_a_value_among_nodes_is_reported_with_what_it_may_mean() -> None:
+    vqa = {"_target_": "builtins.dict", "size": 3, "root": None}
+    found = problems({"benchmark": {"vqa": vqa, "size": 20, "sizes": 2}})
+    assert found == [
+        "benchmark.size=20 is no node with _target_: type benchmark.vqa.size=20",
+        "benchmark.sizes=2 is no node with _target_: drop benchmark.sizes",
+    ]
+
+
 def test_an_output_directory_below_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("")
     assert "is a file" in problems({"output_dir": str(tmp_path / "notes" / "run")})[0]
@@ -199,18 +208,6 @@ def test_an_option_that_undoes_an_ablation_is_reported(overlay_dir: Path) -> Non
 def test_an_option_that_agrees_with_an_ablation_passes(overlay_dir: Path) -> None:
     check_composed(overlay_dir, "ablation=no_kl", "kl_coef=0.0", "reward=acc", "lr=2")
     check_composed(overlay_dir, "kl_coef=0.1")
-
-
-def test_an_option_that_undoes_a_setting_is_reported(overlay_dir: Path) -> None:
-    (overlay_dir / "setting").mkdir()
-    (overlay_dir / "setting/slow.yaml").write_text("# @package _global_\nlr: 0.1")
-    train = overlay_dir / "train.yaml"
-    train.write_text(
-        train.read_text().replace("{ablation: null}", "{ablation: null}, {setting: null}")
-    )
-    check_composed(overlay_dir, "setting=slow", "kl_coef=0.1")
-    with pytest.raises(UserError, match=r"setting=slow sets lr=0\.1, but lr=2 was typed"):
-        check_composed(overlay_dir, "setting=slow", "lr=2")
 
 
 @pytest.mark.parametrize(

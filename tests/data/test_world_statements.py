@@ -120,13 +120,13 @@ def test_held_out_statements_are_divided_by_whether_they_agree_with_the_bias() -
             reader=reader,
             train_size=240,
             usual=0.6,
-            heldout_size=12,
+            heldout_size=10,
             undersample=Undersampling(keep=keep, divide_heldout=True),
         )
         for keep in (0.0, 1.0)
     ]
     assert runs[0].heldout == runs[1].heldout
-    assert [len(runs[0].heldout[name]) for name in ("aligned", "conflicting")] == [12, 12]
+    assert [len(runs[0].heldout[name]) for name in ("aligned", "conflicting")] == [10, 10]
     for name, source in runs[0].heldout.items():
         for index in range(len(source)):
             truth = {str(relation): truth for relation, truth in USUAL_TRUTH.items()}

@@ -1,4 +1,4 @@
-"""Finds typed options that undo what an ablation or a setting sets: its name would be wrong."""
+"""Finds typed options that undo what the chosen ablation sets: its name would be wrong."""
 
 from pathlib import Path
 from typing import Any
@@ -9,30 +9,31 @@ from omegaconf import DictConfig, OmegaConf
 
 from groundrl.config.problems import join
 
-GROUPS = ("ablation", "setting")
-"""Config groups whose files are overlays (``# @package _global_``)."""
+GROUP = "ablation"
+"""Config group whose files are overlays (``# @package _global_``)."""
 
 
 def overlay_conflicts(hydra: DictConfig) -> list[str]:
-    """Problems of options typed by the user that win over those of the chosen overlays."""
-    chosen = OmegaConf.to_container(hydra.runtime.choices)
-    assert isinstance(chosen, dict)
+    """Problems of options typed by the user that win over those of the chosen ablation."""
+    chosen = OmegaConf.to_container(hydra.runtime.choices).get(GROUP)  # type: ignore[union-attr]
+    if not isinstance(chosen, str):
+        return []
+    overlay = _load_overlay(hydra, chosen)
     typed = OverridesParser.create().parse_overrides(list(hydra.overrides.task))
-    return [
-        f"{group}={chosen[group]} sets {key}={value}, but {override.input_line} was typed and "
-        f"wins: drop {override.input_line}, or drop {group}={chosen[group]}"
-        for group in GROUPS
-        if isinstance(chosen.get(group), str)
-        for overlay in [_load_overlay(hydra, group, str(chosen[group]))]
-        for override in typed
-        for key, value in _undone(override, overlay)
-    ]
+    problems = []
+    for override in typed:
+        for key, value in _undone(override, overlay):
+            problems.append(
+                f"{GROUP}={chosen} sets {key}={value}, but {override.input_line} was typed and "
+                f"wins: drop {override.input_line}, or drop {GROUP}={chosen}"
+            )
+    return problems
 
 
-def _load_overlay(hydra: DictConfig, group: str, name: str) -> dict[str, object]:
+def _load_overlay(hydra: DictConfig, name: str) -> dict[str, object]:
     """The choices and values in the overlay's file: ``{"reward": "acc", "stage.kl_coef": 0.0}``."""
     for source in hydra.runtime.config_sources:
-        file = Path(source.path) / group / f"{name}.yaml"
+        file = Path(source.path) / GROUP / f"{name}.yaml"
         if source.schema == "file" and file.is_file():
             content = OmegaConf.to_container(OmegaConf.load(file))
             assert isinstance(content, dict)

@@ -70,7 +70,7 @@ def _plain_value(node: Any, key: str | int, problems: list[str], path: str) -> A
         return Unknown.ELSEWHERE
     if not isinstance(value, DictConfig | ListConfig):
         return value
-    if OmegaConf.is_interpolation(node, key):
+    if OmegaConf.is_interpolation(node, key) and isinstance(value, DictConfig):
         return Unknown.ELSEWHERE
     return plain_tree(value, problems, path)
 

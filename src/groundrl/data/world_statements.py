@@ -120,8 +120,10 @@ def statements_module(
     """
     rule = undersample or Undersampling()
     found = reader(seed=0, size=train_size, usual=usual).samples().samples
-    sets = 2 if rule.divide_heldout else 1
-    asked = reader(seed=HELDOUT_SEED, size=sets * heldout_size).samples().samples
+    # Of a turn of the relations that was begun, all may fall into the same one of two sets.
+    spare = len(STATED_RELATIONS)
+    size = 2 * (heldout_size + spare) if rule.divide_heldout else heldout_size
+    asked = reader(seed=HELDOUT_SEED, size=size).samples().samples
     heldout = rule.heldout_sets("statements", asked, found)
     return GroundingDataModule(
         train=SampleList(tuple(rule(found))),

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-NAMED_BY_VALUE = ("reward", "ablation", "setting")
-"""Groups of which a run's name has only the option: ``reward=iou+acc`` becomes ``iou+acc``."""
+NAMED_BY_VALUE = ("reward", "ablation", "variant")
+"""Options of which a run's name has only the value: ``reward=iou+acc`` becomes ``iou+acc``.
+``variant`` is the one of a sweep file that changes several options together."""
 ALWAYS_NAMED = (*NAMED_BY_VALUE, "seed")
 """Options that are in a run's name even where all runs of the multirun share them."""
 
