@@ -37,6 +37,11 @@ def train(*options: str) -> subprocess.CompletedProcess[str]:
         (["reward=acc", "adapter=lora", "seed=1"], ["adapter"], "acc/adapter=lora/seed=1"),
         (["model.path=/tmp/x", "+ablation=dapo"], ["model.path"], "dapo/model.path=-tmp-x"),
         (["reward=acc", "seed=0", "seed=2"], [], "acc/seed=2"),
+        (
+            ["data.undersample.keep=0.2", "variant=long_sft", "seed=1"],
+            ["data.undersample.keep"],
+            "long_sft/data.undersample.keep=0.2/seed=1",
+        ),
         (["debug=tiny"], [], "run"),
         (["sweeps=vigor", "variant=both", "seed=2"], ["variant", "seed"], "both/seed=2"),
         (

@@ -10,6 +10,7 @@ EVALUATION = {
     "n": "Questions asked.",
     "acc": "Share of right answers, over questions that have one.",
     "acc_strict": "acc where anything but the answer inside its tags is wrong; held-out sets only.",
+    "unparsed": "Share of answers that say nothing of what was asked for, where words were.",
     "iou": "Mean recall-aware IoU (boxes.matched_iou), over questions that have true boxes.",
     "iou_predicted": "Mean over the same questions of matched IoU / predicted boxes: no recall.",
     "acc_50": "Share of those questions with every true box met at IoU >= 0.5 and none extra.",

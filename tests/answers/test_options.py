@@ -8,6 +8,7 @@ from groundrl.answers.options import (
     answer_f1,
     is_correct,
     is_exactly_correct,
+    is_unparsed,
     normalise,
     normalise_value,
     read_answer,
@@ -262,3 +263,24 @@ def test_hostile_answers_are_read_in_linear_time(unit: str) -> None:
         read_answer(text, options)
         read_answer(f"A{text}x\ny", options)
     assert time.process_time() - start < 3
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "answers", "unparsed"),
+    [
+        ("false", (), ("true",), False),  # wrong, but said
+        ("the statement is false", (), ("true",), False),
+        ("maybe", (), ("true",), True),
+        ("true or false", (), ("true",), True),
+        ("blue", ("red", "blue"), ("red",), False),
+        ("purple", ("red", "blue"), ("red",), True),
+        ("a dog", (), ("cat",), False),
+        ("...", (), ("cat",), True),
+        (None, (), ("true",), True),
+    ],
+)
+def test_an_answer_that_is_wrong_is_told_from_one_that_says_nothing(
+    text: str | None, options: tuple[str, ...], answers: tuple[str, ...], unparsed: bool
+) -> None:
+    assert is_unparsed(text, sample(options, answers)) is unparsed
+    assert not (unparsed and is_correct(text, sample(options, answers)))

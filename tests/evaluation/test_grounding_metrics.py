@@ -34,6 +34,7 @@ OUTSIDE = box(90, 70, 110, 90)
 
 GOOD = GroundedAnswer(
     correct=True,
+    unparsed=False,
     predicted=(VASE, CUP),
     true=(CUP, VASE),
     sizes=SIZES,
@@ -43,11 +44,12 @@ GOOD = GroundedAnswer(
     tokens=40,
     image_key="a",
 )
-LAZY = replace(GOOD, correct=False, predicted=(VASE,), tokens=20, image_key="b")
+LAZY = replace(GOOD, correct=False, unparsed=True, predicted=(VASE,), tokens=20, image_key="b")
 SPAM = replace(GOOD, predicted=(VASE, CUP, OUTSIDE, OUTSIDE), tokens=80, image_key="a")
 BROKEN = replace(
     GOOD,
     correct=None,
+    unparsed=None,
     predicted=(),
     true=(),
     boxes_read=False,
@@ -70,6 +72,7 @@ def test_four_answers_have_the_scores_one_computes_by_hand() -> None:
     expected = {
         "n": 4,
         "acc": 2 / 3,  # BROKEN has no right answer
+        "unparsed": 1 / 3,
         "iou": (1 + 1 / 2 + 2 / 4) / 3,  # and no true box
         "iou_predicted": (1 + 1 + 2 / 4) / 3,
         "acc_50": 1 / 3,
@@ -123,7 +126,7 @@ def test_intervals_are_wilson_for_shares_and_by_image_for_the_rest() -> None:
 
 def test_figures_that_no_question_measures_are_left_out() -> None:
     got = scores([BROKEN])
-    absent = ("acc", "iou", "iou_predicted", "acc_50", "recall_50", "off_frame")
+    absent = ("acc", "unparsed", "iou", "iou_predicted", "acc_50", "recall_50", "off_frame")
     assert [name for name in absent if any(key.startswith(name) for key in got)] == []
     assert got["boxes"] == 0.0
     json.dumps(got, allow_nan=False)

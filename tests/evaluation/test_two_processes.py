@@ -19,6 +19,7 @@ def outcomes(count: int) -> list[GroundedAnswer]:
     box = Box(x1=0.0, y1=0.0, x2=10.0, y2=10.0, frame=Frame.PIXEL)
     first = GroundedAnswer(
         correct=True,
+        unparsed=False,
         predicted=(box,),
         true=(box,),
         sizes=SIZES,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from published_files import HELDOUT, TRAIN, WRITERS, drivingvqa, rel3d, spatialsense, vsr
@@ -16,6 +17,7 @@ from groundrl.evaluation.benchmarks.published import PublishedBenchmark
 from groundrl.evaluation.prompting import choose_template
 from groundrl.grammar import get_grammar
 from groundrl.launch.make import make
+from groundrl.launch.resolvers import register_resolvers
 from groundrl.prompts import PromptTemplate
 from groundrl.records import Form, Grounding, Sample
 
@@ -167,6 +169,36 @@ def test_labels_are_biased_in_the_training_split_only(tmp_path: Path) -> None:
     module = build("vsr", tmp_path, **{"undersample.keep": 0.0})
     assert len({sample.answers for sample in trained(module)}) == 1
     assert len({sample.answers for sample in held_out(module)}) == 2
+
+
+def test_held_out_statements_can_be_divided_by_the_bias(tmp_path: Path) -> None:
+    vsr(tmp_path)
+    module = build("vsr", tmp_path, **{"undersample.divide_heldout": True, "undersample.keep": 0.0})
+    usual = {sample.answers for sample in trained(module)}
+    for name, source in module.heldout.items():
+        assert isinstance(source, SampleList)
+        assert all((one.answers in usual) is (name == "aligned") for one in source.samples)
+    assert list(module.heldout) == ["aligned", "conflicting"]
+
+
+def test_one_published_data_set_is_trained_on_and_two_are_held_out(tmp_path: Path) -> None:
+    rel3d(tmp_path / "synthetic")
+    spatialsense(tmp_path / "real")
+    register_resolvers(CONF.parent)
+    roots = [f"data.{name}.root={tmp_path / name}" for name in ("synthetic", "real")]
+    for domain, origins in {
+        "synthetic": {"rel3d"},
+        "real": {"spatialsense"},
+        "mixed": {"rel3d", "spatialsense"},
+    }.items():
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            line = ["data=rel3d_to_spatialsense", f"data.domain={domain}", *roots]
+            module = make(compose("train", line).data)
+        assert {one.provenance.dataset for one in trained(module)} == origins
+        assert {name: source[0].provenance.dataset for name, source in module.heldout.items()} == {
+            "synthetic": "rel3d",
+            "real": "spatialsense",
+        }
 
 
 def test_the_published_split_of_spatialsense_can_be_taken(tmp_path: Path) -> None:

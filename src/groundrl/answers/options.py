@@ -133,6 +133,16 @@ def is_exactly_correct(text: str | None, sample: Sample) -> bool:
     return normalise_value(text) in {normalise_value(answer) for answer in sample.answers}
 
 
+def is_unparsed(text: str | None, sample: Sample) -> bool:
+    """Whether the text says nothing of what was asked for: none of the options, neither true nor
+    false, or no word at all where the question is open."""
+    if text is None:
+        return True
+    if not sample.options and asks_for_verdict(sample.answers):
+        return read_verdict(text) is None
+    return read_answer(text, sample.options) is None
+
+
 def answer_f1(text: str | None, sample: Sample) -> float:
     """``2 * hits / (chosen + right)`` over the options, in [0, 1]: 1 for exactly the right ones, 0
     for anything that is no option. Of an open question like ``is_correct``."""

@@ -12,6 +12,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from groundrl.answers.attempt import Attempt
+from groundrl.answers.options import is_unparsed
 from groundrl.boxes import Box, Frame, ImageSizes, is_inside, match
 from groundrl.figures import FigureInfo
 from groundrl.intervals import Interval, bootstrap, wilson
@@ -28,6 +29,8 @@ class GroundedAnswer:
 
     correct: bool | None
     """None when the question asks for boxes only."""
+    unparsed: bool | None
+    """The answer says nothing of what was asked for (``is_unparsed``); None as for ``correct``."""
     predicted: tuple[Box, ...]
     true: tuple[Box, ...]
     """Empty when the sample has no true boxes: the question then does not count in the IoU."""
@@ -49,6 +52,7 @@ def summarize_answer(attempt: Attempt, correct: bool | None) -> GroundedAnswer:
     sample = attempt.sample
     return GroundedAnswer(
         correct=correct,
+        unparsed=is_unparsed(attempt.parsed.answer, sample) if sample.answers else None,
         predicted=tuple(grounding.box for grounding in attempt.parsed.groundings),
         true=tuple(grounding.box for grounding in sample.groundings),
         sizes=attempt.sizes,
@@ -91,6 +95,7 @@ OTHER_FRAME_FIGURES = {
 
 COLUMNS: tuple[str, ...] = (
     "correct",  # nan when the question asks for boxes only
+    "unparsed",  # likewise
     "iou",
     "iou_predicted",
     "all_hit",
@@ -148,11 +153,13 @@ class GroundingMetrics(Metric):
         table["image"] = dim_zero_cat(self.images).cpu().numpy()
         n = len(table["image"])
         asked = _where(table, ~np.isnan(table["correct"]))
+        worded = _where(table, ~np.isnan(table["unparsed"]))
         boxed = _where(table, table["true"] > 0)
         drawn = _where(table, (table["predicted"] > 0) & ~np.isnan(table["outside"]))
         share = drawn["outside"] / drawn["predicted"]
         intervals = {
             "acc": _proportion(asked["correct"]),
+            "unparsed": _proportion(worded["unparsed"]),
             "iou": self._mean(boxed["iou"], boxed),
             "iou_predicted": self._mean(boxed["iou_predicted"], boxed),
             "acc_50": _proportion(boxed["all_hit"]),
@@ -193,7 +200,8 @@ def _row(outcome: GroundedAnswer) -> list[float]:
     total = sum(pair.iou for pair in pairs)
     hits = sum(pair.iou >= HIT_IOU for pair in pairs)
     return [
-        float("nan") if outcome.correct is None else float(outcome.correct),
+        _flag(outcome.correct),
+        _flag(outcome.unparsed),
         total / max(len(predicted), len(true), 1),
         total / max(len(predicted), 1),
         float(hits == len(predicted) == len(true)),
@@ -206,6 +214,10 @@ def _row(outcome: GroundedAnswer) -> list[float]:
         float(outcome.truncated),
         float(outcome.tokens),
     ]
+
+
+def _flag(value: bool | None) -> float:
+    return float("nan") if value is None else float(value)
 
 
 def _outside(predicted: tuple[Box, ...], sizes: ImageSizes) -> float:

@@ -7,9 +7,9 @@ from typing import Literal
 from groundrl.data.datasets import SampleList
 from groundrl.data.module import GroundingDataModule
 from groundrl.data.targets import Target, worked_answer
+from groundrl.data.undersampling import Undersampling
 from groundrl.errors import UserError
 from groundrl.published.reader import FoundSamples, PublishedReader
-from groundrl.published.undersampling import Undersampling
 from groundrl.records import Sample
 
 SHOWN = 3
@@ -36,8 +36,9 @@ def published_module(
 
     ``reader`` is given ``root`` and ``split``. ``target``: what worked answers consist of.
     ``missing``: what is done with questions without an image. ``undersample`` biases the labels of
-    the training split. At most ``heldout_size`` questions of ``heldout_split`` are held out, none
-    of them about an image that is trained on; None for the split means no held-out set.
+    the training split. At most ``heldout_size`` questions of ``heldout_split`` are held out (in
+    each set, where ``undersample`` makes two), none of them about an image that is trained on; None
+    for the split means no held-out set.
 
     Raises UserError for a target that the data does not have, and for files that are missing or
     damaged.
@@ -51,7 +52,13 @@ def published_module(
         others = _read(reader(root=root, split=heldout_split), heldout_split, missing)
         # All images of the split, so that runs that differ in ``undersample`` hold out the same.
         kept = _without_trained(others, frozenset(found.names), heldout_split)
-        heldout[heldout_split] = _worked(kept, target).take(heldout_size, seed=0)
+        asked = _worked(kept, target)
+        sets = (
+            {heldout_split: asked}
+            if undersample is None
+            else undersample.heldout_sets(heldout_split, asked.samples, found.samples)
+        )
+        heldout = {name: one.take(heldout_size, seed=0) for name, one in sets.items()}
     return GroundingDataModule(
         train=_worked(chosen, target),
         heldout=heldout,

@@ -21,11 +21,13 @@ from groundrl.relations import CONVERSE, Relation
 
 YES_NO = {True: "yes", False: "no"}
 TRUE_FALSE = {True: "true", False: "false"}
+TRUE_OR_FALSE = "True or false: "
+"""Stands before a statement."""
 
 
 def statement(text: str) -> str:
     """How a statement is put to a model."""
-    return f"True or false: {text.rstrip('.')}."
+    return f"{TRUE_OR_FALSE}{text.rstrip('.')}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

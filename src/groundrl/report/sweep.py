@@ -10,6 +10,7 @@ from markupsafe import Markup
 from groundrl.files import write_text
 from groundrl.intervals import Interval, t_interval
 from groundrl.metrics import EVALUATION
+from groundrl.report.dose_response import dose_curves
 from groundrl.report.page import TEMPLATES
 from groundrl.report.runs import Run
 from groundrl.report.svg import Dot, dot_whisker
@@ -208,9 +209,10 @@ def write_sweep(root: Path, runs: Sequence[Run], study: Study) -> tuple[Path, Pa
 def _plot_metrics(
     runs: Sequence[Run], metrics: Sequence[str], published: Published
 ) -> list[Markup]:
-    """One dot-and-whisker plot per metric, the published values as diamonds."""
+    """Curves of doses, then one dot-and-whisker plot per metric, the published values as
+    diamonds."""
     found = mean_over_seeds(runs, metrics, lambda run: run.metrics)
-    plots = []
+    plots = [curve.chart for curve in dose_curves(found)]
     for metric in metrics:
         dots = []
         for name, row in found.items():

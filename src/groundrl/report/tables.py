@@ -14,9 +14,9 @@ from groundrl.metrics import EVALUATION
 
 NUMBER = re.compile(r"[-+±]?(\d|nan|inf)")
 BOUNDS = ("_low", "_high")
-HEADLINES = ("reward", "acc", "alignment", "iou", "boxes", "boxes_true", "format")
-"""Of our own held-out metrics: is it right, does it follow from the reasoning, does it point there,
-how often, in which form?"""
+HEADLINES = ("reward", "acc", "unparsed", "alignment", "iou", "boxes", "boxes_true", "format")
+"""Of our own held-out metrics: is it right, can it be read, does it follow from the reasoning, does
+it point there, how often, in which form?"""
 
 Metrics = Mapping[str, int | float]
 """``<set>/<metric>`` with ``_low`` and ``_high`` beside it, and ``<set>/n``."""

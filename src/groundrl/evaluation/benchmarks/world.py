@@ -24,23 +24,16 @@ from groundrl.evaluation.benchmarks.mme import TaskPairs
 from groundrl.evaluation.benchmarks.refcoco import Pointing
 from groundrl.evaluation.benchmarks.statements import Statements
 from groundrl.language.words import plural
-from groundrl.questions.draws import NumpyDraws
-from groundrl.questions.references import object_meant
-from groundrl.questions.verdicts import Related, related
 from groundrl.records import Sample
-from groundrl.relations import Relation
 from groundrl.world.graph import Look, Scene, SceneSpec, Subject
-from groundrl.world.known import known_scene
-from groundrl.world.quarters import AUGMENTED, QUARTERS_SIDE, QuarteredScene
 from groundrl.world.questions import ANSWER_KINDS, STATED_RELATIONS, ask, sample_of
 from groundrl.world.render import build_scene
+from groundrl.world.statements import View, state_each
 from groundrl.world.vocabulary import CATEGORIES
 from groundrl.world.yes_no_pairs import PAIR_TASKS, draw_pair
 
 HELD_OUT_SEED = 9_000_011
 """Far from every training and held-out seed."""
-MOST_SCENES = 60
-"""Looked at for one question before the next is drawn: some relations are rare."""
 
 T = TypeVar("T")
 
@@ -137,35 +130,19 @@ class WorldVSR(Statements, World):
     """Statements with one spatial relation, true or false, as in VSR: every relation equally often,
     exactly half of each of them true."""
 
+    @property
+    def view(self) -> View:
+        """What is shown."""
+        return "rgb"
+
     def questions(self) -> QuestionSet:
         """See ``Benchmark``."""
         wanted = itertools.cycle(
             [(relation, true) for relation in STATED_RELATIONS for true in (True, False)]
         )
-        scenes = self.scenes()
-        samples: list[Sample] = []
-        while len(samples) < self.size:
-            relation, true = next(wanted)
-            tried = itertools.islice(scenes, MOST_SCENES)
-            drawn = (self.state(index, scene, relation, true) for index, scene in tried)
-            samples += itertools.islice((one for one in drawn if one is not None), 1)
-        return QuestionSet(samples=tuple(samples))
-
-    def state(self, index: int, scene: Scene, relation: Relation, true: bool) -> Sample | None:
-        """A statement with this relation, or None when the scene has none of that truth."""
-        draws = NumpyDraws(np.random.default_rng(index))
-        draft = related(
-            known_scene(scene), draws, relations=(relation,), verdicts=(true,), stated=True
-        )
-        if draft is None:
-            return None
-        assert isinstance(draft.claim, Related)
-        sample = sample_of(draft, scene.spec, str(relation), id=str(index))
-        return self.show(replace(sample, options=()), draft.claim, scene)
-
-    def show(self, sample: Sample, claim: Related, scene: Scene) -> Sample:
-        """The sample with the image and the question in which it is put."""
-        return sample
+        scenes = (scene for _, scene in self.scenes())
+        stated = state_each(scenes, wanted, view=self.view)
+        return QuestionSet(samples=tuple(itertools.islice(stated, self.size)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,13 +152,7 @@ class WorldRel3D(WorldVSR):
 
     augmented: bool = True
 
-    def show(self, sample: Sample, claim: Related, scene: Scene) -> Sample:
+    @property
+    def view(self) -> View:
         """See ``WorldVSR``."""
-        if not self.augmented:
-            return sample
-        known = known_scene(scene)
-        a, b = object_meant(claim.subject, known), object_meant(claim.object, known)
-        assert a is not None
-        assert b is not None
-        image = QuarteredScene(spec=scene.spec, boxes=(a.box, b.box), side=QUARTERS_SIDE)
-        return replace(sample, image=image, question=f"{AUGMENTED} {sample.question}")
+        return "quarters" if self.augmented else "rgb"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from groundrl.data.undersampling import Undersampling
 from groundrl.errors import UserError
-from groundrl.published.undersampling import Undersampling
 from groundrl.published.vsr import VSRReader
 from groundrl.records import NamedImage, Provenance, Sample
 
@@ -104,3 +104,27 @@ def test_the_published_counts_and_text_only_accuracies_come_out(
     assert len(kept) == rows
     assert round(text_only_accuracy(kept), 3) == accuracy
     assert len(Undersampling(keep=keep)(samples)) == rows  # ties lose as many as they repeated
+
+
+def test_divided_statements_are_those_with_the_label_that_training_kept_and_the_others() -> None:
+    train = statements([("on", True), ("on", True), ("on", False), ("in", False), ("in", True)])
+    held = statements([("on", True), ("on", False), ("in", True), ("in", False), ("at", True)])
+    for as_published in (False, True):
+        rule = Undersampling(keep=0.0, as_published=as_published, divide_heldout=True)
+        common = {sample.kind: sample.answers[0] for sample in rule(train)}
+        assert common == rule.common_labels(train)
+        sets = rule.heldout_sets("dev", held, train)
+        assert [s.answers[0] == common[s.kind] for s in sets["aligned"].samples] == [True] * 2
+        assert [s.answers[0] == common[s.kind] for s in sets["conflicting"].samples] == [False] * 2
+        assert not {"at"} & {s.kind for one in sets.values() for s in one.samples}
+
+
+def test_held_out_statements_stay_together_unless_that_is_asked_for() -> None:
+    held = statements([("on", True), ("under", False)])
+    assert Undersampling(keep=0.5).heldout_sets("dev", held, held)["dev"].samples == tuple(held)
+
+
+def test_a_held_out_set_without_a_statement_against_the_bias_is_refused() -> None:
+    train = statements([("on", True), ("on", True), ("on", False)])
+    with pytest.raises(UserError, match="none of 2 held-out statements is conflicting"):
+        Undersampling(divide_heldout=True).heldout_sets("dev", train[:2], train)
