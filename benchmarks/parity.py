@@ -17,7 +17,7 @@ from work import Work
 from groundrl.policy.adapter import Adapter
 from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
-from groundrl.policy.prompt import Processor
+from groundrl.policy.processor import Processor
 from groundrl.policy.vision import VisionTower
 from groundrl.prompts import PromptTemplate
 from groundrl.records import Sample

@@ -16,7 +16,7 @@ from transformers import (
     Qwen3VLVideoProcessor,
 )
 
-from groundrl.policy.prompt import Processor
+from groundrl.policy.processor import Processor
 from groundrl.pretraining.architecture import CHAT_TEMPLATE, SPECIAL_TOKENS, build_tokenizer
 
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")

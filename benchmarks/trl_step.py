@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from work import Work
 
 from groundrl.policy.adapter import LANGUAGE_LINEARS
-from groundrl.policy.prompt import Processor
+from groundrl.policy.processor import Processor
 
 
 def rows(work: Work, processor: Processor) -> list[dict[str, Any]]:

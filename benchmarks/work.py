@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from random_models import PATCHES, WORD
 
-from groundrl.policy.prompt import Processor
+from groundrl.policy.processor import Processor
 from groundrl.prompts import PromptTemplate
 from groundrl.records import Provenance, Sample
 

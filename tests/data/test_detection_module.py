@@ -86,7 +86,7 @@ def test_classes_are_asked_about_by_their_nouns_or_by_those_of_the_user(flat: Pa
 
 def test_unreadable_images_are_errors_that_say_how_to_leave_them_out(flat: Path) -> None:
     (flat / "images/3.jpg").write_text("no image")
-    with pytest.raises(UserError, match="skip_unreadable=true leaves out 1 unreadable"):
+    with pytest.raises(UserError, match="skip_unreadable=true leaves out 1 that cannot be read"):
         module(flat)
     found = module(flat, skip_unreadable=True)
     assert "3" not in images_of(found.train) | images_of(found.heldout["heldout"])

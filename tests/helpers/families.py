@@ -33,7 +33,7 @@ from transformers import (
     SmolVLMVideoProcessor,
 )
 
-from groundrl.policy.prompt import Processor
+from groundrl.policy.processor import Processor
 
 
 def idefics(

@@ -21,7 +21,7 @@ from transformers import (
     Qwen3VLVideoProcessor,
 )
 
-from groundrl.policy.prompt import Processor
+from groundrl.policy.processor import Processor
 
 ROPE = {"rope_type": "default", "mrope_section": [4, 6, 6], "rope_theta": 10000.0}
 TOWER = {"hidden_size": WIDTH, "intermediate_size": 96, "out_hidden_size": WIDTH}

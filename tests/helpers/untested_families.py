@@ -12,7 +12,7 @@ from transformers import (
     SiglipImageProcessor,
 )
 
-from groundrl.policy.prompt import Processor
+from groundrl.policy.processor import Processor
 
 
 def paligemma() -> tuple[PreTrainedModel, Processor]:

@@ -13,7 +13,7 @@ from world_questions import with_context, world_samples
 
 from groundrl.boxes import Frame
 from groundrl.policy.policy import Policy
-from groundrl.policy.prompt import limit_pixels, pixel_limits
+from groundrl.policy.processor import limit_pixels, pixel_limits
 from groundrl.prompts import PromptTemplate
 from groundrl.records import Sample
 from groundrl.world.source import SceneImage

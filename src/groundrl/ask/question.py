@@ -6,7 +6,7 @@ from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.base import Form
 from groundrl.evaluation.prompting import choose_template
 from groundrl.grammar.base import Grammar
-from groundrl.policy.prompt import Processor
+from groundrl.policy.processor import Processor
 from groundrl.prompts import PromptTemplate
 from groundrl.records import ImageSource, Provenance, Sample
 

@@ -22,7 +22,7 @@ from groundrl.errors import UserError
 from groundrl.grammar import get_grammar
 from groundrl.policy.fingerprint import fingerprint
 from groundrl.policy.policy import Policy
-from groundrl.policy.prompt import pixel_limits
+from groundrl.policy.processor import pixel_limits
 from groundrl.prompts import PromptTemplate
 from groundrl.records import Grounding, Provenance, RolloutGroup, Sample
 from groundrl.rollout.base import RolloutEngine, Sampling

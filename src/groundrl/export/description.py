@@ -12,7 +12,7 @@ from groundrl.grammar.base import Grammar
 from groundrl.json_rows import Text, Whole, validate
 from groundrl.policy.embedded import base_name
 from groundrl.policy.policy import Policy
-from groundrl.policy.prompt import pixel_limits, resize_factor
+from groundrl.policy.processor import pixel_limits, resize_factor
 from groundrl.prompts import PromptTemplate
 
 DESCRIPTION: Final = "groundrl.json"

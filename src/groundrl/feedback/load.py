@@ -30,7 +30,7 @@ from groundrl.policy.embedded import base_name
 from groundrl.policy.family import ModelFamily
 from groundrl.policy.load import load_policy
 from groundrl.policy.policy import Policy
-from groundrl.policy.prompt import pixel_limits
+from groundrl.policy.processor import pixel_limits
 from groundrl.records import NamedImage
 
 ADAPTER: Final = "adapter"

@@ -68,7 +68,7 @@ def run(script: str, cfg: DictConfig) -> None:
     run_dir = run_directory(cfg)
     with lock_run(run_dir):
         keep_config(script, cfg, run_dir)
-        if HydraConfig.get().mode is RunMode.MULTIRUN and (run_dir / FINISHED).exists():
+        if in_multirun() and (run_dir / FINISHED).exists():
             logger.info("%s is finished", run_dir)
             return
         match script:
@@ -84,6 +84,11 @@ def run(script: str, cfg: DictConfig) -> None:
                 return _synthesize(cfg, run_dir)
     if text:
         print(text)
+
+
+def in_multirun() -> bool:
+    """Whether this is a job of a multirun; code that calls ``run`` is none."""
+    return HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
 
 
 def lock_run(run_dir: Path) -> AbstractContextManager[None]:

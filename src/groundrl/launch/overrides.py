@@ -65,7 +65,8 @@ def explain_overrides(argv: Sequence[str], config_dir: Path, config_name: str) -
         plain = {o.key_or_group: o.value() for o in typed if not o.is_sweep_override()}
         problems += unwritable_folders(plain)
         tree = cast(dict[str, Any], OmegaConf.to_container(cfg))
-        problems += _misspelt_additions(typed, tree)
+        accepted = [o for o in typed if str(o.input_line) in cfg.hydra.overrides.task]
+        problems += _misspelt_additions(accepted, tree)
         problems += missing_needs(tree)
         problems += secret_problems({k: v for k, v in tree.items() if k != "hydra"})
         run_dir = plain.get("resume")

@@ -20,7 +20,7 @@ from groundrl.files import write_text
 from groundrl.launch.grid import parse_options, typed_key
 
 RESOLVED = "resolved.yaml"
-OF_A_SWEEP = frozenset({"published", "conclusions", "needs", "sweep"})
+OF_A_SWEEP = frozenset({"published", "conclusions", "needs", "sweep", "launcher"})
 """Top-level options that say something about a sweep and nothing about a run of it."""
 MAY_DIFFER = OF_A_SWEEP | {"output_dir", "resume", "requeue", "hydra", "cache_dir", "concurrency"}
 """Top-level options that may differ between a run and its continuation: they change no result.
@@ -55,7 +55,11 @@ def chosen_options(cfg: DictConfig) -> dict[str, object]:
     if HydraConfig.initialized():
         hydra = HydraConfig.get()
         choices = hydra.runtime.choices.items()
-        options |= {key: choice for key, choice in choices if choice and key.isidentifier()}
+        options |= {
+            key: choice
+            for key, choice in choices
+            if choice and key.isidentifier() and key not in OF_A_SWEEP
+        }
         typed = {typed_key(one): one.value() for one in parse_options(hydra.overrides.task)}
         options |= {k: v for k, v in typed.items() if k.split(".")[0] not in MAY_DIFFER}
     return options

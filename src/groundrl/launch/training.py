@@ -20,7 +20,7 @@ from groundrl.grammar import get_grammar
 from groundrl.launch.make import make
 from groundrl.launch.resolved import chosen_options
 from groundrl.launch.warmup import ANSWER_TOKENS, find_warmup
-from groundrl.policy.prompt import Processor, pixel_limits
+from groundrl.policy.processor import Processor, pixel_limits
 from groundrl.pretraining.make_embedded import Pretraining
 from groundrl.rewards.base import RewardTerm
 from groundrl.rewards.function import Function

@@ -17,7 +17,7 @@ from groundrl.policy.adapter import Adapter
 from groundrl.policy.embedded import embedded_model_dir
 from groundrl.policy.family import ModelFamily
 from groundrl.policy.policy import Attention, Policy
-from groundrl.policy.prompt import limit_pixels
+from groundrl.policy.processor import limit_pixels
 from groundrl.policy.vision_store import VisionStore
 from groundrl.prompts import PromptTemplate
 

@@ -23,7 +23,8 @@ from groundrl.policy.family import ModelFamily, spec_of
 from groundrl.policy.fingerprint import fingerprint
 from groundrl.policy.flex import flex_prefix_attention
 from groundrl.policy.layout import Branch, Layout, lay_out
-from groundrl.policy.prompt import Processor, Prompt, PromptEncoder
+from groundrl.policy.processor import Processor
+from groundrl.policy.prompt import Prompt, PromptEncoder
 from groundrl.policy.scoring import TokenLogprobs, score_tokens
 from groundrl.policy.soft_prompt import freeze_soft_prompt, take_virtual_tokens
 from groundrl.policy.tower import speed_up_tower
@@ -70,11 +71,12 @@ class Policy(nn.Module):
         if self.can_share_prefixes:
             use_prefix_attention(self.vlm)
         if prefix_sharing and not self.spec.shares_prefixes:
-            untested = self.spec.family is None
             logger.warning(
                 "%s %s: each prompt is computed once per completion, with stock attention",
                 self.vlm.config.model_type,
-                "is not tested with shared prompts" if untested else "has recurrent layers",
+                "is not tested with shared prompts"
+                if self.spec.family is None
+                else "has recurrent layers",
             )
         self.processor = processor
         self.frame = frame
@@ -208,8 +210,7 @@ class Policy(nn.Module):
 
     @contextmanager
     def _checkpointed_layers(self) -> Iterator[None]:
-        """With ``gradient_checkpointing``, layers store their input only and compute the rest
-        again in the backward pass."""
+        """With ``gradient_checkpointing``, the backward pass computes layers again."""
         layers = [m for m in self.vlm.modules() if isinstance(m, GradientCheckpointingLayer)]
         on = self.gradient_checkpointing and torch.is_grad_enabled()
         recompute = partial(checkpoint, use_reentrant=False)
@@ -276,10 +277,8 @@ class Policy(nn.Module):
                     self.model = self.tower.vlm = policy
 
     def save(self, folder: Path) -> None:
-        """Write the adapter in PEFT format; without one, the whole model and its processor.
-
-        The adapter names its base as other machines know it, see ``base_name``.
-        """
+        """Write the adapter in PEFT format, with its base as other machines know it (``base_name``);
+        without adapter, the whole model and its processor."""
         if isinstance(self.model, PeftModel):
             config = self.model.peft_config["default"]
             config.base_model_name_or_path = base_name(self.vlm.name_or_path or "")

@@ -8,7 +8,7 @@ import torch
 
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
-from groundrl.policy.prompt import pixel_limits
+from groundrl.policy.processor import pixel_limits
 
 CPU_FULL = re.compile(r"DefaultCPUAllocator: (can't allocate memory|not enough memory)")
 

@@ -8,7 +8,8 @@ from peft import LoraConfig, PeftModel
 
 from groundrl.config_node import ConfigNode
 from groundrl.policy.policy import Policy
-from groundrl.policy.prompt import Prompt, pixel_limits
+from groundrl.policy.processor import pixel_limits
+from groundrl.policy.prompt import Prompt
 from groundrl.rollout.adapter_files import AdapterPublisher, check_servable, served_adapter_problems
 from groundrl.rollout.base import LoadFeatures, RolloutEngine, SampledTokens, Sampling
 from groundrl.rollout.randomness import RolloutSeeds

@@ -15,7 +15,8 @@ from groundrl.config_node import ConfigNode
 from groundrl.control_tokens import CUT
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
-from groundrl.policy.prompt import Prompt, pixel_limits
+from groundrl.policy.processor import pixel_limits
+from groundrl.policy.prompt import Prompt
 from groundrl.rollout.adapter_files import (
     AdapterPublisher,
     served_adapter_problems,
