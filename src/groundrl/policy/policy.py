@@ -277,7 +277,7 @@ class Policy(nn.Module):
                     self.model = self.tower.vlm = policy
 
     def save(self, folder: Path) -> None:
-        """Write the adapter in PEFT format, with its base as other machines know it (``base_name``);
+        """Write the adapter in PEFT format, its base as other machines know it (``base_name``);
         without adapter, the whole model and its processor."""
         if isinstance(self.model, PeftModel):
             config = self.model.peft_config["default"]
