@@ -167,6 +167,13 @@ def test_what_the_last_stage_changed_is_a_table_of_its_own(root: Path) -> None:
     assert "Change by the last stage" in markdown
 
 
+def test_a_seed_that_changed_nothing_counts_in_the_mean_of_changes(tmp_path: Path) -> None:
+    for seed, acc in enumerate((0.1, 0.4)):  # from 0.1 at the start
+        finish(tmp_path / "acc" / f"seed={seed}", acc)
+    ((_, cell),) = change_table(find_runs(tmp_path), ["t/acc"]).rows
+    assert cell.startswith("0.150 ± ")
+
+
 MANY = {"t/tokens": 9.0, "t/acc": 0.5, "t/iou": 0.6, "t/side/acc": 0.7, "mme/perception": 900.0}
 
 

@@ -121,8 +121,8 @@ def _figure(value: int | float | str) -> str:
 def change_table(runs: Sequence[Run], metrics: Sequence[str]) -> Table:
     """Last stage minus the one before: the mean over seeds of each seed's own difference. Metrics
     that did not change are left out."""
-    found = mean_over_seeds(runs, metrics, _changed)
-    changed = [metric for metric in metrics if any(metric in row for row in found.values())]
+    changed = _changed(runs, metrics)
+    found = mean_over_seeds(runs, changed, lambda run: run.change)
     return Table(
         columns=("setting", *changed),
         rows=tuple(
@@ -134,15 +134,17 @@ def change_table(runs: Sequence[Run], metrics: Sequence[str]) -> Table:
     )
 
 
-def _changed(run: Run) -> dict[str, float]:
-    return {metric: value for metric, value in run.change.items() if value}
+def _changed(runs: Sequence[Run], metrics: Sequence[str]) -> list[str]:
+    """Those of ``metrics`` that the last stage of any run changed."""
+    return [metric for metric in metrics if any(run.change.get(metric) for run in runs)]
 
 
 def other_tables(runs: Sequence[Run], metrics: Sequence[str]) -> Iterator[Table]:
     """One row per metric and one column per setting, because there are many: values, and changes
     by the last stage."""
     means = mean_over_seeds(runs, metrics, lambda run: run.metrics)
-    for title, found in (("", means), (LAST_CHANGE, mean_over_seeds(runs, metrics, _changed))):
+    changes = mean_over_seeds(runs, _changed(runs, metrics), lambda run: run.change)
+    for title, found in (("", means), (LAST_CHANGE, changes)):
         rows = tuple(
             (metric, *(_cell(row, metric) for row in found.values()))
             for metric in metrics
