@@ -10,7 +10,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help train check test lint docs lock clean
+.PHONY: help train check test coverage lint docs lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -21,7 +21,10 @@ train: .venv/.runs  ## install what runs need, then train the embedded model
 check: lint  ## lint, types and the quick tests: before every commit
 	$(PYTEST) -m "not slow"
 
-test: lint  ## everything that CI runs, with coverage
+test: lint  ## everything that CI runs
+	$(PYTEST)
+
+coverage: .venv/.tests  ## the same tests, and the lines that none of them runs
 	$(PYTEST) --cov=groundrl --cov-report=term:skip-covered
 
 lint: .venv/.tests  ## ruff, its formatter and pyright

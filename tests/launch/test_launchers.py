@@ -44,6 +44,7 @@ defaults:
   - override hydra/hydra_logging: none
 seed: 0
 output_dir: sweep
+sweep: {{until: grid}}
 hydra:
   searchpath: ["file://{ROOT}/conf"]
   sweep: {{dir: "${{output_dir}}", subdir: "${{run_name:${{hydra:overrides.task}},[]}}"}}
