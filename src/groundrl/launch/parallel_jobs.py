@@ -161,7 +161,7 @@ class SweepProgress:
 
 
 def report_killed(error: Exception) -> None:
-    """Say that a job ended without a word: out of memory, or killed by somebody."""
+    """Log that a job ended without a message: out of memory, or killed from outside."""
     first = str(error).strip().splitlines()[:1]
     logger.error(
         "\na job was killed, perhaps because memory ran out (%s). Type the same command again: "

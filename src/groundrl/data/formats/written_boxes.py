@@ -21,7 +21,7 @@ class WrittenForm:
     """Found in every text with such boxes, and in few others."""
     grammar: Grammar
     frame: Frame | None = None
-    """Of its numbers; None: whoever reads the file has to say it."""
+    """Of its numbers; None where the option frame= has to state it."""
 
 
 def _form(mark: str, grammar: str, frame: Frame | None = None) -> WrittenForm:
@@ -72,7 +72,7 @@ def read_segments(text: str, frame: Frame | None) -> Segments:
     fault = None
     for form in forms or [WrittenForm(mark=re.compile(r"\["), grammar=BARE)]:
         measured = form.frame or frame
-        # Where nobody says the frame, any will do to see whether there are boxes.
+        # Where no frame is stated, any will do to see whether there are boxes.
         found = form.grammar.find_boxes(text, measured or Frame.UNIT)
         if found.failures:
             fault = fault or f"{found.failures[0]}: {text!r:.80}"
