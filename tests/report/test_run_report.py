@@ -101,9 +101,14 @@ def test_seconds_are_no_stage(run_dir: Path) -> None:
 
 def test_a_resumed_run_repeats_no_step(tmp_path: Path) -> None:
     for first, value in ((0, 1.0), (3, 2.0)):
-        with SummaryWriter(str(tmp_path / "events"), filename_suffix=f".{first}") as writer:
+        with SummaryWriter(str(tmp_path / f"from {first}")) as writer:
             for step in range(first, 5):
                 writer.add_scalar("loss", value, step)
+        (file,) = (tmp_path / f"from {first}").iterdir()
+        (tmp_path / "events").mkdir(exist_ok=True)
+        # Names begin with the second of creation, and a run is resumed seconds later.
+        file.rename(tmp_path / "events" / f"events.out.tfevents.{1_700_000_000 + first}.host")
+        file.parent.rmdir()
     (curves,) = read_curves(tmp_path).values()
     assert curves == {"loss": [(0, 1.0), (1, 1.0), (2, 1.0), (3, 2.0), (4, 2.0)]}
 
