@@ -11,15 +11,15 @@ import argparse
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from importlib.util import find_spec
 
 import history
 import torch
 from measuring import ALPHA, RANK, Figures, forget_peak, in_use
-from random_models import FAMILIES, SIZES, build
+from random_models import build
 from torch import Tensor
-from work import Work
+from work import Work, add_options
 
 from groundrl.boxes import Frame
 from groundrl.doctor.memory import Load, estimate
@@ -39,7 +39,7 @@ TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Path:
+class Way:
     """A way to compute the same log-probabilities."""
 
     attention: Attention = "sdpa"
@@ -55,22 +55,22 @@ class Path:
         return ", ".join(parts)
 
 
-def paths(device: str) -> Iterator[Path]:
+def paths(device: str) -> Iterator[Way]:
     """Those that run here; prints why the others do not."""
-    yield Path()
-    yield Path(checkpointing=True)
-    yield Path(prefix_sharing=False)
+    yield Way()
+    yield Way(checkpointing=True)
+    yield Way(prefix_sharing=False)
     if device == "cpu":
         print("flex_attention and flash_attention_2 need a GPU")
         return
-    yield Path(attention="flex_attention")
+    yield Way(attention="flex_attention")
     if find_spec("flash_attn") is None:
         print("flash_attention_2 needs flash-attn, which is not installed")
     else:
-        yield Path(attention="flash_attention_2", prefix_sharing=False)
+        yield Way(attention="flash_attention_2", prefix_sharing=False)
 
 
-def policy_of(work: Work, path: Path) -> Policy:
+def policy_of(work: Work, path: Way) -> Policy:
     """A random model with an adapter that does something."""
     vlm, processor = build(work.family, work.size, work.device, work.dtype)
     if path.attention == "flash_attention_2":
@@ -91,7 +91,7 @@ def policy_of(work: Work, path: Path) -> Policy:
     )
 
 
-def pass_over(work: Work, path: Path) -> tuple[Figures, Tensor, Tensor]:
+def pass_over(work: Work, path: Way) -> tuple[Figures, Tensor, Tensor]:
     """Figures, log-probabilities and the gradient of their mean."""
     policy = policy_of(work, path)
     question = work.question(policy.processor)
@@ -125,7 +125,7 @@ def pass_over(work: Work, path: Path) -> tuple[Figures, Tensor, Tensor]:
 
 def rollout_speed(work: Work, compiled: bool) -> float:
     """Tokens per second of a rollout, after one that prepares kernels."""
-    policy = policy_of(work, Path())
+    policy = policy_of(work, Way())
     policy.encode.end_token = -1  # nothing ends early
     question = work.question(policy.processor)
     examples = policy.encode.examples([work.sample(i, question) for i in range(work.prompts)])
@@ -178,7 +178,7 @@ def measure(work: Work) -> dict[str, dict[str, float]]:
     if work.device != "cpu":  # where compiling takes minutes and brings nothing
         found["rollout"]["compiled"] = rollout_speed(work, compiled=True)
     found["activations"] = {
-        "measured": found[Path().name]["memory"],
+        "measured": found[Way().name]["memory"],
         "estimated": estimated_activations(work),
     }
     return found
@@ -189,18 +189,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--family", choices=FAMILIES, default="qwen2_5_vl")
-    parser.add_argument("--size", choices=SIZES, default="tiny")
-    parser.add_argument("--prompt", type=int, default=298, help="tokens, nine tenths image")
-    parser.add_argument("--completion", type=int, default=48, help="tokens")
-    parser.add_argument("--group", type=int, default=8)
-    parser.add_argument("--prompts", type=int, default=2, help="per step")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    add_options(parser)
     history.add_options(parser)
     options = parser.parse_args()
     silence_libraries()
-    of_work = {field.name for field in fields(Work)}
-    work = Work(**{name: value for name, value in vars(options).items() if name in of_work})
+    work = Work.of(options)
     figures = measure(work)
     rollout, activations = figures["rollout"], figures["activations"]
     columns = ("seconds", "memory", "max_abs_logprob", "max_rel_grad")

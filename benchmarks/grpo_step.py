@@ -20,13 +20,12 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
 import history
 import torch
-from random_models import FAMILIES, SIZES
-from work import Work
+from work import Work, add_options
 
 from groundrl.report.tables import Table, number, to_text
 
@@ -137,25 +136,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--family", choices=FAMILIES, default="qwen2_5_vl")
-    parser.add_argument("--size", choices=SIZES, default="tiny")
-    parser.add_argument("--prompt", type=int, default=298, help="tokens, nine tenths image")
-    parser.add_argument("--completion", type=int, default=48, help="tokens")
-    parser.add_argument("--group", type=int, default=8)
-    parser.add_argument("--prompts", type=int, default=2, help="per step")
+    add_options(parser)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     history.add_options(parser)
     parser.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         child(options.child)
         return
-    of_work = {field.name for field in fields(Work)}
-    settings = {name: value for name, value in vars(options).items() if name in of_work}
-    work = Work(**settings)
+    work = Work.of(options)
     figures = summary(work, measure(work, options.threads))
-    print(" ".join(f"{k}={v}" for k, v in settings.items()), f"threads={options.threads}")
+    print(" ".join(f"{k}={v}" for k, v in asdict(work).items()), f"threads={options.threads}")
     for table in tables(figures):
         print(f"\n{to_text(table)}")
     print("\nThe reference pass is part of the update of ours, plain and floor; of trl's rollout.")

@@ -1,11 +1,12 @@
 """The work of a GRPO step: the same prompts for all who are compared."""
 
-from dataclasses import dataclass
+from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import torch
 from PIL import Image
-from random_models import PATCHES, WORD
+from random_models import FAMILIES, PATCHES, SIZES, WORD
 
 from groundrl.policy.processor import Processor
 from groundrl.prompts import PromptTemplate
@@ -50,6 +51,12 @@ class Work:
     """Of the prompt's tokens, at most."""
     device: str = "cpu"
 
+    @classmethod
+    def of(cls, options: Namespace) -> "Work":
+        """As ``add_options`` lets it be typed."""
+        names = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in vars(options).items() if name in names})
+
     @property
     def dtype(self) -> torch.dtype:
         """Of the weights."""
@@ -84,3 +91,14 @@ class Work:
             answers=(WORD.strip(),),
             provenance=Provenance(dataset="benchmark", split=""),
         )
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """The options of ``Work``; ``image_share`` stays as it is."""
+    parser.add_argument("--family", choices=FAMILIES, default="qwen2_5_vl")
+    parser.add_argument("--size", choices=SIZES, default="tiny")
+    parser.add_argument("--prompt", type=int, default=298, help="tokens, nine tenths image")
+    parser.add_argument("--completion", type=int, default=48, help="tokens")
+    parser.add_argument("--group", type=int, default=8)
+    parser.add_argument("--prompts", type=int, default=2, help="per step")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
