@@ -25,6 +25,7 @@ GROUPS = {
     "benchmark": "What `evaluate.py` asks.",
     "judge": "Who judges reasoning and open answers.",
     "detector": "Who finds objects for `synthesize.py`.",
+    "nouns": "How the term `noun` finds what a text names.",
     "teacher": "Who writes captions.",
     "verifier": "Who checks captions.",
     "runner": "Where independent tasks are done.",

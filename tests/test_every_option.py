@@ -1,6 +1,7 @@
 """Every option file composes, is sound, and is what its name says."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,8 @@ BESIDE = {
     "benchmark=mmhal": ["judge=openai", "judge.chat.model=gpt"],
     "data=labelled_captions": ["pipeline=[reward_model]"],
     "data=labelled_world_captions": ["pipeline=[reward_model]"],
+    "nouns@reward.terms.noun.find_nouns=lexicon": ["reward=noun"],
+    "nouns@reward.terms.noun.find_nouns=spacy": ["reward=noun"],
 }
 """Other choices that an option needs."""
 
@@ -84,7 +87,11 @@ SCRIPTS = {
 }
 """Groups that train.py has not, and who has them."""
 
-PLACES = {"reward/term": "+reward/term@reward.terms.extra", "stage": "stage@stage.{option}"}
+PLACES = {
+    "nouns": "nouns@reward.terms.noun.find_nouns",
+    "reward/term": "+reward/term@reward.terms.extra",
+    "stage": "stage@stage.{option}",
+}
 """How a group is chosen that is not chosen by its own name."""
 
 
@@ -134,6 +141,10 @@ def test_every_option_is_sound(file: Path) -> None:
         return
     if (file.parent.name, file.stem) == ("rollout", "vllm"):
         pytest.importorskip("vllm", reason="vLLM has no build for this machine")
+    if (file.parent.name, file.stem) == ("nouns", "spacy") and find_spec("spacy") is None:
+        with pytest.raises(UserError, match="type pip install spacy"):
+            check_config(composed(*overrides(file)))
+        return
     if file.parent.name == "launcher" and file.stem != "local":
         pytest.importorskip(f"hydra_plugins.hydra_{file.stem}_launcher")
     script = "evaluate" if file.stem == "frozen" else SCRIPTS.get(file.parent.name, "train")

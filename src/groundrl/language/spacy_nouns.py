@@ -55,7 +55,7 @@ def _missing(model: str, option: str) -> Iterator[str]:
     if find_spec("spacy") is None:
         yield (
             f"{option}={model} needs spaCy, which is not installed: type pip install spacy and "
-            f"python -m spacy download {model}, or take groundrl.language.nouns.LexiconNouns"
+            f"python -m spacy download {model}, or take nouns=lexicon"
         )
     elif find_spec(model) is None:
         yield (
