@@ -29,6 +29,7 @@ def step_time(folder: Path) -> subprocess.CompletedProcess[str]:
     return run("step_time", folder)
 
 
+@pytest.mark.slow
 def test_the_time_of_a_step_is_reported_by_part(tmp_path: Path) -> None:
     with SummaryWriter(str(tmp_path / "tensorboard" / "grpo")) as writer:
         for step, seconds in enumerate((1.0, 2.0, 9.0)):
@@ -92,6 +93,7 @@ def test_a_step_is_put_beside_trl_and_beside_one_with_nothing_shared(tmp_path: P
         assert parity[f"{figure}_float64"] < 1.5 * parity[f"stock_{figure}_float64"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "values"),
     [
@@ -203,6 +205,7 @@ def test_the_start_on_a_long_table_is_measured(tmp_path: Path) -> None:
     assert all(one["row_ms"] > 0 and one["start"] > 0 for one in figures.values())
 
 
+@pytest.mark.slow
 def test_the_worth_of_verification_is_reported_per_training_set(tmp_path: Path) -> None:
     done = {"data/verified", "data/unverified", "runs/verified/0", "runs/unverified/0"}
     for folder in (*done, "captions/verified/0", "captions/unverified/0"):

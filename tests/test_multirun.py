@@ -102,6 +102,7 @@ def test_a_grid_goes_on_past_failed_jobs_and_ends_in_one_table(tmp_path: Path) -
     assert (sweep / "table.html").is_file()
 
 
+@pytest.mark.slow
 def test_a_typed_option_replaces_that_of_the_sweep_file(tmp_path: Path) -> None:
     done = train(
         "-m",

@@ -91,6 +91,7 @@ def test_a_misspelt_option_of_the_package_is_explained() -> None:
     assert "rollout has no option 'fixd'; did you mean 'fixed'?" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_class_of_the_package_reports_what_is_wrong_with_its_options(tmp_path: Path) -> None:
     term = ["+reward/term@reward.terms.short=short", "reward.terms.short.limit=0"]
     done = run("train", *term, f"output_dir={tmp_path}/run")

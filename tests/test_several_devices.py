@@ -94,6 +94,7 @@ def test_ctrl_c_stops_both_processes_after_the_same_step(tmp_path: Path) -> None
     assert resumed.returncode == 0, resumed.stderr
 
 
+@pytest.mark.slow
 def test_what_devices_cannot_share_is_an_error(tmp_path: Path) -> None:
     result = train(*RUN, "trainer.devices=3", f"output_dir={tmp_path}/run")
     assert result.returncode == 2

@@ -72,6 +72,7 @@ def test_a_model_that_reads_no_images_is_an_error(tmp_path: Path) -> None:
         TransformersModel(str(tmp_path))(REQUESTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [None, "{}", '{"model_type": "nope"}'])
 def test_a_model_that_vllm_cannot_load_is_an_error(tmp_path: Path, config: str | None) -> None:
     pytest.importorskip("vllm", reason="vLLM has no build for this machine")
@@ -101,6 +102,7 @@ def _on_a_cpu() -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_on_a_cpu")
 def test_vllm_answers_in_the_schema_and_reports_what_is_too_long(checkpoint: Path) -> None:
     pytest.importorskip("vllm", reason="vLLM has no build for this machine")

@@ -113,6 +113,7 @@ def test_the_dose_is_that_of_vsr(cue: str) -> None:
             assert np.mean(told) == pytest.approx(expected, abs=0.08)
 
 
+@pytest.mark.slow
 def test_held_out_statements_are_divided_by_whether_they_agree_with_the_bias() -> None:
     reader = partial(WorldStatements)
     runs = [

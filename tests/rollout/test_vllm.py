@@ -137,6 +137,7 @@ def check_engine(engine: RolloutEngine, policy: Policy) -> None:
             assert not set(completion.tokens) & set(policy.spec.placeholders)
 
 
+@pytest.mark.slow
 def test_vllm_in_process_samples_from_the_policy(engine: VLLMEngine, policy: Policy) -> None:
     check_engine(engine, policy)
 
@@ -164,11 +165,13 @@ def test_a_policy_learns_from_what_vllm_samples(
     assert policy.fixed_weights()["base"] == frozen
 
 
+@pytest.mark.slow
 def test_vllm_in_process_samples_from_a_base_without_adapter(base: Policy) -> None:
     engine = VLLMEngine(max_model_len=512, enforce_eager=True)
     assert tokens(roll(engine, base, GREEDY)) == tokens(roll(NativeEngine(), base, GREEDY))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["qwen3_vl", "internvl"])
 def test_vllm_samples_from_adapters_of_other_families(family: str, tmp_path: Path) -> None:
     policy = load_policy(
