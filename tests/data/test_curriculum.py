@@ -18,7 +18,7 @@ KINDS = ("count", "color", "side")
 SHOWN = Curriculum(floor=0.1, memory=5.0, delay=2)
 
 tallies = st.tuples(st.integers(0, 40), st.integers(0, 40)).map(
-    lambda one: Tally(right=float(one[0]), all=float(sum(one)))
+    lambda one: Tally(right=float(one[0]), count=float(sum(one)))
 )
 steps = st.lists(st.dictionaries(st.sampled_from(KINDS), tallies, max_size=3), max_size=8)
 
@@ -27,8 +27,8 @@ def kind_of(index: int) -> str:
     return KINDS[index % 3]
 
 
-def right(share: float, all: int = 80) -> Tally:
-    return Tally(right=share * all, all=float(all))
+def right(share: float, count: int = 80) -> Tally:
+    return Tally(right=share * count, count=float(count))
 
 
 class Run:
@@ -89,7 +89,7 @@ def test_old_completions_fade(shown: list[dict[str, Tally]]) -> None:
     for kind in {kind for step in shown for kind in step}:
         weights = [0.75 ** (len(shown) - 1 - n) for n in range(len(shown))]
         found = rates.after(len(shown))[kind]
-        for name in ("right", "all"):
+        for name in ("right", "count"):
             values = [getattr(step.get(kind, Tally()), name) for step in shown]
             expected = sum(w * value for w, value in zip(weights, values, strict=True))
             assert getattr(found, name) == pytest.approx(expected)
@@ -109,12 +109,12 @@ def test_processes_know_what_one_alone_would(shares: list[list[dict[str, Tally]]
 
 def test_a_rate_is_the_share_of_the_completions_that_are_remembered() -> None:
     rates = PassRates(memory=2.0, kept=0)
-    rates.add([{"count": Tally(right=0.0, all=8.0), "side": Tally(right=8.0, all=8.0)}])
-    rates.add([{"count": Tally(right=6.0, all=8.0)}])
+    rates.add([{"count": Tally(right=0.0, count=8.0), "side": Tally(right=8.0, count=8.0)}])
+    rates.add([{"count": Tally(right=6.0, count=8.0)}])
     assert rates.rate("count") == 6 / 12
     forgetful = PassRates(memory=1.0, kept=0)
-    forgetful.add([{"side": Tally(right=8.0, all=8.0)}])
-    forgetful.add([{"count": Tally(right=2.0, all=8.0)}])
+    forgetful.add([{"side": Tally(right=8.0, count=8.0)}])
+    forgetful.add([{"count": Tally(right=2.0, count=8.0)}])
     assert forgetful.rate("count") == 0.25
 
 
@@ -126,6 +126,18 @@ def test_more_is_asked_of_kinds_that_are_right_sometimes() -> None:
     assert asked["side"] > 10
     assert run.order.passed_over(12) == 1 - 12 / (run.order.starts[60] - run.order.starts[59]) > 0
     assert run.order.starts[60] - run.order.starts[20] > 2 * 40 * 12
+
+
+def test_kinds_are_drawn_with_their_chances() -> None:
+    run, asked = Run((0.5, 0.9, 1.0)), Counter[str]()
+    shown = {kind: right(share) for kind, share in run.shares.items()}
+    for batch in islice(run.sampler(), 200):
+        asked.update(map(kind_of, batch))
+        run.rates.add([shown])
+    chances = SHOWN.chances(run.rates.after(200))
+    assert chances["side"] == 0.1
+    for kind in ("color", "side"):
+        assert asked[kind] / asked["count"] == pytest.approx(chances[kind], abs=0.05)
 
 
 def test_a_kind_that_is_left_out_is_forgotten_and_tried_again() -> None:

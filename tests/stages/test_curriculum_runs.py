@@ -96,6 +96,6 @@ def test_tallies_count_right_completions_by_kind(make_policy: MakePolicy) -> Non
     groups = (replace(first, completions=completions), *rollout.groups[1:])
     scored = ScoredRollout(rollout=rollout, attempts=module.reward(groups))
     assert scored.tallies() == {
-        sample.kind: Tally(right=3.0, all=4.0),
-        other.kind: Tally(right=0.0, all=4.0),
+        sample.kind: Tally(right=3.0, count=4.0),
+        other.kind: Tally(right=0.0, count=4.0),
     }

@@ -23,13 +23,14 @@ class Tally:
     """Completions about questions of one kind; older ones may count in part."""
 
     right: float = 0.0
-    all: float = 0.0
+    count: float = 0.0
+    """Right and wrong ones."""
 
     def __add__(self, other: "Tally") -> "Tally":
-        return Tally(right=self.right + other.right, all=self.all + other.all)
+        return Tally(right=self.right + other.right, count=self.count + other.count)
 
     def __mul__(self, factor: float) -> "Tally":
-        return Tally(right=self.right * factor, all=self.all * factor)
+        return Tally(right=self.right * factor, count=self.count * factor)
 
 
 NONE: Final = Tally()
@@ -71,12 +72,12 @@ class PassRates:
     def rate(self, kind: str) -> float:
         """Of a kind that the last step has asked."""
         tally = self._after[self.steps][kind]
-        return tally.right / tally.all
+        return tally.right / tally.count
 
     def state(self) -> dict[str, Any]:
         """Plain data for a checkpoint."""
         after = {
-            steps: {kind: [tally.right, tally.all] for kind, tally in tallies.items()}
+            steps: {kind: [tally.right, tally.count] for kind, tally in tallies.items()}
             for steps, tallies in self._after.items()
         }
         return {"steps": self.steps, "after": after}
@@ -85,7 +86,9 @@ class PassRates:
         """Go on from a ``state``."""
         self.steps = state["steps"]
         self._after = {
-            steps: {kind: Tally(right=right, all=all) for kind, (right, all) in tallies.items()}
+            steps: {
+                kind: Tally(right=right, count=count) for kind, (right, count) in tallies.items()
+            }
             for steps, tallies in state["after"].items()
         }
 
@@ -94,7 +97,7 @@ class PassRates:
 class Curriculum:
     """A sample that comes up is taken with a probability that depends on its kind k.
 
-    ``max(floor, v_k / max_j v_j)`` with ``v = p (1 - p)`` and ``p = (right + 1) / (all + 2)``, so
+    ``max(floor, v_k / max_j v_j)`` with ``v = p (1 - p)`` and ``p = (right + 1) / (count + 2)``, so
     that kinds are asked in proportion to v times their share of the data. A kind that was never
     tried has p = 1/2, and what is not asked is forgotten in time; kinds without right answers are
     always taken.
@@ -126,7 +129,7 @@ class Curriculum:
 
     def chances(self, tallies: Mapping[str, Tally]) -> dict[str, float]:
         """Probability of each kind; of others it is 1."""
-        rates = {kind: (one.right + 1) / (one.all + 2) for kind, one in tallies.items()}
+        rates = {kind: (one.right + 1) / (one.count + 2) for kind, one in tallies.items()}
         values = {kind: rate * (1 - rate) for kind, rate in rates.items()}
         most = max(values.values(), default=1.0)
         return {kind: max(self.floor, value / most) for kind, value in values.items()}

@@ -58,7 +58,7 @@ class ScoredRollout:
             sample = group[0].attempt.sample
             if sample.answers:
                 right = sum(is_correct(one.attempt.parsed.answer, sample) for one in group)
-                tally = Tally(right=float(right), all=float(len(group)))
+                tally = Tally(right=float(right), count=float(len(group)))
                 counts[sample.kind] = counts.get(sample.kind, NONE) + tally
         return counts
 
