@@ -9,15 +9,15 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from groundrl.grammar.base import Grammar
-from groundrl.parallel import all_gather, sum_metrics
-from groundrl.policy.layout import Branch, pack_rows, row_length
 from groundrl.policy.policy import Features, Policy
 from groundrl.policy.prompt import Example, Prompt
+from groundrl.policy.shared_prefix.layout import Branch, pack_rows, row_length
 from groundrl.records import Sample
 from groundrl.rollout.lengths import check_length
 from groundrl.rollout.memory import explain_full_memory, pixel_option
+from groundrl.running.parallel import all_gather, sum_metrics
 from groundrl.stages.base import Stage
-from groundrl.stages.optimization import Optimization
+from groundrl.stages.fitting.optimization import Optimization
 
 
 class SFTModule(Stage):
