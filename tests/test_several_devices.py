@@ -20,6 +20,8 @@ RUN = [
         "stage.grpo.steps=3",
         "stage.grpo.prompts_per_step=4",
         "stage.grpo.module.advantage.kind=batch_std",
+        "stage.grpo.module.curriculum.floor=0.05",
+        "stage.grpo.module.curriculum.delay=1",
     ),
 ]
 

@@ -39,9 +39,9 @@ EVALUATION = {
 def check_declared(names: Iterable[str], declared: Mapping[str, str], owner: str) -> None:
     """Raises KeyError, which names the ``owner`` of the declaration, for names that it lacks.
 
-    ``declared``: name -> meaning, where ``<term>`` stands for one word between slashes.
+    ``declared``: name -> meaning, where ``<term>`` and ``<kind>`` stand for text without slashes.
     """
-    patterns = [re.escape(name).replace("<term>", "[^/]+") for name in declared if "<" in name]
+    patterns = [re.sub("<term>|<kind>", "[^/]+", re.escape(n)) for n in declared if "<" in n]
     unknown = [
         name
         for name in names

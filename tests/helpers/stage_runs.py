@@ -14,6 +14,7 @@ from world_questions import world_samples
 from groundrl.advantages import Advantage
 from groundrl.answers.attempt import Attempt
 from groundrl.boxes import Frame
+from groundrl.data.curriculum import AS_THEY_COME, Curriculum
 from groundrl.data.datasets import SampleList
 from groundrl.data.module import GroundingDataModule
 from groundrl.grammar import get_grammar
@@ -60,6 +61,7 @@ def grpo_module(
     max_tokens: int = 8,
     loss: PolicyLoss | None = None,
     engine: RolloutEngine | None = None,
+    curriculum: Curriculum = AS_THEY_COME,
     **options: int,
 ) -> GRPOModule:
     return GRPOModule(
@@ -74,6 +76,7 @@ def grpo_module(
         advantage=Advantage(),
         loss=loss or PolicyLoss(),
         optimization=Optimization(lr=lr, steps=steps, warmup=2),
+        curriculum=curriculum,
         **options,
     )
 
@@ -96,6 +99,7 @@ def train(
         num_workers=num_workers,
         encode=module.policy.encode,
         prefetches=module.prefetches,
+        kind_order=module.kind_order,
     )
     plan = StagePlan(
         module=type(module),

@@ -8,7 +8,6 @@ from stage_runs import MakePolicy, logged, sft_module, train, weights
 from world_questions import world_samples
 
 from groundrl.errors import UserError
-from groundrl.stages.sft import place_of
 
 
 @pytest.mark.slow
@@ -60,30 +59,3 @@ def test_an_answer_that_does_not_fit_names_its_sample(
     )
     with pytest.raises(UserError, match=message):
         train(sft_module(policy), tmp_path, steps=1, prompts_per_step=1, samples=[sample])
-
-
-def test_the_reasoning_of_the_chosen_share_of_samples_says_in_words_what_it_sees(
-    make_policy: MakePolicy,
-) -> None:
-    policy, samples = make_policy(), world_samples(8)
-
-    def texts(pointing: float) -> list[str]:
-        module = sft_module(policy)
-        module.pointing = pointing
-        targets = [module.target(sample, policy.encode(sample)) for sample in samples]
-        return [policy.decode(tokens) for tokens in targets]
-
-    pointed, in_words, half = texts(1.0), texts(0.0), texts(0.5)
-    for sample, boxed, plain, mixed in zip(samples, pointed, in_words, half, strict=True):
-        assert "<bbox>" in boxed
-        assert "<bbox>" not in plain
-        assert all(grounding.label in plain for grounding in sample.groundings)
-        assert plain.partition("<answer>")[2] == boxed.partition("<answer>")[2]
-        assert mixed == (boxed if place_of(sample.id) < 0.5 else plain)
-    assert {"<bbox>" in text for text in half} == {True, False}
-
-
-def test_places_of_ids_are_spread_evenly() -> None:
-    places = [place_of(f"sample-{number}") for number in range(2000)]
-    assert all(0 <= place < 1 for place in places)
-    assert sum(place < 0.3 for place in places) / 2000 == pytest.approx(0.3, abs=0.04)

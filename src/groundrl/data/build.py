@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from groundrl.data.box_questions import KINDS
 from groundrl.data.datasets import WorldScenes, box_questions, sample_file
@@ -20,16 +21,18 @@ def world_module(
     train: WorldScenes,
     heldout: Mapping[str, Callable[..., WorldScenes]],
     target: Target = "boxed_rationale",
+    boxed_share: float = 1.0,
     heldout_size: int = 500,
     prompts_per_step: int = 8,
     seed: int = 0,
     num_workers: int = 0,
 ) -> GroundingDataModule:
     """Questions about drawn scenes, or captions of them; each held-out set is given its ``size``
-    here, and each set its ``target``: what worked answers consist of."""
+    here, and each set its ``target`` and ``boxed_share``: what worked answers consist of."""
+    worked: dict[str, Any] = {"target": target, "boxed_share": boxed_share}
     return GroundingDataModule(
-        train=replace(train, target=target),
-        heldout={name: make(size=heldout_size, target=target) for name, make in heldout.items()},
+        train=replace(train, **worked),
+        heldout={name: make(size=heldout_size, **worked) for name, make in heldout.items()},
         prompts_per_step=prompts_per_step,
         seed=seed,
         num_workers=num_workers,

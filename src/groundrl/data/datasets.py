@@ -13,7 +13,7 @@ from groundrl.data.detection.base import DetectionSet, Layout
 from groundrl.data.detection.classes import ClassOptions
 from groundrl.data.problems import Treatment
 from groundrl.data.schema import read_jsonl, read_parquet
-from groundrl.data.targets import Target, worked_answer
+from groundrl.data.targets import Target, check_boxed_share, worked_answer
 from groundrl.errors import UserError
 from groundrl.questions.sentences import Order
 from groundrl.records import Sample
@@ -53,9 +53,12 @@ class WorldScenes(ABC):
     """Width and height of the image, pixels."""
     target: Target = "boxed_rationale"
     """What worked answers consist of."""
+    boxed_share: float = 1.0
+    """See ``worked_answer``."""
 
     def __post_init__(self) -> None:
-        """Raises UserError for an unknown subject or look."""
+        """Raises UserError for an unknown subject or look, and for a share outside 0 .. 1."""
+        check_boxed_share(self.boxed_share)
         for option, words in (("subject", Subject), ("look", Look)):
             check_word(option, getattr(self, option), words)
 
@@ -66,7 +69,7 @@ class WorldScenes(ABC):
         """Raises IndexError outside 0 .. size - 1."""
         if not 0 <= index < self.size:
             raise IndexError(f"sample {index} of {self.size}")
-        return worked_answer(self.sample(self.spec(index)), self.target)
+        return worked_answer(self.sample(self.spec(index)), self.target, self.boxed_share)
 
     @abstractmethod
     def sample(self, spec: SceneSpec) -> Sample:
@@ -101,7 +104,7 @@ class WorldDataset(WorldScenes):
     """Whether worked answers point before they conclude."""
 
     def __post_init__(self) -> None:
-        """Raises UserError for an unknown subject, look or order."""
+        """Raises UserError for an unknown subject, look or order, and for a wrong share."""
         WorldScenes.__post_init__(self)
         check_word("rationale", self.rationale, get_args(Order))
 

@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from groundrl.data.askable import check_samples
+from groundrl.data.curriculum import KindOrder, KindSampler
 from groundrl.data.datasets import (
     Encoded,
     ItemSource,
@@ -27,7 +28,8 @@ Batch = list[Any] | tuple[list[Any], list[Any]]
 
 
 class GroundingDataModule(L.LightningDataModule):
-    """Lists of Samples; the batch of step s is a function of (seed, s) alone.
+    """Lists of Samples; the batch of step s is a function of (seed, s) alone, unless an order of
+    kinds chooses among them.
 
     With ``num_workers`` the next steps are loaded while one computes. The training loader has no
     end: the Trainer's ``max_steps`` or ``limit_train_batches`` stops it. Each rank gets its slice
@@ -45,10 +47,11 @@ class GroundingDataModule(L.LightningDataModule):
         encode: Callable[[Any], Any] | None = None,
         prefetches: bool = False,
         form: Form = Form.OPTIONS,
+        kind_order: KindOrder | None = None,
     ) -> None:
         """Batches hold items of ``train``, or ``(item, encode(item))`` from the loader's processes;
         with ``prefetches`` each comes as a pair with the batch of the next step. ``form``: what the
-        prompts ask for.
+        prompts ask for. ``kind_order`` chooses among samples by their kinds.
 
         Raises UserError when a held-out set is empty or shares images with training, and for
         samples that cannot be asked (``askable``).
@@ -62,6 +65,7 @@ class GroundingDataModule(L.LightningDataModule):
         self.encode = encode
         self.prefetches = prefetches
         self.form = form
+        self.kind_order = kind_order
         self._resumed_at = 0
         StepSampler(size=len(train), batch_size=prompts_per_step, seed=seed)
         for name, source in {"training set": train, **self.heldout}.items():
@@ -131,19 +135,10 @@ class TrainLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         module = self.module
-        rank, world_size = _rank_and_world_size(module)
-        sampler = StepSampler(
-            size=len(module.train),
-            batch_size=module.prompts_per_step,
-            seed=module.seed,
-            start_step=module.step,
-            rank=rank,
-            world_size=world_size,
-        )
         source = module.train
         if module.encode is not None:
             source = Encoded(source=source, encode=module.encode)
-        batches = batches_of(source, sampler, module.num_workers)
+        batches = batches_of(source, _sampler(module), module.num_workers)
         return pairwise(batches) if module.prefetches else batches
 
     def state_dict(self) -> dict[str, Any]:
@@ -203,6 +198,23 @@ def _start_worker(number: int) -> None:
     outlive_signals()
     # By name in shared memory: of open descriptors a process may have about a thousand.
     torch.multiprocessing.set_sharing_strategy("file_system")
+
+
+def _sampler(module: GroundingDataModule) -> StepSampler:
+    """The indices of this rank from the current step on."""
+    rank, world_size = _rank_and_world_size(module)
+    order: dict[str, Any] = {
+        "size": len(module.train),
+        "batch_size": module.prompts_per_step,
+        "seed": module.seed,
+        "start_step": module.step,
+        "rank": rank,
+        "world_size": world_size,
+    }
+    if module.kind_order is None:
+        return StepSampler(**order)
+    train = module.train
+    return KindSampler(**order, kind_of=lambda index: train[index].kind, order=module.kind_order)
 
 
 def _rank_and_world_size(module: GroundingDataModule) -> tuple[int, int]:

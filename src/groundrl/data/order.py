@@ -50,10 +50,11 @@ class StepSampler:
     def batch(self, step: int) -> list[int]:
         """Indices of one step, all ranks."""
         places = range(step * self.batch_size, (step + 1) * self.batch_size)
-        return [
-            int(permutation(self.size, self.seed, place // self.size)[place % self.size])
-            for place in places
-        ]
+        return [self.index_at(place) for place in places]
+
+    def index_at(self, place: int) -> int:
+        """The index at a place of the sequence."""
+        return int(permutation(self.size, self.seed, place // self.size)[place % self.size])
 
     def __iter__(self) -> Iterator[list[int]]:
         """This rank's slice of each step from ``start_step`` on, without end."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from groundrl.data.datasets import SampleList
 from groundrl.data.module import GroundingDataModule
-from groundrl.data.targets import Target, worked_answer
+from groundrl.data.targets import Target, check_boxed_share, worked_answer
 from groundrl.data.undersampling import Undersampling
 from groundrl.errors import UserError
 from groundrl.published.reader import FoundSamples, PublishedReader
@@ -25,6 +25,7 @@ def published_module(
     train_split: str,
     heldout_split: str | None,
     target: Target,
+    boxed_share: float = 1.0,
     missing: Literal["error", "skip"] = "error",
     undersample: Undersampling | None = None,
     heldout_size: int | None = 500,
@@ -34,17 +35,18 @@ def published_module(
 ) -> GroundingDataModule:
     """Questions of a published data set, as its benchmark asks them.
 
-    ``reader`` is given ``root`` and ``split``. ``target``: what worked answers consist of.
-    ``missing``: what is done with questions without an image. ``undersample`` biases the labels of
-    the training split. At most ``heldout_size`` questions of ``heldout_split`` are held out (in
-    each set, where ``undersample`` makes two), none of them about an image that is trained on; None
-    for the split means no held-out set.
+    ``reader`` is given ``root`` and ``split``. ``target`` and ``boxed_share``: what worked answers
+    consist of. ``missing``: what is done with questions without an image. ``undersample`` biases
+    the labels of the training split. At most ``heldout_size`` questions of ``heldout_split`` are
+    held out (in each set, where ``undersample`` makes two), none of them about an image that is
+    trained on; None for the split means no held-out set.
 
-    Raises UserError for a target that the data does not have, and for files that are missing or
-    damaged.
+    Raises UserError for a target that the data does not have, for a share outside 0 .. 1, and for
+    files that are missing or damaged.
     """
     train_reader = reader(root=root, split=train_split)
     _check_target(train_reader, target)
+    check_boxed_share(boxed_share)
     found = _read(train_reader, train_split, missing)
     chosen = found.samples if undersample is None else undersample(found.samples)
     heldout = {}
@@ -52,7 +54,7 @@ def published_module(
         others = _read(reader(root=root, split=heldout_split), heldout_split, missing)
         # All images of the split, so that runs that differ in ``undersample`` hold out the same.
         kept = _without_trained(others, frozenset(found.names), heldout_split)
-        asked = _worked(kept, target)
+        asked = _worked(kept, target, boxed_share)
         sets = (
             {heldout_split: asked}
             if undersample is None
@@ -60,7 +62,7 @@ def published_module(
         )
         heldout = {name: one.take(heldout_size, seed=0) for name, one in sets.items()}
     return GroundingDataModule(
-        train=_worked(chosen, target),
+        train=_worked(chosen, target, boxed_share),
         heldout=heldout,
         prompts_per_step=prompts_per_step,
         seed=seed,
@@ -69,8 +71,8 @@ def published_module(
     )
 
 
-def _worked(samples: Sequence[Sample], target: Target) -> SampleList:
-    return SampleList(tuple(worked_answer(one, target) for one in samples))
+def _worked(samples: Sequence[Sample], target: Target, boxed_share: float) -> SampleList:
+    return SampleList(tuple(worked_answer(one, target, boxed_share) for one in samples))
 
 
 def _check_target(reader: PublishedReader, target: Target) -> None:

@@ -20,6 +20,7 @@ from groundrl.report.answers.stage_answers import read_answers
 from groundrl.report.benchmark_table import results
 from groundrl.report.charts.svg import Dot, dot_whisker, line_chart
 from groundrl.report.page import REPORT, TEMPLATES
+from groundrl.report.pass_rates import pass_rate_tables
 from groundrl.report.runs import read_metrics
 from groundrl.report.tables import (
     BOUNDS,
@@ -32,7 +33,7 @@ from groundrl.report.tables import (
 )
 
 NOT_CURVES = ("epoch", "hp_metric", "hparam/", "heldout/")
-COLLAPSED = frozenset({"time"})
+COLLAPSED = frozenset({"pass_rate", "time"})
 """Groups of curves that are shown on request."""
 NOT_COMPARED = frozenset({"output_dir", "cache_dir", "judgements", "requeue", "resume"})
 """Options by which a reader of the page does not compare runs: files, and what happens to a job."""
@@ -83,6 +84,7 @@ def read_run(run_dir: Path) -> dict[str, Any]:
     """The values of the template ``run.html.jinja``."""
     stages, seconds = read_metrics(run_dir)
     config = _read_text(run_dir / "resolved.yaml")
+    curves = read_curves(run_dir)
     title, facts = _title_and_facts(run_dir, config)
     facts += [f"{name.replace('_', ' ')} {duration(value)}" for name, value in seconds.items()]
     return {
@@ -94,7 +96,8 @@ def read_run(run_dir: Path) -> dict[str, Any]:
         "comparison": _compare_stages(stages) if len(stages) > 1 else None,
         "answers": answer_gallery(run_dir, read_answers(run_dir, list(stages))),
         "sentences": _sentences(run_dir),
-        "curves": _group_curves(read_curves(run_dir)),
+        "pass_rates": pass_rate_tables(curves),
+        "curves": _group_curves(curves),
         "config": config,
     }
 

@@ -11,6 +11,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from PIL import Image
 from torch import Tensor
 
+from groundrl.data.curriculum import KindOrder
 from groundrl.errors import UserError
 from groundrl.metrics import check_declared
 from groundrl.policy.policy import Policy
@@ -41,6 +42,8 @@ class Stage(L.LightningModule):
     """Metric -> how the progress line shows it: ``{"preferred/loss": "loss {:.3f}"}``."""
     prefetches: bool = False
     """Its batches are pairs: the examples of this step and those of the next one."""
+    kind_order: KindOrder | None = None
+    """Chooses among the samples by their kinds; None: they come in their order."""
 
     def __init__(self, policy: Policy) -> None:
         super().__init__()

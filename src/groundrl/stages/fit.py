@@ -86,6 +86,7 @@ class StagePlan:
             num_workers=run.num_workers,
             encode=run.policy.encode,
             prefetches=module.prefetches,
+            kind_order=module.kind_order,
         )
         fit(name, module, data, self, run.make_trainer, run.run_dir)
 

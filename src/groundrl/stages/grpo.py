@@ -12,6 +12,7 @@ from torch import Tensor
 
 from groundrl.advantages import Advantage, TermAdvantages
 from groundrl.config_node import ConfigNode
+from groundrl.data.curriculum import AS_THEY_COME, Curriculum, KindOrder, PassRates
 from groundrl.losses import PolicyLoss
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example
@@ -20,7 +21,7 @@ from groundrl.rewards.base import RewardSum
 from groundrl.rollout.base import RolloutEngine
 from groundrl.rollout.memory import explain_full_memory, pixel_option
 from groundrl.rollout.sampler import NotFiniteError, PendingRollout, Sampler
-from groundrl.running.parallel import all_gather, mean_metrics, rank
+from groundrl.running.parallel import all_gather, mean_metrics, rank, world_size
 from groundrl.stages.credit import token_advantages
 from groundrl.stages.fitting.batches import learning_groups
 from groundrl.stages.fitting.optimization import Optimization
@@ -31,6 +32,7 @@ from groundrl.stages.fitting.step_metrics import (
     StepTimes,
     advantage_metrics,
     check_answered,
+    pass_rate_metrics,
     rescued_share,
     rollout_metrics,
 )
@@ -65,11 +67,13 @@ class GRPOModule(PolicyGradientStage):
         num_minibatches: int = 1,
         tokens_per_forward: int = 8192,
         resample: int = 0,
+        curriculum: Curriculum = AS_THEY_COME,
     ) -> None:
         """``num_epochs`` passes over each rollout, each in ``num_minibatches`` optimizer steps;
         ``tokens_per_forward``, padding included, bounds memory and changes no result;
         ``resample`` rounds sample new completions for groups whose rewards are all equal, and
-        groups that are still equal after them are left out of the update."""
+        groups that are still equal after them are left out of the update; ``curriculum`` chooses
+        kinds of question by how often their completions are right."""
         group_sampler = sampler(engine)
         super().__init__(
             policy=policy,
@@ -86,6 +90,9 @@ class GRPOModule(PolicyGradientStage):
         self.reward = reward
         self.advantage = advantage
         self.resample = resample
+        self.pass_rates = PassRates(curriculum.memory, curriculum.delay)
+        if curriculum.floor < 1:
+            self.kind_order = KindOrder(curriculum, self.pass_rates)
         self.rollouts_done = 0
         self.times = StepTimes(policy.tower)
         self.last: tuple[ScoredRollout, Float[Tensor, "P G"]] | None = None
@@ -106,12 +113,18 @@ class GRPOModule(PolicyGradientStage):
         super().on_save_checkpoint(checkpoint)
         checkpoint["rollouts_done"] = self.rollouts_done
         checkpoint["prefetched"] = self.prefetch.state()
+        checkpoint["pass_rates"] = self.pass_rates.state()
+        if self.kind_order is not None:
+            checkpoint["kind_order"] = self.kind_order.state()
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         """Continue with the next rollout."""
         super().on_load_checkpoint(checkpoint)
         self.rollouts_done = checkpoint["rollouts_done"]
         self.prefetch.restore(checkpoint["prefetched"])
+        self.pass_rates.restore(checkpoint["pass_rates"])
+        if self.kind_order is not None:
+            self.kind_order.restore(checkpoint["kind_order"])
 
     def close(self) -> None:
         """Stop sampling the rollout of the next step."""
@@ -137,15 +150,20 @@ class GRPOModule(PolicyGradientStage):
         if next_examples is not None and batch_index + 1 < self.trainer.num_training_batches:
             self.start_next_rollout(next_examples)
         learned = self.learn(scored, compared)  # advantages -> loss -> weights
-        self.rollouts_done += 1
+        self.pass_rates.add(all_gather(first.tallies()))
         self.last = scored, compared.total
         metrics = (
             self.times.metrics()
             | rollout_metrics(first)
             | advantage_metrics(compared, tuple(self.reward.terms))
+            | pass_rate_metrics(self.pass_rates, first)
         )
         if self.resample:
             metrics["group/rescued_frac"] = rescued_share(first, scored)
+        if self.kind_order is not None:
+            share = self.kind_order.passed_over(len(examples) * world_size())
+            metrics["curriculum/passed_over_frac"] = share
+        self.rollouts_done += 1
         self.log_step(mean_metrics(all_gather(metrics)) | learned | {"lr": lr}, self.rollouts_done)
 
     def score_rollout(self, start: Callable[..., PendingRollout]) -> ScoredRollout:

@@ -11,6 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from groundrl.advantages import zero_variance
+from groundrl.answers.options import is_correct
+from groundrl.data.curriculum import NONE, Tally
 from groundrl.records import RolloutGroup
 from groundrl.rewards.base import RewardedAttempt, RewardSum
 from groundrl.rollout.sampler import Rollout
@@ -47,6 +49,18 @@ class ScoredRollout:
                 for name, reason in one.score.unanswered.items():
                     reasons.setdefault(name, []).append(reason)
         return reasons
+
+    def tallies(self) -> dict[str, Tally]:
+        """Of each kind of question that has a right answer, the completions that give it
+        (``is_correct``, as the term ``acc`` pays for them), and all completions."""
+        counts: dict[str, Tally] = {}
+        for group in self.attempts:
+            sample = group[0].attempt.sample
+            if sample.answers:
+                right = sum(is_correct(one.attempt.parsed.answer, sample) for one in group)
+                tally = Tally(right=float(right), count=float(len(group)))
+                counts[sample.kind] = counts.get(sample.kind, NONE) + tally
+        return counts
 
     @property
     def zero_variance(self) -> list[bool]:

@@ -1,7 +1,6 @@
 """SFT warm-up: teaches the grammar of grounded reasoning from worked examples."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import ClassVar, cast
 
 import torch
@@ -9,14 +8,11 @@ from jaxtyping import Float
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
-from groundrl.cache_key import digest
-from groundrl.config_node import ConfigNode, too_small
 from groundrl.grammar.base import Grammar
 from groundrl.policy.policy import Features, Policy
 from groundrl.policy.prompt import Example, Prompt
 from groundrl.policy.shared_prefix.layout import Branch, pack_rows, row_length
-from groundrl.questions.sentences import in_words
-from groundrl.records import CAPTION, Sample
+from groundrl.records import Sample
 from groundrl.rollout.lengths import check_length
 from groundrl.rollout.memory import explain_full_memory, pixel_option
 from groundrl.running.parallel import all_gather, sum_metrics
@@ -41,26 +37,13 @@ class SFTModule(Stage):
         grammar: Grammar,
         optimization: Optimization,
         tokens_per_forward: int = 8192,
-        pointing: float = 1.0,
     ) -> None:
-        """``tokens_per_forward``, padding included, bounds memory and changes no result.
-        ``pointing``: share of the samples, chosen by their ids, whose reasoning keeps its boxes;
-        that of the others says what it sees in words. Boxes that are the answer stay."""
+        """``tokens_per_forward``, padding included, bounds memory and changes no result."""
         super().__init__(policy)
         self.automatic_optimization = False
         self.grammar = grammar
         self.optimization = optimization
         self.tokens_per_forward = tokens_per_forward
-        self.pointing = pointing
-
-    @classmethod
-    def config_problems(cls, node: ConfigNode) -> Iterator[str]:
-        """A share of the samples is from 0 to 1."""
-        yield from too_small(node, {"pointing": 0})
-        share = node.options.get("pointing")
-        if isinstance(share, int | float) and share > 1:
-            option = f"{node.path}.pointing"
-            yield f"{option}={share} is more than all samples: type {option}=1.0"
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW on what the adapter leaves trainable."""
@@ -118,12 +101,4 @@ class SFTModule(Stage):
     def target(self, sample: Sample, prompt: Prompt) -> list[int]:
         """Tokens of the worked answer: rationale with boxes, then the answer."""
         response = self.policy.encode.target(sample, prompt.sizes, self.policy.frame)
-        answered_in_words = sample.answers and sample.kind != CAPTION
-        if answered_in_words and place_of(sample.id) >= self.pointing:
-            response = replace(response, reasoning=in_words(response.reasoning))
         return self.policy.encode.answer_tokens(self.grammar.render(response))
-
-
-def place_of(id: str) -> float:
-    """A number from 0 to below 1, evenly spread over ids."""
-    return int(digest(id), 16) / 16**16

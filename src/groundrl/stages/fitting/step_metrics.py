@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from groundrl.advantages import TermAdvantages
 from groundrl.boxes import is_inside
+from groundrl.data.curriculum import PassRates
 from groundrl.errors import UserError
 from groundrl.policy.vision import VisionTower
 from groundrl.rewards.terms.format import follows_format
@@ -28,6 +29,8 @@ ROLLOUT_METRICS = {
     "advantage/variance_<term>": "Share of a term in the variance of the advantage.",
     "advantage/decides_<term>": "Share of the pairs in a group whose order a term decides.",
     "reward/<term>_unanswered": "Share of completions that a term could not rate.",
+    "pass_rate/<kind>": "Share of right completions of a kind of question, over the last steps.",
+    "curriculum/passed_over_frac": "Share of samples passed over in favour of other kinds.",
     "completion/length": "Mean tokens per completion.",
     "completion/truncated_frac": "Share of completions cut off at the token limit.",
     "completion/format_frac": "Share of completions in the required format.",
@@ -35,7 +38,8 @@ ROLLOUT_METRICS = {
     "box/off_frame_frac": "Share of boxes that leave the image.",
     "box/parse_failure_frac": "Share of completions that begin a box which cannot be read.",
 }
-"""Name -> meaning. ``<term>``: the name of the term in ``reward.terms``."""
+"""Name -> meaning. ``<term>``: the name of the term in ``reward.terms``; ``<kind>``: that of
+``Sample.kind``, with blanks for slashes."""
 
 TIME_METRICS = {
     "time/rollout": "Seconds of the step spent sampling, or waiting for what is sampled ahead.",
@@ -92,6 +96,13 @@ def advantage_metrics(compared: TermAdvantages, terms: Sequence[str]) -> dict[st
         **{f"advantage/variance_{name}": share for name, share in variance.items()},
         **{f"advantage/decides_{name}": share for name, share in decides.items()},
         **{f"group/varies_{name}": share for name, share in varies.items()},
+    }
+
+
+def pass_rate_metrics(pass_rates: PassRates, scored: ScoredRollout) -> dict[str, float]:
+    """``pass_rate/<kind>`` of the kinds that this process asked in the step."""
+    return {
+        f"pass_rate/{kind.replace('/', ' ')}": pass_rates.rate(kind) for kind in scored.tallies()
     }
 
 
