@@ -82,7 +82,7 @@ def test_old_and_reference_passes_are_made_only_where_the_loss_reads_them(
     make_policy: MakePolicy,
     tmp_path: Path,
     kl_coef: float,
-    options: dict[str, int],
+    options: dict[str, Any],
     expected: list[str],
 ) -> None:
     policy, loss = make_policy(), PolicyLoss(kl_coef=kl_coef)
