@@ -143,6 +143,7 @@ class GRPOModule(PolicyGradientStage):
             self.times.metrics()
             | rollout_metrics(first)
             | advantage_metrics(compared, tuple(self.reward.terms))
+            | self.sampler.engine.take_counts()
         )
         if self.resample:
             metrics["group/rescued_frac"] = rescued_share(first, scored)
