@@ -183,10 +183,13 @@ class StubProcess:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.options = {"draws": True, **options}
-        self.start(**options)
+        self.process: subprocess.Popen[bytes] | None = None
+        self.start()
 
     def start(self, **options: Any) -> None:
         """Start it, again at the same address; returns when it listens."""
+        if self.process is not None:
+            self.process.wait()
         with tempfile.TemporaryFile("w+") as file:
             json.dump(self.options | options, file)
             file.seek(0)
@@ -196,7 +199,12 @@ class StubProcess:
         with self.process.stdout as told:
             assert told.readline() == b"listening\n"
 
+    def is_dead(self) -> bool:
+        assert self.process is not None
+        return self.process.poll() is not None
+
     def kill(self) -> None:
+        assert self.process is not None
         self.process.kill()
         self.process.wait()
 

@@ -130,7 +130,7 @@ def test_the_group_is_asked_for_again_and_the_step_counts_it(
     assert curves["rollout/invalid"] == {1: 1.0, 2: 0.0}
     assert curves["rollout/failed"] == {1: 0.0, 2: 0.0}
     (told,) = [message for message in caplog.messages if message.startswith(url)]
-    assert "It is asked again" in told
+    assert "(asked again; " in told
 
 
 def test_a_sample_without_a_usable_answer_is_named(
@@ -146,6 +146,7 @@ def test_a_sample_without_a_usable_answer_is_named(
         module = grpo_module(
             policy, engine=engine, loss=PolicyLoss(importance_cap=2.0), max_tokens=1
         )
-        with pytest.raises(UserError, match=r"2 token ids \(expected 1 to 1\)"):
+        told = rf"sample '{sample.id}' .*no usable answer.*2 token ids \(expected 1 to 1\)"
+        with pytest.raises(UserError, match=told):
             train(module, tmp_path, steps=1, prompts_per_step=1, samples=[sample])
     assert len(server.requests) == 2

@@ -48,7 +48,9 @@ class Member:
     """Requests that it may still get."""
     state: State = State.READY
     failures: int = 0
-    """In a row. Of requests that were under way together, one counts."""
+    """In a row, of different requests. Of those that were under way together, one counts."""
+    failed_request: object = None
+    """The last one that counts."""
     failure: str = ""
     """The last one."""
     told: set[type] = field(default_factory=set)
@@ -85,7 +87,7 @@ class ServerPool:
                 result = request(member.client)
             except (ServerUnavailable, InvalidAnswer) as error:
                 tries[member] += 1
-                self._note_failure(member, failures, error)
+                self._note_failure(member, failures, tries, error)
             else:
                 member.failures = 0
                 return result
@@ -138,26 +140,28 @@ class ServerPool:
     def _failures(self) -> str:
         return "; ".join(f"{one.client.url}: {one.failure}" for one in self.members if one.failure)
 
-    def _note_failure(self, member: Member, failures: int, error: Exception) -> None:
+    def _note_failure(
+        self, member: Member, failures: int, request: object, error: Exception
+    ) -> None:
         """``failures``: those in a row when the request was sent."""
         with self._changed:
             self._counts["invalid" if isinstance(error, InvalidAnswer) else "failed"] += 1
+            if type(error) not in member.told:
+                member.told.add(type(error))
+                logger.warning(
+                    "%s: %s (asked again; from now on such failures are counted only, in "
+                    "rollout/failed and rollout/invalid)",
+                    *(member.client.url, error),
+                )
             member.failure = str(error)
-            if member.failures == failures:
+            if member.failures == failures and member.failed_request is not request:
                 member.failures += 1
+                member.failed_request = request
             if member.failures >= TRIES and member.state is not State.GIVEN_UP:
                 member.state = State.GIVEN_UP
                 logger.warning("%s is given up, after %d failures in a row: %s", *_said(member))
             elif isinstance(error, ServerUnavailable) and member.state is State.READY:
                 self._check_health(member, self.retries)
-            new = type(error) not in member.told
-            member.told.add(type(error))
-        if new:
-            logger.warning(
-                "%s: %s. It is asked again; from now on such failures are counted only "
-                "(rollout/failed, rollout/invalid)",
-                *(member.client.url, error),
-            )
 
     def _check_health(self, member: Member, checks: int) -> None:
         before, member.state = member.state, State.RESTING
