@@ -179,13 +179,15 @@ class ServerPool:
                 break
         with self._changed:
             if member.state is State.RESTING:
+                if (before, state) == (State.READY, State.AWAY):
+                    logger.warning(
+                        "%s is left out until it is back: %s", member.client.url, member.failure
+                    )
+                elif (before, state) == (State.AWAY, State.READY):
+                    logger.info("%s is back", member.client.url)
                 member.state = state
                 member.failures = 0 if state is State.AWAY else member.failures
             self._changed.notify_all()
-        if (before, state) == (State.READY, State.AWAY):
-            logger.warning("%s is left out until it is back: %s", member.client.url, member.failure)
-        elif (before, state) == (State.AWAY, State.READY):
-            logger.info("%s is back", member.client.url)
 
 
 def _said(member: Member) -> tuple[str, int, str]:
