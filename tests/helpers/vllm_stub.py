@@ -83,16 +83,22 @@ class StubServer(BaseHTTPRequestHandler):
             self.answer(500, {"error": "LoRA rank 4 is greater than max_lora_rank 2"})
         elif loads and name in self.adapters:
             self.answer(400, {"error": f"The lora adapter '{name}' has already been loaded."})
-        elif loads and (weights := self.read_weights(folder)) is None:
-            self.answer(404, {"error": f"No adapter found for {folder}"})
         elif loads:
-            self.adapters.append(name)
-            self.weights[name] = hashlib.sha256(weights or b"").hexdigest()
-            self.answer(200, {})
+            self.load(name, folder)
         elif name not in self.adapters:
             self.answer(404, {"error": f"The lora adapter '{name}' cannot be found."})
         else:
             self.adapters.remove(name)
+            self.answer(200, {})
+
+    def load(self, name: str, folder: str) -> None:
+        """Load an adapter; refuses one that is not there."""
+        weights = self.read_weights(folder)
+        if weights is None:
+            self.answer(404, {"error": f"No adapter found for {folder}"})
+        else:
+            self.adapters.append(name)
+            self.weights[name] = hashlib.sha256(weights).hexdigest()
             self.answer(200, {})
 
     def read_weights(self, folder: str) -> bytes | None:

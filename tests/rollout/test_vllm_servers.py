@@ -157,7 +157,7 @@ def test_a_server_that_fails_costs_no_prompt_where_another_answers(
         _, engine = roll(make_policy(), tmp_path, url, other, count=16)
     assert len(good.requests) == 16
     assert not bad.requests
-    assert 3 <= engine.take_counts()["rollout/failed"] <= 6  # two at a time
+    assert 3 <= engine.take_counts()["rollout/failed"] <= 8  # two at a time
     assert [message for message in caplog.messages if "given up" in message]
 
 

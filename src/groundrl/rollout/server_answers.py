@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from groundrl.policy.policy import Policy
 from groundrl.rollout.base import SampledTokens
@@ -66,7 +66,9 @@ def read_logprobs(logprobs: object, count: int) -> Sequence[float]:
     if not isinstance(content, list) or len(content) != count:
         found = len(content) if isinstance(content, list) else "no"
         raise InvalidAnswer(f"{found} log-probabilities of {count} tokens")
-    values = [token.get("logprob") if isinstance(token, dict) else None for token in content]
+    values: list[Any] = [
+        token.get("logprob") if isinstance(token, dict) else None for token in content
+    ]
     for value in values:
         # NaN is not smaller than anything.
         if type(value) not in (float, int) or not value <= ROUNDING:
