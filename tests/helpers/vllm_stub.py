@@ -43,6 +43,8 @@ class StubServer(BaseHTTPRequestHandler):
     """Whether answers depend on the seed, and log-probabilities on the adapter too."""
     spoil: ClassVar[Callable[[Choices], object] | None] = None
     """Called once with the choices of an answer, to damage them."""
+    models_asked: ClassVar[list[float] | None] = None
+    """When /v1/models was asked for, which is not answered then; None: it is."""
     dies_at: ClassVar[int | None] = None
     """The chat request, from 0, during which the process kills itself."""
     requests: ClassVar[list[dict[str, Any]]]
@@ -51,6 +53,9 @@ class StubServer(BaseHTTPRequestHandler):
     """Adapter -> a hash of its weights."""
 
     def do_GET(self) -> None:
+        if self.path == "/v1/models" and self.models_asked is not None:
+            self.models_asked.append(time.monotonic())
+            return slow(self)
         base = {"id": "base", "root": self.root, "parent": None}
         adapters = [{"id": name, "root": "a", "parent": "base"} for name in self.adapters]
         self.answer(200, {"data": [base, *adapters]})

@@ -133,6 +133,22 @@ def test_adapters_of_other_runs_stay_loaded(make_policy: MakePolicy, tmp_path: P
     assert [name.rpartition("-")[2] for name in server.adapters] == ["1", "3", "4", "3", "4"]
 
 
+def test_the_requests_to_a_server_that_hangs_wait_for_it_together(
+    make_policy: MakePolicy, tmp_path: Path
+) -> None:
+    asked: list[float] = []
+    with (
+        stub_server(models_asked=asked) as (url, _),
+        stub_server(hold=staticmethod(lambda: time.sleep(0.1))) as (other, good),
+    ):
+        engine = VLLMServers([url, other], str(tmp_path), concurrency=8, timeout=0.5)
+        policy = make_policy()
+        examples = policy.encode.examples(with_context(world_samples(16)))
+        Sampler(engine, Sampling(max_tokens=8), group_size=3)(policy, examples, step=0)
+    assert len(good.requests) == 16
+    assert len(asked) <= 3  # not each of eight
+
+
 @pytest.mark.parametrize(
     ("fail", "message"),
     [(busy, r"fails \(503\)"), (slow, r"longer than rollout\.timeout=0\.5 s")],

@@ -5,8 +5,8 @@
 ``PUT /v1/adapters/<run>-<number>/<file>`` writes a file of an adapter into a temporary folder of
 the server and answers ``{"folder": ...}``, which ``/v1/load_lora_adapter`` takes as ``lora_path``.
 Only addresses of ``GROUNDRL_UPLOADS_FROM`` may write (networks, separated by commas; by default
-this machine), and only up to ``MAX_BYTES``. It needs the standard library only, so that the server
-needs ``pip install --no-deps groundrl`` and nothing else.
+this machine), and only up to ``MAX_BYTES``. This file needs the standard library only: a server
+needs this package without what it depends on.
 """
 
 import json

@@ -47,12 +47,17 @@ class VLLMClient:
         """``timeout``: seconds without a byte of the answer."""
         self._server = VLLMConnection(url, timeout)
         self.url = self._server.url
-        self.is_healthy = self._server.is_healthy
         self._lock = threading.Lock()
         self._base: str | None = None
         """The server's name of the policy's base; None: the server has not been checked."""
         self._loaded: set[str] = set()
         """Names of adapters that the server has loaded."""
+        self._failed: list[str] = []
+        """Why it could not be prepared, each time."""
+
+    def is_healthy(self) -> bool:
+        """Whether the server says so."""
+        return self._server.is_healthy()
 
     def chat(
         self, version: AdapterVersion | None, check: ServerCheck, body: dict[str, Any]
@@ -75,13 +80,24 @@ class VLLMClient:
     def _chat(
         self, version: AdapterVersion | None, check: ServerCheck, body: dict[str, Any]
     ) -> object:
-        with self._lock:
-            if self._base is None:
-                self._base = self._check_server(check)
-            if version is not None and version.name not in self._loaded:
-                self._load(version)
-            model = self._base if version is None else version.name
+        model = self._prepare(version, check)
         return self._server.post(CHAT, {"model": model, **body})
+
+    def _prepare(self, version: AdapterVersion | None, check: ServerCheck) -> str:
+        """Check the server and load the adapter, unless that is done; the name to ask for."""
+        known = len(self._failed)
+        with self._lock:
+            if len(self._failed) > known:  # while this thread waited; it does not wait once more
+                raise ServerUnavailable(self._failed[-1])
+            try:
+                if self._base is None:
+                    self._base = self._check_server(check)
+                if version is not None and version.name not in self._loaded:
+                    self._load(version)
+            except ServerUnavailable as error:
+                self._failed.append(str(error))
+                raise
+            return self._base if version is None else version.name
 
     def _forget(self) -> None:
         """Check the server and load the adapter again before the next request."""

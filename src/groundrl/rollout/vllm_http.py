@@ -13,8 +13,8 @@ START_COMMAND: Final = (
     "--max-lora-rank <adapter.rank or more> --logprobs-mode processed_logprobs "
     "--trust-request-mm-kwargs"  # images are resized as the policy's processor does
 )
-HEALTH_TIMEOUT: Final = 10.0
-"""Seconds for a health check."""
+SHORT_TIMEOUT: Final = 10.0
+"""Seconds for what is quick at any load: a connection, a health check."""
 BUSY: Final = frozenset({408, 425, 429})
 """Statuses below 500 that proxies answer with while a server cannot."""
 
@@ -46,12 +46,16 @@ class VLLMConnection:
         # A new connection for each request: servers may close idle connections at any time, and
         # requests take seconds.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        self._http = httpx.Client(timeout=timeout, limits=limits, follow_redirects=True)
+        self._http = httpx.Client(
+            timeout=httpx.Timeout(timeout, connect=min(timeout, SHORT_TIMEOUT)),
+            limits=limits,
+            follow_redirects=True,
+        )
 
     def is_healthy(self) -> bool:
         """Whether the server says so."""
         try:
-            response = self._http.get(f"{self.url}/health", timeout=HEALTH_TIMEOUT)
+            response = self._http.get(f"{self.url}/health", timeout=SHORT_TIMEOUT)
         except (httpx.HTTPError, httpx.InvalidURL):
             return False
         return response.is_success
@@ -78,6 +82,8 @@ class VLLMConnection:
         kind = {"Content-Type": "application/json"} if method == "POST" else {}
         try:
             response = self._http.request(method, self.url + path, content=content, headers=kind)
+        except httpx.ConnectTimeout as error:
+            raise ServerUnavailable(f"{path}: no connection within {SHORT_TIMEOUT:g} s") from error
         except httpx.TimeoutException as error:
             raise ServerSlow(
                 f"{path} takes longer than rollout.timeout={self.timeout:g} s"
