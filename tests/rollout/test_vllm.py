@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 import torch
 from families import build
@@ -196,6 +197,8 @@ def servers(
         command += ["--limit-mm-per-prompt", '{"video": 0}']
         command += ["--logprobs-mode", "processed_logprobs", "--trust-request-mm-kwargs"]
         command += ["--host", "127.0.0.1", "--port", str(port)]
+        if name == "b":  # the other one reads them from the folder
+            command += ["--middleware", "groundrl.rollout.adapter_uploads.AdapterUploads"]
         environment = os.environ | CPU | {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"}
         with log.open("wb") as file:
             process = subprocess.Popen(
@@ -264,22 +267,31 @@ def test_servers_make_data_out_of_images(
     assert all(one["caption"]["tokens"] > 100 and one["verdicts"] for one in captions)
 
 
+def adapter_folders(server: Running) -> list[str]:
+    """Where the adapters lie that a server has loaded."""
+    models = httpx.get(f"{server.url}/v1/models").json()["data"]
+    return [model["root"] for model in models if model["parent"] is not None]
+
+
 @pytest.mark.slow
 def test_servers_share_the_prompts_and_one_that_dies_is_left_out(
-    servers: tuple[Running, Running], policy: Policy, base: Policy, tmp_path: Path
+    servers: tuple[Running, Running],
+    policy: Policy,
+    base: Policy,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     urls = [server.url for server in servers]
     engine = VLLMServers(urls, adapter_folder=str(tmp_path), concurrency=1, retries=1)
     assert tokens(roll(engine, base, GREEDY)) == tokens(roll(NativeEngine(), base, GREEDY))
     check_engine(engine, policy)
+    assert all(path.startswith(str(tmp_path)) for path in adapter_folders(servers[0]))
+    assert all("/groundrl-adapters-" in path for path in adapter_folders(servers[1]))
     expected = tokens(roll(engine, policy, GREEDY))
+    assert not caplog.messages
     kill(servers[1])
-    with pytest.warns(UserWarning, match=f"{servers[1].url} is left out"):
-        assert tokens(roll(engine, policy, GREEDY)) == expected
-    assert [server.url for server in engine.servers if server.alive] == [servers[0].url]
+    assert tokens(roll(engine, policy, GREEDY)) == expected
+    assert caplog.messages[0].startswith(f"{servers[1].url}: ")
     kill(servers[0])
-    with (
-        pytest.warns(UserWarning, match=f"{servers[0].url} is left out"),
-        pytest.raises(UserError, match="no vLLM server is left"),
-    ):
+    with pytest.raises(UserError, match="no vLLM server is left"):
         roll(engine, policy, GREEDY)

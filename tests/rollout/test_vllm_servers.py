@@ -2,6 +2,7 @@
 
 import gc
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from world_questions import with_context, world_samples
 
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
-from groundrl.rollout import vllm_client
+from groundrl.rollout import server_pool
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.sampler import Rollout, Sampler
 from groundrl.rollout.vllm_server import VLLMServers
@@ -24,7 +25,7 @@ MakePolicy = Callable[..., Policy]
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vllm_client, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(server_pool, "FIRST_PAUSE", 0.0)
 
 
 @pytest.fixture
@@ -89,12 +90,19 @@ def test_a_policy_without_adapter_uses_the_name_that_the_server_has_for_the_base
 
 @pytest.mark.parametrize("fail", [busy, slow, cut_off, no_json])
 def test_requests_are_retried_until_a_server_recovers(
-    make_policy: MakePolicy, tmp_path: Path, fail: Callable[[StubServer], object]
+    make_policy: MakePolicy,
+    tmp_path: Path,
+    fail: Callable[[StubServer], object],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     with stub_server(failing=2, fail=staticmethod(fail)) as (url, server):
         rollout, engine = roll(make_policy(), tmp_path, url, timeout=0.5)
     assert len(rollout.groups) == len(server.requests) == 8
-    assert len(engine.servers) == len(server.adapters) == 1
+    assert len(server.adapters) == 1
+    assert engine.take_counts() == {"rollout/failed": 2.0, "rollout/invalid": 0.0}
+    assert engine.take_counts() == {"rollout/failed": 0.0, "rollout/invalid": 0.0}
+    (told,) = caplog.messages
+    assert told.startswith(f"{url}: /v1/chat/completions")
 
 
 @pytest.mark.parametrize("learns", [False, True])
@@ -125,17 +133,48 @@ def test_adapters_of_other_runs_stay_loaded(make_policy: MakePolicy, tmp_path: P
     assert [name.rpartition("-")[2] for name in server.adapters] == ["1", "3", "4", "3", "4"]
 
 
+def test_the_requests_to_a_server_that_hangs_wait_for_it_together(
+    make_policy: MakePolicy, tmp_path: Path
+) -> None:
+    asked: list[float] = []
+    with (
+        stub_server(models_asked=asked) as (url, _),
+        stub_server(hold=staticmethod(lambda: time.sleep(0.1))) as (other, good),
+    ):
+        engine = VLLMServers([url, other], str(tmp_path), concurrency=8, timeout=0.5)
+        policy = make_policy()
+        examples = policy.encode.examples(with_context(world_samples(16)))
+        Sampler(engine, Sampling(max_tokens=8), group_size=3)(policy, examples, step=0)
+    assert len(good.requests) == 16
+    assert len(asked) <= 3  # not each of eight
+
+
 @pytest.mark.parametrize(
-    ("fail", "message"), [(busy, r"fails \(503\)"), (slow, "longer than 0.5 s")]
+    ("fail", "message"),
+    [(busy, r"fails \(503\)"), (slow, r"longer than rollout\.timeout=0\.5 s")],
 )
-def test_a_prompt_that_fails_at_every_server_is_an_error(
+def test_a_run_whose_only_server_answers_nothing_ends(
     make_policy: MakePolicy, tmp_path: Path, fail: Callable[[StubServer], object], message: str
 ) -> None:
     with (
         stub_server(failing=1000, fail=staticmethod(fail)) as (url, _),
-        pytest.raises(UserError, match=f"fails at every server.*{message}"),
+        pytest.raises(UserError, match=f"(no vLLM server|no usable answer) .*{message}.*resume="),
     ):
         roll(make_policy(), tmp_path, url, timeout=0.5)
+
+
+def test_a_server_that_fails_costs_no_prompt_where_another_answers(
+    make_policy: MakePolicy, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        stub_server(failing=1000, fail=staticmethod(busy)) as (url, bad),
+        stub_server(hold=staticmethod(lambda: time.sleep(0.1))) as (other, good),
+    ):
+        _, engine = roll(make_policy(), tmp_path, url, other, count=16)
+    assert len(good.requests) == 16
+    assert not bad.requests
+    assert 3 <= engine.take_counts()["rollout/failed"] <= 8  # two at a time
+    assert [message for message in caplog.messages if "given up" in message]
 
 
 def test_the_error_of_a_refusal_names_the_command_to_start_the_server(
@@ -152,6 +191,7 @@ def test_the_error_of_a_refusal_names_the_command_to_start_the_server(
     ("options", "message"),
     [
         ({"root": "/elsewhere/other"}, "serves /elsewhere/other, and the policy is /models/tiny"),
+        ({"sees_folders": False}, r"cannot read the adapter in .*adapter_uploads\.AdapterUploads"),
         ({"tokens": [1, 2]}, "as 2 tokens that are not the policy's"),
         ({"raw_logprobs": True}, r"before temperature.*--logprobs-mode processed_logprobs"),
         ({"refuses_adapters": True}, r"fails \(500\): .*max_lora_rank 2.*--max-lora-rank"),
@@ -175,12 +215,16 @@ def test_the_error_of_a_prompt_that_is_too_long_names_its_sample(
         roll(make_policy(), tmp_path, url, count=1)
 
 
-def test_no_server_at_all_is_an_error(make_policy: MakePolicy, tmp_path: Path) -> None:
-    with (
-        pytest.warns(UserWarning, match=r"http://127\.0\.0\.1:9 is left out"),
-        pytest.raises(UserError, match="no vLLM server is left"),
+def test_no_server_at_all_is_an_error(
+    make_policy: MakePolicy, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(
+        UserError, match=r"no vLLM server is left \(http://127\.0\.0\.1:9: /v1/models"
     ):
         roll(make_policy(), tmp_path, "http://127.0.0.1:9")
+    asked, left_out = caplog.messages
+    assert "(asked again; " in asked
+    assert left_out.startswith("http://127.0.0.1:9 is left out until it is back")
 
 
 def test_an_unchanged_adapter_is_written_once(make_policy: MakePolicy, tmp_path: Path) -> None:

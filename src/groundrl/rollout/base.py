@@ -81,6 +81,10 @@ class RolloutEngine(Protocol):
         about full memory names them."""
         return {}
 
+    def take_counts(self) -> dict[str, float]:
+        """What failed since the last call, by names of ``ROLLOUT_METRICS``; a step logs it."""
+        return {}
+
     def generate(
         self,
         policy: Policy,

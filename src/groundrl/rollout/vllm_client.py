@@ -1,10 +1,7 @@
-"""Client of one running vLLM server: requests, health checks, adapters."""
+"""Client of one running vLLM server: what it serves, adapters, chat requests."""
 
-import json
 import math
 import threading
-import time
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,31 +10,20 @@ import httpx
 
 from groundrl.errors import UserError
 from groundrl.rollout.adapter_files import AdapterVersion
-
-START_COMMAND = (
-    "VLLM_ALLOW_RUNTIME_LORA_UPDATING=1 vllm serve <model.path> --enable-lora "
-    "--max-lora-rank <adapter.rank or more> --logprobs-mode processed_logprobs "
-    "--trust-request-mm-kwargs"  # images are resized as the policy's processor does
+from groundrl.rollout.adapter_uploads import FILES, PREFIX
+from groundrl.rollout.vllm_http import (
+    START_COMMAND,
+    RequestRefused,
+    ServerUnavailable,
+    VLLMConnection,
 )
 
-FIRST_PAUSE = 0.5
-"""Seconds before the first health check of a server that failed; it doubles each time."""
-HEALTH_TIMEOUT = 10.0
-"""Seconds for a health check."""
 CHAT = "/v1/chat/completions"
-
-
-class ServerUnavailable(Exception):
-    """A server did not answer, or not as a healthy one does: the request can be retried."""
-
-
-class RequestRefused(UserError):
-    """A server answers that a request is wrong (4xx)."""
-
-    def __init__(self, message: str, path: str, status: int) -> None:
-        super().__init__(message)
-        self.path = path
-        self.status = status
+LOAD = "/v1/load_lora_adapter"
+MODELS = "/v1/models"
+TOKENIZE = "/tokenize"
+NO_UPLOADS = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED})
+"""Answers of a server without ``AdapterUploads``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,31 +43,28 @@ class ServerCheck:
 class VLLMClient:
     """One server, which may restart at any time; its methods can be called by many threads."""
 
-    def __init__(self, url: str, retries: int, timeout: float) -> None:
-        """``retries``: health checks until a server that failed is given up; ``timeout``: seconds
-        without a byte of the answer."""
-        self.url = url.rstrip("/")
-        self.retries = retries
-        self.timeout = timeout
-        self.alive = True
-        self.failure = ""
-        """The last error."""
-        # A new connection for each request: servers may close idle connections at any time, and
-        # requests take seconds.
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        self._http = httpx.Client(timeout=timeout, limits=limits, follow_redirects=True)
+    def __init__(self, url: str, timeout: float) -> None:
+        """``timeout``: seconds without a byte of the answer."""
+        self._server = VLLMConnection(url, timeout)
+        self.url = self._server.url
         self._lock = threading.Lock()
         self._base: str | None = None
         """The server's name of the policy's base; None: the server has not been checked."""
         self._loaded: set[str] = set()
         """Names of adapters that the server has loaded."""
+        self._failed: list[str] = []
+        """Why it could not be prepared, each time."""
+
+    def is_healthy(self) -> bool:
+        """Whether the server says so."""
+        return self._server.is_healthy()
 
     def chat(
         self, version: AdapterVersion | None, check: ServerCheck, body: dict[str, Any]
-    ) -> dict[str, Any] | None:
-        """The response to a chat request for an adapter, or for the base (None). None when the
-        server failed; it is then healthy again, or no longer ``alive``. Raises UserError when the
-        server refuses the request or is not a server of the policy."""
+    ) -> object:
+        """The response to a chat request for an adapter, or for the base (None). Raises
+        ServerUnavailable when the server failed, and UserError when it refuses the request or is
+        not a server of the policy."""
         try:
             try:
                 return self._chat(version, check, body)
@@ -90,21 +73,31 @@ class VLLMClient:
                     raise
                 self._forget()  # the server was restarted between two requests
                 return self._chat(version, check, body)
-        except ServerUnavailable as error:
+        except ServerUnavailable:
             self._forget()
-            self._wait_until_healthy(str(error))
-            return None
+            raise
 
     def _chat(
         self, version: AdapterVersion | None, check: ServerCheck, body: dict[str, Any]
-    ) -> dict[str, Any]:
+    ) -> object:
+        model = self._prepare(version, check)
+        return self._server.post(CHAT, {"model": model, **body})
+
+    def _prepare(self, version: AdapterVersion | None, check: ServerCheck) -> str:
+        """Check the server and load the adapter, unless that is done; the name to ask for."""
+        known = len(self._failed)
         with self._lock:
-            if self._base is None:
-                self._base = self._check_server(check)
-            if version is not None and version.name not in self._loaded:
-                self._load(version)
-            model = self._base if version is None else version.name
-        return self._request_json(CHAT, {"model": model, **body})
+            if len(self._failed) > known:  # while this thread waited; it does not wait once more
+                raise ServerUnavailable(self._failed[-1])
+            try:
+                if self._base is None:
+                    self._base = self._check_server(check)
+                if version is not None and version.name not in self._loaded:
+                    self._load(version)
+            except ServerUnavailable as error:
+                self._failed.append(str(error))
+                raise
+            return self._base if version is None else version.name
 
     def _forget(self) -> None:
         """Check the server and load the adapter again before the next request."""
@@ -113,28 +106,53 @@ class VLLMClient:
 
     def _load(self, version: AdapterVersion) -> None:
         """Load the adapter, and unload older ones of the run that are no longer on disk."""
-        adapter = {"lora_name": version.name, "lora_path": str(version.folder.absolute())}
+        uploaded = self._upload(version)
+        folder = str(version.folder.absolute()) if uploaded is None else uploaded
         try:
-            self._request("/v1/load_lora_adapter", adapter)
-        except RequestRefused:
+            self._server.order(LOAD, {"lora_name": version.name, "lora_path": folder})
+        except RequestRefused as refusal:
             if version.name not in self._adapters():  # otherwise it was loaded before
+                if refusal.status == httpx.codes.NOT_FOUND and uploaded is None:
+                    raise UserError(
+                        f"{self.url} cannot read the adapter in {folder}, or loads none: start it "
+                        f"with {START_COMMAND}, and with --middleware groundrl.rollout."
+                        "adapter_uploads.AdapterUploads; or type rollout.adapter_folder=<a folder "
+                        "that it has, too>"
+                    ) from refusal
                 raise
         self._loaded.add(version.name)
         for name in filter(version.supersedes, self._adapters()):
-            self._request("/v1/unload_lora_adapter", {"lora_name": name})
+            self._server.order("/v1/unload_lora_adapter", {"lora_name": name})
             self._loaded.discard(name)
+
+    def _upload(self, version: AdapterVersion) -> str | None:
+        """The server's folder with its copy of the adapter; None for a server that takes none and
+        has to read ours."""
+        answer: Any = None
+        for file in FILES:
+            path = f"{PREFIX}{version.name}/{file}"
+            try:
+                answer = self._server.put_file(path, version.folder / file)
+            except RequestRefused as refusal:
+                if refusal.status in NO_UPLOADS:
+                    return None
+                raise
+        return str(field(PREFIX, answer, "folder", str))
 
     def _adapters(self) -> list[str]:
         return [model["id"] for model in self._models() if model.get("parent") is not None]
 
     def _models(self) -> list[dict[str, Any]]:
-        return self._request_json("/v1/models", None)["data"]
+        models = field(MODELS, self._server.get(MODELS), "data", list)
+        for model in models:
+            field(MODELS, model, "id", str)
+        return models
 
     def _check_server(self, check: ServerCheck) -> str:
         """The server's name of the policy's base; raises UserError when its model, its tokens or
         its log-probabilities are not the policy's."""
         bases = {
-            model.get("root") or model["id"]: model["id"]
+            str(model.get("root") or model["id"]): model["id"]
             for model in self._models()
             if model.get("parent") is None
         }
@@ -142,74 +160,35 @@ class VLLMClient:
         ids = [name for root, name in bases.items() if Path(root).name == Path(check.model).name]
         if not ids:
             raise UserError(
-                f"{self.url} serves {', '.join(bases)}, and the policy is {check.model}: start it "
-                f"with {START_COMMAND}"
+                f"{self.url} serves {', '.join(bases) or 'no model'}, and the policy is "
+                f"{check.model}: start it with {START_COMMAND}"
             )
-        answer = self._request_json("/tokenize", {"model": ids[0], **check.request})
-        if answer["tokens"] != check.tokens:
+        answer = self._server.post(TOKENIZE, {"model": ids[0], **check.request})
+        tokens = field(TOKENIZE, answer, "tokens", list)
+        if tokens != check.tokens:
             raise UserError(
-                f"{self.url} reads the first prompt as {len(answer['tokens'])} tokens that are not "
+                f"{self.url} reads the first prompt as {len(tokens)} tokens that are not "
                 f"the policy's {len(check.tokens)}: start it with the tokenizer, chat template and "
                 f"processor files of {check.model}"
             )
-        answer = self._request_json(
+        answer = self._server.post(
             CHAT, {"model": ids[0], **forced_token_request(check.placeholder)}
         )
-        (token,) = answer["choices"][0]["logprobs"]["content"]
-        if token["logprob"] < math.log(0.5):
+        if forced_logprob(answer) < math.log(0.5):
             raise UserError(
                 f"{self.url} reports log-probabilities from before temperature and bias: start it "
                 f"with {START_COMMAND}"
             )
         return ids[0]
 
-    def _wait_until_healthy(self, failure: str) -> None:
-        """Check the server's health with growing pauses; after ``retries`` it is not ``alive``."""
-        self.failure = failure
-        for attempt in range(self.retries):
-            time.sleep(FIRST_PAUSE * 2**attempt)
-            try:
-                self._http.get(f"{self.url}/health", timeout=HEALTH_TIMEOUT).raise_for_status()
-            except (httpx.HTTPError, httpx.InvalidURL):
-                continue
-            return
-        with self._lock:
-            if self.alive:
-                self.alive = False
-                warnings.warn(f"{self.url} is left out from now on: {failure}", stacklevel=2)
 
-    def _request_json(self, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
-        response = self._request(path, body)
-        try:
-            return response.json()
-        except ValueError as error:
-            content = response.content[:80]
-            raise ServerUnavailable(f"{path} answers with what is no JSON: {content!r}") from error
-
-    def _request(self, path: str, body: dict[str, Any] | None) -> httpx.Response:
-        """POST ``body`` as JSON, or GET without one. Raises ServerUnavailable for errors of the
-        connection and of the server (5xx), RequestRefused for 4xx."""
-        try:
-            response = self._http.request(
-                "GET" if body is None else "POST",
-                self.url + path,
-                content=None if body is None else json.dumps(body).encode(),
-                headers={"Content-Type": "application/json"},
-            )
-        except httpx.TimeoutException as error:
-            raise ServerUnavailable(f"{path} takes longer than {self.timeout:g} s") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ServerUnavailable(f"{path}: {error}") from error
-        if not response.is_error:
-            return response
-        status, message = response.status_code, response.text[:500]
-        if response.is_server_error:
-            raise ServerUnavailable(f"{path} fails ({status}): {message}")
-        raise RequestRefused(
-            f"{self.url}{path} refuses ({status}): {message}. Start servers with {START_COMMAND}",
-            path=path,
-            status=status,
-        )
+def field(path: str, answer: object, name: str, kind: type | tuple[type, ...]) -> Any:
+    """A field of an answer; raises ServerUnavailable for an answer that is none of vLLM's."""
+    value = answer.get(name) if isinstance(answer, dict) else None
+    if not isinstance(value, kind):
+        said = str(answer)[:80]
+        raise ServerUnavailable(f"{path} answers without {name!r}, unlike vLLM: {said}")
+    return value
 
 
 def forced_token_request(token: int) -> dict[str, Any]:
@@ -222,3 +201,12 @@ def forced_token_request(token: int) -> dict[str, Any]:
         "logit_bias": {token: 100},
         "logprobs": True,
     }
+
+
+def forced_logprob(answer: object) -> float:
+    """The log-probability in the answer to ``forced_token_request``."""
+    choices = field(CHAT, answer, "choices", list)
+    for choice in choices[:1]:
+        for token in field(CHAT, field(CHAT, choice, "logprobs", dict), "content", list)[:1]:
+            return float(field(CHAT, token, "logprob", (int, float)))
+    raise ServerUnavailable(f"{CHAT} answers without a token")

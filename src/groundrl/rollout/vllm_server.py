@@ -1,13 +1,12 @@
-"""Rollouts by running vLLM servers, which get the adapter through a shared folder."""
+"""Rollouts by running vLLM servers, on this machine or others."""
 
 import base64
-import math
-import queue
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from io import BytesIO
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Literal
 
 from PIL import Image
 
@@ -24,49 +23,47 @@ from groundrl.rollout.adapter_files import (
 )
 from groundrl.rollout.base import LoadFeatures, RolloutEngine, SampledTokens, Sampling
 from groundrl.rollout.randomness import RolloutSeeds
-from groundrl.rollout.vllm import sampled_tokens, sampling_options
-from groundrl.rollout.vllm_client import (
-    CHAT,
-    START_COMMAND,
-    RequestRefused,
-    ServerCheck,
-    VLLMClient,
-)
-
-UNKNOWN_LOGPROB: Final = -9999.0
-"""What vLLM's OpenAI-compatible server writes for -inf and NaN."""
+from groundrl.rollout.server_answers import read_completions
+from groundrl.rollout.server_pool import ServerPool, Unanswered
+from groundrl.rollout.vllm import sampling_options
+from groundrl.rollout.vllm_client import CHAT, ServerCheck, VLLMClient
+from groundrl.rollout.vllm_http import START_COMMAND, RequestRefused
 
 
 class VLLMServers(RolloutEngine):
     """OpenAI-compatible vLLM servers that share the prompts of a rollout.
 
-    After an error a server's health is checked for a while; then it is left out with a warning.
-    Its prompts go to the others. Servers refuse prompts that are too long for them.
+    Prompts of a server that fails go to the others, and it gets none until it is healthy again.
+    Servers refuse prompts that are too long for them. Adapters are uploaded to servers that take
+    uploads (``AdapterUploads``); the others read them from a folder.
     """
 
-    resource_options: ClassVar[frozenset[str]] = frozenset({"concurrency", "retries", "timeout"})
+    resource_options: ClassVar[frozenset[str]] = frozenset(
+        {"urls", "adapter_folder", "concurrency", "retries", "timeout"}
+    )
 
     def __init__(
         self,
         urls: Sequence[str],
         adapter_folder: str,
         concurrency: int = 16,
-        retries: int = 5,
+        retries: int = 20,
         timeout: float = 600.0,
         prefetch: Literal[0, 1] = 0,
     ) -> None:
-        """``adapter_folder``: where adapters are written, and read by the servers.
-        ``concurrency``: requests at a time to one server. ``retries``: health checks until a
-        server is left out. ``timeout``: seconds without a byte of the answer. ``prefetch=1``:
-        prompts of the next step are sent before this step trains."""
+        """``adapter_folder``: where adapters are written, and read by servers without uploads.
+        ``concurrency``: requests at a time to one server. ``retries``: health checks, after 0.5 to
+        30 seconds each, until a server is left out: 7 minutes. ``timeout``: seconds without a byte
+        of the answer. ``prefetch=1``: prompts of the next step are sent before this step trains."""
         if not urls:
             raise UserError(
                 "rollout=vllm_server has no server: type 'rollout.urls=[http://<host>:8000]' and "
                 f"start it with {START_COMMAND}"
             )
-        self.servers = [VLLMClient(url, retries, timeout) for url in urls]
-        self.concurrency = concurrency
-        self.retries = retries
+        clients = [VLLMClient(url, timeout) for url in urls]
+        self.servers = ServerPool(clients, concurrency, retries)
+        self.concurrency = concurrency * len(clients)
+        """Requests at a time to all servers."""
         self.prefetch: int = prefetch
         self._publish = AdapterPublisher(Path(adapter_folder))
 
@@ -80,6 +77,10 @@ class VLLMServers(RolloutEngine):
                     f"{node.path}.prefetch=1 learns from what an older policy sampled, and nothing "
                     f"corrects for that: type {cap}=2.0, or {node.path}.prefetch=0"
                 )
+
+    def take_counts(self) -> dict[str, float]:
+        """See ``RolloutEngine``: requests that failed, and answers that could not be used."""
+        return self.servers.take_counts()
 
     def generate(
         self,
@@ -103,68 +104,55 @@ class VLLMServers(RolloutEngine):
             tokens=prompts[0].prefix.tokens.tolist(),
             placeholder=policy.spec.image_token,
         )
+        cancelled = threading.Event()
 
-        def request_group(server: VLLMClient, index: int) -> list[SampledTokens] | None:
+        def request_group(index: int) -> list[SampledTokens]:
             body = request_body(policy, prompts[index], seeds, index, sampling)
+
+            def request(client: VLLMClient) -> list[SampledTokens]:
+                answer = client.chat(version, check, body)
+                return read_completions(policy, answer, seeds.group_size, sampling.max_tokens)
+
+            sample = f"sample {seeds.sample_ids[index]!r} with max_tokens={sampling.max_tokens}"
             try:
-                answer = server.chat(version, check, body)
+                return self.servers.ask(request, cancelled)
             except RequestRefused as refusal:
                 if refusal.path != CHAT:
                     raise
                 raise UserError(
-                    f"sample {seeds.sample_ids[index]!r} with max_tokens={sampling.max_tokens}: "
-                    f"{refusal}. Where it is too long, lower sampling.max_tokens, or "
+                    f"{sample}: {refusal}. Where it is too long, lower sampling.max_tokens, or "
                     "model.max_pixels for fewer image tokens, or leave the sample out"
                 ) from refusal
-            return None if answer is None else read_completions(policy, answer)
+            except Unanswered as failures:
+                raise UserError(
+                    f"{sample} has no usable answer from any server ({failures}): start them with "
+                    f"{START_COMMAND}, let them be slower (rollout.timeout=<seconds>), or leave "
+                    "the sample out, and go on with resume=<run directory>"
+                ) from failures
 
-        groups = self._distribute(len(prompts), request_group)
+        self.servers.look_again()
+        groups = self._submit(len(prompts), request_group, cancelled)
         next(groups)  # submits all requests
         return groups
 
-    def _distribute(
-        self, count: int, request_group: Callable[[VLLMClient, int], list[SampledTokens] | None]
+    def _submit(
+        self,
+        count: int,
+        request_group: Callable[[int], list[SampledTokens]],
+        cancelled: threading.Event,
     ) -> Generator[tuple[int, list[SampledTokens]]]:
-        """Request the group of every index from a server that is alive. The first value, -1, means
-        that all requests are submitted."""
-        slots: queue.SimpleQueue[VLLMClient] = queue.SimpleQueue()
-        for server in self.servers * self.concurrency:
-            slots.put(server)
-
-        def request_with_retries(index: int) -> list[SampledTokens]:
-            for _ in range(self.retries * len(self.servers) + 1):
-                server = self._take_slot(slots)
-                try:
-                    group = request_group(server, index)
-                finally:
-                    slots.put(server)
-                if group is not None:
-                    return group
-            failures = "; ".join(f"{server.url}: {server.failure}" for server in self.servers)
-            raise UserError(
-                f"prompt {index} of this step fails at every server ({failures}): start them with "
-                f"{START_COMMAND}, or let them be slower (rollout.timeout=<seconds>)"
-            )
-
-        pool = ThreadPoolExecutor(self.concurrency * len(self.servers))
-        futures = {pool.submit(request_with_retries, index): index for index in range(count)}
+        """Request the group of every index. The first value, -1, means that all requests are
+        submitted."""
+        pool = ThreadPoolExecutor(self.concurrency)
+        futures = {pool.submit(request_group, index): index for index in range(count)}
         try:
             # A generator that has not been started does not run its ``finally`` when closed.
             yield -1, []
             for future in as_completed(futures):
                 yield futures[future], future.result()
         finally:
+            self.servers.cancel(cancelled)
             pool.shutdown(cancel_futures=True)  # waits for the requests that are running
-
-    def _take_slot(self, slots: "queue.SimpleQueue[VLLMClient]") -> VLLMClient:
-        """A free slot of a server that is alive; raises UserError when no server is."""
-        while not (server := slots.get()).alive:
-            if not any(server.alive for server in self.servers):
-                slots.put(server)  # so that threads that wait for a slot raise the error, too
-                raise UserError(
-                    "no vLLM server is left: start one again and go on with resume=<run directory>"
-                )
-        return server
 
 
 def check_texts(prompts: Sequence[Prompt], sample_ids: Sequence[str]) -> None:
@@ -211,21 +199,3 @@ def image_part(image: Image.Image) -> dict[str, Any]:
     image.save(buffer, format="PNG")
     url = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
     return {"type": "image_url", "image_url": {"url": url}}
-
-
-def read_completions(policy: Policy, answer: dict[str, Any]) -> list[SampledTokens]:
-    """The completions of a chat response, in the order of their indices."""
-    return [
-        sampled_tokens(
-            policy,
-            choice["token_ids"],
-            [read_logprob(token["logprob"]) for token in choice["logprobs"]["content"]],
-        )
-        for choice in sorted(answer["choices"], key=lambda choice: choice["index"])
-    ]
-
-
-def read_logprob(value: float) -> float:
-    """A log-probability; -inf where the server has put its placeholder for -inf and NaN, which JSON
-    cannot hold."""
-    return value if value > UNKNOWN_LOGPROB else -math.inf

@@ -157,6 +157,7 @@ class GRPOModule(PolicyGradientStage):
             | rollout_metrics(first)
             | advantage_metrics(compared, tuple(self.reward.terms))
             | pass_rate_metrics(self.pass_rates, first)
+            | self.sampler.engine.take_counts()
         )
         if self.resample:
             metrics["group/rescued_frac"] = rescued_share(first, scored)

@@ -34,6 +34,8 @@ ROLLOUT_METRICS = {
     "completion/length": "Mean tokens per completion.",
     "completion/truncated_frac": "Share of completions cut off at the token limit.",
     "completion/format_frac": "Share of completions in the required format.",
+    "rollout/failed": "Requests of a process that a server did not answer; asked again.",
+    "rollout/invalid": "Answers of servers that a process could not use; asked for again.",
     "box/per_answer": "Mean boxes per completion.",
     "box/off_frame_frac": "Share of boxes that leave the image.",
     "box/parse_failure_frac": "Share of completions that begin a box which cannot be read.",
