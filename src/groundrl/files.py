@@ -68,6 +68,15 @@ def printable(path: str | Path) -> str:
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
+def parse_json(content: str | bytes) -> Any:
+    """The value in a JSON text. Raises ValueError for what is no JSON, also for what is nested so
+    deeply that the parser gives up."""
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
 def json_lines(path: Path, content: bytes) -> Iterator[tuple[str, Any]]:
     """``file:line`` and the value of each line, or the ValueError of a line that is not JSON.
 
@@ -77,7 +86,7 @@ def json_lines(path: Path, content: bytes) -> Iterator[tuple[str, Any]]:
     for number, line in enumerate(content.split(b"\n"), start=1):
         if line.strip():
             try:
-                value = json.loads(line)
+                value = parse_json(line)
             except ValueError as error:  # of JSON, or of UTF-8
                 value = error
             yield f"{path}:{number}", value
@@ -126,8 +135,8 @@ def read_json(path: Path) -> Any:
     """The value in a JSON file. Raises UserError for another encoding, or what is no JSON: a file
     that was cut short."""
     try:
-        return json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
+        return parse_json(read_text(path))
+    except ValueError as error:
         raise UserError(f"{path} is not valid JSON: {error}") from error
 
 

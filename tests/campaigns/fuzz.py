@@ -5,6 +5,7 @@ of texts that grow is measured: twice the text may take ``GROWTH`` times as long
 """
 
 import contextlib
+import importlib
 import logging
 import tempfile
 import time
@@ -14,19 +15,24 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 
 from campaigns.mutations import DRAWN, Mutation, mutate
-from campaigns.readers import DETECTION, Reader
-from campaigns.row_readers import PUBLISHED, ROWS
-from campaigns.run_readers import RUNS
+from campaigns.readers import Reader
 from campaigns.table import Case, main
 from campaigns.texts import TEXTS, TextReader
 from groundrl.errors import UserError
 
-READERS = DETECTION | ROWS | PUBLISHED | RUNS
+READERS = {
+    "detection": ("campaigns.detection_readers", "DETECTION"),
+    "rows": ("campaigns.row_readers", "ROWS"),
+    "published": ("campaigns.row_readers", "PUBLISHED"),
+    "runs": ("campaigns.run_readers", "RUNS"),
+}
+"""Readers of files: part of the campaign -> where they are; imported when they are needed."""
 EXPECTED = "a value or a UserError"
 SECONDS = 5.0
 """Of the processor, for one small file or text."""
@@ -36,12 +42,47 @@ MEASURABLE = 0.04
 """Seconds from which on a time says something."""
 LONGEST = 1 << 18
 """Characters."""
-LONG = "long "
-"""Begins the names of the parts that measure how the time grows."""
 PIECES = (
-    *("<think>", "</think>", "<answer>", "<obj>", "<bbox>[", "[", "]", "{", "}", "(", "(A) ", "A. "),
-    *('"', "\\", '{"bbox_2d": [', '{"a":', "[1, 2, 3, 4]", "1,", "1 ", "<ref>", "<box>[[", "<loc_1>"),
-    *(" ", "\n", "a", "a ", "cup ", "red cup left of the ball. ", "a, ", "not ", "1", "**", "```", ". "),
+    *(
+        "<think>",
+        "</think>",
+        "<answer>",
+        "<obj>",
+        "<bbox>[",
+        "[",
+        "]",
+        "{",
+        "}",
+        "(",
+        "(A) ",
+        "A. ",
+    ),
+    *(
+        '"',
+        "\\",
+        '{"bbox_2d": [',
+        '{"a":',
+        "[1, 2, 3, 4]",
+        "1,",
+        "1 ",
+        "<ref>",
+        "<box>[[",
+        "<loc_1>",
+    ),
+    *(
+        " ",
+        "\n",
+        "a",
+        "a ",
+        "cup ",
+        "red cup left of the ball. ",
+        "a, ",
+        "not ",
+        "1",
+        "**",
+        "```",
+        ". ",
+    ),
     *("the answer is ", "Is there a ", "two cups and ", "é", "-", "_", "no, ", "rating: 3 ", "<a>"),
 )
 
@@ -86,31 +127,42 @@ class Attack:
 
 def describe(error: Exception) -> str:
     """The exception, where it was raised, and which mutations lead to it."""
-    frames = [one for one in traceback.extract_tb(error.__traceback__) if "groundrl" in one.filename]
+    frames = [
+        one for one in traceback.extract_tb(error.__traceback__) if "groundrl" in one.filename
+    ]
     where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
     notes = " ".join(" ".join(note.split()) for note in getattr(error, "__notes__", []))
     return f"{type(error).__name__} {str(error)[:80]!r} in {where}; {notes[:200]}"
 
 
 def campaign(args: Namespace) -> Iterator[Case]:
-    """``size`` mutations for each reader, and one measurement for each text reader and piece."""
+    """``size`` mutations for each reader, and the time of long texts."""
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     slowest: tuple[float, str] = (0.0, "")
     tried = 0
-    for name in args.only:
-        if name.startswith(LONG):
-            yield growth(name, TEXTS[name.removeprefix(LONG)])
+    for part in args.only:
+        if part == "long texts":
+            yield from (growth(name, reader) for name, reader in TEXTS.items())
             continue
-        attack = attack_files(READERS[name]) if name in READERS else attack_texts(TEXTS[name])
-        with attack as one:
-            one.run(args.size, args.seed)
-        tried += one.tried
-        slowest = max(slowest, (one.slowest, name))
-        yield Case.of(f"{name}, {one.tried} mutations", EXPECTED, one.problems)
+        for name, reader in readers_of(part).items():
+            attack = attack_files if isinstance(reader, Reader) else attack_texts
+            with attack(reader) as one:
+                one.run(args.size, args.seed)
+            tried += one.tried
+            slowest = max(slowest, (one.slowest, name))
+            yield Case.of(f"{name}, {one.tried} mutations", EXPECTED, one.problems)
     seen = f"{slowest[0]:.2f} s, of {slowest[1]}"
     expected = f"at most {SECONDS:g} s"
     yield Case(name=f"slowest of {tried}", expected=expected, seen=seen, failed=False)
+
+
+def readers_of(part: str) -> dict[str, Any]:
+    """By name."""
+    if part == "texts":
+        return TEXTS
+    module, name = READERS[part]
+    return getattr(importlib.import_module(module), name)
 
 
 @contextlib.contextmanager
@@ -193,7 +245,7 @@ def timed(read: Callable[[str], object], text: str) -> float:
     return time.process_time() - begin
 
 
-PARTS = [*READERS, *TEXTS, *(f"{LONG}{name}" for name in TEXTS)]
+PARTS = ["texts", "long texts", *READERS]
 
 
 if __name__ == "__main__":

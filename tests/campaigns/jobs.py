@@ -2,10 +2,6 @@
 
 import hashlib
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +10,16 @@ from typing import Any, Final
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 ROOT: Final = Path(__file__).parents[2]
-PATIENCE: Final = 900.0
-"""Seconds after which a command counts as hanging."""
 TINY: Final = (
     *("debug=tiny", "data.heldout_size=2"),
     "stage.grpo.module.sampler.sampling.max_tokens=4",
 )
+TAUGHT: Final = (
+    *("stage.sft.steps=6", "stage.sft.prompts_per_step=8", "adapter=soft_prompt"),
+    *("stage.sft.module.optimization.lr=0.1", "stage.sft.module.optimization.warmup=1"),
+    "stage.grpo.module.sampler.sampling.max_tokens=96",
+)
+"""A model that reasons before it answers, as two stages need it."""
 NOT_COMPARED: Final = ("resolved.yaml", "report.html", "metrics.json", "log.txt", ".lock")
 """They hold times or paths; metrics are compared by value."""
 
@@ -46,7 +46,7 @@ class Job:
         place = f"resume={run}" if begun else f"output_dir={run}"
         given = [option.replace("{base}", str(folder.parent)) for option in self.options]
         options = [*given, f"cache_dir={folder / 'cache'}", place]
-        return [sys.executable, str(ROOT / self.script), *options]
+        return [str(ROOT / self.script), *options]
 
 
 def stage(pipeline: str, *options: str, before: Job | None = None) -> Job:
@@ -60,19 +60,18 @@ JOBS: Final = {
     "grpo": stage("sft,grpo", "data.num_workers=1"),
     "rejection_sampling": stage(
         "sft,rejection_sampling",
+        *TAUGHT,
         *("data=world_captions", "reward=acc+format", "~reward.terms.acc"),
-        *("stage.rejection_sampling.images=8", "stage.rejection_sampling.steps=3"),
-        *("stage.rejection_sampling.prompts_per_step=2", "stage.sft.steps=12"),
-        *("stage.sft.prompts_per_step=16",),
+        *("stage.rejection_sampling.images=4", "stage.rejection_sampling.steps=2"),
+        *("stage.rejection_sampling.prompts_per_step=2",),
     ),
     "distillation": stage(
         "distillation",
         "stage.distillation.teacher.run={base}/before/run",
-        before=stage("sft", "stage.sft.steps=12", "stage.sft.prompts_per_step=16"),
+        *TAUGHT,
+        before=stage("sft", *TAUGHT),
     ),
-    "reward_model": stage(
-        "reward_model", "data=labelled_world_captions", "data.captions.size=30"
-    ),
+    "reward_model": stage("reward_model", "data=labelled_world_captions", "data.captions.size=30"),
     "synthesize": Job(
         script="synthesize.py",
         options=("scenes.size=60", "shard_size=60", "detector=oracle", "concurrency=2"),
@@ -91,42 +90,12 @@ JOBS: Final = {
 }
 
 
-def start(
-    command: list[str], environment: Mapping[str, str] | None = None, **options: Any
-) -> subprocess.Popen[str]:
-    """The command in a process group of its own, its standard error piped."""
-    settings = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
-    return subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=os.environ | settings | dict(environment or {}),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        **options,
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """Status and standard error; a command that hangs is killed."""
-    try:
-        _, told = process.communicate(timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        _, told = process.communicate()
-        told += f"\nit took longer than {PATIENCE:.0f} s"
-    return process.returncode, told
-
-
 def differences(expected: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
     """What the two outcomes do not share, in words; at most three."""
     names = sorted(expected.keys() | found.keys())
     wrong = [name for name in names if expected.get(name) != found.get(name)]
-    said = [
-        f"{name} is {'missing' if name not in found else 'new' if name not in expected else 'not the same'}"
-        for name in wrong
-    ]
+    kinds = {(True, False): "missing", (False, True): "new", (True, True): "not the same"}
+    said = [f"{name} is {kinds[name in expected, name in found]}" for name in wrong]
     return said[:3] + [f"and {len(said) - 3} more"] * (len(said) > 3)
 
 

@@ -8,7 +8,6 @@ the whole process group, as those of schedulers and terminals do.
 
 import os
 import random
-import resource
 import shutil
 import signal
 import tempfile
@@ -17,18 +16,20 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from campaigns.jobs import JOBS, Job, differences, finish, outcome, start
+from campaigns.jobs import JOBS, Job, differences, outcome
+from campaigns.processes import run, start, warm_up
 from campaigns.table import Case, main
 
 SIGNALS = {"kill -9": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "Ctrl-C": signal.SIGINT}
 GRACE = 20.0
 """Seconds that a worker process may outlive its parent."""
-TICKS = os.sysconf("SC_CLK_TCK")
-"""Of the kernel's accounting, a second."""
+FIRST = 1.5
+"""Seconds of work after which the first case is stopped."""
 
 
 def campaign(args: Namespace) -> Iterator[Case]:
     """``size`` instants for each command."""
+    warm_up()
     for name in args.only:
         draws = random.Random(f"{args.seed} {name}")
         with tempfile.TemporaryDirectory(prefix="kill-") as place:
@@ -39,28 +40,28 @@ def campaign(args: Namespace) -> Iterator[Case]:
 def attack(name: str, job: Job, folder: Path, size: int, draws: random.Random) -> Iterator[Case]:
     """The unharmed run, then each of the cases."""
     if job.before is not None:
-        finish(start(job.before.command(folder / "before")))
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    status, told = finish(start(job.command(folder / "unharmed")))
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        run(job.before.command(folder / "before"))
+    # A process of its own: the order of sets differs from that in the forked ones.
+    status, told = run(job.command(folder / "unharmed"), fresh=True)
     if status:
         yield Case(name=name, expected="status 0", seen=f"{status}: {told[-300:]}", failed=True)
         return
     expected = outcome(folder / "unharmed" / "run")
-    kinds = list(SIGNALS)
+    shutil.rmtree(folder / "unharmed")
+    seconds, kinds = 0.0, list(SIGNALS)
     for index in range(size):
         harmed = folder / str(index)
         kind = kinds[index % len(kinds)]
-        # One in five at any time, the others once libraries are loaded; one in three twice.
-        first = 0.0 if index % 5 == 4 else 0.4 * seconds
-        instants = [draws.uniform(first, seconds) for _ in range(1 + (index % 3 == 2))]
-        problems, points = [], []
-        for instant in instants:
+        points, problems = [], []
+        # One in three is stopped twice. The first one is let end, to see how long it takes.
+        for _ in range(1 + (index % 3 == 2)):
+            instant = draws.uniform(0, seconds) if seconds else FIRST
             point, wrong = stop(job, harmed, SIGNALS[kind], instant)
             points.append(point)
             problems += wrong
-        status, told = finish(start(job.command(harmed)))
+        again = start(job.command(harmed))
+        status, told = again.finish()
+        seconds = seconds or FIRST + again.used
         if status:
             problems.append(f"typed again it ends with {status}: {told[-300:]}")
         else:
@@ -73,14 +74,12 @@ def stop(job: Job, folder: Path, number: signal.Signals, instant: float) -> tupl
     """Run the command and stop it after ``instant`` seconds of its own work, whatever else the
     machine does. Returns when it was stopped, and what was not as promised."""
     process = start(job.command(folder))
-    while process.poll() is None and cpu_seconds(process.pid) < instant:
+    while process.poll() is None and process.cpu_seconds() < instant:
         time.sleep(0.005)
-    if process.returncode is None:
-        send = os.kill if number is signal.SIGKILL else os.killpg
-        send(process.pid, number)
+    if process.status is None:
+        process.send(number, group=number is not signal.SIGKILL)
     point = f"after {instant:.1f} s ({newest_file(folder / 'run')})"
-    # Read before the workers, which share standard error, have ended.
-    status, told = finish(process)
+    status, told = process.finish()
     problems = []
     if status not in (0, -number, 128 + number):
         problems.append(f"status {status}: {told[-300:]}")
@@ -91,12 +90,6 @@ def stop(job: Job, folder: Path, number: signal.Signals, instant: float) -> tupl
         problems.append("processes are left")
         os.killpg(process.pid, signal.SIGKILL)
     return point, problems
-
-
-def cpu_seconds(process: int) -> float:
-    """Of a process that runs, or waits to be reaped."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def newest_file(run: Path) -> str:

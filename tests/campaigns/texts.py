@@ -11,7 +11,7 @@ from groundrl.answers.options import read_answer, read_exactly
 from groundrl.answers.rule_judge import judge_by_rule
 from groundrl.answers.stated_relations import read_relations
 from groundrl.answers.verdicts import read_verdict
-from groundrl.boxes import Frame
+from groundrl.boxes import Box, Frame
 from groundrl.chat.json_reply import read_object
 from groundrl.chat.openai_compatible import read_reply
 from groundrl.data.formats.option_text import split_options
@@ -32,7 +32,6 @@ from groundrl.synthesis.teachers.prompted import parse_caption_answer
 from groundrl.synthesis.verifiers.prompted import parse_verdict_answer
 from groundrl.world.graph import SceneSpec
 from groundrl.world.render import build_scene
-from groundrl.boxes import Box
 
 CAPTION = "There is a red cup left of the large blue ball. Two green lamps stand behind the cat."
 REASONED = "The cup is left of the ball, so the answer is B. It is not (A) the cat."

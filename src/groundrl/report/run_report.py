@@ -111,7 +111,7 @@ def _sentences(run_dir: Path) -> Markup:
 
 def _read_text(file: Path) -> str:
     """Empty where the file is absent."""
-    return file.read_text() if file.is_file() else ""
+    return file.read_text(errors="replace") if file.is_file() else ""
 
 
 def read_curves(run_dir: Path) -> Curves:
