@@ -1,7 +1,7 @@
 """Break the machine below the commands: ``python -m campaigns.faults``.
 
-A full disk, a read-only folder, too few file handles, a clock that jumps; servers of language models
-and of vLLM that fail. Commands end in one message without a traceback and, typed again on a sound
+A full disk, a read-only folder, too few file handles, a clock that jumps; servers of language
+models that fail. Commands end in one message without a traceback and, typed again on a sound
 machine, as an unharmed run does. Requests to a server that fails end in no answer or in a
 UserError.
 
@@ -31,7 +31,7 @@ SHORT: Mapping[str, Job] = {
     "synthesize": JOBS["synthesize"],
     "evaluate": JOBS["evaluate"],
 }
-DISKS = tuple(f"disk {name}" for name in SHORT)
+DISKS = tuple(f"disk-{name}" for name in SHORT)
 MACHINES = ("read-only", "handles", "clock")
 HANDLES = (24, 40, 64)
 """How many files may be open; a run needs about forty."""
@@ -49,7 +49,7 @@ def campaign(args: Namespace) -> Iterator[Case]:
         with tempfile.TemporaryDirectory(prefix="faults-") as place:
             folder = Path(place)
             if name in DISKS:
-                job = SHORT[name.removeprefix("disk ")]
+                job = SHORT[name.removeprefix("disk-")]
                 yield from fill_disk(name, job, folder, args.size, random.Random(args.seed))
             else:
                 yield from break_machine(name, SHORT["train"], folder)
@@ -159,7 +159,8 @@ def one_message(status: int, told: str, words: str) -> list[str]:
 
 
 def same_when_typed_again(job: Job, harmed: Path, expected: Mapping[str, str]) -> list[str]:
-    """What a command that is typed again on a sound machine leaves and the unharmed one does not."""
+    """What a command leaves otherwise than the unharmed one when it is typed again on a sound
+    machine."""
     status, told = run(job.command(harmed))
     if status:
         return [f"typed again it ends with {status}: {told[-300:]}"]
@@ -168,7 +169,7 @@ def same_when_typed_again(job: Job, harmed: Path, expected: Mapping[str, str]) -
 
 def load_broken() -> None:
     """Start this program again with ``broken.c`` in it; without a compiler, without it."""
-    if LOADED in os.environ:
+    if LOADED in os.environ or sys.argv[-2:] == ["--only", *SERVERS]:
         return
     with tempfile.TemporaryDirectory(prefix="broken-") as folder:
         library = Path(folder) / "broken.so"
@@ -178,17 +179,11 @@ def load_broken() -> None:
                 "the campaign needs a C compiler, cc: type --only server for the servers alone"
             )
         command = [sys.executable, "-m", "campaigns.faults", *sys.argv[1:]]
-        sys.exit(
-            subprocess.run(command, env=os.environ | {LOADED: str(library)}, check=False).returncode
-        )
+        loaded = os.environ | {LOADED: str(library)}
+        sys.exit(subprocess.run(command, env=loaded, check=False).returncode)
 
 
 if __name__ == "__main__":
     load_broken()
-    main(
-        __doc__,
-        campaign,
-        size=6,
-        meaning="writes of a command",
-        parts=[*DISKS, *MACHINES, *SERVERS],
-    )
+    parts = [*DISKS, *MACHINES, *SERVERS]
+    main(__doc__, campaign, size=6, meaning="writes of a command", parts=parts)

@@ -1,5 +1,5 @@
-"""Damage to files and texts. A mutation is three plain values, so that hypothesis can draw and shrink
-it: what is done, where (a share of the content), and with which of some odd values."""
+"""Damage to files and texts. A mutation is three plain values, so that hypothesis can draw and
+shrink it: what is done, where (a share of the content), and with which of some odd values."""
 
 import json
 import re
@@ -11,102 +11,24 @@ from hypothesis import strategies as st
 Mutation = tuple[str, float, int]
 
 ODD_TEXTS: Final = (
-    *(
-        "",
-        " ",
-        "\n",
-        "\r",
-        "\x00",
-        "\t",
-        '"',
-        "'",
-        "\\",
-        "<",
-        ">",
-        "&",
-        ",",
-        ":",
-        "{",
-        "}",
-        "[",
-        "]",
-    ),
-    *(
-        "-1",
-        "0",
-        "1e999",
-        "-1e999",
-        "nan",
-        "inf",
-        "NaN",
-        "Infinity",
-        "-0.0",
-        "1e-320",
-        "0x10",
-        "1_0",
-    ),
-    *(
-        "9" * 30,
-        "9" * 400,
-        "9" * 5000,
-        "1e308",
-        "٣",
-        "½",
-        "²",
-        "true",
-        "null",
-        "None",
-        "~",
-        "!!python",
-    ),
-    *(
-        "\ufeff",
-        "\ud800",
-        "\u2028",
-        "\x85",
-        "\u202e",
-        "é",
-        "e\u0301",
-        "👍🏽",
-        "%s",
-        "{0}",
-        "$",
-        "${a}",
-    ),
-    *("a" * 300, "../" * 8, "/", "//", "/dev/null", ".", "..", "C:\\a", "http://a/b", "a" * 70000),
+    *("", " ", "\n", "\r", "\x00", "\t", '"', "'", "\\", "<", ">", "&", ",", ":", "{", "}", "["),
+    *("-1", "0", "1e999", "-1e999", "nan", "inf", "NaN", "Infinity", "-0.0", "1e-320", "0x10"),
+    *("9" * 30, "9" * 400, "9" * 5000, "1e308", "1_0", "٣", "½", "²", "true", "null", "None", "~"),
+    *("\ufeff", "\ud800", "\u2028", "\x85", "\u202e", "é", "e\u0301", "👍🏽", "%s", "{0}", "${a}"),
+    *("a" * 300, "../" * 8, "/", "//", "/dev/null", ".", "..", "C:\\a", "http://a/b", "!!python"),
     *("[" * 3000, '{"a":' * 3000, "(" * 3000, "<a>" * 3000, "- " * 3000, "&lt;" * 50),
     *("<think>", "</think>", "<answer>", "</answer>", "<obj>", "<bbox>", "<box>", "<|box_start|>"),
 )
 ODD_BYTES: Final = (
-    *(
-        b"\xef\xbb\xbf",
-        b"\xff\xfe",
-        b"\xfe\xff",
-        b"\xed\xa0\x80",
-        b"\xff",
-        b"\xc3",
-        b"\x00" * 8,
-        b"\x1a",
-    ),
+    *(b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\xed\xa0\x80", b"\xff", b"\xc3", b"\x00" * 8),
     *(one.encode("utf-8", "surrogatepass") for one in ODD_TEXTS),
 )
 DEEP: Final = json.loads("[" * 300 + "]" * 300)
 ODD_VALUES: Final = (
     *(None, True, False, 0, 1, -1, 2, 0.5, -0.0, 1e-320, 1e308, -1e308, 10**30, -(10**30), 10**400),
-    *(
-        float("nan"),
-        float("inf"),
-        -float("inf"),
-        [],
-        {},
-        [[]],
-        [{}],
-        {"a": {}},
-        [None],
-        [0],
-        [1, 2, 3, 4],
-    ),
-    *([4, 3, 2, 1], [0.1, 0.2, 0.3], [1e308] * 4, ["a"], {"": None}, DEEP, *ODD_TEXTS),
+    *(float("nan"), float("inf"), -float("inf"), [], {}, [[]], [{}], {"a": {}}, [None], [0]),
+    *([1, 2, 3, 4], [4, 3, 2, 1], [0.1, 0.2, 0.3], [1e308] * 4, ["a"], {"": None}, DEEP),
+    *ODD_TEXTS,
 )
 _TOKEN: Final = re.compile(r"[\w.+-]+")
 

@@ -1,5 +1,5 @@
-"""Processes that run commands. Most are forked from one that has imported the libraries already, which
-saves more than half of their time; ``fresh`` ones are started as a user starts them."""
+"""Processes that run commands. Most are forked from one that has imported the libraries already,
+which saves more than half of their time; ``fresh`` ones are started as a user starts them."""
 
 import gc
 import importlib

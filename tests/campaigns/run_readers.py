@@ -1,4 +1,4 @@
-"""Readers of what the project itself writes: answers, run folders, adapters, checkpoints, caches."""
+"""Readers of what the project writes: answers, run folders, adapters, checkpoints, caches."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +43,7 @@ from groundrl.synthesis.annotations import Caption
 from groundrl.synthesis.codec import Stage
 from groundrl.synthesis.result_cache import ResultCache
 
+CANDIDATE = {"id": "1", "total": 0.5, "parts": {"a": 0.5}, "spans": {"a": [[0, 2, 0.5]]}}
 ANSWERS = LINE | {"boxes_predicted": [["dog", [0, 0, 1, 1]]], "spans_predicted": [[0, 2]]}
 OTHERS = {
     "llava": {"question_id": 1, "prompt": "Is there a dog?", "text": "Yes.", "answer_id": "x"},
@@ -245,9 +246,7 @@ RUNS: Final = {
         ),
     ),
     "candidates": Reader(
-        write=files(
-            [], candidates_jsonl=lines({"id": "1", "total": 0.5, "parts": {"a": 0.5}, "spans": {}})
-        ),
+        write=files([], candidates_jsonl=lines(CANDIDATE)),
         damaged="*.jsonl",
         read=lambda folder: [*map(score_of, read_candidates(folder / "candidates.jsonl"))],
     ),

@@ -70,7 +70,7 @@ RESPONSES: Final[dict[str, bytes | None]] = {
     "text for usage": response(said('"yes"', '"none"')),
 }
 """Name -> bytes; None: nobody listens; empty: it never says anything."""
-SERVERS: Final = ("chat server",)
+SERVERS: Final = ("chat-server",)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from groundrl.errors import UserError
+from groundrl.errors import UserError, os_error
 from groundrl.policy.family import is_tower, language_model_name
 from groundrl.policy.soft_prompt import load_soft_prompt
 
@@ -85,8 +85,31 @@ def load_adapter(vlm: PreTrainedModel, folder: str) -> PeftModel:
     return model
 
 
+def save_weights(model: PreTrainedModel | PeftModel, folder: Path) -> None:
+    """Write the adapter in PEFT format, or the whole model. Raises OSError when the disk is
+    full."""
+    try:
+        if isinstance(model, PeftModel):
+            model.save_pretrained(
+                str(folder),
+                selected_adapters=["default"],
+                save_embedding_layers=False,  # none is trained, and "auto" asks the hub each time
+            )
+        else:
+            model.save_pretrained(str(folder))
+    except SafetensorError as error:
+        if (stopped_by := os_error(error, folder)) is None:
+            raise
+        raise stopped_by from error
+    # PEFT's card: a form to fill in, with the path of the base on this machine.
+    if isinstance(model, PeftModel):
+        (folder / "README.md").unlink()
+    for file in folder.glob("*.safetensors"):
+        file.chmod(0o644)  # safetensors keeps other users out, and a server may be one
+
+
 def load_saved(model: PreTrainedModel | PeftModel, folder: Path) -> None:
-    """Load weights that ``Policy.save`` wrote of this very model. Raises UserError where they are
+    """Load weights that ``save_weights`` wrote of this very model. Raises UserError where they are
     damaged."""
     try:
         if isinstance(model, PeftModel):
