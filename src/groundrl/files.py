@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+import yaml
+
 from groundrl.errors import UserError
 
 PARTIAL: Final = ".partial"
@@ -56,6 +58,12 @@ def _lock(lock: Path, busy: str) -> Iterator[None]:
             yield
         finally:
             file.truncate(0)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file at a path that stands in data. ``Path.is_file`` raises where no file
+    can have that name: for 300 letters."""
+    return os.path.isfile(path)
 
 
 def printable(path: str | Path) -> str:
@@ -138,6 +146,16 @@ def read_json(path: Path) -> Any:
         return parse_json(read_text(path))
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON: {error}") from error
+
+
+def read_yaml(path: Path) -> Any:
+    """The plain value in a YAML file; no tag makes objects. Raises UserError for another encoding,
+    or what is no YAML: an impossible date and endless digits, too."""
+    try:
+        return yaml.safe_load(read_text(path))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is not valid YAML ({reason}): restore or mend it") from error
 
 
 @contextmanager

@@ -124,6 +124,10 @@ DETECTION: Final = {
     "label studio": detection(files(PAIR, export_json=TASKS), LabelStudioLayout(), "*.json"),
     "cvat": detection(files(PAIR, annotations_xml=CVAT), CvatLayout(), "*.xml"),
     "labelme": detection(files(PAIR, images__a_json=LABELME), LabelMeLayout(), "**/*.json"),
-    "open images": detection(write_open_images, OpenImagesLayout(), "*.csv"),
+    "open images": Reader(
+        write=write_open_images,
+        damaged="*.csv",
+        read=lambda folder: OpenImagesLayout().read(folder, "validation"),
+    ),
     "image files": detection(files(PAIR, labels_json=SEGMENTED), CocoLayout(), "**/*.png"),
 }

@@ -8,7 +8,7 @@ from typing import Any, Final
 import published_files
 from small_data import MAKERS
 
-from campaigns.readers import Reader, files, lines
+from campaigns.readers import Reader, draw, files, lines, place
 from groundrl.data.datasets import sample_file
 from groundrl.data.formats.conversations import ConversationRows, PromptRows
 from groundrl.data.formats.ms_swift import MsSwiftRows
@@ -16,7 +16,7 @@ from groundrl.data.formats.table import TableRows
 from groundrl.data.formats.visual_genome import VisualGenomeRows
 from groundrl.data.tables.build import hub_module
 from groundrl.data.tables.reader import Resize
-from groundrl.evaluation.benchmarks.mme import MME
+from groundrl.evaluation.benchmarks.mme import COGNITION, MME, PERCEPTION
 from groundrl.evaluation.benchmarks.mmhal import MMHal
 from groundrl.evaluation.benchmarks.yes_no import POPE
 from groundrl.feedback.labels import read_captions
@@ -129,6 +129,15 @@ MMHAL_ROW = {
     **{"image_id": "x", "image_src": "http://host/a.jpg", "image_content": ["cat"]},
     **{"question": "What?", "gt_answer": "A cat.", "question_type": "attribute"},
 }
+
+
+def write_mme(folder: Path) -> None:
+    """A question of each task."""
+    for task in (*PERCEPTION, *COGNITION):
+        draw(f"{task}/0001.jpg")(folder)
+        place(folder, f"{task}/0001.txt", "Is it red?\tYes\nIs it blue?\tNo\n")
+
+
 PUBLISHED: Final = {
     "vsr": published("vsr", "vsr/zeroshot/*.jsonl", partial(VSRReader, variant="zeroshot")),
     "spatialsense": published("spatialsense", "**/*.json", SpatialSenseReader),
@@ -147,7 +156,7 @@ PUBLISHED: Final = {
         read=lambda folder: MMHal(root=str(folder)).questions(),
     ),
     "mme": Reader(
-        write=files(["color/0001.jpg"], color__0001_txt="Is it red?\tYes\nIs it blue?\tNo\n"),
+        write=write_mme,
         damaged="**/*.txt",
         read=lambda folder: MME(root=str(folder)).questions(),
     ),

@@ -43,7 +43,14 @@ from groundrl.synthesis.annotations import Caption
 from groundrl.synthesis.codec import Stage
 from groundrl.synthesis.result_cache import ResultCache
 
-CANDIDATE = {"id": "1", "total": 0.5, "parts": {"a": 0.5}, "spans": {"a": [[0, 2, 0.5]]}}
+CANDIDATE = {
+    "sample": "1",
+    "completion": "A cat.",
+    "well_formed": True,
+    "total": 0.5,
+    "parts": {"a": 0.5},
+    "spans": {"a": [[0, 2, 0.5]]},
+}
 ANSWERS = LINE | {"boxes_predicted": [["dog", [0, 0, 1, 1]]], "spans_predicted": [[0, 2]]}
 OTHERS = {
     "llava": {"question_id": 1, "prompt": "Is there a dog?", "text": "Yes.", "answer_id": "x"},

@@ -21,7 +21,7 @@ class Case:
     @classmethod
     def of(cls, name: str, expected: str, problems: Sequence[str]) -> "Case":
         """Seen is as expected where there are no problems."""
-        seen = "; ".join(problems) or "the same"
+        seen = "; ".join(problems) or "as expected"
         return cls(name=name, expected=expected, seen=seen, failed=bool(problems))
 
 
