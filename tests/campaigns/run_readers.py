@@ -27,7 +27,7 @@ from groundrl.figures import read_infos
 from groundrl.grammar import get_grammar
 from groundrl.images import UnreadableImageError, read_image
 from groundrl.launch.resolved import read_resolved
-from groundrl.policy.trained_adapter import _read_adapter
+from groundrl.policy.trained_adapter import read_adapter
 from groundrl.policy.vision_store import VisionStore
 from groundrl.report.comparison.runs import find_compared
 from groundrl.report.run_report import write_report
@@ -44,6 +44,9 @@ from groundrl.synthesis.codec import Stage
 from groundrl.synthesis.result_cache import ResultCache
 
 CANDIDATE = {
+    **{"sample": "1", "completion": "A cat.", "well_formed": True, "total": 0.5},
+    **{"parts": {"a": 0.5, "b": None}, "spans": {"a": [[0, 2, 0.5]]}},
+}
     "sample": "1",
     "completion": "A cat.",
     "well_formed": True,
@@ -230,7 +233,7 @@ RUNS: Final = {
         read=read_reward_model,
     ),
     "adapter": Reader(
-        write=write_adapter, damaged="adapter*", read=lambda folder: _read_adapter(str(folder))
+        write=write_adapter, damaged="adapter*", read=lambda folder: read_adapter(str(folder))
     ),
     "checkpoint": Reader(
         write=write_checkpoint_file,

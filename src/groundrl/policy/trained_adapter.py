@@ -49,7 +49,7 @@ def load_adapter(vlm: PreTrainedModel, folder: str) -> PeftModel:
     Weights that are named by another layout of the model's class are renamed. Raises UserError
     where there is no adapter, and where its weights and the model do not fit each other.
     """
-    config, weights = _read_adapter(folder)
+    config, weights = read_adapter(folder)
     where = f"adapter.path={folder} was trained for {config.base_model_name_or_path}"
     config.inference_mode = True
     config.base_model_name_or_path = None  # PEFT fills it in, and warns of another folder
@@ -124,7 +124,9 @@ def load_saved(model: PreTrainedModel | PeftModel, folder: Path) -> None:
         ) from error
 
 
-def _read_adapter(folder: str) -> tuple[PeftConfig, dict[str, Tensor]]:
+def read_adapter(folder: str) -> tuple[PeftConfig, dict[str, Tensor]]:
+    """Config and weights of an adapter in PEFT format. Raises UserError where there is none, or a
+    damaged one."""
     files = {path.name for path in Path(folder).iterdir()} if Path(folder).is_dir() else set()
     if "adapter_config.json" not in files or not files & {SAFETENSORS_WEIGHTS_NAME, WEIGHTS_NAME}:
         raise UserError(
