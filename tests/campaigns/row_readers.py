@@ -36,7 +36,7 @@ FORMATS = {
     "table": TableRows(),
 }
 TURNS = [
-    {"from": "human", "value": "<image>\nWhat is in [0.1, 0.2, 0.3, 0.4]?"},
+    {"from": "human", "value": "<image>\nWhat is it?"},
     {"from": "gpt", "value": "A <ref>cat</ref><box>[[100, 200, 300, 400]]</box>."},
 ]
 SWIFT = {
@@ -84,7 +84,8 @@ def read_rows(folder: Path) -> object:
 
 def table(row: dict[str, Any]) -> Reader:
     """Three such rows, one below the other."""
-    write = files(["a.png"], rows_jsonl=lines(row, row, row))
+    rows = [row | {key: number for key in ("id", "image_id") if key in row} for number in range(3)]
+    write = files(["a.png", "0.jpg", "1.jpg", "2.jpg"], rows_jsonl=lines(*rows))
     return Reader(write=write, damaged="rows.*", read=read_rows)
 
 

@@ -40,11 +40,13 @@ OPTIONS = ("cup", "ball", "the red cat", "Both A and B")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextReader:
-    """A function of a text that never raises."""
+    """A function of a text."""
 
     read: Callable[[str], object]
     texts: tuple[str, ...]
     """As it expects them."""
+    errors: tuple[type[Exception], ...] = ()
+    """What its docstring promises."""
 
 
 def grammar_reader(grammar: Grammar) -> TextReader:
@@ -109,7 +111,9 @@ TEXTS: Final = {
         read=split_options, texts=("What is it?\nA. cat\nB. dog", "Which? (A) a (B) b", "1) a 2) b")
     ),
     "boxes in rows": TextReader(
-        read=lambda text: read_segments(text, Frame.PERMILLE), texts=(*FRAGMENTS, "[1, 2, 3, 4]")
+        read=lambda text: read_segments(text, Frame.PERMILLE),
+        texts=(*FRAGMENTS, "[1, 2, 3, 4]"),
+        errors=(ValueError,),
     ),
     "explanation": TextReader(
         read=lambda text: interleave(
