@@ -47,13 +47,6 @@ CANDIDATE = {
     **{"sample": "1", "completion": "A cat.", "well_formed": True, "total": 0.5},
     **{"parts": {"a": 0.5, "b": None}, "spans": {"a": [[0, 2, 0.5]]}},
 }
-    "sample": "1",
-    "completion": "A cat.",
-    "well_formed": True,
-    "total": 0.5,
-    "parts": {"a": 0.5},
-    "spans": {"a": [[0, 2, 0.5]]},
-}
 ANSWERS = LINE | {"boxes_predicted": [["dog", [0, 0, 1, 1]]], "spans_predicted": [[0, 2]]}
 OTHERS = {
     "llava": {"question_id": 1, "prompt": "Is there a dog?", "text": "Yes.", "answer_id": "x"},
