@@ -1,6 +1,8 @@
 """Values that campaigns found to be read as no problem of a file, each in one small case."""
 
+import errno
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from groundrl.data.formats.visual_genome import VisualGenomeRows
 from groundrl.data.image_files import ImageFinder
 from groundrl.errors import UserError, os_error
 from groundrl.files import json_lines, read_yaml
+from groundrl.launch.logs import silence_libraries
 from groundrl.report.answer_cards import read_run_image
 from groundrl.report.runs import read_failure, read_metrics
 
@@ -114,3 +117,22 @@ def test_a_full_disk_is_found_in_the_text_of_a_library(tmp_path: Path) -> None:
     assert found is not None
     assert (found.errno, found.filename) == (28, str(tmp_path))
     assert os_error(RuntimeError("header too large"), tmp_path) is None
+
+
+def test_a_full_disk_in_a_thread_of_a_library_is_not_told_twice(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    silence_libraries()
+
+    def fail(error: Exception) -> str:
+        def raise_it() -> None:
+            raise error
+
+        thread = threading.Thread(target=raise_it)
+        thread.start()
+        thread.join()
+        return capsys.readouterr().err
+
+    assert fail(OSError(errno.ENOSPC, "No space left on device", "events")) == ""
+    assert "KeyError: 'a bug'" in fail(KeyError("a bug"))

@@ -131,6 +131,9 @@ def _run(
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
     # As the interpreter does at its end.
+    except KeyboardInterrupt:
+        traceback.print_exc()
+        status = 128 + signal.SIGINT
     except BaseException:  # noqa: BLE001
         traceback.print_exc()
     finally:
