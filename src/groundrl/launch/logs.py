@@ -1,6 +1,7 @@
 """What a run writes to the screen: messages of this package, and none of other libraries.
 
-Nothing else is imported, and this is called first, because some libraries log while they are imported.
+Nothing else is imported, and this is called first, because some libraries log while they are
+imported.
 """
 
 import logging
