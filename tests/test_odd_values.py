@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from published_files import WRITERS
 from replies import LINE
 
 from groundrl.answers.record import read_record
@@ -23,6 +24,7 @@ from groundrl.data.image_files import ImageFinder
 from groundrl.errors import UserError, os_error
 from groundrl.files import json_lines, read_yaml
 from groundrl.launch.logs import silence_libraries
+from groundrl.published.refcoco import RefCOCOReader
 from groundrl.report.answer_cards import read_run_image
 from groundrl.report.runs import read_failure, read_metrics
 
@@ -101,6 +103,16 @@ def test_a_count_of_tokens_that_no_server_has_is_no_answer(tokens: float, tmp_pa
     file.write_text(json.dumps({"prompt": tokens, "completion": 1}) + "\n")
     with pytest.raises(UserError, match=r"spent\.jsonl:1 is no record of tokens"):
         Spending(Price(prompt=1.0, completion=1.0), path=str(file))
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x80\x04\x95" + b"\xff" * 8, b"\x80\x04.", b"(dS", b"\x80\xff"]
+)
+def test_a_damaged_pickle_is_an_error_that_names_the_file(tmp_path: Path, content: bytes) -> None:
+    WRITERS["refcoco"](tmp_path)
+    (tmp_path / "refcoco" / "refs(unc).p").write_bytes(content)
+    with pytest.raises(UserError, match=r"refs\(unc\)\.p is not the published file"):
+        RefCOCOReader(dataset="refcoco", root=str(tmp_path), split="train").find_samples()
 
 
 def test_a_damaged_picture_of_a_run_is_not_shown(tmp_path: Path) -> None:
