@@ -19,7 +19,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from campaigns.jobs import JOBS, TINY, Job, differences, outcome, stage
+from campaigns.jobs import JOBS, Job, differences, outcome, stage
 from campaigns.processes import run, start, warm_up
 from campaigns.servers import SERVERS, ask_servers
 from campaigns.table import Case, main
@@ -27,7 +27,7 @@ from campaigns.table import Case, main
 SOURCE = Path(__file__).with_name("broken.c")
 LOADED = "LD_PRELOAD"
 SHORT: Mapping[str, Job] = {
-    "train": stage("sft", *TINY),
+    "train": stage("sft"),
     "synthesize": JOBS["synthesize"],
     "evaluate": JOBS["evaluate"],
 }

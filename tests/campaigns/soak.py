@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from campaigns.jobs import TINY, stage
+from campaigns.jobs import stage
 from campaigns.processes import start, warm_up
 from campaigns.table import Case, main
 
 SHARE = {"MB resident": 0.03, "open files": 0.05, "threads": 0.05, "seconds a step": 0.15}
-"""By how much each may grow over the second half of a run of ``STEADY`` steps or more; a shorter one
-is still warming up, and may grow by more in proportion."""
+"""By how much each may grow over the second half of a run of ``STEADY`` steps or more; a shorter
+one is still warming up, and may grow by more in proportion."""
 STEADY = 300
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -29,18 +29,15 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 def campaign(args: Namespace) -> Iterator[Case]:
     """One run."""
     warm_up()
-    job = stage(
-        "grpo",
-        *TINY,
-        *(f"stage.grpo.steps={args.size}", "stage.grpo.checkpoint_seconds=30"),
-    )
+    steps = f"stage.grpo.steps={args.size}"
+    job = stage("grpo", steps, "stage.grpo.checkpoint_seconds=30")
     with tempfile.TemporaryDirectory(prefix="soak-") as place:
         folder = Path(place)
         process = start(job.command(folder))
         watched: list[tuple[float, float, float, float]] = []
         while process.poll() is None:
             used = process.cpu_seconds()
-            if not watched or used > watched[-1][0] + 0.5:
+            if not watched or used > watched[-1][0] + 0.2:
                 watched.append((used, *in_use(process.pid)))
             time.sleep(0.05)
         status, told = process.finish()
@@ -49,9 +46,9 @@ def campaign(args: Namespace) -> Iterator[Case]:
             return
         events = EventAccumulator(str(folder / "run" / "tensorboard" / "grpo"), {"scalars": 0})
         events.Reload()
-        steps = [event.value for event in events.Scalars("time/step")]
+        seconds = [event.value for event in events.Scalars("time/step")]
     _, memory, files, threads = (list(column) for column in zip(*watched, strict=True))
-    series = dict(zip(SHARE, (memory, files, threads, steps), strict=True))
+    series = dict(zip(SHARE, (memory, files, threads, seconds), strict=True))
     for name, values in series.items():
         allowed = SHARE[name] * max(1.0, STEADY / args.size)
         yield flat(f"{name}, {args.size} steps", values, allowed)
@@ -63,7 +60,7 @@ def in_use(process: int) -> tuple[float, float, float]:
     try:
         pages = int((place / "statm").read_text().split()[1])
         counts = (len(os.listdir(place / "fd")), len(os.listdir(place / "task")))
-    except (FileNotFoundError, IndexError):  # it has just ended
+    except (OSError, IndexError):  # it has just ended
         return 0.0, 0.0, 0.0
     return pages * PAGE / 1e6, float(counts[0]), float(counts[1])
 
