@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help train check test coverage lint docs lock clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+	@sed -n 's/^\([a-z%-]*\):.*## /  make \1\t/p' Makefile
 
 train: .venv/.runs  ## install what runs need, then train the embedded model
 	$(BIN)/python train.py reward=iou+acc
@@ -26,6 +26,10 @@ test: lint  ## everything that CI runs
 
 coverage: .venv/.tests  ## the same tests, and the lines that none of them runs
 	$(PYTEST) --cov=groundrl --cov-report=term:skip-covered
+
+campaign-%: .venv/.tests  ## kill, fuzz, faults or soak: attacks the project; SIZE=20 ONLY=grpo
+	OMP_NUM_THREADS=1 PYTHONPATH=tests:tests/helpers $(BIN)/python -m campaigns.$* \
+		$(if $(SIZE),--size $(SIZE)) $(if $(ONLY),--only $(ONLY))
 
 lint: .venv/.tests  ## ruff, its formatter and pyright
 	$(BIN)/ruff check

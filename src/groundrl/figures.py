@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from groundrl.errors import UserError
 from groundrl.files import read_json, write_json
-from groundrl.json_rows import Flag, Number, Text, read_rows
+from groundrl.json_rows import Flag, Number, Text, validate
 
 FILE = "figures.json"
 """In the run directory of an evaluation: benchmark -> figure -> its info."""
@@ -26,6 +27,13 @@ class FigureInfo:
     """What to print then, behind the value in per cent."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InfosFile:
+    """For the paths in messages."""
+
+    figures: dict[Text, dict[Text, FigureInfo]]
+
+
 FigureInfos = Mapping[str, FigureInfo]
 """By the name of the figure: its last part, ``acc`` of ``count/acc``."""
 
@@ -40,14 +48,10 @@ def write_infos(run_dir: Path, infos: Mapping[str, FigureInfos]) -> None:
 
 def read_infos(run_dir: Path) -> dict[str, dict[str, FigureInfo]]:
     """Infos by benchmark; empty where there is no ``figures.json``. Raises UserError where it is
-    damaged, ValueError for one of another make."""
+    damaged or of another make."""
     path = run_dir / FILE
     content = read_json(path) if path.is_file() else {}
-
-    def report(place: str, what: str) -> None:
-        raise ValueError(f"{path}: {place}: {what}")
-
-    return {
-        name: dict(read_rows(((figure, row) for figure, row in own.items()), FigureInfo, report))
-        for name, own in content.items()
-    }
+    try:
+        return validate(_InfosFile, {"figures": content}).figures
+    except ValueError as error:
+        raise UserError(f"{path}: {error}. Evaluate again, or restore the file") from error

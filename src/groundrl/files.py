@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+import yaml
+
 from groundrl.errors import UserError
 
 PARTIAL: Final = ".partial"
@@ -58,6 +60,12 @@ def _lock(lock: Path, busy: str) -> Iterator[None]:
             file.truncate(0)
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file at a path that stands in data. ``Path.is_file`` raises where no file
+    can have that name: for 300 letters."""
+    return os.path.isfile(path)
+
+
 def printable(path: str | Path) -> str:
     """The path as valid Unicode on one line; different paths give different texts.
 
@@ -66,6 +74,15 @@ def printable(path: str | Path) -> str:
     """
     text = os.fsencode(path).replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+
+
+def parse_json(content: str | bytes) -> Any:
+    """The value in a JSON text. Raises ValueError for what is no JSON, also for what is nested so
+    deeply that the parser gives up."""
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def json_lines(path: Path, content: bytes) -> Iterator[tuple[str, Any]]:
@@ -77,7 +94,7 @@ def json_lines(path: Path, content: bytes) -> Iterator[tuple[str, Any]]:
     for number, line in enumerate(content.split(b"\n"), start=1):
         if line.strip():
             try:
-                value = json.loads(line)
+                value = parse_json(line)
             except ValueError as error:  # of JSON, or of UTF-8
                 value = error
             yield f"{path}:{number}", value
@@ -126,9 +143,19 @@ def read_json(path: Path) -> Any:
     """The value in a JSON file. Raises UserError for another encoding, or what is no JSON: a file
     that was cut short."""
     try:
-        return json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
+        return parse_json(read_text(path))
+    except ValueError as error:
         raise UserError(f"{path} is not valid JSON: {error}") from error
+
+
+def read_yaml(path: Path) -> Any:
+    """The plain value in a YAML file; no tag makes objects. Raises UserError for another encoding,
+    or what is no YAML: an impossible date and endless digits, too."""
+    try:
+        return yaml.safe_load(read_text(path))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is not valid YAML ({reason}): restore or mend it") from error
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """How a script ends when it cannot go on."""
 
 import errno
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -114,11 +115,20 @@ def test_a_job_of_an_array_goes_back_into_the_queue(
     assert requeue_job().startswith("job 7_2 is not put back into the queue")
 
 
-def test_the_error_for_a_full_disk_gives_the_command_that_goes_on(job: DictConfig) -> None:
-    full = OSError(errno.ENOSPC, "No space left on device", "grid/adapter")
-    message = r"no space left on the disk \(grid/adapter\)"
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.ENOSPC, r"no space left on the disk \(grid/adapter\): free some"),
+        (errno.EROFS, r"grid/adapter cannot be written to \(Read-only file system\)"),
+        (errno.EMFILE, r"too many open files \(grid/adapter\): type ulimit -n 4096"),
+    ],
+)
+def test_what_a_machine_lacks_is_an_error_with_the_command_that_goes_on(
+    job: DictConfig, number: int, message: str
+) -> None:
+    lacking = OSError(number, os.strerror(number), "grid/adapter")
     with pytest.raises(UserError, match=message) as told, report_user_errors(job):
-        raise full
+        raise lacking
     assert str(told.value).endswith("python train.py seed=1,2 -m output_dir=grid")
 
 

@@ -10,7 +10,7 @@ from groundrl.answers.notation import Notation
 from groundrl.boxes import Box, Frame, ImageSizes, matched_iou
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
-from groundrl.files import json_lines
+from groundrl.files import json_lines, replace_file
 from groundrl.json_rows import Corners, Flag, Number, Text, Whole, validate
 from groundrl.records import (
     Completion,
@@ -280,9 +280,9 @@ def save_images(sample: Sample, run_dir: Path) -> None:
     """Write each image to its place in the run directory, unless it is there."""
     for image in sample.images:
         path = run_dir / image_file_name(image)
-        if not path.exists():
-            path.parent.mkdir(exist_ok=True)
-            image.load().save(path, quality=90)
+        if not path.exists():  # a file there is whole
+            with replace_file(path) as partial:
+                image.load().save(partial, format="JPEG", quality=90)
 
 
 def image_file_name(image: ImageSource) -> str:

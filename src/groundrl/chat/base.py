@@ -15,6 +15,9 @@ OPTION = "judge.chat., teacher.chat. or verifier.chat."
 
 JPEG_QUALITY = 95
 
+MOST_TOKENS = 10**9
+"""Of a prompt or an answer that a server may claim; more is nonsense."""
+
 
 @dataclass(frozen=True)
 class ImageAttachment:

@@ -10,7 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from groundrl.cache_key import cache_key
-from groundrl.chat.base import OPTION, Reply, Request
+from groundrl.chat.base import MOST_TOKENS, OPTION, Reply, Request
 from groundrl.chat.spending import Spending
 from groundrl.config_node import ConfigNode
 from groundrl.control_tokens import JOINER, SERVED, break_tokens
@@ -185,6 +185,10 @@ class OpenAICompatibleModel:
             return self._clients
 
 
+def _is_count(tokens: object) -> bool:
+    return isinstance(tokens, int) and 0 <= tokens <= MOST_TOKENS
+
+
 def read_reply(body: bytes) -> Reply | None:
     """Parse a chat completion, with empty text where it has none; None for anything else."""
     try:
@@ -192,8 +196,7 @@ def read_reply(body: bytes) -> Reply | None:
         text = answer["choices"][0]["message"]["content"] or ""
         used = answer.get("usage") or {}
         prompt, completion = (used.get(f"{kind}_tokens", 0) for kind in ("prompt", "completion"))
-        counts = isinstance(prompt, int) and isinstance(completion, int)
-        if not isinstance(text, str) or not counts:
+        if not (isinstance(text, str) and _is_count(prompt) and _is_count(completion)):
             return None
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError):
         return None

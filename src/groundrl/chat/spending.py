@@ -4,11 +4,14 @@ import json
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from groundrl.chat.base import OPTION, Reply
+from pydantic import Field, Strict
+
+from groundrl.chat.base import MOST_TOKENS, OPTION, Reply
 from groundrl.errors import UserError
-from groundrl.files import drop_torn_line
+from groundrl.files import drop_torn_line, parse_json
+from groundrl.json_rows import validate
 
 MILLION = 1_000_000
 
@@ -23,6 +26,17 @@ class Price:
     def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
         """``(prompt tokens * prompt + completion tokens * completion) / 10^6``."""
         return (prompt_tokens * self.prompt + completion_tokens * self.completion) / MILLION
+
+
+Tokens = Annotated[int, Strict(), Field(ge=0, le=MOST_TOKENS)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TokensRow:
+    """Shape of a line."""
+
+    prompt: Tokens
+    completion: Tokens
 
 
 class BudgetSpent(UserError):
@@ -97,8 +111,8 @@ class Spending:
     def _read(self, path: Path) -> None:
         for number, line in enumerate(drop_torn_line(path).splitlines(), start=1):
             try:
-                row = json.loads(line)
-                self.prompt_tokens += int(row["prompt"])
-                self.completion_tokens += int(row["completion"])
-            except (KeyError, TypeError, ValueError) as error:
+                row = validate(_TokensRow, parse_json(line))
+            except ValueError as error:
                 raise UserError(f"{path}:{number} is no record of tokens ({error})") from error
+            self.prompt_tokens += row.prompt
+            self.completion_tokens += row.completion

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from groundrl.errors import UserError
+from groundrl.files import is_file
 from groundrl.images import UnreadableImageError, checked_size
 from groundrl.records import ImageFile
 
@@ -25,7 +26,7 @@ def check_images(paths: Iterable[Path]) -> dict[Path, ImageFile | str]:
 
 
 def _check_image(path: Path) -> ImageFile | str:
-    if not path.is_file():
+    if not is_file(path):
         return "no such image"
     try:
         width, height = checked_size(path)
@@ -83,7 +84,7 @@ class ImageFinder:
     def _find(self, written: str) -> Path:
         parts = path_parts(written)
         places = [folder / one for folder in self.folders for one in (written, Path(*parts))]
-        here = next(filter(Path.is_file, places), None)
+        here = next(filter(is_file, places), None)
         if here is not None:
             self._found += 1
             return here
@@ -99,7 +100,7 @@ class ImageFinder:
     def has(self, written: str) -> bool:
         """Whether ``find`` would find a file; a path that leads to one is looked for first."""
         parts = path_parts(written)
-        return any((folder / written).is_file() for folder in self.folders) or bool(
+        return any(is_file(folder / written) for folder in self.folders) or bool(
             self._of_name(parts)
         )
 
@@ -107,7 +108,8 @@ class ImageFinder:
         """The path from the innermost folder that it lies in, without suffix."""
         inside = [path.relative_to(one) for one in self.folders if path.is_relative_to(one)]
         shortest = min(inside, key=lambda one: len(one.parts), default=Path(path.name))
-        return shortest.with_suffix("").as_posix()
+        # A folder itself has no name: a list of images may hold a point.
+        return shortest.with_suffix("").as_posix() if shortest.name else ""
 
     def check_found(self, source: str) -> None:
         """Log which images were found by their names alone. Raises UserError where none of several

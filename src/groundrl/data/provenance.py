@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from groundrl.data.datasets import SampleList, SampleSource
+from groundrl.errors import UserError
 from groundrl.files import read_json, write_json
 from groundrl.json_rows import Text, Whole, validate
 
@@ -24,6 +25,13 @@ class DataSource:
     split: Text
     licence: Text
     samples: Whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SourcesFile:
+    """For the paths in messages."""
+
+    sources: tuple[DataSource, ...]
 
 
 def count_sources(name: str, source: SampleSource) -> list[DataSource]:
@@ -53,8 +61,12 @@ def write_sources(run_dir: Path, train: SampleSource, heldout: Mapping[str, Samp
 
 
 def read_sources(run_dir: Path) -> list[DataSource]:
-    """The sources of a run; empty where none are written down."""
+    """The sources of a run; empty where none are written down. Raises UserError where the file is
+    damaged."""
     path = run_dir / SOURCES
     if not path.is_file():
         return []
-    return [validate(DataSource, row) for row in read_json(path)]
+    try:
+        return list(validate(_SourcesFile, {"sources": read_json(path)}).sources)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}. Restore the file, or delete it") from error

@@ -1,7 +1,6 @@
 """Reads files of answers that other tools write."""
 
 import csv
-import json
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from groundrl.errors import UserError
 from groundrl.evaluation.answer_format import AnswerFormat, GivenAnswer
 from groundrl.evaluation.answer_rows import FORMATS, PUBLISHED
 from groundrl.evaluation.benchmarks.mme import COGNITION, PERCEPTION
-from groundrl.files import json_lines
+from groundrl.files import json_lines, parse_json
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +71,7 @@ def _rows(path: Path) -> Numbered:
     if suffix == ".jsonl" or _is_json_lines(content):
         return json_lines(path, content)
     try:
-        rows = json.loads(content)
+        rows = parse_json(content)
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(rows, list):

@@ -10,9 +10,11 @@ import yaml
 
 from groundrl.config_node import value_at
 from groundrl.data.provenance import read_sources
+from groundrl.errors import UserError
 from groundrl.export.description import ModelDescription
 from groundrl.export.how_to import how_to_use
 from groundrl.export.licence import is_hub_id, state_licence
+from groundrl.files import read_yaml
 from groundrl.policy.embedded import EMBEDDED
 from groundrl.report.answers.stage_answers import StageAnswer, pick_examples, read_answers
 from groundrl.report.runs import read_metrics
@@ -32,8 +34,10 @@ _MARKUP = re.compile(r"[\[\]`*_~!\\]")
 
 def write_card(run_dir: Path, description: ModelDescription, form: Form) -> str:
     """Markdown with the metadata of the hub in front."""
-    text = run_dir / "resolved.yaml"
-    config = yaml.safe_load(text.read_text(encoding="utf-8")) if text.is_file() else {}
+    file = run_dir / "resolved.yaml"
+    config = read_yaml(file) if file.is_file() else {}
+    if not isinstance(config, dict):
+        raise UserError(f"{file} is no config of a run: restore the file")
     stages, _ = read_metrics(run_dir)
     parts = [
         *_head(config, description, form),

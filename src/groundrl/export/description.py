@@ -1,13 +1,12 @@
 """``groundrl.json``: how a shared model is asked, and how its answers are read."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 from groundrl.answers.notation import Notation
 from groundrl.errors import UserError
-from groundrl.files import write_json
+from groundrl.files import parse_json, write_json
 from groundrl.grammar.base import Grammar
 from groundrl.json_rows import Text, Whole, validate
 from groundrl.policy.embedded import base_name
@@ -82,7 +81,7 @@ def read_description(folder: Path) -> ModelDescription:
             "folder that python -m groundrl.export wrote"
         )
     try:
-        found = validate(ModelDescription, json.loads(path.read_text(encoding="utf-8")))
+        found = validate(ModelDescription, parse_json(path.read_text(encoding="utf-8")))
     except ValueError as error:  # of JSON, UTF-8 or a field
         raise UserError(f"{path}: {error}. Export the run again.") from error
     _ = found.notation

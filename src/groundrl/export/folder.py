@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from safetensors import SafetensorError
 
-from groundrl.errors import UserError, is_disk_full
+from groundrl.errors import UserError, is_disk_full, os_error
 from groundrl.files import partial_path
 
 SPARE = 1.05
@@ -42,10 +42,11 @@ def new_folder(to: Path, weights: int) -> Iterator[Path]:
             raise _no_room(to, f"{SPARE * weights / 1e9:.3g} GB are needed, {free / 1e9:.3g} left")
         try:
             yield partial
-        except SafetensorError as error:  # its only sign of a full disk is the text
-            if "No space left" not in str(error):
+        except SafetensorError as error:
+            stopped_by = os_error(error, partial)
+            if stopped_by is None or not is_disk_full(stopped_by):
                 raise
-            raise _no_room(to, str(error)) from error
+            raise _no_room(to, str(stopped_by.strerror)) from error
         except OSError as error:
             if not is_disk_full(error):
                 raise

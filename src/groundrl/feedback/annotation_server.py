@@ -13,6 +13,7 @@ from pydantic import Field
 
 from groundrl.feedback.label_store import LabelStore
 from groundrl.feedback.labels import MOST_SEVERE, SEVERITIES, SentenceError, SentenceLabel
+from groundrl.files import parse_json
 from groundrl.images import UnreadableImageError
 from groundrl.json_rows import Flag, Text, Whole, validate
 from groundrl.report.local_server import LocalHandler, LocalServer, RequestError
@@ -163,7 +164,7 @@ class AnnotationHandler(LocalHandler):
             if self.path != "/label":
                 raise RequestError(HTTPStatus.NOT_FOUND, "there is no such page")
             try:
-                request = validate(LabelRequest, json.loads(body))
+                request = validate(LabelRequest, parse_json(body))
             except ValueError as error:
                 raise RequestError(HTTPStatus.BAD_REQUEST, str(error)) from error
             self.server.save(request)

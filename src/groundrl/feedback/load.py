@@ -10,7 +10,6 @@ not copied::
     scores = model.score("photo.jpg", "What is in the image?", "A red cup. It is on a box.")
 """
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal, cast
@@ -23,7 +22,7 @@ from groundrl.cache_key import digest
 from groundrl.errors import UserError
 from groundrl.feedback.captions import OUTPUTS, Level, caption_sample
 from groundrl.feedback.reward_model import TEMPLATE, RewardModel
-from groundrl.files import replace_file, write_json
+from groundrl.files import parse_json, replace_file, write_json
 from groundrl.json_rows import Number, Text, Whole, validate
 from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.embedded import base_name
@@ -133,7 +132,7 @@ def read_description(folder: Path) -> RewardModelFile:
             "in the run directory of pipeline=[reward_model]."
         )
     try:
-        file = validate(RewardModelFile, json.loads(path.read_text(encoding="utf-8")))
+        file = validate(RewardModelFile, parse_json(path.read_text(encoding="utf-8")))
     except ValueError as error:  # of JSON, UTF-8 or a field
         raise UserError(f"{path}: {error}. Train the model again, or restore the file.") from error
     if tuple(file.thresholds) != OUTPUTS:

@@ -4,7 +4,10 @@ import re
 from typing import Final
 
 _MARKUP: Final = re.compile(r"<[^<>]*>|\[[^\[\]]*\]")
-_END: Final = re.compile(r"(?:[.!?]+[\"')\]]*|[。！？]+)(?=\s|$|[。！？])|[。！？]+|\n+")
+_END: Final = re.compile(
+    # From the first stop of a run only: each later one would look at the rest of it again.
+    r"(?:(?<![.!?])[.!?]++[\"')\]]*+|[。！？]+)(?=\s|$|[。！？])|[。！？]+|\n+"
+)
 _ABBREVIATION: Final = re.compile(
     r"(?:^|[\s(\x00])(?:mr|mrs|ms|dr|st|vs|e\.g|i\.e|a\.m|p\.m|u\.s)\.$",
     re.IGNORECASE,

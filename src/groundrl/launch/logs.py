@@ -1,12 +1,16 @@
 """What a run writes to the screen: messages of this package, and none of other libraries.
 
-Standard library only and called first, because some libraries log while they are imported.
+Nothing else is imported, and this is called first, because some libraries log while they are
+imported.
 """
 
 import logging
 import os
 import sys
+import threading
 import warnings
+
+from groundrl.errors import describe_machine_problem
 
 WARNINGS = (
     # The frozen base stays in evaluation mode on purpose.
@@ -42,6 +46,14 @@ def silence_libraries() -> None:
         warnings.filterwarnings("ignore", message=message)
     for name, level in LOGGER_LEVELS.items():
         logging.getLogger(name).setLevel(level)
+    threading.excepthook = _tell_thread_error
+
+
+def _tell_thread_error(args: threading.ExceptHookArgs) -> None:
+    """TensorBoard writes in a thread, prints its traceback where the disk is full, and raises the
+    error again where the next value is added: there it becomes one message."""
+    if not isinstance(args.exc_value, OSError) or not describe_machine_problem(args.exc_value, ""):
+        threading.__excepthook__(args)
 
 
 class ScreenHandler(logging.Handler):

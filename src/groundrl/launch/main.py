@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from groundrl.errors import UserError, is_disk_full
+from groundrl.errors import UserError, describe_machine_problem
 from groundrl.files import lock_folder
 from groundrl.launch.exits import ScriptEnd, exit_with
 from groundrl.launch.logs import configure_logging, silence_libraries
@@ -141,8 +141,9 @@ def keep_config(script: str, cfg: DictConfig, run_dir: Path) -> None:
 
 @contextmanager
 def report_user_errors(cfg: DictConfig) -> Iterator[None]:
-    """End the script with one message after a mistake of the user, a full disk, Ctrl-C or another
-    signal that asks it to stop, and where code from outside ends the process.
+    """End the script with one message after a mistake of the user, where the machine lacks space,
+    permission or file handles, after Ctrl-C or another signal that asks it to stop, and where code
+    from outside ends the process.
 
     A job of a multirun raises UserError instead, signals aside: the others go on.
     """
@@ -152,15 +153,10 @@ def report_user_errors(cfg: DictConfig) -> Iterator[None]:
     except UserError as error:
         _fail(error)
     except OSError as error:
-        if not is_disk_full(error):
+        problem = describe_machine_problem(error, run_directory(cfg))
+        if problem is None:
             raise
-        place = error.filename or run_directory(cfg)
-        _fail(
-            UserError(
-                f"no space left on the disk ({place}): free some, then type\n"
-                f"  {resume_command(cfg)}"
-            )
-        )
+        _fail(UserError(f"{problem}, then type\n  {resume_command(cfg)}"))
     except ScriptEnd:
         raise
     except SystemExit as end:

@@ -110,7 +110,7 @@ def read_resolved(run_dir: Path) -> dict[str, Any]:
     try:
         loaded = OmegaConf.load(file)
     # No YAML; no UTF-8; neither keys nor a list; keys or values that no config has.
-    except (YAMLError, ValueError, OSError, OmegaConfBaseException) as error:
+    except (YAMLError, ValueError, RecursionError, OSError, OmegaConfBaseException) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{file} is no config of a run: {reason}. Restore the file.") from error
     tree = OmegaConf.to_container(loaded)

@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from groundrl.config.problems import join, raise_all
+from groundrl.errors import UserError
+from groundrl.files import read_yaml
 
 TARGET = re.compile(r"_target_\s*[:=]\s*[\"']?([\w.]+)")
 CONF = Path(__file__).parents[3] / "conf"
@@ -81,6 +82,6 @@ def texts_of(tree: object) -> Iterator[str]:
 def load_yaml(file: Path) -> object:
     """The content; None where it is no YAML, which Hydra will say."""
     try:
-        return yaml.safe_load(file.read_text("utf-8"))
-    except (yaml.YAMLError, ValueError):
+        return read_yaml(file)
+    except UserError:
         return None

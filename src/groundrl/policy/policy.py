@@ -19,7 +19,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from groundrl.boxes import Frame
 from groundrl.policy.adapters.soft_prompt import freeze_soft_prompt, take_virtual_tokens
 from groundrl.policy.adapters.tower import speed_up_tower
-from groundrl.policy.adapters.trained import load_saved
+from groundrl.policy.adapters.trained import load_saved, save_weights
 from groundrl.policy.embedded import base_name
 from groundrl.policy.family import ModelFamily, spec_of
 from groundrl.policy.fingerprint import fingerprint
@@ -278,22 +278,13 @@ class Policy(nn.Module):
 
     def save(self, folder: Path) -> None:
         """Write the adapter in PEFT format, its base as other machines know it (``base_name``);
-        without adapter, the whole model and its processor."""
+        without adapter, the whole model and its processor. Raises OSError when the disk is full."""
         if isinstance(self.model, PeftModel):
             config = self.model.peft_config["default"]
             config.base_model_name_or_path = base_name(self.vlm.name_or_path or "")
-            self.model.save_pretrained(
-                str(folder),
-                selected_adapters=["default"],
-                save_embedding_layers=False,  # none is trained, and "auto" asks the hub each time
-            )
-            # PEFT's card: a form to fill in, with the path of the base on this machine.
-            (folder / "README.md").unlink()
-        else:
-            self.model.save_pretrained(str(folder))
+        save_weights(self.model, folder)
+        if not isinstance(self.model, PeftModel):
             self.processor.save_pretrained(str(folder))
-        for file in folder.glob("*.safetensors"):
-            file.chmod(0o644)  # safetensors keeps other users out, and a server may be one
 
     def load(self, folder: Path) -> None:
         """Load weights that ``save`` wrote. Raises UserError where they are damaged."""

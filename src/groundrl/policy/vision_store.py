@@ -1,6 +1,5 @@
 """A store of image features on disk, shared by runs, processes and users."""
 
-import errno
 import hashlib
 import os
 import time
@@ -16,7 +15,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from groundrl.config_node import config_hooks
-from groundrl.errors import is_disk_full
+from groundrl.errors import UNWRITABLE, is_disk_full
 from groundrl.files import PARTIAL, remove_if_allowed, replace_file
 from groundrl.policy.prompt import PromptImage
 
@@ -26,8 +25,6 @@ ABANDONED_SECONDS = 3600.0
 """Age after which a partial file is left over from a process that died."""
 SHARE_AFTER_CLEANUP = 0.9
 """Files are removed until the folder holds this share of ``max_gb``."""
-PERMISSION_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS)
-"""Errors of writing into another user's folder or to a read-only disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +80,7 @@ class VisionStore:
             with replace_file(path) as partial:
                 partial.write_bytes(content)
         except OSError as error:
-            if not (is_disk_full(error) or error.errno in PERMISSION_ERRORS):
+            if not (is_disk_full(error) or error.errno in UNWRITABLE):
                 raise
             warnings.warn(
                 f"vision features are not stored in {self.folder}: {error.strerror}", stacklevel=2

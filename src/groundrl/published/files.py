@@ -11,6 +11,7 @@ from pydantic import BeforeValidator
 
 from groundrl.boxes import Box, Frame
 from groundrl.errors import UserError
+from groundrl.files import is_file
 from groundrl.images import UnreadableImageError, check_shape, open_image, upright_size
 from groundrl.records import ImageFile
 
@@ -135,7 +136,7 @@ class ImageFinder:
             if number:
                 names += [number[1], f"COCO_val2014_{number[1]}", f"COCO_train2014_{number[1]}"]
             paths = (folder / one for one in names for folder in self._folders)
-            path = next((path for path in paths if path.is_file()), None)
+            path = next((path for path in paths if is_file(path)), None)
             self._known[name] = f"no image {name}" if path is None else read_size(path)
         return self._known[name]
 

@@ -150,11 +150,18 @@ class RefCOCOReader(PublishedReader):
         )
 
 
+DAMAGED: Final = (
+    *(pickle.UnpicklingError, EOFError, ValueError, LookupError, TypeError, AttributeError),
+    *(ImportError, ArithmeticError, MemoryError),
+)
+"""What pickle raises about wrong bytes; its documentation names no complete list."""
+
+
 def _read_refs(path: Path) -> Any:
     try:
         with path.open("rb") as file:
             return PlainUnpickler(file, encoding="latin1").load()
-    except (pickle.UnpicklingError, EOFError, ValueError) as error:
+    except DAMAGED as error:
         raise UserError(f"{path} is not the published file: {error}") from error
 
 

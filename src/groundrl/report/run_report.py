@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from markupsafe import Markup
 from tensorboard.backend.event_processing.event_accumulator import (
     SCALARS,
     EventAccumulator,
 )
 
+from groundrl.config_node import value_at
 from groundrl.errors import UserError
 from groundrl.figures import read_infos
-from groundrl.files import write_text
+from groundrl.files import read_yaml, write_text
 from groundrl.report.answers.cards import answer_gallery
 from groundrl.report.answers.stage_answers import read_answers
 from groundrl.report.benchmark_table import results
@@ -85,7 +85,7 @@ def read_run(run_dir: Path) -> dict[str, Any]:
     stages, seconds = read_metrics(run_dir)
     config = _read_text(run_dir / "resolved.yaml")
     curves = read_curves(run_dir)
-    title, facts = _title_and_facts(run_dir, config)
+    title, facts = _title_and_facts(run_dir)
     facts += [f"{name.replace('_', ' ')} {duration(value)}" for name, value in seconds.items()]
     return {
         "title": title,
@@ -114,7 +114,7 @@ def _sentences(run_dir: Path) -> Markup:
 
 def _read_text(file: Path) -> str:
     """Empty where the file is absent."""
-    return file.read_text() if file.is_file() else ""
+    return file.read_text(errors="replace") if file.is_file() else ""
 
 
 def read_curves(run_dir: Path) -> Curves:
@@ -148,19 +148,20 @@ def _first_event(folder: Path) -> str:
     return min(file.name for file in folder.glob("events.out.tfevents.*"))
 
 
-def _title_and_facts(run_dir: Path, config: str) -> tuple[str, list[str]]:
+def _title_and_facts(run_dir: Path) -> tuple[str, list[str]]:
     """Reward and model, or the folder's name; and the config's short top-level values."""
-    tree = yaml.safe_load(config) if config else None
+    file = run_dir / "resolved.yaml"
+    tree = read_yaml(file) if file.is_file() else None
     values = tree if isinstance(tree, dict) else {}
-    terms = values.get("reward", {}).get("terms", {})
-    model = values.get("model", {}).get("path")
-    title = [f"reward {' + '.join(terms)}"] if terms else []
+    terms = value_at(values, "reward.terms")
+    model = value_at(values, "model.path")
+    title = [f"reward {' + '.join(map(str, terms))}"] if isinstance(terms, dict) and terms else []
     title += [f"{model}"] if model else []
     if values.get("pipeline") == ["reward_model"]:
         title = [f"reward model on {model}"]
     if "benchmark" in values:
         answers = values.get("predictions") or values.get("run")
-        title = [f"evaluation of {Path(answers).name if answers else model}"]
+        title = [f"evaluation of {Path(str(answers)).name if answers else model}"]
     plain = (bool, int, float, str)
     facts = []
     for key, value in values.items():

@@ -5,10 +5,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from pydantic import Strict
 
 from groundrl.errors import UserError
 from groundrl.files import read_json
+from groundrl.json_rows import Text, validate
 
 RUN_FILES = frozenset({"metrics.json", "error.txt", "resolved.yaml"})
 """A folder that holds one of these is a run."""
@@ -39,6 +42,17 @@ class Run:
         """The same minus those of the stage before."""
         *_, before, after = {}, {}, *self.stages.values()
         return {name: value - before[name] for name, value in after.items() if name in before}
+
+
+Metric = Annotated[float, Strict()]
+"""NaN included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _MetricsFile:
+    """For the paths in messages."""
+
+    metrics: dict[Text, Metric | dict[Text, Metric]]
 
 
 def find_runs(root: Path) -> list[Run]:
@@ -98,7 +112,7 @@ def setting_name(root: Path, folder: Path) -> str:
 def read_failure(folder: Path) -> str:
     """First line of ``error.txt``; empty without it."""
     note = folder / "error.txt"
-    lines = note.read_text().strip().splitlines() if note.is_file() else []
+    lines = note.read_text(errors="replace").strip().splitlines() if note.is_file() else []
     return lines[0] if lines else ""
 
 
@@ -118,14 +132,14 @@ def read_metrics(run_dir: Path) -> tuple[dict[str, dict[str, float]], dict[str, 
     The flat metrics of an evaluation count as one stage, "result"; its seconds are ``time/<name>``.
     """
     path = run_dir / "metrics.json"
-    content: dict[str, Any] = read_json(path) if path.is_file() else {}
-    seconds = content.pop("time", {})
+    try:
+        content = validate(
+            _MetricsFile, {"metrics": read_json(path) if path.is_file() else {}}
+        ).metrics
+    except ValueError as error:
+        raise UserError(f"{path}: {error}. Restore the file, or run it again") from error
     flat = {name: value for name, value in content.items() if not isinstance(value, dict)}
-    nested = {name: value for name, value in content.items() if isinstance(value, dict)}
+    stages = {name: value for name, value in content.items() if isinstance(value, dict)}
+    seconds = stages.pop("time", {})
     seconds |= {n.removeprefix("time/"): flat.pop(n) for n in list(flat) if n.startswith("time/")}
-    stages = ({"result": flat} if flat else {}) | nested
-    return {stage: _floats(values) for stage, values in stages.items()}, _floats(seconds)
-
-
-def _floats(values: Mapping[str, int | float]) -> dict[str, float]:
-    return {name: float(value) for name, value in values.items()}
+    return ({"result": flat} if flat else {}) | stages, seconds

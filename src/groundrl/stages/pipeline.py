@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
@@ -50,15 +51,16 @@ class Warmup:
         # Unique among threads and machines too; the mode of mkdtemp would lock other users out.
         partial = Path(tempfile.mkdtemp(prefix=f"{self.folder.name}.", dir=self.folder.parent))
         partial.chmod(0o755)
-        for name in self.parts(run_dir, stage):
-            _copy(run_dir / name, partial / name)
-        metrics = read_json(run_dir / PROGRESS)
-        write_json(partial / "metrics.json", without_rewards(metrics))
         try:
-            os.replace(partial, self.folder)
-        except OSError:
-            # Another job has stored the same warm-up in the meantime.
-            shutil.rmtree(partial)
+            for name in self.parts(run_dir, stage):
+                _copy(run_dir / name, partial / name)
+            metrics = read_json(run_dir / PROGRESS)
+            write_json(partial / "metrics.json", without_rewards(metrics))
+            # Another job may have stored the same warm-up in the meantime.
+            with suppress(OSError):
+                os.replace(partial, self.folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
     def fetch(self, run_dir: Path) -> None:
         """Copy the files of the cached stage into a run directory."""
@@ -213,8 +215,10 @@ def without_rewards(metrics: Metrics) -> Metrics:
 
 
 def _copy(source: Path, target: Path) -> None:
-    if source.is_dir():
-        shutil.copytree(source, target, dirs_exist_ok=True)
-    else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, target)
+    """A file, or all files of a folder. Not ``copytree``, whose error does not say that the disk is
+    full."""
+    for file in [*source.rglob("*")] if source.is_dir() else [source]:
+        if file.is_file():
+            place = target / file.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, place)

@@ -7,19 +7,22 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
 import numpy as np
+from pydantic import Strict
 
 from groundrl.answers.attempt import Attempt, answer_place, answer_segments, read_attempt
 from groundrl.boxes import ImageSizes
 from groundrl.config_node import ConfigNode, too_small
 from groundrl.data.datasets import SampleList, SampleSource
+from groundrl.data.problems import Problems
 from groundrl.data.schema import read_jsonl, write_jsonl
 from groundrl.errors import UserError
 from groundrl.evaluation.heldout import answers_to
 from groundrl.feedback.labels import CaptionWriter, LabelledCaption
 from groundrl.files import drop_torn_line, write_json
+from groundrl.json_rows import Flag, Text, Whole, read_json_lines
 from groundrl.language.splitting import split_sentences
 from groundrl.policy.policy import Policy
 from groundrl.records import Completion, RolloutGroup, Sample, Score, SpanScore
@@ -38,6 +41,7 @@ from groundrl.running.progress import ProgressLine
 from groundrl.stages.fit import MakeTrainer, StagePlan, StageRun, on_trainer_device
 
 CANDIDATES: Final = "candidates.jsonl"
+Rating = Annotated[float, Strict()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +82,7 @@ class CaptionChooser:
         """Write the candidates of those samples that ``candidates.jsonl`` lacks."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / CANDIDATES
-        known = Counter(row["sample"] for row in read_candidates(path))
+        known = Counter(row.sample for row in read_candidates(path))
         sampler = self.sampler(self.engine)
         missing = [i for i in indices if known[source[i].id] < sampler.group_size]
         line = ProgressLine(len(indices), folder.name, stream=None if is_first() else StringIO())
@@ -99,9 +103,9 @@ class CaptionChooser:
         """Choose among the well-formed candidates and write the result. Raises UserError where no
         image has one that every term can rate."""
         rows = read_candidates(folder / CANDIDATES)
-        by_sample: dict[str, list[dict[str, Any]]] = {}
+        by_sample: dict[str, list[Candidate]] = {}
         for row in rows:
-            by_sample.setdefault(row["sample"], []).append(row)
+            by_sample.setdefault(row.sample, []).append(row)
         size = self.sampler(self.engine).group_size
         groups = [by_sample[sample.id][-size:] for sample in samples]
         scores = [[score_of(row) for row in group] for group in groups]
@@ -109,13 +113,13 @@ class CaptionChooser:
         signals = negative_signals(scores, terms)
         variances = signal_variances(signals)
         weights = np.array([self.reward.terms[name].weight for name in terms])
-        readable = np.array([[row["well_formed"] for row in group] for group in groups])
+        readable = np.array([[row.well_formed for row in group] for group in groups])
         penalties = np.where(readable, total_penalties(signals, variances, weights), np.inf)
         best = best_of(penalties, np.array([[one.total for one in group] for group in scores]))
         learned, removed = [], 0
         for sample, group, own, index in zip(samples, groups, scores, best.tolist(), strict=True):
             if index >= 0:
-                result, dropped = self.target(sample, group[index]["completion"], own[index])
+                result, dropped = self.target(sample, group[index].completion, own[index])
                 removed += dropped
                 learned += [] if result is None else [result]
         if not learned:
@@ -225,18 +229,35 @@ def candidate_lines(
             )
 
 
-def read_candidates(path: Path) -> list[dict[str, Any]]:
-    """The lines of a file that this stage wrote; a torn last one is cut off."""
-    return [json.loads(line) for line in drop_torn_line(path).splitlines()]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """Shape of a line, as far as it is read again."""
+
+    sample: Text
+    completion: Text
+    well_formed: Flag
+    total: Rating
+    parts: dict[Text, Rating | None]
+    spans: dict[Text, tuple[tuple[Whole, Whole, Rating], ...]]
 
 
-def score_of(row: dict[str, Any]) -> Score:
+def read_candidates(path: Path) -> list[Candidate]:
+    """The lines of a file that this stage wrote; a torn last one is cut off. Raises UserError for
+    damaged ones."""
+    problems = Problems(str(path))
+    rows = read_json_lines(path, drop_torn_line(path), Candidate, problems.add)
+    found = [row for _, row in rows]
+    problems.raise_if_any()
+    return found
+
+
+def score_of(row: Candidate) -> Score:
     """The ratings in a line."""
     return Score(
-        total=row["total"],
-        parts=row["parts"],
+        total=row.total,
+        parts=row.parts,
         spans={
             name: tuple(SpanScore(start=a, stop=b, value=value) for a, b, value in spans)
-            for name, spans in row["spans"].items()
+            for name, spans in row.spans.items()
         },
     )

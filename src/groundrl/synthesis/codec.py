@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, TypeAdapter
 
 from groundrl.boxes import Box, Frame
 from groundrl.detectors.records import Region
+from groundrl.files import parse_json
 from groundrl.synthesis.annotations import (
     Caption,
     CaptionedImage,
@@ -105,4 +106,4 @@ def encode_result(result: Result) -> str:
 def decode_result(stage: Stage, text: str) -> Result:
     """The result in a JSON text. Raises ValueError."""
     # Not validate_json, which refuses the lone surrogates of file names that are not UTF-8.
-    return _ADAPTERS[stage].validate_python(json.loads(text))
+    return _ADAPTERS[stage].validate_python(parse_json(text))

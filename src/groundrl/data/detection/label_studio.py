@@ -201,7 +201,7 @@ def _corners(value: Row, size: tuple[object, object]) -> Corners | None:
     turn = value.get("rotation", 0)
     turn = float(turn) if is_number(turn) else 0.0
     # Angles are measured in pixels, and the image may be no square.
-    ratio = size[0] / size[1] if all(map(is_number, size)) and size[1] else 1.0  # pyright: ignore
+    ratio = size[0] / size[1] if all(map(is_number, size)) and all(size) else 1.0  # pyright: ignore
     if "points" in value:
         points = value["points"]
         if not isinstance(points, list) or not all(

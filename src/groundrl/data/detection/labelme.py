@@ -14,7 +14,7 @@ from groundrl.data.detection.shapes import Corners, around
 from groundrl.data.image_files import ImageFinder, existing_folder
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
-from groundrl.files import read_json
+from groundrl.files import is_file, read_json
 from groundrl.json_rows import Number, Text, Whole, validate
 
 BOXED: Final = ("rectangle", "polygon", "circle", "mask", "rotation")
@@ -126,7 +126,7 @@ def _list_image(file: Path, finder: ImageFinder, problems: Problems) -> ListedIm
     size = (found.imageWidth, found.imageHeight)
     beside = file.parent / found.imagePath.replace("\\", "/")
     return ListedImage(
-        file=beside if beside.is_file() else found.imagePath,
+        file=beside if is_file(beside) else found.imagePath,
         where=str(file),
         size=None if None in size else size,
         boxes=boxes,

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
 from groundrl.files import decode_text
+from groundrl.json_rows import replace_surrogates
 
 Element = ElementTree.Element
 _DECLARATION: Final = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z0-9._:-]+)["']""")
@@ -59,8 +60,8 @@ def _decode(path: Path, content: bytes) -> str:
     if name.lower() in ("utf-8", "utf8"):
         return decode_text(path, content)
     try:
-        return content.decode(name)
-    except (LookupError, UnicodeDecodeError) as error:
+        return replace_surrogates(content.decode(name))
+    except (LookupError, UnicodeError) as error:
         raise UserError(
             f'{path} says encoding="{name}", and cannot be read so ({error}). Save it as UTF-8, '
             'and write encoding="UTF-8"'
@@ -84,7 +85,7 @@ def stated_size(width: str, height: str) -> tuple[object, object] | None:
     """The size of an image as XML states it: numbers where they are; None for none, or for zeros,
     which some tools write."""
     found = tuple(
-        int(float(text)) if re.fullmatch(r"\d+(\.0*)?", text) else text
+        int(float(text)) if re.fullmatch(r"\d{1,9}(\.0*)?", text) else text
         for text in (width.strip(), height.strip())
     )
     return None if found in (("", ""), (0, 0)) else (found[0], found[1])

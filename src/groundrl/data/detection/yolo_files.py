@@ -1,18 +1,18 @@
 """Where a YOLO data set keeps its class names, images and label files."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Final
 
-import yaml
 from pydantic import AfterValidator
 
 from groundrl.data.image_files import ImageFinder, images_in, path_parts
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
-from groundrl.files import read_text
+from groundrl.files import is_file, read_text, read_yaml
 from groundrl.json_rows import Text, Whole, validate
 
 CONFIG_FILES: Final = tuple(
@@ -80,10 +80,7 @@ class YoloFiles:
 
 def _read_config(path: Path, split: str | None) -> _Config:
     """Raises UserError with all problems."""
-    try:
-        value = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {error}") from error
+    value = read_yaml(path)
     if not isinstance(value, dict):
         raise UserError(f"{path}: expected keys such as 'train', 'val' and 'names'.")
     names = value.get("names")
@@ -154,7 +151,7 @@ def _at(base: Path, written: str) -> _Folder | None:
     for relative in (written, written.removeprefix("../")):
         place = base / relative
         real = _follow(place)
-        if real.is_dir() or (real.is_file() and real.suffix.lower() == ".txt"):
+        if os.path.isdir(real) or (is_file(real) and real.suffix.lower() == ".txt"):
             return _Folder(written=place, real=real)
     return None
 
@@ -180,9 +177,9 @@ def _follow(path: Path) -> Path:
     here = Path(path.anchor)
     for part in path.parts[1:] if path.anchor else path.parts:
         here = here / part
-        if here.is_file() and not here.suffix and here.stat().st_size < 1024:
+        if is_file(here) and not here.suffix and here.stat().st_size < 1024:
             target = here.parent / here.read_text(encoding="utf-8", errors="replace").strip()
-            here = target if target.exists() else here
+            here = target if os.path.exists(target) else here
     return here
 
 
@@ -236,7 +233,7 @@ def _images(
         return
     for line in filter(None, map(str.strip, read_text(source.real).splitlines())):
         beside = source.real.parent / line
-        if beside.is_file() and not Path(line).is_absolute():
+        if is_file(beside) and not Path(line).is_absolute():
             yield Path(line).with_suffix("").as_posix(), beside, beside.parent
         else:
             image = finder.find(line)

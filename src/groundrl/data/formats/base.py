@@ -36,11 +36,19 @@ class UndeclaredFrameError(ValueError):
     """Boxes of which the file does not say what their numbers are measured in."""
 
 
+def as_floats(values: Sequence[int | float]) -> list[float]:
+    """Raises ValueError for a whole number that is beyond any float."""
+    try:
+        return [float(value) for value in values]
+    except OverflowError:
+        raise ValueError("a number of a box is too large") from None
+
+
 def make_box(values: Sequence[int | float], frame: Frame | None) -> Box:
     """The box of four numbers. Raises ValueError, UndeclaredFrameError without a frame."""
+    x1, y1, x2, y2 = as_floats(values)
     if frame is None:
-        raise UndeclaredFrameError(f"box [{', '.join(f'{v:g}' for v in values)}] has no frame")
-    x1, y1, x2, y2 = map(float, values)
+        raise UndeclaredFrameError(f"box [{x1:g}, {y1:g}, {x2:g}, {y2:g}] has no frame")
     return Box(x1=x1, y1=y1, x2=x2, y2=y2, frame=frame)
 
 

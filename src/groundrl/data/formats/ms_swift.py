@@ -74,8 +74,8 @@ class MsSwiftRows:
 
 def _frame(objects: Mapping[str, Any], asked: Frame | None) -> Frame:
     kind = objects.get("bbox_type") or "real"
-    if kind not in FRAMES:
-        raise ValueError(f"objects.bbox_type must be {' or '.join(FRAMES)}, got {kind!r}")
+    if not isinstance(kind, str) or kind not in FRAMES:
+        raise ValueError(f"objects.bbox_type must be {' or '.join(FRAMES)}, got {kind!r:.60}")
     if asked is not None and asked is not FRAMES[kind]:
         raise ValueError(
             f"objects.bbox_type={kind} means data.frame={FRAMES[kind]}, and data.frame={asked} is "

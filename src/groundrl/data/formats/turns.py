@@ -45,9 +45,9 @@ def _read_turn(turn: object, where: str) -> Turn:
     if not isinstance(turn, Mapping):
         raise ValueError(f"{where} must be an object, got {turn!r:.60}")
     speaker = turn.get("from", turn.get("role"))
-    if speaker not in ROLES:
+    if not isinstance(speaker, str) or speaker not in ROLES:
         raise ValueError(
-            f"{where}: unknown speaker {speaker!r}; expected one of {', '.join(ROLES)}"
+            f"{where}: unknown speaker {speaker!r:.60}; expected one of {', '.join(ROLES)}"
         )
     content = turn.get("value", turn.get("content"))
     if isinstance(content, str):

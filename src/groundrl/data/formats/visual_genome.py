@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from groundrl.boxes import Frame
-from groundrl.data.formats.base import RowContent, make_box
+from groundrl.data.formats.base import RowContent, as_floats, make_box
 from groundrl.data.formats.conversations import image_and_id
 from groundrl.data.formats.table import listed, text_of
 from groundrl.data.formats.written_boxes import groundings_in
@@ -98,5 +98,5 @@ def _grounding(
     values = [v for v in map(item.get, keys) if isinstance(v, int | float)]
     if len(values) < len(keys):
         raise ValueError(f"{where}: {', '.join(keys)} must be numbers")
-    x, y, width, height = values
+    x, y, width, height = as_floats(values)
     return Grounding(label=label.strip(), box=make_box((x, y, x + width, y + height), Frame.PIXEL))

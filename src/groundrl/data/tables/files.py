@@ -1,7 +1,6 @@
 """Tables in files: rows by number, of which only those asked for are in memory."""
 
 import csv
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
@@ -10,6 +9,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from groundrl.errors import UserError
+from groundrl.files import parse_json
 
 BLOCK: Final = 1 << 24
 """Bytes that are searched for line ends at once."""
@@ -78,7 +78,7 @@ class JsonLines:
             file.seek(int(self.starts[index]))
             line = file.readline()
         try:
-            return _object(json.loads(line.decode("utf-8")))
+            return _object(parse_json(line.decode("utf-8")))
         except ValueError as error:
             raise UnreadableRowError(str(error)) from None
 
@@ -152,7 +152,7 @@ def _first_byte(path: Path) -> bytes:
 def _array(path: Path) -> list[Any]:
     _check_size(path, f"jq -c '.[]' {path} > {path.with_suffix('.jsonl')}")
     try:
-        content = json.loads(path.read_bytes().decode("utf-8-sig"))
+        content = parse_json(path.read_bytes().decode("utf-8-sig"))
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(content, list):

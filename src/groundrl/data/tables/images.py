@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from groundrl.data.tables.files import Table, UnreadableRowError
+from groundrl.files import is_file
 from groundrl.images import UnreadableImageError, checked_size, open_image, read_image, upright_size
 from groundrl.records import ImageFile, ImageSource
 
@@ -96,7 +97,7 @@ class ImageFolder:
                 f"image {name!r} leaves the folder of the images, {root}: type "
                 "data.images=<folder that holds them all>"
             )
-        if not path.is_file():
+        if not is_file(path):
             raise MissingImageError(f"image {name!r}: no such file below {root}")
         width, height = _size(path, f"image {name!r}", whole)
         return ImageFile(path=path, width=width, height=height)

@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
-from groundrl.files import drop_torn_line, whole_lines
+from groundrl.files import drop_torn_line, parse_json, whole_lines
 from groundrl.json_rows import Text, validate
 from groundrl.running.progress import ProgressLine
 
@@ -95,7 +95,7 @@ class VerdictCache(Generic[C, V]):
         problems = Problems(str(self.path))
         for number, line in enumerate(self._lines(), 1):
             try:
-                value = json.loads(line)
+                value = parse_json(line)
                 row = validate(VerdictRow, value)
                 if row.judge == self.name:
                     known[self._key(row.case)] = validate(self.verdict, value)

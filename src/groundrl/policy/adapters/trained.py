@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from groundrl.errors import UserError
+from groundrl.errors import UserError, os_error
 from groundrl.policy.adapters.soft_prompt import load_soft_prompt
 from groundrl.policy.family import is_tower, language_model_name
 
@@ -49,7 +49,7 @@ def load_adapter(vlm: PreTrainedModel, folder: str) -> PeftModel:
     Weights that are named by another layout of the model's class are renamed. Raises UserError
     where there is no adapter, and where its weights and the model do not fit each other.
     """
-    config, weights = _read_adapter(folder)
+    config, weights = read_adapter(folder)
     where = f"adapter.path={folder} was trained for {config.base_model_name_or_path}"
     config.inference_mode = True
     config.base_model_name_or_path = None  # PEFT fills it in, and warns of another folder
@@ -85,8 +85,31 @@ def load_adapter(vlm: PreTrainedModel, folder: str) -> PeftModel:
     return model
 
 
+def save_weights(model: PreTrainedModel | PeftModel, folder: Path) -> None:
+    """Write the adapter in PEFT format, or the whole model. Raises OSError when the disk is
+    full."""
+    try:
+        if isinstance(model, PeftModel):
+            model.save_pretrained(
+                str(folder),
+                selected_adapters=["default"],
+                save_embedding_layers=False,  # none is trained, and "auto" asks the hub each time
+            )
+        else:
+            model.save_pretrained(str(folder))
+    except SafetensorError as error:
+        if (stopped_by := os_error(error, folder)) is None:
+            raise
+        raise stopped_by from error
+    # PEFT's card: a form to fill in, with the path of the base on this machine.
+    if isinstance(model, PeftModel):
+        (folder / "README.md").unlink()
+    for file in folder.glob("*.safetensors"):
+        file.chmod(0o644)  # safetensors keeps other users out, and a server may be one
+
+
 def load_saved(model: PreTrainedModel | PeftModel, folder: Path) -> None:
-    """Load weights that ``Policy.save`` wrote of this very model. Raises UserError where they are
+    """Load weights that ``save_weights`` wrote of this very model. Raises UserError where they are
     damaged."""
     try:
         if isinstance(model, PeftModel):
@@ -101,7 +124,9 @@ def load_saved(model: PreTrainedModel | PeftModel, folder: Path) -> None:
         ) from error
 
 
-def _read_adapter(folder: str) -> tuple[PeftConfig, dict[str, Tensor]]:
+def read_adapter(folder: str) -> tuple[PeftConfig, dict[str, Tensor]]:
+    """Config and weights of an adapter in PEFT format. Raises UserError where there is none, or a
+    damaged one."""
     files = {path.name for path in Path(folder).iterdir()} if Path(folder).is_dir() else set()
     if "adapter_config.json" not in files or not files & {SAFETENSORS_WEIGHTS_NAME, WEIGHTS_NAME}:
         raise UserError(

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from markupsafe import Markup
-from PIL import Image
 
 from groundrl.answers.record import AnswerRecord
 from groundrl.errors import UserError
+from groundrl.files import is_file
+from groundrl.images import UnreadableImageError, read_image
 from groundrl.report.answers.stage_answers import RESULT, StageAnswer, pick_examples
 from groundrl.report.answers.text import AnswerText, split_text
 from groundrl.report.page import TEMPLATES
@@ -132,12 +133,16 @@ def _view_first_image(run_dir: Path, record: AnswerRecord) -> ImageView | None:
 def read_run_image(
     run_dir: Path, name: str, record: AnswerRecord, side: int
 ) -> tuple[Markup, Size] | None:
-    """An image as an inline JPEG, and its size before shrinking; None when it is not there."""
+    """An image as an inline JPEG, and its size before shrinking; None when it is not there, or is
+    damaged."""
     file = find_run_image(run_dir, name, record)
     if file is None:
         return None
-    with Image.open(file) as image:
-        return inline_jpeg(image, side), image.size
+    try:
+        image = read_image(file)
+    except UnreadableImageError:
+        return None
+    return inline_jpeg(image, side), image.size
 
 
 def find_run_image(run_dir: Path, name: str, record: AnswerRecord) -> Path | None:
@@ -149,4 +154,4 @@ def find_run_image(run_dir: Path, name: str, record: AnswerRecord) -> Path | Non
             f"answer {record.id!r} names the image {name!r}, outside {run_dir}: "
             "images of a report stand in its run directory"
         )
-    return file if file.is_file() else None
+    return file if is_file(file) else None

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-import yaml
-
-from groundrl.errors import UserError
+from groundrl.files import read_yaml
 from groundrl.report.comparison.runs import ComparedRun, by_setting
 from groundrl.report.run_report import NOT_COMPARED
 from groundrl.report.tables import Table
@@ -30,11 +28,7 @@ def option_table(runs: Sequence[ComparedRun]) -> Table:
 
 def _read(run: ComparedRun) -> object:
     file = run.folder / "resolved.yaml"
-    try:
-        return yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else None
-    except (yaml.YAMLError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{file} is damaged ({reason}): restore it, or remove it") from error
+    return read_yaml(file) if file.is_file() else None
 
 
 def _leaves(value: object, name: str = "") -> Iterator[tuple[str, str]]:

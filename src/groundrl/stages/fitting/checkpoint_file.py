@@ -18,6 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from groundrl.errors import os_error
+
 STATE: Final = "state"
 DIGEST: Final = "sha256"
 
@@ -57,7 +59,9 @@ def write_checkpoint(checkpoint: Mapping[str, Any], path: Path) -> None:
     try:
         save_file(tensors, path, metadata)
     except SafetensorError as error:
-        raise os_error(error, path) from error
+        if (stopped_by := os_error(error, path)) is None:
+            raise
+        raise stopped_by from error
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
@@ -140,12 +144,3 @@ def content_digest(state: str, tensors: Mapping[str, Tensor]) -> str:
         digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def os_error(error: SafetensorError, path: Path) -> OSError:
-    """The error of the operating system that stopped the writer, which has only its text."""
-    _, found, rest = str(error).partition("(os error ")
-    number = rest.partition(")")[0]
-    if not found or not number.isdecimal():
-        raise error
-    return OSError(int(number), os.strerror(int(number)), str(path))
