@@ -16,8 +16,8 @@ from groundrl.questions.verdicts import (
     related_cases,
     related_draft,
     wrong_color,
-    wrong_count,
 )
+from groundrl.questions.wrong_facts import wrong_count
 from groundrl.relations import CONVERSE
 from groundrl.world.graph import Scene
 from groundrl.world.known import known_scene
