@@ -231,5 +231,9 @@ def test_every_term_of_a_reward_has_its_price(tmp_path: Path) -> None:
     result = program("reward_terms", "--prompts", 1, "--group", 2, "--turns", 1, out=out)
     assert result.returncode == 0, result.stderr
     figures = json.loads(out.read_text())
-    assert {"acc", "iou", "noun", "attribute", "relation"} <= figures.keys()
-    assert all(row["completions_per_second"] > 0 for row in figures.values())
+    assert {"acc", "iou", "noun", "attribute", "relation", "sentence"} <= figures.keys()
+    step = figures.pop("step")
+    for row in figures.values():
+        assert row["completions_per_second"] == pytest.approx(2000 / row["ms_per_step"])
+        others = row["ms_per_step"] + step["rollout_ms"] + step["update_ms"]
+        assert row["share_of_step"] == pytest.approx(row["ms_per_step"] / others)

@@ -86,6 +86,12 @@ def test_captions_of_scenes_are_judged_by_the_scenes(
     assert figures["invented/chair_i"] > 0.2
     assert figures["invented/chair_i_low"] <= figures["invented/chair_i_high"]
     assert "asked/chair_i" not in figures
+    lines = (tmp_path / "heldout_sft.jsonl").read_text().splitlines()
+    scores = {key: [] for key in sets}
+    for record in map(json.loads, lines):
+        scores[record["set"]].append(record["scores"].get("wrong_sentences"))
+    assert (scores["exact"], scores["asked"]) == ([0] * 4, [None] * 2)
+    assert sum(scores["invented"]) > 0
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from functools import cache
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import pytest
 from browsing import read
+from PIL import Image
 from reward_options import ASKING, READY, SHIPPED, compose_reward
 
 from groundrl.boxes import Frame
+from groundrl.detectors.oracle import OracleDetector
 from groundrl.errors import UserError
 from groundrl.grammar import GRAMMARS, Grammar
 from groundrl.launch.commands.audit import main
@@ -19,17 +22,20 @@ from groundrl.launch.commands.base import ROOT
 from groundrl.report.tables import to_text
 from groundrl.rewards.audit.audit import SEARCHED, Audit, audit, measured_aspects
 from groundrl.rewards.audit.bank import CaseEntries, make_bank
-from groundrl.rewards.audit.cases import make_cases, world_samples
+from groundrl.rewards.audit.cases import make_cases, world_caption_samples, world_samples
 from groundrl.rewards.audit.page import cheat_table, summarize
 from groundrl.rewards.base import BatchedTerm, RewardSum, RewardTerm
 from groundrl.rewards.terms.acc import Acc
 from groundrl.rewards.terms.attribute import Attribute
+from groundrl.rewards.terms.detection import Detection
 from groundrl.rewards.terms.format import Format
 from groundrl.rewards.terms.iou import Iou
 from groundrl.rewards.terms.iou_best import IouBest
 from groundrl.rewards.terms.iou_map import IouMap
 from groundrl.rewards.terms.iou_mean_over_predictions import IouMeanOverPredictions
+from groundrl.rewards.terms.noun import Noun
 from groundrl.rewards.terms.relation import SpatialRelation
+from groundrl.rewards.terms.sentence import Sentence
 
 GRAMMAR = GRAMMARS["obj_bbox"]
 AUDITED = ("obj_bbox", "inline_box", "bbox_2d", "qwen_vl", "internvl")
@@ -38,7 +44,8 @@ AUDITED = ("obj_bbox", "inline_box", "bbox_2d", "qwen_vl", "internvl")
 
 @cache
 def world_bank(grammar: Grammar, size: int) -> list[CaseEntries]:
-    return make_bank(make_cases(world_samples(size, seed=0), grammar))
+    samples = world_samples(size, seed=0) + world_caption_samples(2, seed=0)
+    return make_bank(make_cases(samples, grammar))
 
 
 @pytest.fixture
@@ -72,6 +79,22 @@ def test_no_cheat_pays_under_a_shipped_reward_but_what_an_ablation_declares(
     if found.measured:
         assert any(finding.is_cheat for finding in found.findings)
         assert bool(found.searched) == (found.steps > 0)
+
+
+@pytest.mark.slow
+def test_a_caption_of_little_is_all_that_pays_under_noun(bank: list[CaseEntries]) -> None:
+    noun = Noun(detector=OracleDetector())
+    found = audited(bank, noun=noun)
+    assert sorted(found.paying) == sorted(noun.gamed_by)
+    counted = {finding.entry.name for finding in found.findings if finding.is_cheat}
+    assert {"an empty caption", "its objects denied", "an absent object as well"} <= counted
+    assert "wrong colours in a caption" not in counted
+
+
+def test_every_cheat_that_a_term_declares_is_in_the_bank(bank: list[CaseEntries]) -> None:
+    names = {entry.name for entries in bank for entry in entries.cheats} | {SEARCHED}
+    for term in (Detection, IouBest, IouMap, IouMeanOverPredictions, Noun, Sentence):
+        assert term.gamed_by <= names
 
 
 @pytest.mark.parametrize("option", READY)
@@ -117,6 +140,16 @@ def test_the_published_forms_pay_for_the_cheats_that_their_page_names(
     assert {*named, SEARCHED} <= set(found.paying)
     assert found.undeclared == []
     assert "as its terms declare" in summarize(found)
+
+
+@pytest.mark.slow
+def test_the_picture_of_exploits_is_what_its_command_draws(tmp_path: Path) -> None:
+    runpy.run_path(str(ROOT / "docs/exploits.py"))["main"](tmp_path / "exploits.png")
+    with (
+        Image.open(tmp_path / "exploits.png") as drawn,
+        Image.open(ROOT / "docs/exploits.png") as kept,
+    ):
+        assert drawn.tobytes() == kept.tobytes()
 
 
 @pytest.mark.slow

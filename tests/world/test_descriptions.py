@@ -124,6 +124,32 @@ def test_habits_put_the_errors_into_the_same_cases() -> None:
     assert wrong >= {"blue", "red"}
 
 
+def guesses(sentences: tuple[CaptionSentence, ...]) -> list[int]:
+    """The places of the sentences that guess."""
+    return [i for i, one in enumerate(sentences) if GuessAssertion() in one.wrong]
+
+
+@pytest.mark.parametrize("habit", [0.0, 0.8, 1.0])
+def test_as_many_captions_guess_as_told(habit: float) -> None:
+    errors = CaptionErrors(hallucination=0.25, conjecture=0.25, habit=habit)
+    found = [guesses(described(one, errors)) for one in SCENES]
+    assert max(map(len, found)) == 1
+    assert sum(map(len, found)) / len(SCENES) == pytest.approx(0.25, abs=0.08)
+
+
+def test_habitual_guesses_follow_the_first_words_about_an_object_that_is_expected_most() -> None:
+    tempting = {"cup", "book", "car", "tree"}
+    for one in SCENES:
+        said = described(one, CaptionErrors(hallucination=0.2, conjecture=0.25, habit=1.0))
+        for place in guesses(said):
+            (before, *_) = [a for a in said[place - 1].assertions if isinstance(a, ObjectAssertion)]
+            about = said[place].assertions[0]
+            assert isinstance(about, ObjectAssertion)
+            assert before.noun == about.noun
+            real = about.noun in {thing.category for thing in one.objects}
+            assert about.noun in tempting or not real
+
+
 def test_equal_generators_write_equal_descriptions() -> None:
     errors = CaptionErrors(**RATES)
     assert described(SCENES[0], errors) == described(SCENES[0], errors)

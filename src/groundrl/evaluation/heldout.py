@@ -78,7 +78,8 @@ class HeldOut:
                     for one in rewarded if is_first() else ():
                         save_images(one.attempt.sample, run_dir)
                         origin = self._origin(policy, one.attempt)
-                        record = make_record(one.attempt, set_name, is_right(one.attempt), origin)
+                        right, scores = is_right(one.attempt), caption_scores(one.attempt)
+                        record = make_record(one.attempt, set_name, right, origin, scores)
                         file.write(json.dumps(record.json) + "\n")
                     done += len(groups)
                     line.update(done)
@@ -157,6 +158,13 @@ def heldout_figures(answered: Sequence[RewardedAttempt]) -> dict[str, float]:
         figures |= wilson(exact, len(asked)).figures("acc_strict")
     captions = score_descriptions(attempts)
     return figures | (WorldCaption().figures(captions) if captions else {})
+
+
+def caption_scores(attempt: Attempt) -> Mapping[str, float]:
+    """The scores of ``WorldCaption`` of a description of the embedded world; else none."""
+    return {
+        name: value for one in score_descriptions([attempt]) for name, value in one.scores.items()
+    }
 
 
 def reward_figures(rewards: list[float], images: list[str]) -> dict[str, float]:

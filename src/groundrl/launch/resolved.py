@@ -20,7 +20,7 @@ from groundrl.files import write_text
 from groundrl.launch.sweeps.grid import parse_options, typed_key
 
 RESOLVED = "resolved.yaml"
-OF_A_SWEEP = frozenset({"published", "conclusions", "needs", "sweep", "launcher"})
+OF_A_SWEEP = frozenset({"published", "conclusions", "rankings", "needs", "sweep", "launcher"})
 """Top-level options that say something about a sweep and nothing about a run of it."""
 MAY_DIFFER = OF_A_SWEEP | {"output_dir", "resume", "requeue", "hydra", "cache_dir", "concurrency"}
 """Top-level options that may differ between a run and its continuation: they change no result.

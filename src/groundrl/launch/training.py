@@ -24,6 +24,7 @@ from groundrl.policy.processor import Processor, pixel_limits
 from groundrl.pretraining.make_embedded import Pretraining
 from groundrl.rewards.base import RewardTerm
 from groundrl.rewards.function import Function
+from groundrl.rewards.policy_weights import lend_weights
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.sampler import Sampler
 from groundrl.stages.fit import MakeTrainer
@@ -57,7 +58,7 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining | R
     template = choose_template(policy.encode.template, data.form, grammar, "grounded")
     policy.encode = policy.encode.with_template(template)
     report_shrunk((data.train, *data.heldout.values()), policy.processor)
-    reward = make(cfg.reward, grammar=grammar, frame=policy.frame)
+    reward = lend_weights(make(cfg.reward, grammar=grammar, frame=policy.frame), policy)
     engine = make(cfg.rollout)  # one: it may hold a second copy of the weights
     supplied = {"policy": policy, "grammar": grammar, "reward": reward, "engine": engine}
     greedy = Sampling(max_tokens=OmegaConf.select(cfg, ANSWER_TOKENS), temperature=0.0)

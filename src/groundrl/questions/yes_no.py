@@ -16,6 +16,7 @@ from groundrl.questions.known import KnownImage, KnownObject
 from groundrl.questions.place_claims import is_related
 from groundrl.questions.references import Reference, object_meant, objects_meant, short_reference
 from groundrl.questions.sentences import one_order, relate, state, tally
+from groundrl.questions.wrong_facts import wrong_count
 from groundrl.records import Sample
 from groundrl.relations import CONVERSE, Relation
 
@@ -219,11 +220,6 @@ def numbered(image: KnownImage, draws: Draws) -> Draft | None:
     noun = draws.choice([noun for noun, count in counts.items() if count == true])
     count = true if draws.random() < 0.5 else wrong_count(true, draws)
     return numbered_draft(noun, count, image, draws)
-
-
-def wrong_count(true: int, draws: Draws) -> int:
-    """One more or one less, at least one."""
-    return draws.choice([count for count in (true - 1, true + 1) if count > 0])
 
 
 def numbered_draft(noun: str, count: int, image: KnownImage, draws: Draws) -> Draft:

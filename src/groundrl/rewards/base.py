@@ -34,9 +34,9 @@ class Unanswered:
 class RewardTerm(Protocol):
     """Rates one aspect of an attempt by rule.
 
-    Three more members are optional: ``measures`` (``measured_by``); ``gamed_by``, the names of the
-    cheats of the audit that an ablation is known to pay; and ``explain(attempt) -> str``, one line
-    that says how the value comes about.
+    Four more members are optional: ``measures`` (``measured_by``); ``gamed_by``, the names of the
+    cheats of the audit that the term is known to pay; ``with_policy`` (``policy_weights``); and
+    ``explain(attempt) -> str``, one line that says how the value comes about.
     """
 
     needs: ClassVar[frozenset[str]]

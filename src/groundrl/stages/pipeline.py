@@ -128,8 +128,10 @@ class Pipeline:
         if self.warmup is not None and "start" not in self.metrics and self.warmup.folder.is_dir():
             self.warmup.fetch(self.run_dir)
             self._read_metrics()
-            for point in ("start", first):
-                self.metrics[point] |= self.held_out.rescore(self.run_dir, point)
+            # A reward model may compute with the policy's weights, where these are.
+            with on_trainer_device(self.policy, self.make_trainer):
+                for point in ("start", first):
+                    self.metrics[point] |= self.held_out.rescore(self.run_dir, point)
             self._write_metrics(PROGRESS)
         if "start" not in self.metrics or not self.held_out.recorded(self.run_dir, "start"):
             self._measure("start")

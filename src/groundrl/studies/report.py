@@ -1,8 +1,10 @@
 """What the end of a sweep says: its tables and verdicts, on the screen and as files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 from groundrl.report.runs import Run, find_runs
 from groundrl.report.sweep import (
@@ -17,8 +19,10 @@ from groundrl.report.sweep import (
 )
 from groundrl.report.tables import Table, fit_width, is_headline, to_text, wrap_cells
 from groundrl.studies.conclusions import Conclusion
+from groundrl.studies.rankings import Ranking, rank_runs
 from groundrl.studies.verdicts import Verdict, describe, judge_all, verdict_table, write_verdicts
 
+NO_RANKINGS: Final[Mapping[str, Ranking]] = MappingProxyType({})
 CELL, PAGE_CELL = 26, 42
 """Characters in a line of a claim or a verdict: their table is 100 wide in a terminal."""
 
@@ -37,16 +41,22 @@ class SweepSummary:
 
 
 def report_sweep(
-    root: Path, published: Published, conclusions: Sequence[Conclusion], width: int
+    root: Path,
+    published: Published,
+    conclusions: Sequence[Conclusion],
+    width: int,
+    rankings: Mapping[str, Ranking] = NO_RANKINGS,
 ) -> SweepSummary:
-    """Judge the runs below ``root``; write ``table.md``, ``table.html`` and, where something is
-    concluded, ``verdict.json``. ``width``: columns of the terminal. Raises UserError without runs.
+    """Rank and judge the runs below ``root``; write ``table.md``, ``table.html`` and, where
+    something is concluded, ``verdict.json``. ``width``: columns of the terminal. Raises UserError
+    without runs.
     """
-    runs = find_runs(root)
-    verdicts = judge_all(conclusions, runs)
+    found = find_runs(root)
+    ranked, bases = rank_runs(rankings, found)
+    runs, verdicts = [*ranked, *bases], judge_all(conclusions, ranked)
     study = Study(
         title=root.resolve().name,
-        metrics=[conclusion.metric for conclusion in conclusions],
+        metrics=list(dict.fromkeys([*(one.metric for one in conclusions), *rankings])),
         published=published,
         conclusions=wrap_cells(verdict_table(verdicts), PAGE_CELL),
         explained=[describe(verdict) for verdict in verdicts],
@@ -65,8 +75,8 @@ def report_sweep(
     parts += _name_others([head for _, heads in fitted for head in heads], others)
     return SweepSummary(
         text="\n\n".join([*parts, "\n".join(map(str, [*paths, root]))]),
-        runs=runs,
-        failed=failures(runs),
+        runs=found,
+        failed=failures(found),
         verdicts=verdicts,
     )
 

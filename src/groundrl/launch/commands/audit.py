@@ -29,7 +29,12 @@ from groundrl.launch.commands.base import (
 from groundrl.report.tables import to_text
 from groundrl.rewards.audit.audit import Audit, audit
 from groundrl.rewards.audit.bank import make_bank
-from groundrl.rewards.audit.cases import choose_samples, make_cases, world_samples
+from groundrl.rewards.audit.cases import (
+    choose_samples,
+    make_cases,
+    world_caption_samples,
+    world_samples,
+)
 from groundrl.rewards.audit.page import cheat_table, render_page, summarize
 
 NAME = "audit"
@@ -77,6 +82,7 @@ def run(overrides: Sequence[str], loader: ConfigLoader) -> tuple[list[Audit], li
     source = make_source(cfg)
     samples = (
         world_samples(cfg.samples, cfg.seed)
+        + world_caption_samples(max(cfg.samples // 4, 2), cfg.seed)
         if source is None
         else choose_samples(source, cfg.samples, cfg.seed)
     )

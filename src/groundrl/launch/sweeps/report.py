@@ -23,7 +23,7 @@ from groundrl.launch.make import root_cause
 from groundrl.launch.resolvers import register_resolvers
 from groundrl.launch.sweeps.grid import Grid, parse_options
 from groundrl.launch.sweeps.parallel_jobs import JobLog, SweepProgress, runs_in_turn, take_gpu
-from groundrl.launch.sweeps.study import DECIDED, conclusions_of, published_figures
+from groundrl.launch.sweeps.study import DECIDED, conclusions_of, published_figures, rankings_of
 from groundrl.report.runs import split_seed
 
 if TYPE_CHECKING:
@@ -139,7 +139,8 @@ class SweepReport(Callback):
         width = shutil.get_terminal_size((100, 24)).columns
         root, published = Path(config.hydra.sweep.dir), published_figures(config)
         try:
-            summary = report_sweep(root, published, conclusions_of(config), width)
+            rankings = rankings_of(config)
+            summary = report_sweep(root, published, conclusions_of(config), width, rankings)
         except UserError as error:  # as above
             exit_with(2, str(error))
         if failed := summary.failed.rows:

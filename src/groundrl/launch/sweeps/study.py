@@ -1,4 +1,4 @@
-"""What a sweep file says beside its grid: published figures and conclusions."""
+"""What a sweep file says beside its grid: published figures, conclusions and rankings."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from groundrl.errors import UserError
 from groundrl.launch.sweeps.grid import Grid
 from groundrl.studies.conclusions import Conclusion, conclusion_problems, read_conclusions
+from groundrl.studies.rankings import Ranking, ranking_problems, read_rankings
 
 GRID, DECIDED = "grid", "decided"
 """Values of ``sweep.until``: a sweep ends with its grid, or once its conclusions are decided."""
@@ -26,22 +27,27 @@ def conclusions_of(cfg: DictConfig) -> tuple[Conclusion, ...]:
     return read_conclusions(OmegaConf.to_container(cfg.conclusions)) if "conclusions" in cfg else ()
 
 
+def rankings_of(cfg: DictConfig) -> Mapping[str, Ranking]:
+    """Metric -> what is ranked; empty where nothing is. Raises UserError."""
+    return read_rankings(OmegaConf.to_container(cfg.rankings)) if "rankings" in cfg else {}
+
+
 def study_problems(cfg: DictConfig, typed: Sequence[Override]) -> Iterator[str]:
     """What is wrong with a multirun as a whole; ``cfg``: with Hydra's own settings.
 
-    Conclusions are held against the grid of the file: a typed option may leave some of its rows
-    out, and what is said about those is not measured then.
+    Conclusions and rankings are held against the grid of the file: a typed option may leave some
+    of its rows out, and what is said about those is not measured then.
     """
     params = cfg.hydra.sweeper.get("params") or {}
     try:
-        conclusions = conclusions_of(cfg)
+        conclusions, rankings = conclusions_of(cfg), rankings_of(cfg)
     except UserError as error:
         yield str(error)
         return
-    if conclusions:
-        yield from conclusion_problems(
-            conclusions, Grid.of(params, ()).rows(), ("start", *cfg.stage)
-        )
+    if conclusions or rankings:
+        rows, stages = Grid.of(params, ()).rows(), ("start", *cfg.stage)
+        yield from conclusion_problems(conclusions, rows, stages)
+        yield from ranking_problems(rankings, rows, stages)
     if "sweep" in cfg:
         yield from _sweep_problems(cfg, Grid.of(params, typed).size, concludes=bool(conclusions))
 

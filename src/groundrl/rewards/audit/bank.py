@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from groundrl.answers.attempt import Attempt
 from groundrl.rewards.audit.answer_cheats import answer_cheats
 from groundrl.rewards.audit.box_cheats import box_cheats
+from groundrl.rewards.audit.caption_cheats import caption_cheats
 from groundrl.rewards.audit.cases import Case
 from groundrl.rewards.audit.cheat import Cheat
 from groundrl.rewards.audit.honest import write_honest
@@ -19,7 +20,7 @@ WRITERS: tuple[Callable[[Case], Iterable[Cheat]], ...] = (
     text_cheats,
     statement_cheats,
 )
-"""Who writes cheats."""
+"""Who writes cheats about questions; those about captions are of ``caption_cheats``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ def _make_entries(case: Case) -> CaseEntries:
     }
     cheats = tuple(
         entry
-        for write in WRITERS
+        for write in ((caption_cheats,) if case.is_caption else WRITERS)
         for cheat in write(case)
         if (entry := _confirm(case, cheat, lowest)).worse_in
     )

@@ -10,10 +10,11 @@ import numpy as np
 from groundrl.answers.attempt import ABSENCE_KINDS, Attempt, read_attempt
 from groundrl.boxes import Frame, ImageSizes
 from groundrl.data.datasets import SampleSource
+from groundrl.data.world_captions import WorldCaptions
 from groundrl.grammar.base import Grammar
 from groundrl.prompts import PromptTemplate
 from groundrl.questions.sentences import listing, weave
-from groundrl.records import Completion, RolloutGroup, Sample, Segments
+from groundrl.records import CAPTION, Completion, RolloutGroup, Sample, Segments
 from groundrl.world.graph import SceneSpec, Subject
 from groundrl.world.questions import KINDS, questions_about
 from groundrl.world.render import build_scene
@@ -35,9 +36,9 @@ class Case:
     sample: Sample
     grammar: Grammar
     reasoning: Segments
-    """The sample's rationale, else a list of its groundings."""
+    """The sample's rationale, else a list of its groundings; empty where a caption is asked for."""
     answer: str
-    """The right one, as the warm-up teaches it."""
+    """The right one, as the warm-up teaches it; of a caption the whole of it."""
     others: tuple[Sample, ...]
     """The other samples of the audit."""
 
@@ -59,6 +60,11 @@ class Case:
         return read_attempt(group, completion, self.grammar, Frame.PIXEL)
 
     @property
+    def is_caption(self) -> bool:
+        """Whether a caption is asked for."""
+        return self.sample.kind == CAPTION
+
+    @property
     def wrong_options(self) -> tuple[str, ...]:
         """Options that are not right."""
         sample = self.sample
@@ -77,8 +83,7 @@ def image_sizes(sample: Sample) -> ImageSizes:
 
 
 def make_cases(samples: Sequence[Sample], grammar: Grammar) -> list[Case]:
-    """A case of each sample that the grammar can write, since a label may hold its delimiters, and
-    that does not ask for a caption.
+    """A case of each sample that the grammar can write, since a label may hold its delimiters.
 
     Raises UserError for a sample without answers and groundings, or with images of unknown size.
     """
@@ -87,19 +92,18 @@ def make_cases(samples: Sequence[Sample], grammar: Grammar) -> list[Case]:
         reasoning = sample.rationale or weave("I see ", *listing(sample.groundings, "the"), ".")
         reasoned = replace(sample, rationale=reasoning)
         response = PromptTemplate().response(reasoned, image_sizes(sample), Frame.PIXEL)
-        if not isinstance(response.answer, str):
-            continue  # a caption: every word of it is the answer
         try:
             grammar.render(response)
         except ValueError:
             continue
+        answer = response.answer
         cases.append(
             Case(
                 number=len(cases),
                 sample=sample,
                 grammar=grammar,
                 reasoning=response.reasoning,
-                answer=response.answer,
+                answer=answer if isinstance(answer, str) else grammar.render_segments(answer),
                 others=tuple(other for other in samples if other is not sample),
             )
         )
@@ -137,3 +141,10 @@ def world_samples(size: int, seed: int) -> list[Sample]:
         found = list(asked) if absent else list(islice(asked, 1))
         chosen += sorted(found, key=lambda sample: bool(sample.groundings))[:1]
     return chosen
+
+
+def world_caption_samples(size: int, seed: int) -> list[Sample]:
+    """Exact descriptions of drawn scenes, of both subjects in turn."""
+    subjects = tuple(Subject)
+    sources = [WorldCaptions(seed=seed, size=size, subject=subject) for subject in subjects]
+    return [sources[number % len(sources)][number] for number in range(size)]

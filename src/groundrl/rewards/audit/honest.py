@@ -17,6 +17,9 @@ SHIFT = 0.05
 def write_honest(case: Case) -> Iterator[tuple[str, str]]:
     """Name and text of each."""
     sample = case.sample
+    if case.is_caption:
+        yield "exact caption", case.write()
+        return
     yield "gold", case.write()
     yield "in other words", case.write(weave("Let me look. ", *case.reasoning))
     if sample.groundings:

@@ -18,6 +18,7 @@ OPPOSITE = {
 }
 """Of relations that boxes decide."""
 RELATION = re.compile("|".join(OPPOSITE))
+WORD = re.compile(r"\w+")
 OTHER_COLOR = {"green": "purple"}
 """What a colour word becomes; every other one becomes green."""
 
@@ -26,7 +27,7 @@ def statement_cheats(case: Case) -> Iterator[Cheat]:
     """Where the reasoning names colours of what it points at, or how two things stand."""
     colored = [one for one in _phrases(case) if _colors(one.label)]
     if colored and case.sample.groundings:
-        for name, change in {"wrong colours": _recolor, "colours left out": _uncolor}.items():
+        for name, change in {"wrong colours": recolor, "colours left out": _uncolor}.items():
             reasoning = tuple(
                 part if isinstance(part, str) else replace(part, label=change(part.label))
                 for part in case.reasoning
@@ -75,9 +76,10 @@ def _colors(label: str) -> list[str]:
     return [word for word in label.split()[:-1] if word in COLOR_WORDS]
 
 
-def _recolor(label: str) -> str:
-    return " ".join(
-        OTHER_COLOR.get(word, "green") if word in COLOR_WORDS else word for word in label.split()
+def recolor(text: str) -> str:
+    """The text with another colour in the place of each."""
+    return WORD.sub(
+        lambda one: OTHER_COLOR.get(one[0], "green") if one[0] in COLOR_WORDS else one[0], text
     )
 
 

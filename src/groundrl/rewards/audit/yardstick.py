@@ -14,8 +14,10 @@ from groundrl.records import Grounding, Sample
 
 ANSWERS, BOXES, LABELS, FORMAT = "answers", "groundings", "labels", "format"
 REASONING, COLORS, RELATIONS = "reasoning", "colors", "relations"
-"""Aspects of a completion: what reward terms measure, and in what a cheat is worse."""
-IN_WORDS = frozenset({REASONING, COLORS, RELATIONS})
+OBJECTS, SENTENCES = "objects", "sentences"
+"""Aspects of a completion: what reward terms measure, and in what a cheat is worse; the last two of
+a caption: what it names, and what it says."""
+IN_WORDS = frozenset({REASONING, COLORS, RELATIONS, OBJECTS, SENTENCES})
 """Those without a figure here: the bank believes what a cheat declares."""
 
 MARGIN = 0.02

@@ -26,11 +26,15 @@ class Noun:
 
     Nouns of the question are no claims and do not count; neither do those that the detector doubts,
     nor, for a detector that knows only its vocabulary, any outside it. None without a noun that
-    counts. What games it: naming little, and only what is certain; wrong attributes, relations and
-    numbers cost nothing.
+    counts. What games it: naming little, and only what is certain, once or again and again; wrong
+    attributes, relations and numbers cost nothing.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
+    measures: ClassVar[frozenset[str]] = frozenset({"objects"})
+    gamed_by: ClassVar[frozenset[str]] = frozenset(
+        {"one object named", "one object again and again"}
+    )
     detector: Detector
     find_nouns: NounFinder = field(default_factory=LexiconNouns)
     found: float = 1.0

@@ -6,6 +6,7 @@ from typing import Final
 
 from groundrl.language.numbers import NUMBERS
 from groundrl.language.words import plural, verb_be, with_article
+from groundrl.questions.wrong_facts import wrong_colors, wrong_count, wrong_relation
 from groundrl.relations import CONVERSE, Relation
 from groundrl.synthesis.annotations import CaptionError, ErrorKind
 from groundrl.synthesis.teachers.facts import ViewFacts, VisibleObject
@@ -93,8 +94,8 @@ def _change_color(
     if one.number is not None or one.subject.color is None:
         return None
     # Not the colour of another object of this class: the statement would be true.
-    taken = {other.color for other in facts.objects if other.noun == one.subject.noun}
-    color = rng.choice([name for name in facts.colors if name not in taken])
+    objects = [(other.noun, other.color) for other in facts.objects]
+    color = rng.choice(wrong_colors(one.subject.noun, objects, facts.colors))
     wrong = replace(one, subject=replace(one.subject, color=color))
     return wrong, CaptionError(kind=ErrorKind.ATTRIBUTE, span=name_object(wrong.subject))
 
@@ -104,7 +105,7 @@ def _reverse_relation(
 ) -> tuple[Statement, CaptionError] | None:
     if one.relation is None or one.object is None or one.relation not in CONVERSE:
         return None
-    wrong = replace(one, relation=CONVERSE[one.relation])
+    wrong = replace(one, relation=wrong_relation(one.relation, [CONVERSE[one.relation]], rng))
     return wrong, CaptionError(kind=ErrorKind.RELATION, span=wrong.text.rstrip("."))
 
 
@@ -113,8 +114,7 @@ def _change_count(
 ) -> tuple[Statement, CaptionError] | None:
     if one.number is None:
         return None
-    choices = [n for n in (one.number - 1, one.number + 1) if 1 <= n <= MAX_NUMBER]
-    wrong = replace(one, number=rng.choice(choices))
+    wrong = replace(one, number=wrong_count(one.number, rng))
     return wrong, CaptionError(kind=ErrorKind.COUNT, span=wrong.counted)
 
 

@@ -6,6 +6,7 @@ from groundrl.boxes import Box
 from groundrl.questions.draws import NumpyDraws
 from groundrl.questions.known import KnownImage
 from groundrl.questions.references import Reference
+from groundrl.questions.wrong_facts import wrong_colors
 from groundrl.records import Grounding
 from groundrl.world.captions.errors import CONFUSED, OFTEN_NAMED, CaptionErrors
 from groundrl.world.graph import Subject
@@ -51,7 +52,7 @@ def believe(
         chance = errors.chance(errors.attribute, list(CONFUSED).index(color), len(CONFUSED))
         miscolored = draws.random() < chance
         if miscolored:
-            free = [other for other in COLORS if (one.noun, other) not in colors]
+            free = wrong_colors(one.noun, colors, COLORS)
             usual = CONFUSED[color] in free and draws.random() < errors.habit
             color = CONFUSED[color] if usual else draws.choice(free)
             colors.add((one.noun, color))

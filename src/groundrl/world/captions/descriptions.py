@@ -14,9 +14,9 @@ from groundrl.boxes import Box
 from groundrl.questions.draws import NumpyDraws
 from groundrl.questions.references import Reference
 from groundrl.questions.sentences import weave
-from groundrl.questions.yes_no import wrong_count
+from groundrl.questions.wrong_facts import wrong_count, wrong_relation
 from groundrl.records import Grounding, Segments
-from groundrl.relations import CONVERSE, Relation
+from groundrl.relations import Relation
 from groundrl.world.captions import wording
 from groundrl.world.captions.assertions import (
     Assertion,
@@ -33,6 +33,7 @@ from groundrl.world.captions.errors import (
     CONFUSED_PLACES,
     CONFUSED_RELATIONS,
     EXACT,
+    OFTEN_NAMED,
     CaptionErrors,
 )
 from groundrl.world.graph import Scene
@@ -81,8 +82,8 @@ def describe(
     scene: Scene, rng: np.random.Generator, errors: CaptionErrors = EXACT
 ) -> tuple[CaptionSentence, ...]:
     """A description in 4 to 8 sentences: every object with its colour, how many there are of a
-    class, then colours, relations and places in the image, at the end perhaps a guess. A
-    function of scene, generator and errors.
+    class, then colours, relations and places in the image, perhaps with a guess about the first
+    object that it dwells on. A function of scene, generator and errors.
     """
     return _Describer(scene, errors, NumpyDraws(rng)).sentences()
 
@@ -108,8 +109,11 @@ class _Describer:
         drawn = [self.draw(kind) for kind in self.draws.sample(kinds, k=left)]
         # The order of a person who describes: kind by kind, object by object.
         more = sorted((one for one in drawn if one is not None), key=lambda one: one[:2])
-        guesses = self.draws.random() < self.errors.conjecture
-        return (*begin, *(one[2] for one in more), *([self.guess()] if guesses else []))
+        about = self.beliefs[more[0][1] if more else 0]
+        guesses = self.draws.random() < self.chance_of_guess(about)
+        first, *others = [one[2] for one in more] or [None]
+        said = [*begin, first, self.guess(about) if guesses else None, *others]
+        return tuple(sentence for sentence in said if sentence is not None)
 
     def draw(self, kind: str) -> tuple[int, int, CaptionSentence] | None:
         """A new sentence of this kind, or of another where the scene has no more of it, with its
@@ -174,8 +178,7 @@ class _Describer:
             relation = self.draws.choice(true)
             errs = bool(false) and self.draws.random() < self.chance_of(relation)
             if errs:
-                converse = [other for other in false if other == CONVERSE.get(relation)]
-                relation = self.draws.choice(converse or false)
+                relation = wrong_relation(relation, false, self.draws)
         else:
             relation = self.draws.choice(CONFUSED_RELATIONS)
         if not self.is_new("relation", a, b):
@@ -217,9 +220,15 @@ class _Describer:
         segments = wording.place(one.phrase(colored=colored), where, self.draws)
         return _sentence(segments, [_naming(one, colored=colored)], options[where], errs=errs)
 
-    def guess(self) -> CaptionSentence:
+    def chance_of_guess(self, one: Belief) -> float:
+        """That this object tempts to one; invented ones, of which more are expected, at random."""
+        if not one.real:
+            return self.errors.conjecture
+        expected = OFTEN_NAMED[self.subject]
+        return self.errors.chance(self.errors.conjecture, expected.index(one.noun), len(expected))
+
+    def guess(self, one: Belief) -> CaptionSentence:
         """What may happen to an object; of it only the class is claimed."""
-        one = self.draws.choice(self.beliefs)
         segments = wording.guess(one.noun, one.phrase(colored=not one.alone), self.draws)
         naming = _naming(one, colored=False)
         return _sentence(segments, [naming], GuessAssertion(), errs=True)

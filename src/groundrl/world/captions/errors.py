@@ -12,7 +12,8 @@ OFTEN_NAMED: Final = {
     Subject.TABLETOP: ("cup", "book", "bottle", "lamp", "box", "bowl", "candle", "ball"),
     Subject.STREET: ("car", "tree", "house", "sign", "bus", "bin", "hydrant", "cone"),
 }
-"""What a captioner expects in such a place, first what it expects most."""
+"""What a captioner expects in such a place, first what it expects most: it invents that first, and
+guesses first what will happen to it."""
 CONFUSED: Final = {
     "cyan": "blue",
     "orange": "red",
@@ -54,7 +55,7 @@ class CaptionErrors:
     location: float = 0.0
     """Of the places of objects that are there."""
     conjecture: float = 0.0
-    """Of the captions: they end with a guess."""
+    """Of the captions: they guess what will happen to an object."""
     habit: float = 0.8
 
     def __post_init__(self) -> None:
