@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
-from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from groundrl.cache_key import digest
@@ -62,14 +61,13 @@ class SFTModule(Stage):
             option = f"{node.path}.pointing"
             yield f"{option}={share} is more than all samples: type {option}=1.0"
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW on what the adapter leaves trainable."""
-        return self.optimization.optimizer(self.policy)
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Those of what the adapter leaves trainable."""
+        return self.optimization.optimizers(self.policy)
 
     def training_step(self, examples: list[Example], batch_index: int) -> None:
         """One optimizer step on the target tokens of all samples of all processes."""
-        optimizer = cast(LightningOptimizer, self.optimizers())
-        lr = self.optimization.set_lr(optimizer.optimizer, self.global_step)
+        lr = self.optimization.set_lr(self.trainer.optimizers, self.global_step)
         prompts = [prompt for _, prompt in examples]
         targets = [[Branch(tokens=self.target(*example))] for example in examples]
         for (sample, prompt), (branch,) in zip(examples, targets, strict=True):
