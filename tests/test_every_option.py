@@ -71,6 +71,7 @@ BESIDE = {
     "benchmark=mmhal": ["judge=openai", "judge.chat.model=gpt"],
     "data=labelled_captions": ["pipeline=[reward_model]"],
     "data=labelled_world_captions": ["pipeline=[reward_model]"],
+    "recipe=photographs": ["data=voc", "data.root=photos"],
 }
 """Other choices that an option needs."""
 
