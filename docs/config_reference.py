@@ -18,6 +18,7 @@ GROUPS = {
     "reward": "What a completion is paid for: sums of terms.",
     "reward/term": "One term of a reward.",
     "reward/base": "What the options of `reward` have in common.",
+    "recipe": "Everything that a kind of data needs, laid over the chosen config.",
     "ablation": "Published losses, laid over the chosen config.",
     "stage": "The stages of training.",
     "rollout": "Where completions are sampled.",

@@ -4,12 +4,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from report_files import record, write_answers
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.tensorboard.writer import SummaryWriter
 
+from groundrl.files import write_json
 from groundrl.policy.shared_prefix.layout import Branch
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
@@ -237,3 +240,40 @@ def test_every_term_of_a_reward_has_its_price(tmp_path: Path) -> None:
         assert row["completions_per_second"] == pytest.approx(2000 / row["ms_per_step"])
         others = row["ms_per_step"] + step["rollout_ms"] + step["update_ms"]
         assert row["share_of_step"] == pytest.approx(row["ms_per_step"] / others)
+
+
+def test_what_a_run_learned_of_its_own_data_stands_beside_answers_without_an_image(
+    tmp_path: Path,
+) -> None:
+    size = {"image_size": [100, 100], "model_size": [100, 100]}
+
+    def place(number: int, x: int, found: float) -> dict[str, Any]:
+        box = [x, 10, x + 20, 30]
+        asked = {"kind": "locate", "question": "Where is the cup?", "answers": [], "correct": None}
+        return record(number, **size, **asked, boxes_true=[["cup", box]], iou=found)
+
+    def count(number: int, right: str, found: bool) -> dict[str, Any]:
+        return record(number, **size, kind="count", answers=[right], correct=found)
+
+    for point, good in (("start", False), ("sft", True)):
+        places = [place(i, x, 0.8 if good else 0.0) for i, x in enumerate((10, 20, 30))]
+        counts = [count(i + 3, right, good) for i, right in enumerate("1121")]
+        write_answers(tmp_path / f"heldout_{point}.jsonl", [*places, *counts])
+    write_json(tmp_path / "metrics.json", {"start": {}, "sft": {"val/acc": 1.0}, "time": {}})
+    out = tmp_path / "figures.json"
+    result = run("own_data", tmp_path, "--out", out)
+    assert result.returncode == 0, result.stderr
+    figures = json.loads(out.read_text())
+    means = {name: figure["mean"] for name, figure in figures.items()}
+    # Each box of 20 x 20 is compared with the mean of the two others, 15, 0 and 15 further right.
+    shifted = 5 * 20 / (2 * 400 - 5 * 20)
+    assert means == {
+        "IoU of cup/trivial": pytest.approx((1 + 2 * shifted) / 3),
+        "IoU of cup/start": 0.0,
+        "IoU of cup/sft": pytest.approx(0.8),
+        "accuracy, count/trivial": 0.75,
+        "accuracy, count/start": 0.0,
+        "accuracy, count/sft": 1.0,
+    }
+    assert result.stdout.splitlines()[0] == "|  | n | trivial | start | sft |"
+    assert run("own_data", tmp_path / "none").returncode == 1

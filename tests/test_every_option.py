@@ -74,6 +74,7 @@ BESIDE = {
     "data=labelled_world_captions": ["pipeline=[reward_model]"],
     "nouns@reward.terms.noun.find_nouns=lexicon": ["reward=noun"],
     "nouns@reward.terms.noun.find_nouns=spacy": ["reward=noun"],
+    "recipe=photographs": ["data=voc", "data.root=photos"],
 }
 """Other choices that an option needs."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import lightning as L
 import torch
@@ -47,8 +47,14 @@ class LowTokens:
         return sum(token < 200 for token in tokens) / len(tokens)
 
 
-def sft_module(policy: Policy, lr: float = 3e-3, steps: int = 4, **options: int) -> SFTModule:
-    optimization = Optimization(lr=lr, steps=steps, warmup=2)
+def sft_module(
+    policy: Policy,
+    lr: float = 3e-3,
+    steps: int = 4,
+    optimizer: Literal["adamw", "muon"] = "adamw",
+    **options: int,
+) -> SFTModule:
+    optimization = Optimization(lr=lr, steps=steps, warmup=2, optimizer=optimizer)
     return SFTModule(policy, get_grammar("obj_bbox"), optimization, **options)
 
 

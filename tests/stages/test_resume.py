@@ -75,6 +75,21 @@ def test_a_crash_in_the_middle_of_a_step_costs_nothing(
     assert_same_run(straight, tmp_path / "straight", resumed, tmp_path / "resumed")
 
 
+def test_a_crash_costs_neither_of_two_optimizers_its_state(
+    make_policy: MakePolicy, tmp_path: Path
+) -> None:
+    straight = sft_module(make_policy("none"), optimizer="muon")
+    train(straight, tmp_path / "straight")
+    assert len(straight.trainer.optimizers) == 2
+    crashed = sft_module(make_policy("none"), optimizer="muon")
+    interrupt_at(crashed, 3, cut_power)
+    with pytest.raises(PowerCut):
+        train(crashed, tmp_path / "resumed")
+    resumed = sft_module(make_policy("none"), optimizer="muon")
+    train(resumed, tmp_path / "resumed")
+    assert_same_run(straight, tmp_path / "straight", resumed, tmp_path / "resumed")
+
+
 @pytest.mark.parametrize("name", STAGES)
 @pytest.mark.parametrize("step", [1, 3, 4])
 def test_ctrl_c_finishes_the_step_and_the_run_goes_on_after_it(

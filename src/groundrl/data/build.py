@@ -9,6 +9,7 @@ from groundrl.data.box_questions import KINDS
 from groundrl.data.datasets import WorldScenes, box_questions, sample_file
 from groundrl.data.detection.base import DetectionSet, Layout, split_images
 from groundrl.data.detection.classes import ClassOptions
+from groundrl.data.detection.flips import Flip, add_flips
 from groundrl.data.module import GroundingDataModule
 from groundrl.data.problems import Treatment
 from groundrl.data.targets import Target
@@ -50,6 +51,7 @@ def detection_module(
     never_absent: Sequence[str] | str = (),
     skip_unreadable: bool = False,
     kinds: Sequence[str] = KINDS,
+    flips: Sequence[Flip] = (),
     rationale: Order = "look_first",
     heldout_size: int | None = 500,
     prompts_per_step: int = 8,
@@ -63,8 +65,9 @@ def detection_module(
     their folder, where it is not in ``root``. ``names``: class -> noun, where the noun that its
     name becomes is wrong; null for a class that is not to be asked about. ``never_absent``: classes
     that annotators may have missed, or "all". ``skip_unreadable``: leave out images that cannot be
-    read. ``rationale``: whether worked answers point before they conclude. Raises UserError that
-    lists everything wrong with the data set.
+    read. ``kinds``: what is asked. ``flips``: the training images are also shown mirrored, each
+    with questions of its own. ``rationale``: whether worked answers point before they conclude.
+    Raises UserError that lists everything wrong with the data set.
     """
 
     def read(split: str | None) -> DetectionSet:
@@ -84,7 +87,7 @@ def detection_module(
         found = box_questions(heldout, kinds, 0, rationale, classes)
         questions[heldout.split] = found.take(heldout_size, seed=0)
     return GroundingDataModule(
-        train=box_questions(train, kinds, seed, rationale, classes),
+        train=box_questions(add_flips(train, flips), kinds, seed, rationale, classes),
         heldout=questions,
         prompts_per_step=prompts_per_step,
         seed=seed,

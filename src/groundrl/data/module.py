@@ -46,12 +46,14 @@ class GroundingDataModule(L.LightningDataModule):
         num_workers: int = 0,
         encode: Callable[[Any], Any] | None = None,
         prefetches: bool = False,
+        by_image: bool = False,
         form: Form = Form.OPTIONS,
         kind_order: KindOrder | None = None,
     ) -> None:
         """Batches hold items of ``train``, or ``(item, encode(item))`` from the loader's processes;
-        with ``prefetches`` each comes as a pair with the batch of the next step. ``form``: what the
-        prompts ask for. ``kind_order`` chooses among samples by their kinds.
+        with ``prefetches`` each comes as a pair with the batch of the next step. With ``by_image``
+        questions about one image follow each other. ``form``: what the prompts ask for.
+        ``kind_order`` chooses among samples by their kinds.
 
         Raises UserError when a held-out set is empty or shares images with training, and for
         samples that cannot be asked (``askable``).
@@ -64,6 +66,7 @@ class GroundingDataModule(L.LightningDataModule):
         self.num_workers = num_workers
         self.encode = encode
         self.prefetches = prefetches
+        self.groups = image_numbers(train) if by_image else ()
         self.form = form
         self.kind_order = kind_order
         self._resumed_at = 0
@@ -210,6 +213,7 @@ def _sampler(module: GroundingDataModule) -> StepSampler:
         "start_step": module.step,
         "rank": rank,
         "world_size": world_size,
+        "groups": module.groups,
     }
     if module.kind_order is None:
         return StepSampler(**order)
@@ -221,6 +225,14 @@ def _rank_and_world_size(module: GroundingDataModule) -> tuple[int, int]:
     """Rank and number of processes."""
     trainer = module.trainer
     return (0, 1) if trainer is None else (trainer.global_rank, trainer.world_size)
+
+
+def image_numbers(source: ItemSource) -> tuple[int, ...]:
+    """For each sample the number of its image, from 0; none for samples that are not in memory:
+    each of them has its own."""
+    numbers: dict[str, int] = {}
+    samples = source.samples if isinstance(source, SampleList) else ()
+    return tuple(numbers.setdefault(sample.image.key, len(numbers)) for sample in samples)
 
 
 class _ImageKeys(NamedTuple):

@@ -12,10 +12,18 @@ from groundrl.errors import UserError
 
 
 @lru_cache(maxsize=2)
-def permutation(size: int, seed: int, epoch: int) -> Int64[np.ndarray, " size"]:
-    """The order of one epoch: every index below ``size`` once."""
+def permutation(
+    size: int, seed: int, epoch: int, groups: tuple[int, ...] = ()
+) -> Int64[np.ndarray, " size"]:
+    """The order of one epoch: every index below ``size`` once. ``groups``: the number of the group
+    of each index, from 0; groups follow each other in random order, the members of one in theirs.
+    """
     # Two epochs are kept because a step may straddle them.
-    return np.random.default_rng((seed, epoch)).permutation(size)
+    rng = np.random.default_rng((seed, epoch))
+    if not groups:
+        return rng.permutation(size)
+    rank = rng.permutation(max(groups) + 1)
+    return np.argsort(rank[np.array(groups)], kind="stable")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +42,8 @@ class StepSampler:
     start_step: int = 0
     rank: int = 0
     world_size: int = 1
+    groups: tuple[int, ...] = ()
+    """As in ``permutation``: samples that follow each other."""
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.batch_size < 1:
@@ -54,7 +64,11 @@ class StepSampler:
 
     def index_at(self, place: int) -> int:
         """The index at a place of the sequence."""
-        return int(permutation(self.size, self.seed, place // self.size)[place % self.size])
+        return int(self.order_of(place // self.size)[place % self.size])
+
+    def order_of(self, epoch: int) -> Int64[np.ndarray, " size"]:
+        """Of the samples in an epoch."""
+        return permutation(self.size, self.seed, epoch, self.groups)
 
     def __iter__(self) -> Iterator[list[int]]:
         """This rank's slice of each step from ``start_step`` on, without end."""

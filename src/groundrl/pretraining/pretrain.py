@@ -21,7 +21,6 @@ from typing import Any, ClassVar, cast
 
 import torch
 from jaxtyping import Float
-from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -39,6 +38,7 @@ from groundrl.pretraining.take_over import take_over
 from groundrl.prompts import to_frame
 from groundrl.records import Grounding
 from groundrl.stages.base import Stage
+from groundrl.stages.fitting.muon import muon_and_adamw
 from groundrl.world.vocabulary import CLASSES
 
 TOKENS_PER_FORWARD = 4096
@@ -120,30 +120,18 @@ class PretrainModule(Stage):
             take_over(policy, start)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """Muon (Jordan et al. 2024) for the weight matrices, AdamW for all other weights.
+        """Muon and AdamW, each with a group of the tower's weights and one of the others.
 
         Muon needs about half the steps of AdamW here.
         """
-        kinds: dict[str, dict[bool, list[nn.Parameter]]] = {
-            kind: {True: [], False: []} for kind in ("matrix", "other")
-        }
         language = self.policy.spec.language_model
+        tower: dict[str, nn.Parameter] = {}
+        others: dict[str, nn.Parameter] = {}
         for name, parameter in self.named_parameters():
             inside = name.removeprefix("policy.model.")
-            tower = name.startswith("head.") or is_tower(inside, language)
-            # Muon suits no table whose rows are independent: embeddings and the dense head.
-            matrix = parameter.ndim == 2 and "embed" not in name and not name.startswith("head.")
-            kinds["matrix" if matrix else "other"][tower].append(parameter)
-
-        def groups(kind: str) -> list[dict[str, Any]]:
-            return [{"params": params, "tower": tower} for tower, params in kinds[kind].items()]
-
-        return [
-            torch.optim.Muon(
-                groups("matrix"), lr=1.0, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
-            ),
-            torch.optim.AdamW(groups("other"), lr=1.0, betas=(0.9, 0.95), weight_decay=0.01),
-        ]
+            in_tower = name.startswith("head.") or is_tower(inside, language)
+            (tower if in_tower else others)[name] = parameter
+        return muon_and_adamw([tower, others], weight_decay=0.01)
 
     def learning_rate(self, step: int) -> float:
         """Muon's: linear warm-up and cosine decay to 2 % within each phase."""
@@ -202,17 +190,12 @@ class PretrainModule(Stage):
 
     def optimize(self, loss: Float[Tensor, ""], lr: float) -> None:
         """One step of both optimizers."""
-        muon, adamw = cast(list[LightningOptimizer], self.optimizers())
+        muon, adamw = self.trainer.optimizers
         tower_share = 1.0 if self.phases.at(self.global_step)[0] == "tower" else self.tower_share
         for optimizer, rate in ((muon, lr), (adamw, lr * self.adamw_share)):
-            optimizer.zero_grad()
-            for group in optimizer.param_groups:
-                group["lr"] = rate * (tower_share if group["tower"] else 1.0)
-        self.manual_backward(loss)
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters(), self.max_grad_norm)
-        self.is_finite(loss.detach(), norm, may_skip=0)
-        muon.step()
-        adamw.optimizer.step()  # unwrapped: Lightning would count it as another step
+            tower, others = optimizer.param_groups
+            tower["lr"], others["lr"] = rate * tower_share, rate
+        self.optimizer_step_on([loss], self.max_grad_norm)
 
     def language_losses(
         self, lessons: list[Lesson], features: list[VisionFeatures]

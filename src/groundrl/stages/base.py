@@ -100,8 +100,9 @@ class Stage(L.LightningModule):
         the loss or the norm is not finite, no weight changes: up to ``may_skip`` times in the
         stage; then UserError is raised.
         """
-        optimizer = cast(LightningOptimizer, self.optimizers())
-        optimizer.zero_grad()
+        optimizers = self.trainer.optimizers
+        for optimizer in optimizers:
+            optimizer.zero_grad()
         total = torch.zeros((), device=self.device)
         for loss in losses:
             self.manual_backward(loss)
@@ -109,8 +110,13 @@ class Stage(L.LightningModule):
         sum_gradients(self)
         norm = torch.nn.utils.clip_grad_norm_(trainable(self), max_grad_norm)
         if not self.is_finite(total, norm, may_skip):
-            optimizer.zero_grad()  # without gradients the optimizer changes nothing
-        optimizer.step()
+            for optimizer in optimizers:
+                optimizer.zero_grad()  # without gradients it changes nothing
+        wrapped = self.optimizers()
+        first = wrapped[0] if isinstance(wrapped, list) else wrapped
+        cast(LightningOptimizer, first).step()
+        for other in optimizers[1:]:
+            other.step()  # unwrapped: Lightning would count it as another step
         return norm.item()
 
     def is_finite(self, loss: Tensor, norm: Tensor, may_skip: int) -> bool:

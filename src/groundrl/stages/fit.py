@@ -65,6 +65,8 @@ class StagePlan:
     checkpoint_seconds: float = 120.0
     """Between two checkpoints, or longer, so that saving takes 1 % of the time at most; 0 saves
     after every step. Changes no result."""
+    by_image: bool = False
+    """Questions about one image follow each other, so that a step computes its features once."""
     image_every: int = 10
     """Steps between two images of rollouts; without effect on a stage that draws none."""
     resource_options: ClassVar[frozenset[str]] = frozenset({"checkpoint_seconds"})
@@ -87,6 +89,7 @@ class StagePlan:
             encode=run.policy.encode,
             prefetches=module.prefetches,
             kind_order=module.kind_order,
+            by_image=self.by_image,
         )
         fit(name, module, data, self, run.make_trainer, run.run_dir)
 

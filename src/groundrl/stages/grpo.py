@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
-from lightning.pytorch.core.optimizer import LightningOptimizer
 from PIL import Image
 from torch import Tensor
 
@@ -140,8 +139,7 @@ class GRPOModule(PolicyGradientStage):
         """One rollout and the optimizer steps on it."""
         examples, next_examples = batch if isinstance(batch, tuple) else (batch, None)
         self.times = StepTimes(self.policy.tower)
-        optimizer = cast(LightningOptimizer, self.optimizers())
-        lr = self.optimization.set_lr(optimizer.optimizer, self.rollouts_done)
+        lr = self.optimization.set_lr(self.trainer.optimizers, self.rollouts_done)
         first = self.score_rollout(  # prompts -> rollout [P][G] -> rewards [P G]
             partial(self.prefetch.pop_or_start, self.policy, examples)
         )

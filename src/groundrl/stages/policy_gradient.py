@@ -58,9 +58,9 @@ class PolicyGradientStage(Stage):
         if loss.kl_coef:
             policy.fix_reference()
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW on what the adapter leaves trainable."""
-        return self.optimization.optimizer(self.policy)
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Those of what the adapter leaves trainable."""
+        return self.optimization.optimizers(self.policy)
 
     def update(self, rollout: Rollout, learning: Mapping[int, Group]) -> dict[str, float]:
         """All optimizer steps on one rollout; returns the mean of the loss's metrics.

@@ -1,11 +1,10 @@
 """Training of a reward model: how likely each sentence of a caption has an error."""
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
-from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from groundrl.config_node import ConfigNode
@@ -76,9 +75,9 @@ class RewardModelModule(Stage):
                 "full precision: type adapter=lora"
             )
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW on the head and on what the adapter leaves trainable."""
-        return self.optimization.optimizer(self)
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Those of the head and of what the adapter leaves trainable."""
+        return self.optimization.optimizers(self)
 
     def sample_ids(self, batch: list[tuple[CaptionGroup, Prompt]]) -> list[str]:
         """See ``Stage``."""
@@ -87,8 +86,7 @@ class RewardModelModule(Stage):
     def training_step(self, examples: list[tuple[CaptionGroup, Prompt]], batch_index: int) -> None:
         """One optimizer step on all sentences of all captions of all processes."""
         model = self.reward_model
-        optimizer = cast(LightningOptimizer, self.optimizers())
-        lr = self.optimization.set_lr(optimizer.optimizer, self.global_step)
+        lr = self.optimization.set_lr(self.trainer.optimizers, self.global_step)
         prompts = [prompt for _, prompt in examples]
         captions = [[model.read(one.text) for one in group] for group, _ in examples]
         targets = [[self.targets(one) for one in group] for group, _ in examples]

@@ -1,11 +1,10 @@
 """SFT warm-up: teaches the grammar of grounded reasoning from worked examples."""
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
-from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from groundrl.grammar.base import Grammar
@@ -45,14 +44,13 @@ class SFTModule(Stage):
         self.optimization = optimization
         self.tokens_per_forward = tokens_per_forward
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW on what the adapter leaves trainable."""
-        return self.optimization.optimizer(self.policy)
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Those of what the adapter leaves trainable."""
+        return self.optimization.optimizers(self.policy)
 
     def training_step(self, examples: list[Example], batch_index: int) -> None:
         """One optimizer step on the target tokens of all samples of all processes."""
-        optimizer = cast(LightningOptimizer, self.optimizers())
-        lr = self.optimization.set_lr(optimizer.optimizer, self.global_step)
+        lr = self.optimization.set_lr(self.trainer.optimizers, self.global_step)
         prompts = [prompt for _, prompt in examples]
         targets = [[Branch(tokens=self.target(*example))] for example in examples]
         for (sample, prompt), (branch,) in zip(examples, targets, strict=True):
