@@ -1,7 +1,9 @@
 """The order of training samples is a pure function of (seed, step)."""
 
+from collections.abc import Iterator
 from itertools import chain, groupby, islice
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -104,9 +106,17 @@ def test_questions_about_one_image_follow_each_other_where_asked_for() -> None:
         )
     )
     module = GroundingDataModule(train=source, prompts_per_step=6, seed=0, by_image=True)
-    for batch in islice(module.train_dataloader(), 5):
+    for batch in cast(Iterator[list[Sample]], islice(module.train_dataloader(), 5)):
         first, second = [one.id.partition(":") for one in batch[:3]], batch[3:]
         assert len({image for image, _, _ in first}) == len({one.image.key for one in second}) == 1
         assert [kind for _, _, kind in first] == ["a", "b", "c"]
     plain = GroundingDataModule(train=source, prompts_per_step=6, seed=0)
-    assert len({sample.image.key for sample in next(iter(plain.train_dataloader()))}) > 2
+    assert (
+        len(
+            {
+                sample.image.key
+                for sample in cast(list[Sample], next(iter(plain.train_dataloader())))
+            }
+        )
+        > 2
+    )

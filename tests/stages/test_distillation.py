@@ -5,6 +5,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import pytest
@@ -58,7 +59,7 @@ def worked(policy: Policy, sample: Sample) -> str:
     return GRAMMAR.render(policy.encode.target(sample, sizes, policy.frame))
 
 
-def plan(teacher: Policy, texts: dict[str, str], **options: int) -> Distillation:
+def plan(teacher: Policy, texts: dict[str, str], **options: Any) -> Distillation:
     return Distillation(
         teacher=lambda: teacher,
         sampler=Sampler(Speaker(texts=texts), Sampling(max_tokens=256), group_size=1),

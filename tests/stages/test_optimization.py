@@ -8,8 +8,8 @@ import torch
 from stage_runs import MakePolicy, sft_module, train
 from torch import nn
 
-from groundrl.stages.fitting.optimization import Optimization
 from groundrl.stages.fitting.muon import is_inner_matrix, muon_and_adamw
+from groundrl.stages.fitting.optimization import Optimization
 
 
 def small_network() -> nn.ModuleDict:
@@ -78,7 +78,9 @@ def test_an_optimizer_without_weights_is_left_out_and_frozen_weights_are_in_none
     (muon,) = Optimization(lr=0.1, steps=4, optimizer="muon").optimizers(network)
     assert isinstance(muon, torch.optim.Muon)
     assert muon.param_groups[0]["params"] == [network["inner"].weight]
-    (adamw,) = muon_and_adamw([{"norm.bias": network["norm"].bias}], weight_decay=0.0)
+    (adamw,) = muon_and_adamw(
+        [{"norm.bias": dict(network.named_parameters())["norm.bias"]}], weight_decay=0.0
+    )
     assert isinstance(adamw, torch.optim.AdamW)
 
 

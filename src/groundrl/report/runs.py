@@ -11,7 +11,7 @@ from pydantic import Strict
 
 from groundrl.errors import UserError
 from groundrl.files import read_json
-from groundrl.json_rows import Text, validate
+from groundrl.json_rows import validate
 
 RUN_FILES = frozenset({"metrics.json", "error.txt", "resolved.yaml"})
 """A folder that holds one of these is a run."""
@@ -52,7 +52,7 @@ Metric = Annotated[float, Strict()]
 class _MetricsFile:
     """For the paths in messages."""
 
-    metrics: dict[Text, Metric | dict[Text, Metric]]
+    metrics: dict[str, Metric | dict[str, Metric]]
 
 
 def find_runs(root: Path) -> list[Run]:
@@ -138,8 +138,12 @@ def read_metrics(run_dir: Path) -> tuple[dict[str, dict[str, float]], dict[str, 
         ).metrics
     except ValueError as error:
         raise UserError(f"{path}: {error}. Restore the file, or run it again") from error
-    flat = {name: value for name, value in content.items() if not isinstance(value, dict)}
-    stages = {name: value for name, value in content.items() if isinstance(value, dict)}
+    flat: dict[str, float] = {
+        name: value for name, value in content.items() if not isinstance(value, dict)
+    }
+    stages: dict[str, dict[str, float]] = {
+        name: value for name, value in content.items() if isinstance(value, dict)
+    }
     seconds = stages.pop("time", {})
     seconds |= {n.removeprefix("time/"): flat.pop(n) for n in list(flat) if n.startswith("time/")}
     return ({"result": flat} if flat else {}) | stages, seconds

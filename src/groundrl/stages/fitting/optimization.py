@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from groundrl.config_node import ConfigNode, too_small
-from groundrl.stages.fitting.strategy import trainable
 from groundrl.stages.fitting.muon import BETAS, muon_and_adamw
+from groundrl.stages.fitting.strategy import trainable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
