@@ -51,7 +51,7 @@ class FlippedImage:
 def add_flips(detections: DetectionSet, flips: Sequence[Flip]) -> DetectionSet:
     """Each image as it is and mirrored: one more per direction, and one for both of them."""
     each: list[tuple[tuple[Flip, ...], ...]] = [((), (flip,)) for flip in dict.fromkeys(flips)]
-    ways: list[tuple[Flip, ...]] = [tuple(chain.from_iterable(chosen)) for chosen in product(*each)]
+    ways: list[tuple[Flip, ...]] = [(*chain.from_iterable(chosen),) for chosen in product(*each)]
     images = [flip_image(image, way) for image in detections.images for way in ways]
     return replace(detections, images=tuple(images))
 
