@@ -54,11 +54,11 @@ def bank() -> list[CaseEntries]:
     return world_bank(GRAMMAR, 16)
 
 
-def summed(**terms: RewardTerm) -> RewardSum:
+def summed(**terms: RewardTerm | BatchedTerm) -> RewardSum:
     return RewardSum(terms=terms, grammar=GRAMMAR, frame=Frame.PIXEL)
 
 
-def audited(bank: list[CaseEntries], steps: int = 0, **terms: RewardTerm) -> Audit:
+def audited(bank: list[CaseEntries], steps: int = 0, **terms: RewardTerm | BatchedTerm) -> Audit:
     return audit("test", summed(**terms), bank, steps=steps, seed=0, tolerance=0.001)
 
 
