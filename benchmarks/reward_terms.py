@@ -28,15 +28,15 @@ from groundrl.feedback.load import save_reward_model
 from groundrl.feedback.reward_model import RewardModel
 from groundrl.grammar import get_grammar
 from groundrl.launch.logs import silence_libraries
-from groundrl.policy.adapter import Adapter
-from groundrl.policy.layout import Branch
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.load import load_policy
 from groundrl.policy.policy import Policy
+from groundrl.policy.shared_prefix.layout import Branch
 from groundrl.prompts import PromptTemplate
 from groundrl.records import RolloutGroup
 from groundrl.report.tables import Table, number, to_text
 from groundrl.rewards.base import BatchedTerm, RewardSum, RewardTerm
-from groundrl.rewards.sentence import Sentence
+from groundrl.rewards.terms.sentence import Sentence
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Sampler

@@ -17,15 +17,15 @@ from groundrl.feedback.load import load_reward_model, save_reward_model
 from groundrl.feedback.reward_model import RewardModel
 from groundrl.feedback.shared_base import share_base
 from groundrl.grammar import GRAMMARS
-from groundrl.policy.adapter import Adapter
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.load import load_policy
 from groundrl.policy.policy import Policy
 from groundrl.prompts import PromptTemplate
 from groundrl.records import RolloutGroup
 from groundrl.rewards.base import Rating, RewardSum
-from groundrl.rewards.noun import Noun
 from groundrl.rewards.policy_weights import lend_weights
-from groundrl.rewards.sentence import Sentence
+from groundrl.rewards.terms.noun import Noun
+from groundrl.rewards.terms.sentence import Sentence
 from groundrl.world.graph import Look, SceneSpec, Subject
 from groundrl.world.source import SceneImage
 

@@ -10,14 +10,14 @@ from groundrl.questions.draws import NumpyDraws
 from groundrl.questions.known import KnownImage
 from groundrl.questions.places import DEPTHS, SIDES
 from groundrl.questions.things import presence_of_class
-from groundrl.questions.verdicts import (
+from groundrl.questions.wrong_facts import wrong_count
+from groundrl.questions.yes_no import (
     colored_draft,
     numbered_draft,
     related_cases,
     related_draft,
     wrong_color,
 )
-from groundrl.questions.wrong_facts import wrong_count
 from groundrl.relations import CONVERSE
 from groundrl.world.graph import Scene
 from groundrl.world.known import known_scene
