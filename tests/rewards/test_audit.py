@@ -27,7 +27,6 @@ from groundrl.rewards.audit.page import cheat_table, summarize
 from groundrl.rewards.base import BatchedTerm, RewardSum, RewardTerm
 from groundrl.rewards.terms.acc import Acc
 from groundrl.rewards.terms.attribute import Attribute
-from groundrl.rewards.terms.detection import Detection
 from groundrl.rewards.terms.format import Format
 from groundrl.rewards.terms.iou import Iou
 from groundrl.rewards.terms.iou_best import IouBest
@@ -91,10 +90,9 @@ def test_a_caption_of_little_is_all_that_pays_under_noun(bank: list[CaseEntries]
     assert "wrong colours in a caption" not in counted
 
 
-def test_every_cheat_that_a_term_declares_is_in_the_bank(bank: list[CaseEntries]) -> None:
-    names = {entry.name for entries in bank for entry in entries.cheats} | {SEARCHED}
-    for term in (Detection, IouBest, IouMap, IouMeanOverPredictions, Noun, Sentence):
-        assert term.gamed_by <= names
+def test_cheats_that_terms_of_captions_declare_are_in_the_bank(bank: list[CaseEntries]) -> None:
+    names = {entry.name for entries in bank for entry in entries.cheats}
+    assert Noun.gamed_by | Sentence.gamed_by <= names
 
 
 @pytest.mark.parametrize("option", READY)
