@@ -37,7 +37,7 @@ READERS = {
 EXPECTED = "a value or a UserError"
 SECONDS = 5.0
 """Of the processor, for one small file or text."""
-GROWTH = 2.6
+GROWTH = 3.0
 """Twice the text, so many times the time; 4 is quadratic."""
 MEASURABLE = 0.04
 """Seconds from which on a time says something."""
