@@ -10,12 +10,14 @@ import pytest
 from PIL import Image
 from published_files import WRITERS
 from replies import LINE
+from small_data import MAKERS
 
 from groundrl.answers.record import read_record
 from groundrl.boxes import Frame
 from groundrl.chat.openai_compatible import read_reply
 from groundrl.chat.spending import Price, Spending
 from groundrl.data.detection.coco import CocoLayout
+from groundrl.data.detection.voc import VocLayout
 from groundrl.data.detection.xml_files import stated_size
 from groundrl.data.formats.conversations import ConversationRows
 from groundrl.data.formats.ms_swift import MsSwiftRows
@@ -148,3 +150,10 @@ def test_a_full_disk_in_a_thread_of_a_library_is_not_told_twice(
 
     assert fail(OSError(errno.ENOSPC, "No space left on device", "events")) == ""
     assert "KeyError: 'a bug'" in fail(KeyError("a bug"))
+
+
+def test_a_listed_annotation_that_no_file_can_be_is_missing(tmp_path: Path) -> None:
+    MAKERS["voc"](tmp_path)
+    (tmp_path / "ImageSets/Main/train.txt").write_text("a\n" + "b" * 300 + "\n")
+    with pytest.raises(UserError, match="no such annotation file"):
+        VocLayout().read(tmp_path, "train")
