@@ -25,7 +25,8 @@ from campaigns.servers import SERVERS, ask_servers
 from campaigns.table import Case, main
 
 SOURCE = Path(__file__).with_name("broken.c")
-LOADED = "LD_PRELOAD"
+LOADED = "BROKEN_LOADED"
+"""Set where ``broken.c`` is in this process."""
 SHORT: Mapping[str, Job] = {
     "train": stage("sft"),
     "synthesize": JOBS["synthesize"],
@@ -179,7 +180,7 @@ def load_broken() -> None:
                 "the campaign needs a C compiler, cc: type --only server for the servers alone"
             )
         command = [sys.executable, "-m", "campaigns.faults", *sys.argv[1:]]
-        loaded = os.environ | {LOADED: str(library)}
+        loaded = os.environ | {LOADED: "1", "LD_PRELOAD": str(library)}
         sys.exit(subprocess.run(command, env=loaded, check=False).returncode)
 
 
