@@ -80,7 +80,7 @@ class Attack:
             deadline=None,
             database=None,
             phases=(Phase.generate, Phase.shrink),
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
             report_multiple_bugs=False,
         )
         try:
@@ -112,8 +112,8 @@ def campaign(args: Namespace) -> Iterator[Case]:
             yield from (growth(name, reader, longest) for name, reader in TEXTS.items())
             continue
         for name, reader in readers_of(part).items():
-            attack = attack_files if isinstance(reader, Reader) else attack_texts
-            with attack(reader) as one:
+            attack = attack_files(reader) if isinstance(reader, Reader) else attack_texts(reader)
+            with attack as one:
                 one.run(args.size, args.seed)
             tried += one.tried
             slowest = max(slowest, (one.slowest, name))
