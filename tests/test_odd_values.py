@@ -26,7 +26,7 @@ from groundrl.errors import UserError, os_error
 from groundrl.files import json_lines, read_yaml
 from groundrl.launch.logs import silence_libraries
 from groundrl.published.refcoco import RefCOCOReader
-from groundrl.report.answer_cards import read_run_image
+from groundrl.report.answers.cards import read_run_image
 from groundrl.report.runs import read_failure, read_metrics
 
 HUGE = 10**400

@@ -27,12 +27,12 @@ from groundrl.figures import read_infos
 from groundrl.grammar import get_grammar
 from groundrl.images import UnreadableImageError, read_image
 from groundrl.launch.resolved import read_resolved
-from groundrl.policy.trained_adapter import read_adapter
+from groundrl.policy.adapters.trained import read_adapter
 from groundrl.policy.vision_store import VisionStore
 from groundrl.report.comparison.runs import find_compared
 from groundrl.report.run_report import write_report
 from groundrl.report.runs import find_runs, read_metrics
-from groundrl.stages.checkpoint_file import (
+from groundrl.stages.fitting.checkpoint_file import (
     DamagedCheckpointError,
     read_checkpoint,
     write_checkpoint,

@@ -10,7 +10,7 @@ from groundrl.answers.alignment import Case
 from groundrl.answers.options import read_answer, read_exactly
 from groundrl.answers.rule_judge import judge_by_rule
 from groundrl.answers.stated_relations import read_relations
-from groundrl.answers.verdicts import read_verdict
+from groundrl.answers.yes_no import read_yes_no
 from groundrl.boxes import Box, Frame
 from groundrl.chat.json_reply import read_object
 from groundrl.chat.openai_compatible import read_reply
@@ -27,7 +27,7 @@ from groundrl.language.reading import parse_caption
 from groundrl.language.splitting import split_sentences
 from groundrl.published.drivingvqa import interleave
 from groundrl.records import Grounding, Response
-from groundrl.rewards.repetition import repetition_penalty
+from groundrl.rewards.terms.repetition import repetition_penalty
 from groundrl.synthesis.teachers.prompted import parse_caption_answer
 from groundrl.synthesis.verifiers.prompted import parse_verdict_answer
 from groundrl.world.graph import SceneSpec
@@ -92,7 +92,7 @@ TEXTS: Final = {
     "option": TextReader(
         read=lambda text: (read_answer(text, OPTIONS), read_exactly(text, OPTIONS)), texts=ANSWERS
     ),
-    "verdict": TextReader(read=read_verdict, texts=("It is true.", "No, that is false", CAPTION)),
+    "verdict": TextReader(read=read_yes_no, texts=("It is true.", "No, that is false", CAPTION)),
     "yes or no": TextReader(
         read=lambda text: (read_yes_as_pope(text), read_first_word(text)), texts=("Yes, it is.",)
     ),
