@@ -10,12 +10,13 @@ import pytest
 from PIL import Image
 from published_files import WRITERS
 from replies import LINE
+from small_data import MAKERS
 
 from groundrl.answers.record import read_record
 from groundrl.boxes import Frame
 from groundrl.chat.openai_compatible import read_reply
 from groundrl.chat.spending import Price, Spending
-from groundrl.data.detection.coco import CocoLayout
+from groundrl.data.detection.voc import VocLayout
 from groundrl.data.detection.xml_files import stated_size
 from groundrl.data.formats.conversations import ConversationRows
 from groundrl.data.formats.ms_swift import MsSwiftRows
@@ -84,14 +85,6 @@ def test_a_name_that_no_file_can_have_is_that_of_a_missing_image(tmp_path: Path)
         assert not finder.has(name)
         finder.find(name)
     assert finder.id_of(tmp_path) == ""
-    content = {
-        "images": [{"id": 1, "file_name": "a" * 300, "width": 4, "height": 4}],
-        "categories": [{"id": 1, "name": "cat"}],
-        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 2, 2]}],
-    }
-    (tmp_path / "labels.json").write_text(json.dumps(content))
-    with pytest.raises(UserError, match="no such image"):
-        CocoLayout().read(tmp_path / "labels.json", None)
 
 
 @pytest.mark.parametrize("tokens", [-3, HUGE, 2.5])
@@ -148,3 +141,10 @@ def test_a_full_disk_in_a_thread_of_a_library_is_not_told_twice(
 
     assert fail(OSError(errno.ENOSPC, "No space left on device", "events")) == ""
     assert "KeyError: 'a bug'" in fail(KeyError("a bug"))
+
+
+def test_a_listed_annotation_that_no_file_can_be_is_missing(tmp_path: Path) -> None:
+    MAKERS["voc"](tmp_path)
+    (tmp_path / "ImageSets/Main/train.txt").write_text("a\n" + "b" * 300 + "\n")
+    with pytest.raises(UserError, match="no such annotation file"):
+        VocLayout().read(tmp_path, "train")

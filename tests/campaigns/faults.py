@@ -25,7 +25,8 @@ from campaigns.servers import SERVERS, ask_servers
 from campaigns.table import Case, main
 
 SOURCE = Path(__file__).with_name("broken.c")
-LOADED = "LD_PRELOAD"
+LOADED = "BROKEN_LOADED"
+"""Set where ``broken.c`` is in this process."""
 SHORT: Mapping[str, Job] = {
     "train": stage("sft"),
     "synthesize": JOBS["synthesize"],
@@ -168,18 +169,16 @@ def same_when_typed_again(job: Job, harmed: Path, expected: Mapping[str, str]) -
 
 
 def load_broken() -> None:
-    """Start this program again with ``broken.c`` in it; without a compiler, without it."""
+    """Start this program again with ``broken.c`` in it; exit where it cannot be compiled."""
     if LOADED in os.environ or sys.argv[-2:] == ["--only", *SERVERS]:
         return
     with tempfile.TemporaryDirectory(prefix="broken-") as folder:
         library = Path(folder) / "broken.so"
         build = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(SOURCE), "-ldl"]
         if shutil.which("cc") is None or subprocess.run(build, check=False).returncode:
-            sys.exit(
-                "the campaign needs a C compiler, cc: type --only server for the servers alone"
-            )
+            sys.exit("broken.c needs a C compiler, cc; type --only chat-server for what needs none")
         command = [sys.executable, "-m", "campaigns.faults", *sys.argv[1:]]
-        loaded = os.environ | {LOADED: str(library)}
+        loaded = os.environ | {LOADED: "1", "LD_PRELOAD": str(library)}
         sys.exit(subprocess.run(command, env=loaded, check=False).returncode)
 
 

@@ -67,7 +67,7 @@ def test_results_that_differ_are_named() -> None:
 
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_mutation_changes_any_content_in_the_same_way_each_time(name: str) -> None:
-    contents = (b"a", b"\xff\x00\n", b'{"a": [1, {"b": "c"}]}', b'{"a": 1}\n\n[2]\n', b"1 2\n3 4")
+    contents = (b"a", b"\xff1\x00\n", b'{"a": [1, {"b": "c"}]}', b'{"a": 1}\n\n[2]\n', b"1 2\n3 4")
     spots = [(where / 7, which) for where in range(7) for which in (3, 7)]
     for content in contents:
         found, again = ([mutate(content, [(name, *spot)]) for spot in spots] for _ in range(2))

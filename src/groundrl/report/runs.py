@@ -138,12 +138,8 @@ def read_metrics(run_dir: Path) -> tuple[dict[str, dict[str, float]], dict[str, 
         ).metrics
     except ValueError as error:
         raise UserError(f"{path}: {error}. Restore the file, or run it again") from error
-    flat: dict[str, float] = {
-        name: value for name, value in content.items() if not isinstance(value, dict)
-    }
-    stages: dict[str, dict[str, float]] = {
-        name: value for name, value in content.items() if isinstance(value, dict)
-    }
+    flat: dict[str, float] = {n: v for n, v in content.items() if not isinstance(v, dict)}
+    stages: dict[str, dict[str, float]] = {n: v for n, v in content.items() if isinstance(v, dict)}
     seconds = stages.pop("time", {})
     seconds |= {n.removeprefix("time/"): flat.pop(n) for n in list(flat) if n.startswith("time/")}
-    return ({"result": flat} if flat else {}) | stages, seconds
+    return {"result": flat, **stages} if flat else stages, seconds

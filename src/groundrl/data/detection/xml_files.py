@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
-from groundrl.files import decode_text
+from groundrl.files import decode_text, is_file
 from groundrl.json_rows import replace_surrogates
 
 Element = ElementTree.Element
@@ -40,7 +40,7 @@ class XmlFile:
 
 def read_xml(path: Path, problems: Problems) -> XmlFile | None:
     """The document; None, and a problem, where it is missing or broken."""
-    if not path.is_file():
+    if not is_file(path):
         problems.add(path, "no such annotation file")
         return None
     try:
