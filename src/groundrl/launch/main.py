@@ -16,7 +16,6 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from groundrl.errors import UserError, is_disk_full
-from groundrl.files import lock_folder
 from groundrl.launch.grid import jobs_left
 from groundrl.launch.logs import configure_logging, silence_libraries
 from groundrl.launch.overrides import explain_overrides
@@ -24,6 +23,7 @@ from groundrl.launch.parallel_jobs import FINISHED, runs_in_turn
 from groundrl.launch.requeue import requeue_job
 from groundrl.launch.resolved import RESOLVED, check_resume, no_run, save_resolved
 from groundrl.launch.resolvers import register_resolvers
+from groundrl.locks import lock_folder
 from groundrl.stopping import Stopped, handle_signals, stop
 
 FIRST_OUTPUT = {
