@@ -122,6 +122,7 @@ def test_without_flock_the_message_says_who_has_it_and_what_to_type(tmp_path: Pa
         ("elsewhere-00000000", 2**22 + 1, 30.0, True),
         ("elsewhere-00000000", os.getpid(), 301.0, False),
     ],
+    ids=["ours", "of another user", "gone", "elsewhere", "silent elsewhere"],
 )
 def test_a_dead_claim_is_removed(
     tmp_path: Path, claimed_on: str, pid: int, age: float, live: bool
