@@ -13,6 +13,7 @@ from groundrl.batch_cache import BatchCache
 from groundrl.feedback.captions import CaptionToScore
 from groundrl.feedback.load import load_reward_model, read_description
 from groundrl.feedback.reward_model import RewardModel, SentenceScore
+from groundrl.full_memory import explain_full_memory
 from groundrl.records import ImageSource, SpanScore
 from groundrl.rewards.base import Rating
 
@@ -68,12 +69,12 @@ class Sentence:
     def _score(
         self, keys: Sequence[tuple[str, str, str]], images: dict[str, ImageSource]
     ) -> list[list[SentenceScore]]:
-        return self._loaded.score_many(
-            [
-                CaptionToScore(image=images[image], question=question, text=text)
-                for image, question, text in keys
-            ]
-        )
+        captions = [
+            CaptionToScore(image=images[image], question=question, text=text)
+            for image, question, text in keys
+        ]
+        with explain_full_memory({}, ("reward.terms.sentence.device=cpu",)):
+            return self._loaded.score_many(captions)
 
     def _rating(self, scores: Sequence[SentenceScore], start: int) -> Rating | None:
         if not scores:
