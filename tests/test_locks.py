@@ -120,7 +120,7 @@ def test_without_flock_the_message_says_who_has_it_and_what_to_type(tmp_path: Pa
         (machine(), 1, 9e9, True),  # of another user, perhaps
         (machine(), 2**22 + 1, 0.0, False),  # above the largest id of a process
         ("elsewhere-00000000", 2**22 + 1, 30.0, True),
-        ("elsewhere-00000000", os.getpid(), 301.0, False),
+        ("elsewhere-00000000", os.getpid(), 121.0, False),
     ],
     ids=["ours", "of another user", "gone", "elsewhere", "silent elsewhere"],
 )

@@ -32,9 +32,9 @@ NO_FLOCK: Final = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
 """Errors of ``flock`` on a file system without it."""
 RENEWED_EVERY: Final = 20.0
 """Seconds between two renewals of a claim."""
-DEAD_AFTER: Final = 300.0
-"""Seconds after which a claim of another machine is dead. Caches of network folders are older than
-a minute at most."""
+DEAD_AFTER: Final = 120.0
+"""Seconds after which a claim of another machine is dead; a network folder may show a time that is
+a minute old."""
 TRIES: Final = 5
 """Of two that begin at the same time both may give way; one is first the next time."""
 CLAIM: Final = re.compile(r"\.(?P<machine>(?P<host>.+)-[0-9a-f]{8})\.(?P<pid>\d+)\.[0-9a-f]{8}")
