@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from groundrl.errors import UserError
 from groundrl.full_memory import MemoryLimit, explain_full_memory, is_memory_full
-from groundrl.micro_batcher import MicroBatcher
+from groundrl.running.micro_batcher import MicroBatcher
 
 
 class Squares:

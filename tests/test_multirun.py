@@ -11,9 +11,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import InstantiationException
 
 from groundrl.errors import UserError
-from groundrl.launch.grid import typed_key
+from groundrl.launch.make import root_cause
 from groundrl.launch.resolvers import run_name
-from groundrl.launch.sweep_report import root_cause
+from groundrl.launch.sweeps.grid import typed_key
 from groundrl.locks import lock_folder
 
 ROOT = Path(__file__).parents[1]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from groundrl.files import read_json, write_json
-from groundrl.parallel import is_first
+from groundrl.running.parallel import is_first
 
 TIMES: Final = "checkpoints/seconds.json"
 """In the directory of a training run."""

@@ -14,7 +14,7 @@ from groundrl.config_node import ConfigNode
 from groundrl.control_tokens import JOINER, break_tokens, control_tokens, token_starts
 from groundrl.errors import UserError
 from groundrl.full_memory import explain_full_memory
-from groundrl.micro_batcher import MicroBatcher
+from groundrl.running.micro_batcher import MicroBatcher
 
 
 class TransformersModel:

@@ -29,10 +29,10 @@ from groundrl.errors import UserError
 from groundrl.feedback.captions import OUTPUTS, CaptionToScore, Level, caption_sample, units
 from groundrl.feedback.labels import SentenceError
 from groundrl.full_memory import MemoryLimit
-from groundrl.policy.layout import Branch, row_length, split_group
 from groundrl.policy.passes import ForwardPass, pack
 from groundrl.policy.policy import Features, Policy
 from groundrl.policy.prompt import Prompt, PromptEncoder
+from groundrl.policy.shared_prefix.layout import Branch, row_length, split_group
 from groundrl.policy.vision_store import VisionFeatures
 from groundrl.prompts import PromptTemplate
 from groundrl.records import ImageFile, ImageSource

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
-from groundrl.policy.layout import pack_rows, padded_length
+from groundrl.policy.shared_prefix.layout import pack_rows, padded_length
 
 S = TypeVar("S")
 

@@ -15,11 +15,11 @@ from torch import Tensor
 from groundrl.errors import UserError
 from groundrl.full_memory import explain_full_memory
 from groundrl.metrics import check_declared
-from groundrl.parallel import all_gather, is_first
 from groundrl.policy.policy import Policy
 from groundrl.rollout.lengths import pixel_option
+from groundrl.running.parallel import all_gather, is_first
+from groundrl.stages.fitting.strategy import sum_gradients, trainable
 from groundrl.stages.passes import PassLosses
-from groundrl.stages.strategy import sum_gradients, trainable
 
 logger = logging.getLogger(__name__)
 

@@ -11,20 +11,20 @@ from torch import Tensor
 
 from groundrl.full_memory import MemoryLimit
 from groundrl.losses import LOSS_METRICS, Normalizer, PolicyLoss
-from groundrl.parallel import all_gather, sum_metrics
 from groundrl.policy.passes import ForwardPass, pack
 from groundrl.policy.policy import Policy
-from groundrl.policy.scoring import TokenLogprobs
+from groundrl.policy.shared_prefix.scoring import TokenLogprobs
 from groundrl.rollout.sampler import Rollout
+from groundrl.running.parallel import all_gather, sum_metrics
 from groundrl.stages.base import Stage
-from groundrl.stages.batches import (
+from groundrl.stages.fitting.batches import (
     Group,
     completion_mask,
     loss_inputs,
     split_evenly,
     truncated_mask,
 )
-from groundrl.stages.optimization import Optimization
+from groundrl.stages.fitting.optimization import Optimization
 from groundrl.stages.passes import PassLosses
 
 

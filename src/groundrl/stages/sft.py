@@ -13,17 +13,17 @@ from groundrl.cache_key import digest
 from groundrl.config_node import ConfigNode, too_small
 from groundrl.full_memory import MemoryLimit
 from groundrl.grammar.base import Grammar
-from groundrl.parallel import all_gather, sum_metrics
-from groundrl.policy.layout import Branch, row_length
 from groundrl.policy.passes import ForwardPass, pack
 from groundrl.policy.policy import Features, Policy
 from groundrl.policy.prompt import Example, Prompt
+from groundrl.policy.shared_prefix.layout import Branch, row_length
 from groundrl.policy.vision_store import VisionFeatures
 from groundrl.questions.sentences import in_words
 from groundrl.records import CAPTION, Sample
 from groundrl.rollout.lengths import check_length
+from groundrl.running.parallel import all_gather, sum_metrics
 from groundrl.stages.base import Stage
-from groundrl.stages.optimization import Optimization
+from groundrl.stages.fitting.optimization import Optimization
 from groundrl.stages.passes import PassLosses
 
 

@@ -12,8 +12,8 @@ from groundrl.detectors.base import Batched
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
 from groundrl.full_memory import explain_full_memory
-from groundrl.micro_batcher import MicroBatcher
 from groundrl.records import Provenance
+from groundrl.running.micro_batcher import MicroBatcher
 from groundrl.synthesis.annotate import AnnotationResult, Annotator, Results
 from groundrl.synthesis.samples import ImageSamples, QuestionPlan, make_samples
 
