@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +24,7 @@ from groundrl.data.datasets import SampleList
 from groundrl.data.module import GroundingDataModule
 from groundrl.grammar import get_grammar
 from groundrl.losses import Normalizer, PolicyLoss
+from groundrl.policy.passes import ForwardPass
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.shared_prefix.scoring import TokenLogprobs
@@ -35,7 +36,7 @@ from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.randomness import RolloutSeeds
 from groundrl.rollout.sampler import Sampler
 from groundrl.stages.fit import StagePlan, fit
-from groundrl.stages.fitting.batches import Batch, Group
+from groundrl.stages.fitting.batches import Group
 from groundrl.stages.fitting.optimization import Optimization
 from groundrl.stages.grpo import GRPOModule
 
@@ -66,11 +67,11 @@ class Watched(GRPOModule):
         super().log_step(metrics, step)
         self.ends.append(time.perf_counter())
 
-    def optimize(self, batches: list[Batch], normalizer: Normalizer) -> Figures:
+    def optimize(self, passes: Sequence[ForwardPass[Group]], normalizer: Normalizer) -> Figures:
         last = self.rollouts_done + 1 == STEPS
         if last:
             forget_peak(self.device.type)
-        metrics = super().optimize(batches, normalizer)
+        metrics = super().optimize(passes, normalizer)
         if last:
             self.memory = in_use(self.device.type, peak=True)
         return metrics
@@ -79,7 +80,7 @@ class Watched(GRPOModule):
 class NothingShared(Watched):
     """Every completion brings its prompt along, and its image."""
 
-    def logprobs(self, groups: list[Group]) -> TokenLogprobs:
+    def logprobs(self, groups: Sequence[Group]) -> TokenLogprobs:
         rows = [(group.prompt, branch) for group in groups for branch in group.completions]
         images = [image for prompt, _ in rows for image in prompt.images]
         return self.policy.logprobs(

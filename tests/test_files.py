@@ -1,6 +1,5 @@
 """Files are replaced whole, and a torn last line is dropped."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from groundrl.errors import UserError
 from groundrl.files import (
     drop_torn_line,
-    lock_folder,
     partial_path,
     read_json,
     replace_file,
@@ -16,15 +14,6 @@ from groundrl.files import (
     write_json,
     write_text,
 )
-
-
-def test_one_run_at_a_time_writes_to_a_folder(tmp_path: Path) -> None:
-    busy = rf"another run .*output_dir=<folder> \(it is process {os.getpid()} on "
-    with lock_folder(tmp_path), pytest.raises(UserError, match=busy):
-        lock_folder(tmp_path).__enter__()
-    (tmp_path / ".lock").write_text("process 1 on host")  # as a killed run leaves it
-    with lock_folder(tmp_path):
-        pass
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_complete(tmp_path: Path) -> None:

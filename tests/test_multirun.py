@@ -11,10 +11,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import InstantiationException
 
 from groundrl.errors import UserError
-from groundrl.files import lock_folder
 from groundrl.launch.make import root_cause
 from groundrl.launch.resolvers import run_name
 from groundrl.launch.sweeps.grid import typed_key
+from groundrl.locks import lock_folder
 
 ROOT = Path(__file__).parents[1]
 

@@ -1,10 +1,8 @@
 """How files are named, read and written everywhere in the package."""
 
 import codecs
-import fcntl
 import json
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,47 +15,6 @@ from groundrl.errors import UserError
 
 PARTIAL: Final = ".partial"
 """Ends the name of a file that is still being written."""
-
-
-LOCK: Final = ".lock"
-"""The file of a folder that one run at a time may write to."""
-
-
-@contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
-    """Lock the folder until the end of the block or of the process, however it ends.
-
-    Raises UserError where another run holds the lock.
-    """
-    busy = f"{folder}: another run is writing here; wait for it, or type output_dir=<folder>"
-    with _lock(folder / LOCK, busy):
-        yield
-
-
-@contextmanager
-def lock_file(path: Path, busy: str) -> Iterator[None]:
-    """Lock a file, not its folder, until the end of the block or of the process: by ``.name.lock``
-    beside it. Raises UserError(busy) where another process holds the lock."""
-    with _lock(path.with_name(f".{path.name}{LOCK}"), busy):
-        yield
-
-
-@contextmanager
-def _lock(lock: Path, busy: str) -> Iterator[None]:
-    with lock.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise UserError(f"{busy} (it is {file.read()})") from error
-        # Who holds it, for the message; what counts is the lock, which ends with its process.
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
-        try:
-            yield
-        finally:
-            file.truncate(0)
 
 
 def is_file(path: Path) -> bool:

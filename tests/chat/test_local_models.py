@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from families import build
 from PIL import Image
+from small_memory import limit_inputs
 
 from groundrl.chat.base import ChatModel, ImageAttachment, Request
 from groundrl.chat.transformers import TransformersModel
@@ -50,6 +51,24 @@ def test_a_local_model_answers_in_batches_as_it_answers_alone(checkpoint: Path) 
         assert 0 < reply.completion_tokens <= 12
         assert reply.prompt_tokens > len(request.images) * 4
     assert together([]) == []
+
+
+def test_requests_that_do_not_fit_into_memory_are_answered_in_halves(
+    checkpoint: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = TransformersModel(str(checkpoint), batch_size=8, max_tokens=4)
+    requests = [Request(text=f"{number} and", images=(RED,)) for number in range(6)]
+    expected = texts(model, requests)
+    loaded, _ = model._load()
+    tried, hook = limit_inputs(loaded, 3)
+    assert texts(model, requests) == expected
+    assert [size for size in tried if size > 3] == [6]
+    assert "chat.batch_size=3" in caplog.messages[0]
+    hook.remove()
+    limit_inputs(loaded, 0)
+    message = r"lower .*chat\.max_tokens \(now 4\), or type .*dtype=bfloat16, or type .*model="
+    with pytest.raises(UserError, match=message):
+        model(requests)
 
 
 def test_control_tokens_of_a_request_are_text(checkpoint: Path) -> None:

@@ -33,7 +33,7 @@ def test_rollouts_and_held_out_questions_share_one_engine(tmp_path: Path) -> Non
     stage = pipeline.build(pipeline.plans["grpo"].module)
     assert isinstance(stage, GRPOModule)
     assert isinstance(stage.sampler.engine, NativeEngine)
-    assert stage.sampler.engine.tokens_per_batch == 64
+    assert stage.sampler.engine.memory_limit.size == 64
     assert stage.sampler.engine is pipeline.held_out.sampler.engine
 
 

@@ -1,6 +1,7 @@
 """A stage of another package: trained, shown, saved, resumed and reported like ours."""
 
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from groundrl.boxes import Frame
 from groundrl.data.datasets import SampleList
 from groundrl.data.module import GroundingDataModule
 from groundrl.evaluation.heldout import HeldOut
+from groundrl.files import write_json
 from groundrl.grammar import get_grammar
 from groundrl.launch.logs import silence_libraries
 from groundrl.policy.policy import Policy
@@ -26,6 +28,7 @@ from groundrl.rewards.terms.acc import Acc
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Sampler
+from groundrl.run_time import TIMES
 from groundrl.stages.fit import StagePlan
 from groundrl.stages.pipeline import Pipeline
 
@@ -75,6 +78,24 @@ def pipeline(policy: Policy, run_dir: Path) -> Pipeline:
         run_dir=run_dir,
         hparams={"seed": 0},
     )
+
+
+@pytest.mark.slow
+def test_its_time_is_that_of_all_pieces_of_the_run(make_policy: MakePolicy, tmp_path: Path) -> None:
+    silence_libraries()
+    pipeline(make_policy(), tmp_path).run()
+    metrics = tmp_path / "metrics.json"
+    once = json.loads(metrics.read_text())["time"]
+    assert set(once) == {"heldout_start", "train_repeat", "heldout_repeat"}
+    shutil.rmtree(tmp_path)
+    (tmp_path / "checkpoints").mkdir(parents=True)
+    # As a piece leaves it that was killed in its training.
+    write_json(tmp_path / TIMES, {"heldout_start": 50.0, "train_repeat": 100.0})
+    pipeline(make_policy(), tmp_path).run()
+    summed = json.loads(metrics.read_text())["time"]
+    assert 100 < summed["train_repeat"] < 100 + 10 * once["train_repeat"]
+    assert summed["heldout_start"] > 50
+    assert summed["heldout_repeat"] < 50
 
 
 @pytest.mark.slow

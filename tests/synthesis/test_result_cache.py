@@ -79,6 +79,35 @@ def test_a_new_file_may_be_opened_by_several_at_once(tmp_path: Path) -> None:
         list(pool.map(open_at_once, [turn for turn in range(50) for _ in range(4)]))
 
 
+def test_a_file_is_for_the_runs_of_one_machine_at_a_time(tmp_path: Path) -> None:
+    file = tmp_path / "s.sqlite"
+    elsewhere = tmp_path / ".s.sqlite.lock.other-host-00c0ffee.12.00000000"
+    elsewhere.touch()
+    message = (
+        r"s\.sqlite is in use on another machine, .*: type cache_dir=<a folder of this machine> "
+        rf"\(it is process 12 on other-host, .*type rm {elsewhere}\)"
+    )
+    with pytest.raises(UserError, match=message):
+        ResultCache(file)
+    assert [*tmp_path.iterdir()] == [elsewhere]
+    elsewhere.unlink()
+    with closing(ResultCache(file)), closing(ResultCache(file)):
+        pass
+    assert [*tmp_path.iterdir()] == [file]
+
+
+def test_a_folder_where_sqlite_has_no_locks_is_named(tmp_path: Path) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_LOCK
+    message = r"cannot lock it .*cache_dir=<a folder on a disk of"
+    with (
+        closing(ResultCache(tmp_path / "s.sqlite")) as cache,
+        pytest.raises(UserError, match=message),
+        cache._explain_errors(),
+    ):
+        raise error
+
+
 def test_a_file_of_another_program_is_refused_and_stays(tmp_path: Path) -> None:
     text = tmp_path / "text.sqlite"
     text.write_text("something else entirely\n" * 100)

@@ -1,6 +1,7 @@
 """A local image-text model with stock ``transformers``: batches, greedy decoding, no schema."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from groundrl.chat.local_models import local_model_problems
 from groundrl.config_node import ConfigNode
 from groundrl.control_tokens import JOINER, break_tokens, control_tokens, token_starts
 from groundrl.errors import UserError
+from groundrl.full_memory import explain_full_memory
 from groundrl.running.micro_batcher import MicroBatcher
 
 
@@ -29,12 +31,13 @@ class TransformersModel:
         max_tokens: int = 512,
         dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
     ) -> None:
-        """``model``: hub id or folder. ``batch_size``: requests per forward pass."""
+        """``model``: hub id or folder. ``batch_size``: requests per forward pass, halved where
+        memory is full."""
         self.model = model
         self.max_tokens = max_tokens
         self.dtype = dtype
         self._files = folder_digest(model)
-        self._batcher = MicroBatcher(self._answer, batch_size)
+        self._batcher = MicroBatcher(self._answer, batch_size, f"{OPTION}batch_size")
         self._loaded: tuple[Any, Any] | None = None
 
     @classmethod
@@ -50,12 +53,19 @@ class TransformersModel:
         )
 
     def __call__(self, requests: Sequence[Request]) -> list[Reply | None]:
-        """See ``ChatModel``. Raises UserError when the model cannot be loaded."""
+        """See ``ChatModel``. Raises UserError when the model cannot be loaded, and where a single
+        request does not fit into memory."""
         # Processors take batches in which all requests have the same number of images.
         order = sorted(range(len(requests)), key=lambda i: len(requests[i].images))
-        replies = self._batcher([requests[i] for i in order])
+        with self._explain_full_memory():
+            replies = self._batcher([requests[i] for i in order])
         by_request = dict(zip(order, replies, strict=True))
         return [by_request[i] for i in range(len(requests))]
+
+    def _explain_full_memory(self) -> AbstractContextManager[None]:
+        ways = () if self.dtype == "bfloat16" else (f"{OPTION}dtype=bfloat16",)
+        ways += (f"{OPTION}model=<a smaller one>",)
+        return explain_full_memory({f"{OPTION}max_tokens": self.max_tokens}, ways)
 
     def _answer(self, requests: Sequence[Request]) -> list[Reply]:
         groups: dict[int, list[int]] = {}
@@ -117,5 +127,6 @@ class TransformersModel:
             for option in ("temperature", "top_p", "top_k"):
                 setattr(model.generation_config, option, None)
             device: Any = "cuda" if torch.cuda.is_available() else "cpu"
-            self._loaded = model.to(device).eval(), processor
+            with self._explain_full_memory():  # fewer requests would not help
+                self._loaded = model.to(device).eval(), processor
         return self._loaded

@@ -43,7 +43,7 @@ class VLLMModel:
         self.dtype = dtype
         self.template_options = template_options or {}
         self._files = folder_digest(model)
-        self._batcher = MicroBatcher(self._answer, batch_size)
+        self._batcher = MicroBatcher(self._answer, batch_size, f"{OPTION}batch_size")
         self._llm: LLM | None = None
 
     @classmethod

@@ -89,14 +89,12 @@ class GroundingDinoDetector(ZeroShotDetector):
     def _look(
         self, images: Sequence[InputImage], prompts: Sequence[LabelPrompt]
     ) -> list[tuple[Region, ...]]:
-        found: list[list[Region]] = [[] for _ in images]
-        for indices, shown in self.batches(images):
-            chosen = [images[index] for index in indices]
-            for prompt in prompts:
-                passes = zip(indices, self._detect(chosen, shown, prompt), strict=True)
-                for index, regions in passes:
-                    found[index] += regions
-        return [tuple(sorted(one, key=lambda region: -region.score)) for one in found]
+        def look(batch: Sequence[InputImage], shown: list) -> list[tuple[Region, ...]]:
+            passes = [self._detect(batch, shown, prompt) for prompt in prompts]
+            found = [[one for own in passes for one in own[i]] for i in range(len(batch))]
+            return [tuple(sorted(one, key=lambda region: -region.score)) for one in found]
+
+        return self.in_batches(images, look)
 
     def _detect(
         self, images: Sequence[InputImage], shown: list, prompt: LabelPrompt

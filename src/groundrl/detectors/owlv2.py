@@ -75,19 +75,17 @@ class Owlv2Detector(ZeroShotDetector):
         labels: Sequence[str],
         queries: Float[Tensor, "labels width"],
     ) -> list[tuple[Region, ...]]:
-        found: dict[int, tuple[Region, ...]] = {}
-        for indices, shown in self.batches(images):
+        def look(batch: Sequence[InputImage], shown: list) -> list[tuple[Region, ...]]:
             pixels = self.processor(images=shown, return_tensors="pt")["pixel_values"]
-            chosen = [images[index] for index in indices]
             results = self.processor.post_process_grounded_object_detection(
                 self._output(pixels.to(self.device), queries),
                 threshold=self.doubt * self.threshold,
-                target_sizes=[(p.source.height, p.source.width) for p in chosen],
-                text_labels=[list(labels)] * len(chosen),
+                target_sizes=[(p.source.height, p.source.width) for p in batch],
+                text_labels=[list(labels)] * len(batch),
             )
-            for index, image, result in zip(indices, chosen, results, strict=True):
-                found[index] = self._regions(image, result)
-        return [found[index] for index in range(len(images))]
+            return [self._regions(*one) for one in zip(batch, results, strict=True)]
+
+        return self.in_batches(images, look)
 
     def _output(
         self, pixels: Float[Tensor, "B 3 H W"], queries: Float[Tensor, "labels width"]

@@ -19,6 +19,7 @@ from groundrl.cache_key import cache_key
 from groundrl.detectors.base import check_doubt, check_vocabulary, clip_region
 from groundrl.detectors.records import InputImage, Region
 from groundrl.errors import UserError
+from groundrl.full_memory import explain_full_memory
 from groundrl.grammar import get_grammar
 from groundrl.policy.fingerprint import fingerprint
 from groundrl.policy.policy import Policy
@@ -26,6 +27,7 @@ from groundrl.policy.processor import pixel_limits
 from groundrl.prompts import PromptTemplate
 from groundrl.records import Grounding, Provenance, RolloutGroup, Sample
 from groundrl.rollout.base import RolloutEngine, Sampling
+from groundrl.rollout.lengths import pixel_option
 from groundrl.rollout.sampler import Sampler
 
 SAME_OBJECT = 0.5
@@ -99,10 +101,19 @@ class VlmDetector:
         for start in range(0, len(images), self.batch_size):
             chosen = images[start : start + self.batch_size]
             samples = [self._sample(image) for image in chosen]
-            rollout = self.sampler(self.policy, self.encode.examples(samples), step=0)
+            with explain_full_memory(self._memory_options()):
+                rollout = self.sampler(self.policy, self.encode.examples(samples), step=0)
             for image, group in zip(chosen, rollout.groups, strict=True):
                 found.append(self._regions(image, group))
         return found
+
+    def _memory_options(self) -> dict[str, object]:
+        """On which the memory for a single image depends, with their values."""
+        return {
+            "detector.answers": self.sampler.group_size,
+            "detector.sampling.max_tokens": self.sampler.sampling.max_tokens,
+            **pixel_option(self.policy),
+        }
 
     def _sample(self, image: InputImage) -> Sample:
         # Answers are drawn by the sample's id: equal pixels, equal answers.

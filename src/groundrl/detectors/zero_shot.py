@@ -1,9 +1,9 @@
 """The base of open-vocabulary detectors from ``transformers``."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
@@ -13,7 +13,10 @@ from groundrl.config_node import ConfigNode
 from groundrl.detectors.base import check_doubt, check_vocabulary
 from groundrl.detectors.records import InputImage, Region
 from groundrl.errors import UserError
+from groundrl.full_memory import MemoryLimit, explain_full_memory
 from groundrl.policy.fingerprint import fingerprint
+
+R = TypeVar("R")
 
 
 class ZeroShotDetector:
@@ -43,7 +46,8 @@ class ZeroShotDetector:
         self.vocabulary = () if vocabulary is None else check_vocabulary(vocabulary)
         self.doubt = check_doubt(doubt)
         self.batch_size = batch_size
-        """Images of equal size in one pass."""
+        """Images of equal size in one pass; fewer where memory is full."""
+        self.memory_limit = MemoryLimit("images", batch_size, "detector.batch_size")
         self.model, self.processor = load(path, kinds)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model.eval().requires_grad_(False).to(self.device)
@@ -75,8 +79,12 @@ class ZeroShotDetector:
                 found[i] = one
         return found
 
-    def batches(self, images: Sequence[InputImage]) -> Iterator[tuple[list[int], list[Any]]]:
-        """Batches (indices, decoded images) of equal size, at most ``batch_size`` images each.
+    def in_batches(
+        self,
+        images: Sequence[InputImage],
+        look: Callable[[Sequence[InputImage], list[Any]], list[R]],
+    ) -> list[R]:
+        """What ``look`` finds in each image; it gets batches of equal size, with their pixels.
 
         Images are not padded: padding changes the features of the pixels beside it, so an image's
         regions would depend on the other images of its batch.
@@ -84,10 +92,17 @@ class ZeroShotDetector:
         by_size: dict[tuple[int, int], list[int]] = defaultdict(list)
         for index, image in enumerate(images):
             by_size[image.source.width, image.source.height].append(index)
-        for indices in by_size.values():
-            for start in range(0, len(indices), self.batch_size):
-                chosen = indices[start : start + self.batch_size]
-                yield chosen, [images[index].source.load() for index in chosen]
+
+        def load_and_look(batch: Sequence[InputImage]) -> list[R]:
+            return look(batch, [image.source.load() for image in batch])
+
+        found: dict[int, R] = {}
+        ways = ("detector.device=cpu", "detector.path=<a smaller model>")
+        with explain_full_memory({}, ways if self.device.type != "cpu" else ways[1:]):
+            for indices in by_size.values():
+                results = self.memory_limit.map(load_and_look, [images[index] for index in indices])
+                found |= zip(indices, results, strict=True)
+        return [found[index] for index in range(len(images))]
 
 
 def load(path: str, kinds: tuple[str, ...]) -> tuple[Any, Any]:

@@ -27,12 +27,13 @@ from groundrl.evaluation.benchmarks.world_caption import WorldCaption, score_des
 from groundrl.evaluation.grounding import GroundingMetrics, summarize_answer
 from groundrl.evaluation.judging.alignment import RuleJudge, alignment_figures, judge_reasoning
 from groundrl.files import replace_file
+from groundrl.full_memory import explain_full_memory
 from groundrl.intervals import bootstrap, wilson
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import PromptEncoder
 from groundrl.records import RolloutGroup
 from groundrl.rewards.base import RewardedAttempt, RewardSum
-from groundrl.rollout.memory import explain_full_memory, pixel_option
+from groundrl.rollout.lengths import pixel_option
 from groundrl.rollout.sampler import Sampler
 from groundrl.running.parallel import all_gather, is_first, rank, share_of, world_size
 from groundrl.running.progress import ProgressLine
@@ -137,7 +138,8 @@ def answers_to(
     own = [share_of(range(start, stop), rank(), world_size()) for start, stop in bounds]
     encoded = Encoded(source=source, encode=encode)
     for examples in batches_of(encoded, own, num_workers):
-        with explain_full_memory({**sampler.engine.memory_options(), **pixel_option(policy)}):
+        options = {**sampler.engine.memory_options(), **pixel_option(policy)}
+        with explain_full_memory(options, ("model=<a smaller one>",)):
             groups = sampler(policy, examples, step=0).groups if examples else ()
         shares = all_gather(groups)
         yield [group for groups in shares for group in groups]

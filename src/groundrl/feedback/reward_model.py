@@ -15,7 +15,7 @@ head nor loss, weights or learning rates; those here are ours:
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -28,9 +28,12 @@ from groundrl.data.image_files import check_images
 from groundrl.errors import UserError
 from groundrl.feedback.captions import OUTPUTS, CaptionToScore, Level, caption_sample, units
 from groundrl.feedback.labels import SentenceError
+from groundrl.full_memory import MemoryLimit
+from groundrl.policy.passes import ForwardPass, pack
 from groundrl.policy.policy import Features, Policy
 from groundrl.policy.prompt import Prompt, PromptEncoder
-from groundrl.policy.shared_prefix.layout import Branch, pack_rows, row_length, split_group
+from groundrl.policy.shared_prefix.layout import Branch, row_length, split_group
+from groundrl.policy.vision_store import VisionFeatures
 from groundrl.prompts import PromptTemplate
 from groundrl.records import ImageFile, ImageSource
 
@@ -68,6 +71,38 @@ class ReadCaption:
     """Index of the last token of each span."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionRow:
+    """A row of a forward pass: a prompt with some of its captions."""
+
+    number: int
+    """Of the prompt."""
+    prompt: Prompt
+    features: VisionFeatures | None
+    """None where the tower learns."""
+    captions: Sequence[ReadCaption]
+    first: int = 0
+    """Number of the first caption among those of the prompt."""
+
+    @property
+    def part(self) -> slice:
+        """Which of the prompt's captions these are."""
+        return slice(self.first, self.first + len(self.captions))
+
+    @property
+    def length(self) -> int:
+        """See ``Row``."""
+        return row_length(self.prompt.prefix, [one.branch for one in self.captions])
+
+    def split(self, budget: int) -> "list[CaptionRow]":
+        """See ``Row``."""
+        sizes = [len(one.branch.tokens) for one in self.captions]
+        return [
+            replace(self, captions=self.captions[part], first=self.first + part.start)
+            for part in split_group(len(self.prompt.prefix.tokens), sizes, budget)
+        ]
+
+
 class RewardModel(nn.Module):
     """A policy with a head for each error.
 
@@ -84,11 +119,13 @@ class RewardModel(nn.Module):
         tokens_per_forward: int = 8192,
     ) -> None:
         """``shares``: of the units of the training captions that have each error of OUTPUTS.
-        ``tokens_per_forward``, padding included, bounds memory and changes no result."""
+        ``tokens_per_forward``, padding included, bounds memory and changes no result; it is halved
+        where memory is full."""
         super().__init__()
         self.policy = policy
         self.level: Level = level
-        self.tokens_per_forward = tokens_per_forward
+        option = "stage.reward_model.module.tokens_per_forward"
+        self.memory_limit = MemoryLimit("tokens", tokens_per_forward, option)
         width = policy.vlm.config.get_text_config().hidden_size
         self.head = nn.Linear(width, len(OUTPUTS))
         nn.init.zeros_(self.head.weight)
@@ -177,32 +214,33 @@ class RewardModel(nn.Module):
             prompts = [encode(caption_sample(one.image, one.question)) for one in first]
             features = self.policy.features(prompts)
             own = [[read[i] for i in group] for group in part]
-            for chosen in self.forward_passes(prompts, own):
-                logits = self.logits(
-                    [prompts[number] for number, _ in chosen],
-                    [own[number][piece] for number, piece in chosen],
-                    [features[number] for number, _ in chosen],
-                )
-                values = iter(self.probabilities(logits).tolist())
-                for i in (i for number, piece in chosen for i in part[number][piece]):
-                    found[i] = self._as_scores([*zip(read[i].spans, values, strict=False)])
+            for one, attempt in self.memory_limit.attempts(self.passes(prompts, own, features)):
+                with attempt:
+                    logits = self.logits(
+                        [row.prompt for row in one.rows],
+                        [row.captions for row in one.rows],
+                        [row.features for row in one.rows],
+                    )
+                    values = iter(self.probabilities(logits).tolist())
+                    for i in (i for row in one.rows for i in part[row.number][row.part]):
+                        found[i] = self._as_scores([*zip(read[i].spans, values, strict=False)])
         return [found.get(index, []) for index in range(len(captions))]
 
-    def forward_passes(
-        self, prompts: Sequence[Prompt], captions: Sequence[Sequence[ReadCaption]]
-    ) -> list[list[tuple[int, slice]]]:
-        """Which captions share a pass of at most ``tokens_per_forward`` tokens: the numbers of
-        prompts, each with a part of its captions."""
+    def passes(
+        self,
+        prompts: Sequence[Prompt],
+        captions: Sequence[Sequence[ReadCaption]],
+        features: Sequence[VisionFeatures | None],
+    ) -> list[ForwardPass[CaptionRow]]:
+        """Passes of at most ``tokens_per_forward`` tokens over each prompt's captions."""
+        rows = [
+            CaptionRow(number=number, prompt=prompt, features=own, captions=group)
+            for number, (prompt, own, group) in enumerate(
+                zip(prompts, features, captions, strict=True)
+            )
+        ]
         # Without prefix sharing every caption is a row.
-        budget = self.tokens_per_forward if self.policy.prefix_sharing else 0
-        parts, rows = list[tuple[int, slice]](), list[int]()
-        for number, (prompt, group) in enumerate(zip(prompts, captions, strict=True)):
-            branches = [one.branch for one in group]
-            sizes = [len(branch.tokens) for branch in branches]
-            for piece in split_group(len(prompt.prefix.tokens), sizes, budget):
-                parts.append((number, piece))
-                rows.append(row_length(prompt.prefix, branches[piece]))
-        return [[parts[k] for k in chosen] for chosen in pack_rows(rows, self.tokens_per_forward)]
+        return pack(rows, self.memory_limit.size, None if self.policy.prefix_sharing else 0)
 
     def _as_scores(
         self, rows: Iterable[tuple[tuple[int, int], list[float]]]

@@ -16,7 +16,6 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from groundrl.errors import UserError, describe_machine_problem
-from groundrl.files import lock_folder
 from groundrl.launch.exits import ScriptEnd, exit_with
 from groundrl.launch.logs import configure_logging, silence_libraries
 from groundrl.launch.overrides import explain_overrides
@@ -25,6 +24,7 @@ from groundrl.launch.resolved import RESOLVED, check_resume, no_run, save_resolv
 from groundrl.launch.resolvers import register_resolvers
 from groundrl.launch.sweeps.grid import jobs_left
 from groundrl.launch.sweeps.parallel_jobs import FINISHED, runs_in_turn
+from groundrl.locks import lock_folder
 from groundrl.running.stopping import Stopped, handle_signals, stop
 
 FIRST_OUTPUT = {

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from groundrl.full_memory import MemoryLimit
 from groundrl.policy.family import ModelSpec, tower_parameters
 from groundrl.policy.fingerprint import fingerprint
 from groundrl.policy.prompt import Prompt, PromptImage
@@ -32,6 +33,7 @@ class VisionTower:
         # A class without family takes features in the form in which it returns them, and stored
         # features have lost that form.
         self.store = None if spec.family is None or self.learns else store
+        self.memory_limit = MemoryLimit("images in the vision tower")
         self.seconds = 0.0
         """Time spent in calls so far, reading and writing the store included."""
 
@@ -84,19 +86,29 @@ class VisionTower:
             batches.setdefault(shapes, []).append(i)
         found: dict[int, VisionFeatures] = {}
         for indices in batches.values():
-            batch = {
-                name: torch.cat([images[i].pixels[name] for i in indices]).to(self.vlm.device)
-                for name in images[indices[0]].pixels
-            }
-            output = self.vlm.model.get_image_features(**batch)
-            if self.spec.family is None:
-                self.in_one_tensor = isinstance(output.pooler_output, Tensor)
-            sizes = [images[i].tokens for i in indices]
-            layers = (output.pooler_output, *(getattr(output, "deepstack_features", None) or ()))
-            parts = zip(*(flatten_features(layer).split(sizes) for layer in layers), strict=True)
-            for i, (tokens, *deepstack) in zip(indices, parts, strict=True):
-                found[i] = VisionFeatures(tokens=tokens, deepstack=tuple(deepstack))
+            batch = [images[i] for i in indices]
+            # Several passes would keep as much for the gradient: whoever needs it has smaller ones.
+            whole = torch.is_grad_enabled()
+            parts = self._pass(batch) if whole else self.memory_limit.map(self._pass, batch)
+            found |= zip(indices, parts, strict=True)
         return [found[i] for i in range(len(images))]
+
+    def _pass(self, images: Sequence[PromptImage]) -> list[VisionFeatures]:
+        """One forward pass over images with pixels of one shape."""
+        batch = {
+            name: torch.cat([image.pixels[name] for image in images]).to(self.vlm.device)
+            for name in images[0].pixels
+        }
+        output = self.vlm.model.get_image_features(**batch)
+        if self.spec.family is None:
+            self.in_one_tensor = isinstance(output.pooler_output, Tensor)
+        sizes = [image.tokens for image in images]
+        layers = (output.pooler_output, *(getattr(output, "deepstack_features", None) or ()))
+        parts = zip(*(flatten_features(layer).split(sizes) for layer in layers), strict=True)
+        return [
+            VisionFeatures(tokens=tokens, deepstack=tuple(deepstack))
+            for tokens, *deepstack in parts
+        ]
 
     def outputs(self, features: list[VisionFeatures]) -> dict[str, SimpleNamespace]:
         """Features in the form in which the model takes them (``mm_encoder_outputs``)."""

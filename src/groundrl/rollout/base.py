@@ -77,8 +77,8 @@ class RolloutEngine(Protocol):
     completions of the next step are then sampled while this step trains."""
 
     def memory_options(self) -> Mapping[str, object]:
-        """Options that bound the memory of this process, as typed, with their values: an error
-        about full memory names them."""
+        """Options, as typed, that bound the memory of this process, with their values: an error
+        about full memory names them. Not those that ``generate`` itself lowers."""
         return {}
 
     def take_counts(self) -> dict[str, float]:

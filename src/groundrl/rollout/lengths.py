@@ -1,12 +1,13 @@
-"""Checks that prompt and completion fit into the lengths that model and engine allow."""
+"""The lengths that model and engine allow for prompt and completion, and the option that bounds
+the image tokens of a prompt."""
 
 from collections.abc import Mapping
 
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
+from groundrl.policy.processor import pixel_limits
 from groundrl.policy.prompt import Prompt
 from groundrl.records import Sample
-from groundrl.rollout.memory import pixel_option
 
 
 def check_length(
@@ -32,3 +33,9 @@ def check_length(
             f"{answer} that is more than {name} ({limit}): "
             + ", or ".join([f"lower {option}" for option in lower] + ["leave the sample out"])
         )
+
+
+def pixel_option(policy: Policy) -> dict[str, object]:
+    """The option that bounds the tokens of an image, with its value; empty where there is none."""
+    limits = pixel_limits(policy.processor)
+    return {"model.max_pixels": limits["max_pixels"]} if limits else {}

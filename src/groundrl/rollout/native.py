@@ -1,8 +1,8 @@
 """The native engine: each prompt is prefilled once, then its G completions decode together."""
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from shutil import which
 from typing import ClassVar
 
@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from groundrl.config_node import ConfigNode
+from groundrl.full_memory import MemoryLimit
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision_store import VisionFeatures
@@ -37,17 +38,13 @@ class NativeEngine(RolloutEngine):
     def __init__(self, tokens_per_batch: int = 65536, compile: bool = False) -> None:
         """``tokens_per_batch``: size of the KV cache in tokens, of the prompts that are decoded
         together and of their completions, padding included; it bounds memory and changes no
-        result. ``compile``: fuse the work of a decoding step with ``torch.compile``, after half a
-        minute of compilation."""
-        self.tokens_per_batch = tokens_per_batch
+        result; it is halved where memory is full. ``compile``: fuse the work of a decoding step
+        with ``torch.compile``, after half a minute of compilation."""
+        self.memory_limit = MemoryLimit("tokens", tokens_per_batch, "rollout.tokens_per_batch")
         # One compilation serves all numbers of rows, prompts and tokens above one.
         self._step: DecodeStep = (
             torch.compile(decode_step, dynamic=True) if compile else decode_step
         )
-
-    def memory_options(self) -> Mapping[str, object]:
-        """The size of the KV cache."""
-        return {"rollout.tokens_per_batch": self.tokens_per_batch}
 
     @classmethod
     def config_problems(cls, node: ConfigNode) -> Iterator[str]:
@@ -71,19 +68,49 @@ class NativeEngine(RolloutEngine):
         """See ``RolloutEngine``. A group is yielded while others are still being decoded."""
         uniforms = seeds.uniforms(sampling.max_tokens)
         loaded = features()
-        lengths = [len(prompt.prefix.tokens) for prompt in prompts]
-        group_tokens = seeds.group_size * sampling.max_tokens
-        order = order_by_length(prompts)
-        for batch in batch_prompts(order, lengths, group_tokens, self.tokens_per_batch):
-            rows = _start_rows(
-                policy,
-                [prompts[i] for i in batch],
-                [loaded[i] for i in batch],
-                seeds.group_size,
-                sampling.max_tokens,
-            )
-            for index, group in _decode(policy, rows, uniforms[batch], sampling, self._step):
-                yield batch[index], group
+        everything = PromptBatch(
+            order=order_by_length(prompts),
+            lengths=[len(prompt.prefix.tokens) for prompt in prompts],
+            group_tokens=seeds.group_size * sampling.max_tokens,
+        )
+        done = set[int]()
+        for batch, attempt in self.memory_limit.attempts([everything]):
+            # A group is the same in any batch, so those from before a failure count.
+            rows = [i for i in batch.order if i not in done]
+            with attempt:
+                for place, group in _decode(
+                    policy,
+                    [prompts[i] for i in rows],
+                    [loaded[i] for i in rows],
+                    uniforms[rows],
+                    sampling,
+                    self._step,
+                ):
+                    done.add(rows[place])
+                    yield rows[place], group
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptBatch:
+    """Prompts whose completions decode together."""
+
+    order: Sequence[int]
+    """Indices of the prompts."""
+    lengths: Sequence[int]
+    """Tokens of every prompt."""
+    group_tokens: int
+    """Of a prompt's completions."""
+
+    @property
+    def size(self) -> int:
+        """Tokens of the KV cache, padding included."""
+        longest = max((self.lengths[i] for i in self.order), default=0)
+        return len(self.order) * (longest + self.group_tokens)
+
+    def within(self, limit: int) -> "list[PromptBatch]":
+        """See ``batch_prompts``."""
+        batches = batch_prompts(self.order, self.lengths, self.group_tokens, limit)
+        return [replace(self, order=batch) for batch in batches]
 
 
 def batch_prompts(
@@ -170,12 +197,16 @@ class _SampledRows:
 
 def _decode(
     policy: Policy,
-    rows: _DecodingRows,
+    prompts: list[Prompt],
+    features: list[VisionFeatures],
     uniforms: Float[Tensor, "P G T"],
     sampling: Sampling,
     step: DecodeStep,
 ) -> Iterator[tuple[int, list[SampledTokens]]]:
     """Sample until all rows have ended or have ``max_tokens``; yield groups as they complete."""
+    if not prompts:
+        return
+    rows = _start_rows(policy, prompts, features, uniforms.shape[1], sampling.max_tokens)
     sampled = _SampledRows(*uniforms.shape)
     uniforms = uniforms.flatten(0, 1)
     for place in range(sampling.max_tokens):

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
+from groundrl.full_memory import MemoryLimit
 from groundrl.images import UnreadableImageError
 
 T = TypeVar("T")
@@ -16,9 +17,12 @@ class MicroBatcher(Generic[T, R]):
     """Runs ``call`` in one thread on batches of the inputs that threads wait for, at most ``size``
     at a time. A batch is never delayed to fill up: a single waiting input is a batch of one."""
 
-    def __init__(self, call: Callable[[Sequence[T]], Sequence[R]], size: int) -> None:
+    def __init__(
+        self, call: Callable[[Sequence[T]], Sequence[R]], size: int, option: str | None = None
+    ) -> None:
+        """``size`` is halved where memory is full; ``option``: the one that sets it, as typed."""
         self._call = call
-        self._size = size
+        self._limit = MemoryLimit("inputs", size, option)
         self._waiting: SimpleQueue[tuple[T, Future[R]]] = SimpleQueue()
         self._lock = threading.Lock()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="model")
@@ -39,13 +43,14 @@ class MicroBatcher(Generic[T, R]):
 
     def _run_next_batch(self) -> None:
         batch: list[tuple[T, Future[R]]] = []
-        while len(batch) < self._size and not self._waiting.empty():
+        while len(batch) < self._limit.size and not self._waiting.empty():
             batch.append(self._waiting.get())
         if batch:
             self._run(batch)
 
     def _run(self, batch: list[tuple[T, Future[R]]]) -> None:
-        outputs = self._worker.submit(self._call, [value for value, _ in batch])
+        inputs = [value for value, _ in batch]
+        outputs = self._worker.submit(self._limit.map, self._call, inputs)
         error = outputs.exception()  # waits
         if isinstance(error, UnreadableImageError) and len(batch) > 1:
             for item in batch:

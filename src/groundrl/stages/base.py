@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, cast
 
 import lightning as L
@@ -13,10 +14,13 @@ from torch import Tensor
 
 from groundrl.data.curriculum import KindOrder
 from groundrl.errors import UserError
+from groundrl.full_memory import explain_full_memory
 from groundrl.metrics import check_declared
 from groundrl.policy.policy import Policy
+from groundrl.rollout.lengths import pixel_option
 from groundrl.running.parallel import all_gather, is_first
 from groundrl.stages.fitting.strategy import sum_gradients, trainable
+from groundrl.stages.passes import PassLosses
 
 logger = logging.getLogger(__name__)
 
@@ -96,17 +100,25 @@ class Stage(L.LightningModule):
     ) -> float:
         """One optimizer step on the sum of ``losses``; returns the gradient norm before clipping.
 
-        Each loss is a forward pass of its own, and only one of them is in memory at a time. Where
-        the loss or the norm is not finite, no weight changes: up to ``may_skip`` times in the
-        stage; then UserError is raised.
+        Each loss is a forward pass of its own, and only one of them is in memory at a time;
+        ``PassLosses`` become smaller where it is full. Where the loss or the norm is not finite, no
+        weight changes: up to ``may_skip`` times in the stage; then UserError is raised.
         """
         optimizers = self.trainer.optimizers
-        for optimizer in optimizers:
-            optimizer.zero_grad()
-        total = torch.zeros((), device=self.device)
-        for loss in losses:
-            self.manual_backward(loss)
-            total = total + loss.detach()
+
+        def accumulate(losses: Iterable[Tensor]) -> Tensor:
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+            total = torch.zeros((), device=self.device)
+            for loss in losses:
+                self.manual_backward(loss)
+                total = total + loss.detach()
+            return total
+
+        if isinstance(losses, PassLosses):
+            total = losses.until_they_fit(accumulate)
+        else:
+            total = accumulate(losses)
         sum_gradients(self)
         norm = torch.nn.utils.clip_grad_norm_(trainable(self), max_grad_norm)
         if not self.is_finite(total, norm, may_skip):
@@ -118,6 +130,14 @@ class Stage(L.LightningModule):
         for other in optimizers[1:]:
             other.step()  # unwrapped: Lightning would count it as another step
         return norm.item()
+
+    def explain_full_memory(self, lower: Mapping[str, object] = {}) -> AbstractContextManager[None]:
+        """Around an update: where its longest row alone does not fit into memory, a UserError names
+        ``lower`` (options with their values) and what else bounds a row."""
+        on = self.policy.gradient_checkpointing
+        ways = () if on else ("model.gradient_checkpointing=true",)
+        lower = {**lower, **pixel_option(self.policy)}
+        return explain_full_memory(lower, (*ways, "model=<a smaller one>"))
 
     def is_finite(self, loss: Tensor, norm: Tensor, may_skip: int) -> bool:
         """Whether the loss and the gradient norm are; counts the step as skipped where not.

@@ -1,6 +1,7 @@
 """GRPO: sample groups, score them, and raise what was better than its group (arXiv 2402.03300)."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import ClassVar
 
@@ -12,13 +13,14 @@ from torch import Tensor
 from groundrl.advantages import Advantage, TermAdvantages
 from groundrl.config_node import ConfigNode
 from groundrl.data.curriculum import AS_THEY_COME, Curriculum, KindOrder, PassRates
+from groundrl.full_memory import explain_full_memory
 from groundrl.losses import PolicyLoss
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example
 from groundrl.report.answers.rollouts import rollout_sheet
 from groundrl.rewards.base import RewardSum
 from groundrl.rollout.base import RolloutEngine
-from groundrl.rollout.memory import explain_full_memory, pixel_option
+from groundrl.rollout.lengths import pixel_option
 from groundrl.rollout.sampler import NotFiniteError, PendingRollout, Sampler
 from groundrl.running.parallel import all_gather, mean_metrics, rank, world_size
 from groundrl.stages.credit import token_advantages
@@ -69,10 +71,11 @@ class GRPOModule(PolicyGradientStage):
         curriculum: Curriculum = AS_THEY_COME,
     ) -> None:
         """``num_epochs`` passes over each rollout, each in ``num_minibatches`` optimizer steps;
-        ``tokens_per_forward``, padding included, bounds memory and changes no result;
-        ``resample`` rounds sample new completions for groups whose rewards are all equal, and
-        groups that are still equal after them are left out of the update; ``curriculum`` chooses
-        kinds of question by how often their completions are right."""
+        ``tokens_per_forward``, padding included, bounds memory and changes no result; it is
+        halved where memory is full; ``resample`` rounds sample new completions for groups whose
+        rewards are all equal, and groups that are still equal after them are left out of the
+        update; ``curriculum`` chooses kinds of question by how often their completions are
+        right."""
         group_sampler = sampler(engine)
         super().__init__(
             policy=policy,
@@ -168,7 +171,7 @@ class GRPOModule(PolicyGradientStage):
     def score_rollout(self, start: Callable[..., PendingRollout]) -> ScoredRollout:
         """The rollout that ``start(step=...)`` starts; its groups are scored as they complete."""
         with GroupScorer(self.reward) as scorer:
-            with self.times.measure("rollout"), explain_full_memory(self.rollout_memory()):
+            with self.times.measure("rollout"), self.explain_full_rollout():
                 try:
                     rollout = start(step=self.rollouts_done).collect(scorer.submit)
                 except NotFiniteError as error:
@@ -215,7 +218,7 @@ class GRPOModule(PolicyGradientStage):
             advantages = token_advantages(
                 scored.attempts, compared, weights, self.advantage, self.policy.decode
             )
-        with self.times.measure("update"), explain_full_memory(self.update_memory()):
+        with self.times.measure("update"), self.explain_full_memory(self.completion_length()):
             groups = learning_groups(scored.rollout, advantages)
             return self.update(scored.rollout, groups)
 
@@ -241,18 +244,18 @@ class GRPOModule(PolicyGradientStage):
             advantages.tolist(),
         )
 
-    def rollout_memory(self) -> dict[str, object]:
-        """Options on which the memory of a rollout depends, with their values."""
-        return {**self.sampler.engine.memory_options(), **self.row_length_options()}
-
-    def update_memory(self) -> dict[str, object]:
-        """Options on which the memory of an update depends, with their values."""
-        tokens = {"stage.grpo.module.tokens_per_forward": self.tokens_per_forward}
-        return tokens | self.row_length_options()
-
-    def row_length_options(self) -> dict[str, object]:
-        """Options on which the length of a row depends, with their values."""
-        return {
-            "stage.grpo.module.sampler.sampling.max_tokens": self.sampler.sampling.max_tokens,
+    def explain_full_rollout(self) -> AbstractContextManager[None]:
+        """Around a rollout: where the completions of one prompt alone do not fit into memory, a
+        UserError names the options of which that depends."""
+        sampler = self.sampler
+        options = {
+            **sampler.engine.memory_options(),
+            "stage.grpo.module.sampler.group_size": sampler.group_size,
+            **self.completion_length(),
             **pixel_option(self.policy),
         }
+        return explain_full_memory(options, ("model=<a smaller one>",))
+
+    def completion_length(self) -> dict[str, object]:
+        """The option that bounds the tokens of a completion, with its value."""
+        return {"stage.grpo.module.sampler.sampling.max_tokens": self.sampler.sampling.max_tokens}

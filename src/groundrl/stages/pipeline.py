@@ -4,7 +4,6 @@ import logging
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from groundrl.policy.policy import Policy
 from groundrl.report.run_report import write_report
 from groundrl.report.tables import before_after_table
 from groundrl.report.tensorboard import log_held_out, log_hparams
+from groundrl.run_time import TIMES, RunTime
 from groundrl.running.parallel import is_first
 from groundrl.stages.fit import Build, MakeTrainer, StagePlan, StageRun, on_trainer_device
 from groundrl.stages.fitting.frozen_weights import BASE
@@ -101,6 +101,10 @@ class Pipeline:
     warmup: Warmup | None = None
     """Where the first stage is shared with other runs; None when it is not shared."""
     metrics: Metrics = field(default_factory=dict)
+    times: RunTime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.times = RunTime(self.run_dir / TIMES)
 
     def run(self) -> str:
         """Train and measure; stages that an interrupted run has finished are loaded instead.
@@ -162,7 +166,6 @@ class Pipeline:
         write_text(folder / CARD, write_card(self.run_dir, description, form))
 
     def _train(self, name: str, plan: StagePlan) -> None:
-        start = time.perf_counter()
         run = StageRun(
             policy=self.policy,
             train=self.data.train,
@@ -174,9 +177,9 @@ class Pipeline:
             run_dir=self.run_dir,
         )
         try:
-            plan.train(name, run)
-        finally:  # also when interrupted: a resumed stage adds to this time
-            self._add_time(f"train_{name}", time.perf_counter() - start)
+            with self.times.measure(f"train_{name}"):
+                plan.train(name, run)
+        finally:  # also when interrupted: so far it took this time
             self._write_metrics(PROGRESS)
         if is_first():
             self.policy.save(self._adapter(name))
@@ -188,22 +191,21 @@ class Pipeline:
         return self.run_dir / "checkpoints" / name / "adapter"
 
     def _measure(self, name: str) -> None:
-        start = time.perf_counter()
-        with on_trainer_device(self.policy, self.make_trainer):
+        with (
+            self.times.measure(f"heldout_{name}"),
+            on_trainer_device(self.policy, self.make_trainer),
+        ):
             self.metrics[name] = self.held_out(self.policy, self.run_dir, name)
-        self._add_time(f"heldout_{name}", time.perf_counter() - start)
         self._write_metrics(PROGRESS)
-
-    def _add_time(self, name: str, seconds: float) -> None:
-        times = self.metrics.setdefault("time", {})
-        times[name] = times.get(name, 0.0) + seconds
 
     def _read_metrics(self) -> None:
         path = self.run_dir / PROGRESS
         if path.exists():
             self.metrics = read_json(path)
+            self.times.know(self.metrics.get("time", {}))
 
     def _write_metrics(self, name: str) -> None:
+        self.metrics["time"] = self.times.seconds
         if is_first():
             write_json(self.run_dir / name, self.metrics)
 

@@ -1,29 +1,31 @@
 """Optimizer steps on groups of completions with advantages: advantage -> loss -> weights."""
 
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from groundrl.full_memory import MemoryLimit
 from groundrl.losses import LOSS_METRICS, Normalizer, PolicyLoss
+from groundrl.policy.passes import ForwardPass, pack
 from groundrl.policy.policy import Policy
 from groundrl.policy.shared_prefix.scoring import TokenLogprobs
 from groundrl.rollout.sampler import Rollout
 from groundrl.running.parallel import all_gather, sum_metrics
 from groundrl.stages.base import Stage
 from groundrl.stages.fitting.batches import (
-    Batch,
     Group,
     completion_mask,
     loss_inputs,
-    pack_groups,
     split_evenly,
     truncated_mask,
 )
 from groundrl.stages.fitting.optimization import Optimization
+from groundrl.stages.passes import PassLosses
 
 
 class PolicyGradientStage(Stage):
@@ -54,7 +56,8 @@ class PolicyGradientStage(Stage):
         self.temperature = temperature
         self.num_epochs = num_epochs
         self.num_minibatches = num_minibatches
-        self.tokens_per_forward = tokens_per_forward
+        option = "stage.grpo.module.tokens_per_forward"
+        self.memory_limit = MemoryLimit("tokens", tokens_per_forward, option)
         if loss.kl_coef:
             policy.fix_reference()
 
@@ -72,17 +75,11 @@ class PolicyGradientStage(Stage):
         for part in split_evenly(len(rollout.groups), self.num_minibatches):
             own = [learning[index] for index in part if index in learning]
             if any(all_gather(bool(own))):
-                batches = [
-                    self.make_batch(groups)
-                    for groups in pack_groups(
-                        own, self.tokens_per_forward, self.policy.prefix_sharing
-                    )
-                ]
-                minibatches.append((batches, self.normalizer(rollout, part)))
+                minibatches.append((self.passes(own), self.normalizer(rollout, part)))
         totals: dict[str, float] = {}
         for _ in range(self.num_epochs):
-            for batches, normalizer in minibatches:
-                for name, value in self.optimize(batches, normalizer).items():
+            for passes, normalizer in minibatches:
+                for name, value in self.optimize(passes, normalizer).items():
                     totals[name] = totals.get(name, 0.0) + value
         steps = self.num_epochs * len(minibatches)
         return {name: total / steps for name, total in totals.items()}
@@ -97,18 +94,42 @@ class PolicyGradientStage(Stage):
         own = self.loss.normalizer(completion_mask(completions), truncated_mask(completions))
         return reduce(operator.add, all_gather(own))
 
-    def make_batch(self, groups: list[Group]) -> Batch:
+    def passes(self, groups: Sequence[Group]) -> list[ForwardPass[Group]]:
+        """Passes over the groups, with the log-probabilities that the loss will read."""
+        # Without prefix sharing every completion is a row.
+        split_at = None if self.policy.prefix_sharing else 0
+        packed = pack(groups, self.memory_limit.size, split_at)
+        if self.on_policy and not self.loss.kl_coef:
+            return packed
+        found: list[ForwardPass[Group]] = []
+        for one, attempt in self.memory_limit.attempts(packed):
+            with attempt:
+                found.append(self.with_logprobs(one))
+        return found
+
+    @property
+    def on_policy(self) -> bool:
+        """Whether the weights of the loss are those of the rollout."""
+        return self.num_epochs * self.num_minibatches == 1
+
+    def with_logprobs(self, one: ForwardPass[Group]) -> ForwardPass[Group]:
         """Old and reference log-probabilities, only where the loss will read them."""
-        on_policy = self.num_epochs * self.num_minibatches == 1
-        with torch.no_grad():
-            old = None if on_policy else self.logprobs(groups).logprobs
-        ref = None
+        sizes = [len(group.completions) for group in one.rows]
+        old = ref = [None] * len(sizes)
+        if not self.on_policy:
+            with torch.no_grad():
+                old = self.logprobs(one.rows).logprobs.split(sizes)
         if self.loss.kl_coef:
             with self.policy.reference():
-                ref = self.logprobs(groups).logprobs
-        return Batch(groups=groups, old_logprobs=old, ref_logprobs=ref)
+                ref = self.logprobs(one.rows).logprobs.split(sizes)
+        return ForwardPass(
+            rows=[
+                replace(group, old_logprobs=own_old, ref_logprobs=own_ref)
+                for group, own_old, own_ref in zip(one.rows, old, ref, strict=True)
+            ]
+        )
 
-    def logprobs(self, groups: list[Group]) -> TokenLogprobs:
+    def logprobs(self, groups: Sequence[Group]) -> TokenLogprobs:
         """Of all completions of ``groups``, at the sampling temperature."""
         return self.policy.logprobs(
             [group.prompt for group in groups],
@@ -117,22 +138,21 @@ class PolicyGradientStage(Stage):
             temperature=self.temperature,
         )
 
-    def optimize(self, batches: list[Batch], normalizer: Normalizer) -> dict[str, float]:
+    def optimize(
+        self, passes: Sequence[ForwardPass[Group]], normalizer: Normalizer
+    ) -> dict[str, float]:
         """One optimizer step, its gradient accumulated over the forward passes."""
-        totals: dict[str, float] = {}
 
-        def losses() -> Iterator[Tensor]:
-            for batch in batches:
-                scored = self.logprobs(batch.groups)
-                inputs = loss_inputs(batch, scored)
-                output = self.loss(inputs, normalizer)
-                yield output.loss
-                mask = self.loss.loss_mask(scored.mask, inputs.truncated)
-                entropy = (scored.entropy * mask).sum() / normalizer.tokens.clamp(min=1)
-                for name, value in {**output.metrics, "policy/entropy": entropy}.items():
-                    totals[name] = totals.get(name, 0.0) + value.item()
+        def loss_of(one: ForwardPass[Group]) -> tuple[Tensor, dict[str, Tensor]]:
+            scored = self.logprobs(one.rows)
+            inputs = loss_inputs(one.rows, scored)
+            output = self.loss(inputs, normalizer)
+            mask = self.loss.loss_mask(scored.mask, inputs.truncated)
+            entropy = (scored.entropy * mask).sum() / normalizer.tokens.clamp(min=1)
+            return output.loss, {**output.metrics, "policy/entropy": entropy}
 
+        losses = PassLosses(self.memory_limit, passes, loss_of)
         norm = self.optimizer_step_on(
-            losses(), self.optimization.max_grad_norm, self.optimization.may_skip
+            losses, self.optimization.max_grad_norm, self.optimization.may_skip
         )
-        return sum_metrics(all_gather(totals)) | {"policy/grad_norm": norm}
+        return sum_metrics(all_gather(losses.metrics)) | {"policy/grad_norm": norm}

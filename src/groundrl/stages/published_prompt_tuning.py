@@ -25,8 +25,7 @@ from groundrl.stages.sft import SFTModule
 
 
 class PublishedPromptTuning(SFTModule):
-    """SFT of a soft prompt with the published loss. It needs the logits of whole rows at once:
-    where memory is full, lower ``tokens_per_forward``."""
+    """SFT of a soft prompt with the published loss; it needs the logits of whole rows at once."""
 
     @classmethod
     def config_problems(cls, node: ConfigNode) -> Iterator[str]:

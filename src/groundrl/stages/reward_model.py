@@ -16,14 +16,15 @@ from groundrl.feedback.captions import (
     RatedCaption,
     yields_captions,
 )
-from groundrl.feedback.reward_model import RewardModel
+from groundrl.feedback.reward_model import CaptionRow, RewardModel
+from groundrl.policy.passes import ForwardPass
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.rollout.lengths import check_length
-from groundrl.rollout.memory import explain_full_memory, pixel_option
 from groundrl.running.parallel import all_gather, sum_metrics
 from groundrl.stages.base import Stage
 from groundrl.stages.fitting.optimization import Optimization
+from groundrl.stages.passes import PassLosses
 
 
 class RewardModelModule(Stage):
@@ -51,7 +52,7 @@ class RewardModelModule(Stage):
     ) -> None:
         """``captions``: those that are trained on. ``level``: a score for each sentence, or one
         for the whole caption, read at its end. ``tokens_per_forward``, padding included, bounds
-        memory and changes no result."""
+        memory and changes no result; it is halved where memory is full."""
         super().__init__(policy)
         self.automatic_optimization = False
         self.optimization = optimization
@@ -93,41 +94,35 @@ class RewardModelModule(Stage):
         for (group, prompt), read in zip(examples, captions, strict=True):
             longest = max(len(one.branch.tokens) for one in read)
             check_length(self.policy, group[0].sample, prompt, longest)
-        features = self.policy.fixed_features(prompts)
         count = sum(all_gather(sum(len(one) for group in targets for one in group)))
-        totals = {"reward_model/loss": 0.0, "reward_model/acc": 0.0}
 
-        def losses() -> Iterator[Tensor]:
-            for chosen in model.forward_passes(prompts, captions):
-                logits = model.logits(
-                    [prompts[number] for number, _ in chosen],
-                    [captions[number][part] for number, part in chosen],
-                    [features[number] for number, _ in chosen],
-                )
-                truth = torch.cat([one for n, part in chosen for one in targets[n][part]])
-                yield (loss := model.losses(logits, truth).sum() / count)
-                totals["reward_model/loss"] += loss.item()
-                right = (logits[:, 0] >= 0) == (truth[:, 0] >= 0.5)
-                totals["reward_model/acc"] += right.sum().item() / count
-
-        with explain_full_memory(self.step_memory()):
-            norm = self.optimizer_step_on(
-                losses(), self.optimization.max_grad_norm, self.optimization.may_skip
+        def loss_of(one: ForwardPass[CaptionRow]) -> tuple[Tensor, dict[str, Tensor]]:
+            logits = model.logits(
+                [row.prompt for row in one.rows],
+                [row.captions for row in one.rows],
+                [row.features for row in one.rows],
             )
-        metrics = sum_metrics(all_gather(totals))
+            truth = torch.cat([part for row in one.rows for part in targets[row.number][row.part]])
+            loss = model.losses(logits, truth).sum() / count
+            right = ((logits[:, 0] >= 0) == (truth[:, 0] >= 0.5)).sum()
+            return loss, {"reward_model/loss": loss.detach(), "reward_model/acc": right}
+
+        with self.explain_full_memory():
+            features = self.policy.fixed_features(prompts)
+            losses = PassLosses(
+                model.memory_limit, model.passes(prompts, captions, features), loss_of
+            )
+            norm = self.optimizer_step_on(
+                losses, self.optimization.max_grad_norm, self.optimization.may_skip
+            )
+        metrics = sum_metrics(all_gather(losses.metrics))
+        metrics["reward_model/acc"] = metrics.get("reward_model/acc", 0.0) / count
         self.log_step(metrics | {"lr": lr, "reward_model/grad_norm": norm}, self.global_step)
 
     def targets(self, caption: RatedCaption) -> Float[Tensor, "S outputs"]:
         """Those of a caption, on the device of the weights."""
         found = caption.targets(self.reward_model.level)
         return torch.tensor(found, dtype=torch.float32, device=self.device)
-
-    def step_memory(self) -> dict[str, object]:
-        """Options on which the memory of a step depends, with their values."""
-        return {
-            "stage.reward_model.module.tokens_per_forward": self.reward_model.tokens_per_forward,
-            **pixel_option(self.policy),
-        }
 
 
 def check_two_classes(captions: CaptionList, level: Level) -> None:

@@ -1,6 +1,5 @@
 """A run of pipeline=[reward_model]: trains, saves and measures the model."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,13 @@ from groundrl.feedback.reward_model import RewardModel
 from groundrl.feedback.scores import ScoredCaption, join_scores, write_scores
 from groundrl.figures import write_infos
 from groundrl.files import write_json
+from groundrl.full_memory import explain_full_memory
 from groundrl.policy.prompt import Prompt, PromptEncoder
 from groundrl.report.run_report import write_report
 from groundrl.report.tables import before_after_table
 from groundrl.report.tensorboard import log_hparams
+from groundrl.rollout.lengths import pixel_option
+from groundrl.run_time import TIMES, RunTime
 from groundrl.running.parallel import is_first
 from groundrl.running.progress import ProgressLine
 from groundrl.stages.fit import Build, MakeTrainer, StagePlan, fit, on_trainer_device
@@ -61,7 +63,7 @@ class RewardModelTraining:
         Returns the text for the terminal: the held-out figures and the run directory. Of several
         processes only the first one saves, measures and reports; the text of the others is empty.
         """
-        start = time.perf_counter()
+        times = RunTime(self.run_dir / TIMES)
         module = self.build(self.plan.module)
         assert isinstance(module, RewardModelModule)
         model = module.reward_model
@@ -72,18 +74,19 @@ class RewardModelTraining:
             num_workers=self.data.num_workers,
             encode=EncodeGroup(model.encode),
         )
-        fit(NAME, module, data, self.plan, self.make_trainer, self.run_dir)
-        trained = time.perf_counter()
+        with times.measure("train"):
+            fit(NAME, module, data, self.plan, self.make_trainer, self.run_dir)
         if not is_first():
             return ""
         save_reward_model(model, self.run_dir / NAME)
-        scored = self.score_heldout(model)
+        with times.measure("heldout"):
+            scored = self.score_heldout(model)
         write_scores(self.run_dir, scored)
         write_infos(self.run_dir, {SET: FIGURES})
         figures = reward_figures(scored, model.threshold)
         metrics = {
             NAME: {f"{SET}/{name}": value for name, value in figures.items()},
-            "time": {"train": trained - start, "heldout": time.perf_counter() - trained},
+            "time": times.seconds,
         }
         write_json(self.run_dir / "metrics.json", metrics)
         with SummaryWriter(str(self.run_dir / "tensorboard")) as writer:
@@ -99,7 +102,8 @@ class RewardModelTraining:
         with on_trainer_device(model, self.make_trainer), line:
             for start in range(0, len(captions), CAPTIONS_AT_ONCE):
                 part = captions[start : start + CAPTIONS_AT_ONCE]
-                scores = model.score_many([one.to_score for one in part])
+                with explain_full_memory(pixel_option(model.policy), ("model=<a smaller one>",)):
+                    scores = model.score_many([one.to_score for one in part])
                 for caption, own in zip(part, scores, strict=True):
                     save_images(caption.sample, self.run_dir)
                     image = image_file_name(caption.sample.image)

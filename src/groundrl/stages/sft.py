@@ -1,22 +1,45 @@
 """SFT warm-up: teaches the grammar of grounded reasoning from worked examples."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from groundrl.full_memory import MemoryLimit
 from groundrl.grammar.base import Grammar
+from groundrl.policy.passes import ForwardPass, pack
 from groundrl.policy.policy import Features, Policy
 from groundrl.policy.prompt import Example, Prompt
-from groundrl.policy.shared_prefix.layout import Branch, pack_rows, row_length
+from groundrl.policy.shared_prefix.layout import Branch, row_length
+from groundrl.policy.vision_store import VisionFeatures
 from groundrl.records import Sample
 from groundrl.rollout.lengths import check_length
-from groundrl.rollout.memory import explain_full_memory, pixel_option
 from groundrl.running.parallel import all_gather, sum_metrics
 from groundrl.stages.base import Stage
 from groundrl.stages.fitting.optimization import Optimization
+from groundrl.stages.passes import PassLosses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkedExample:
+    """A row: a prompt and the answer to learn."""
+
+    prompt: Prompt
+    features: VisionFeatures | None
+    """None where the tower learns."""
+    target: Branch
+
+    @property
+    def length(self) -> int:
+        """See ``Row``."""
+        return row_length(self.prompt.prefix, [self.target])
+
+    def split(self, budget: int) -> "list[WorkedExample]":
+        """See ``Row``: one answer is not split."""
+        return [self]
 
 
 class SFTModule(Stage):
@@ -37,12 +60,14 @@ class SFTModule(Stage):
         optimization: Optimization,
         tokens_per_forward: int = 8192,
     ) -> None:
-        """``tokens_per_forward``, padding included, bounds memory and changes no result."""
+        """``tokens_per_forward``, padding included, bounds memory and changes no result; it is
+        halved where memory is full."""
         super().__init__(policy)
         self.automatic_optimization = False
         self.grammar = grammar
         self.optimization = optimization
-        self.tokens_per_forward = tokens_per_forward
+        option = "stage.sft.module.tokens_per_forward"
+        self.memory_limit = MemoryLimit("tokens", tokens_per_forward, option)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Those of what the adapter leaves trainable."""
@@ -52,31 +77,31 @@ class SFTModule(Stage):
         """One optimizer step on the target tokens of all samples of all processes."""
         lr = self.optimization.set_lr(self.trainer.optimizers, self.global_step)
         prompts = [prompt for _, prompt in examples]
-        targets = [[Branch(tokens=self.target(*example))] for example in examples]
-        for (sample, prompt), (branch,) in zip(examples, targets, strict=True):
-            check_length(self.policy, sample, prompt, len(branch.tokens))
-        features = self.policy.fixed_features(prompts)
-        counted = map(self.counted_tokens, prompts, (branch for (branch,) in targets))
-        tokens = sum(all_gather(sum(counted)))
-        totals = {"sft/loss": 0.0, "sft/entropy": 0.0}
+        targets = [Branch(tokens=self.target(*example)) for example in examples]
+        for (sample, prompt), target in zip(examples, targets, strict=True):
+            check_length(self.policy, sample, prompt, len(target.tokens))
+        tokens = sum(all_gather(sum(map(self.counted_tokens, prompts, targets))))
 
-        def losses() -> Iterator[Tensor]:
-            rows = [row_length(p.prefix, group) for p, group in zip(prompts, targets, strict=True)]
-            for chosen in pack_rows(rows, self.tokens_per_forward):
-                loss, entropy = self.summed_loss(
-                    [prompts[i] for i in chosen],
-                    [targets[i] for i in chosen],
-                    [features[i] for i in chosen],
-                )
-                yield loss / tokens
-                totals["sft/loss"] += loss.item() / tokens
-                totals["sft/entropy"] += entropy.item() / tokens
-
-        with explain_full_memory(self.step_memory()):
-            self.optimizer_step_on(
-                losses(), self.optimization.max_grad_norm, self.optimization.may_skip
+        def loss_of(one: ForwardPass[WorkedExample]) -> tuple[Tensor, dict[str, Tensor]]:
+            loss, entropy = self.summed_loss(
+                [row.prompt for row in one.rows],
+                [[row.target] for row in one.rows],
+                [row.features for row in one.rows],
             )
-        self.log_step(sum_metrics(all_gather(totals)) | {"lr": lr}, self.global_step)
+            return loss / tokens, {"sft/loss": loss.detach(), "sft/entropy": entropy}
+
+        with self.explain_full_memory():
+            features = self.policy.fixed_features(prompts)
+            rows = [
+                WorkedExample(prompt=prompt, features=own, target=target)
+                for prompt, own, target in zip(prompts, features, targets, strict=True)
+            ]
+            losses = PassLosses(self.memory_limit, pack(rows, self.memory_limit.size), loss_of)
+            self.optimizer_step_on(
+                losses, self.optimization.max_grad_norm, self.optimization.may_skip
+            )
+        means = {name: total / tokens for name, total in losses.metrics.items()}
+        self.log_step(sum_metrics(all_gather(means)) | {"lr": lr}, self.global_step)
 
     def counted_tokens(self, prompt: Prompt, target: Branch) -> int:
         """Number of tokens of a row whose losses are averaged."""
@@ -88,13 +113,6 @@ class SFTModule(Stage):
         """Sums over the counted tokens: of the loss, and of the entropy without gradient."""
         scored = self.policy.logprobs(prompts, targets, features)
         return -scored.logprobs.sum(), scored.entropy.sum()
-
-    def step_memory(self) -> dict[str, object]:
-        """Options on which the memory of a step depends, with their values."""
-        return {
-            "stage.sft.module.tokens_per_forward": self.tokens_per_forward,
-            **pixel_option(self.policy),
-        }
 
     def target(self, sample: Sample, prompt: Prompt) -> list[int]:
         """Tokens of the worked answer: rationale with boxes, then the answer."""

@@ -7,7 +7,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from groundrl.errors import UserError
+from groundrl.errors import UserError, is_disk_full
+from groundrl.locks import Claim, LockedError, lock_of
 from groundrl.synthesis.annotate import ResultKey, Results
 from groundrl.synthesis.codec import Stage, decode_result, encode_result
 
@@ -15,22 +16,35 @@ APPLICATION_ID: Final = 0x67726C31
 """SQLite's ``application_id`` of our files."""
 LOCK_TIMEOUT: Final = 120.0
 """Seconds to wait while another run writes to the file."""
+NO_LOCKS: Final = (
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_IOERR_LOCK,
+    sqlite3.SQLITE_IOERR_RDLOCK,
+    sqlite3.SQLITE_IOERR_UNLOCK,
+    sqlite3.SQLITE_IOERR_CHECKRESERVEDLOCK,
+    sqlite3.SQLITE_IOERR_SHMOPEN,
+    sqlite3.SQLITE_IOERR_SHMLOCK,
+    sqlite3.SQLITE_IOERR_SHMMAP,
+)
+"""Errors of a file system that lacks locks, or memory that processes share."""
 
 
 class ResultCache:
     """Results by image, stage, component name and inputs; a stored result is never replaced.
 
-    Several processes may share a file. A killed process loses only what it had not saved yet
-    (write-ahead log). Every method raises UserError for a foreign or damaged file and for a full
-    disk.
+    Several processes of one machine may share a file; SQLite's write-ahead log, because of which a
+    killed process loses only what it had not saved yet, is not for several machines. Every method
+    raises UserError for a foreign or damaged file and for a full disk.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._explain_errors(), ExitStack() as on_error:
+            self._claim = Claim(lock_of(path), share_with_machine=True)
+            on_error.callback(self._claim.release)
             self._connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT, isolation_level=None)
-            on_error.callback(self.close)
+            on_error.callback(self._connection.close)
             self._create_table()
             on_error.pop_all()
 
@@ -109,13 +123,28 @@ class ResultCache:
         """Turns errors that the user can fix into UserError."""
         try:
             yield
+        except LockedError as error:
+            raise UserError(
+                f"{self.path} is in use on another machine, and it is for the runs of one at a "
+                f"time: type cache_dir=<a folder of this machine> (it is {error})"
+            ) from error
+        except OSError as error:  # of the claim
+            if is_disk_full(error):
+                raise self._disk_full() from error
+            raise UserError(
+                f"{self.path} cannot be written to ({error.strerror}): type "
+                "cache_dir=<another folder>"
+            ) from error
         except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            extended = getattr(error, "sqlite_errorcode", 0)
+            code = extended & 0xFF
+            if extended in NO_LOCKS:
                 raise UserError(
-                    f"no space left on the disk ({self.path}): free some and type the same "
-                    "command again; what is finished is kept"
+                    f"{self.path} lies in a folder where SQLite cannot lock it ({error}), as some "
+                    "network folders are: type cache_dir=<a folder on a disk of this machine>"
                 ) from error
+            if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                raise self._disk_full() from error
             if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                 raise UserError(
                     f"{self.path} is damaged or no database ({error}): delete it, or type "
@@ -127,6 +156,13 @@ class ResultCache:
                 ) from error
             raise
 
+    def _disk_full(self) -> UserError:
+        return UserError(
+            f"no space left on the disk ({self.path}): free some and type the same command again; "
+            "what is finished is kept"
+        )
+
     def close(self) -> None:
         """Close the file; saved results are safe without it, too."""
         self._connection.close()
+        self._claim.release()

@@ -11,6 +11,7 @@ from typing import Any, Final
 from groundrl.detectors.base import Batched
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
+from groundrl.full_memory import explain_full_memory
 from groundrl.records import Provenance
 from groundrl.running.micro_batcher import MicroBatcher
 from groundrl.synthesis.annotate import AnnotationResult, Annotator, Results
@@ -96,14 +97,20 @@ def annotate_in_order(
 def add_micro_batching(annotator: Annotator) -> Annotator:
     """The annotator with a micro-batcher for the calls of each component that has a
     ``batch_size``."""
-    components = (annotator.detector, annotator.teacher, annotator.verifier)
+    components = {
+        "detector": annotator.detector,
+        "teacher": annotator.teacher,
+        "verifier": annotator.verifier,
+    }
     batchers = {
-        id(component): MicroBatcher[Any, Any](component, component.batch_size)
-        for component in components
+        id(component): MicroBatcher[Any, Any](component, component.batch_size, f"{role}.batch_size")
+        for role, component in components.items()
         if isinstance(component, Batched)
     }
 
     def call_in_batches(model: Callable[[Any], Any], inputs: Sequence[Any]) -> Any:
-        return batchers.get(id(model), model)(inputs)
+        ways = [f"{role}=<a smaller one>" for role, own in components.items() if own is model]
+        with explain_full_memory({}, ways):
+            return batchers.get(id(model), model)(inputs)
 
     return replace(annotator, call_model=call_in_batches)

@@ -1,6 +1,5 @@
 """Jobs of a multirun at the same time: a GPU and a log for each, one line for all."""
 
-import fcntl
 import logging
 import os
 import re
@@ -10,10 +9,11 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import NoReturn
 
 from omegaconf import DictConfig
 
+from groundrl.locks import FileLock, LockedError
 from groundrl.running.progress import ProgressLine
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ LOG = "log.txt"
 """In the folder of a job: what it would write to the screen if it ran alone."""
 FINISHED, FAILED = "metrics.json", "error.txt"
 """Files of a job's folder that appear when it has ended."""
-_taken: list[IO[str]] = []
+_taken: list[FileLock] = []
 """The lock of this process's GPU, held until the process ends."""
 
 
@@ -66,13 +66,10 @@ def take_gpu() -> None:
     folder.mkdir(exist_ok=True)
     while True:
         for gpu in gpus:
-            file = (folder / re.sub(r"\W", "-", gpu)).open("w")
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.close()
+                _taken.append(FileLock(folder / re.sub(r"\W", "-", gpu)))
+            except LockedError:
                 continue
-            _taken.append(file)
             os.environ["CUDA_VISIBLE_DEVICES"] = gpu
             return
         time.sleep(SECONDS_BETWEEN_LOOKS)

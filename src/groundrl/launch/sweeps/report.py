@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 
 from groundrl.errors import UserError
-from groundrl.files import lock_folder, write_text
+from groundrl.files import write_text
 from groundrl.launch.exits import exit_with
 from groundrl.launch.logs import configure_logging
 from groundrl.launch.make import root_cause
@@ -24,6 +24,7 @@ from groundrl.launch.resolvers import register_resolvers
 from groundrl.launch.sweeps.grid import Grid, parse_options
 from groundrl.launch.sweeps.parallel_jobs import JobLog, SweepProgress, runs_in_turn, take_gpu
 from groundrl.launch.sweeps.study import DECIDED, conclusions_of, published_figures, rankings_of
+from groundrl.locks import lock_folder
 from groundrl.report.runs import split_seed
 
 if TYPE_CHECKING:

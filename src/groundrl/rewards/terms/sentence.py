@@ -14,6 +14,7 @@ from groundrl.feedback.captions import CaptionToScore
 from groundrl.feedback.load import load_reward_model, read_description
 from groundrl.feedback.reward_model import RewardModel, SentenceScore
 from groundrl.feedback.shared_base import share_base
+from groundrl.full_memory import explain_full_memory
 from groundrl.policy.policy import Policy
 from groundrl.records import ImageSource, SpanScore
 from groundrl.rewards.base import Rating
@@ -100,7 +101,9 @@ class Sentence:
         # A shared base stays where it is: the policy may be sampling with it now.
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
         lender = self._lender
-        return self._loaded.to(device if lender is None else lender.device).score_many(captions)
+        model = self._loaded.to(device if lender is None else lender.device)
+        with explain_full_memory({}, ("reward.terms.sentence.device=cpu",)):
+            return model.score_many(captions)
 
     def _rating(self, scores: Sequence[SentenceScore], start: int) -> Rating | None:
         if not scores:

@@ -1,4 +1,4 @@
-"""From a scored rollout to the inputs of the loss: groups, forward passes, tensors."""
+"""From a scored rollout to the inputs of the loss."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from groundrl.losses import LossInputs
 from groundrl.policy.prompt import Prompt
-from groundrl.policy.shared_prefix.layout import Branch, pack_rows, row_length, split_group
+from groundrl.policy.shared_prefix.layout import Branch, row_length, split_group
 from groundrl.policy.shared_prefix.scoring import TokenLogprobs
 from groundrl.policy.vision_store import VisionFeatures
 from groundrl.records import Completion
@@ -29,11 +29,21 @@ class Group:
     advantages: Float[Tensor, "G"] | Float[Tensor, "G T"]
     """Of completions, or of their tokens; T may be longer than any of them."""
     truncated: list[bool]
+    old_logprobs: Float[Tensor, "G longest"] | None = None
+    """From before the update, padded to the longest completion of a pass or more. None on policy:
+    the ratio is then exactly 1."""
+    ref_logprobs: Float[Tensor, "G longest"] | None = None
+    """Under the reference; None without a KL term."""
 
-    def split(self, budget: int) -> list["Group"]:
-        """The same completions in groups of at most ``budget`` tokens, prompt and padding included,
-        or of one completion."""
+    @property
+    def length(self) -> int:
+        """See ``Row``."""
+        return row_length(self.prompt.prefix, self.completions)
+
+    def split(self, budget: int) -> "list[Group]":
+        """See ``Row``: groups of fewer completions, of one at least."""
         lengths = [len(completion.tokens) for completion in self.completions]
+        old, ref = self.old_logprobs, self.ref_logprobs
         return [
             replace(
                 self,
@@ -41,20 +51,11 @@ class Group:
                 sampler_logprobs=self.sampler_logprobs[part],
                 advantages=self.advantages[part],
                 truncated=self.truncated[part],
+                old_logprobs=None if old is None else old[part],
+                ref_logprobs=None if ref is None else ref[part],
             )
             for part in split_group(len(self.prompt.prefix.tokens), lengths, budget)
         ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Groups that share one forward pass, with the log-probabilities from before the update."""
-
-    groups: list[Group]
-    old_logprobs: Float[Tensor, "B T"] | None
-    """None on policy: the ratio is then exactly 1."""
-    ref_logprobs: Float[Tensor, "B T"] | None
-    """None without a KL term."""
 
 
 def learning_groups(
@@ -90,40 +91,34 @@ def truncated_mask(completions: Sequence[Completion]) -> Bool[Tensor, "B"]:
     return torch.tensor([completion.truncated for completion in completions])
 
 
-def sampler_logprobs(groups: list[Group]) -> Float[Tensor, "B T"]:
+def sampler_logprobs(groups: Sequence[Group]) -> Float[Tensor, "B T"]:
     """The log-probabilities of the rollout engine, padded to the longest completion."""
     rows = [torch.tensor(row) for group in groups for row in group.sampler_logprobs]
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
 
-def loss_inputs(batch: Batch, scored: TokenLogprobs) -> LossInputs:
+def loss_inputs(groups: Sequence[Group], scored: TokenLogprobs) -> LossInputs:
     """The inputs of the loss, on the device of the log-probabilities."""
-    device = scored.logprobs.device
-    advantages = torch.cat([group.advantages for group in batch.groups]).to(device)
+    device, longest = scored.logprobs.device, scored.mask.shape[1]
+    advantages = torch.cat([group.advantages for group in groups]).to(device)
     return LossInputs(
         logprobs=scored.logprobs,
-        old_logprobs=batch.old_logprobs,
-        ref_logprobs=batch.ref_logprobs,
-        sampler_logprobs=sampler_logprobs(batch.groups).to(device),
+        old_logprobs=_stacked([group.old_logprobs for group in groups], longest),
+        ref_logprobs=_stacked([group.ref_logprobs for group in groups], longest),
+        sampler_logprobs=sampler_logprobs(groups).to(device),
         # Those of tokens are padded to the longest completion of the step.
-        advantages=advantages if advantages.ndim == 1 else advantages[:, : scored.mask.shape[1]],
+        advantages=advantages if advantages.ndim == 1 else advantages[:, :longest],
         completion_mask=scored.mask,
-        truncated=torch.tensor([x for g in batch.groups for x in g.truncated], device=device),
+        truncated=torch.tensor([x for g in groups for x in g.truncated], device=device),
     )
 
 
-def pack_groups(
-    groups: Sequence[Group], tokens_per_forward: int, prefix_sharing: bool
-) -> list[list[Group]]:
-    """Groups that share a forward pass of at most ``tokens_per_forward`` tokens, padding included.
-
-    A group that is too long is split; each part then computes the prompt again.
-    """
-    # Without prefix sharing every completion is a row.
-    budget = tokens_per_forward if prefix_sharing else 0
-    parts = [part for group in groups for part in group.split(budget)]
-    rows = [row_length(part.prompt.prefix, part.completions) for part in parts]
-    return [[parts[i] for i in chosen] for chosen in pack_rows(rows, tokens_per_forward)]
+def _stacked(
+    parts: Sequence[Float[Tensor, "_ _"] | None], longest: int
+) -> Float[Tensor, "B T"] | None:
+    """The rows of all groups, cut to the length of the longest; None where there are none."""
+    found = [part[:, :longest] for part in parts if part is not None]
+    return torch.cat(found) if found else None
 
 
 def split_evenly(groups: int, count: int) -> list[range]:
