@@ -1,12 +1,12 @@
 """``runner=ray`` beside Ray Data: ``python benchmarks/ray_tasks.py``.
 
 Both do trivial items on two workers, on a simulated cluster of two nodes with room for one each.
-``stream``: seconds to the first result, items per second after it, and memory that this process
-gains while 90 % of the results pass through. ``slow``: with a consumer that takes 5 ms per item,
-the most items that were finished and not yet consumed. ``killed``: a worker is killed once;
-``deadly``: each time it comes to the item; ``lost``: a node is lost and not replaced. For these:
-whether the run ended (``deadly``: in an error) within ``--limit`` seconds, and how many workers
-were started.
+Scenarios: ``stream`` of many items; ``slow``: a consumer that takes 5 ms per item; ``killed``: a
+worker is killed once; ``deadly``: each time it comes to an item; ``lost``: a node is lost and not
+replaced. Figures: seconds to the first result and to the last (or the error that ended the run,
+TimeoutError after ``--limit`` seconds), items per second after the first, memory that this process
+gained while 90 % of the results passed through, the most items that were done and not yet
+consumed, and workers that were started.
 """
 
 import argparse
@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import history
-import ray
 from ray.cluster_utils import Cluster
 from ray.exceptions import RayError
 
@@ -40,6 +39,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "deadly": {"flag": "always", "seconds": 0.01},
     "lost": {"seconds": 0.01, "lose": True},
 }
+
+COLUMNS = ("first_seconds", "per_second", "gained_mb", "ahead", "ended", "workers")
 
 Done = tuple[int, float]
 """An item, and when it was done."""
@@ -191,11 +192,25 @@ def main() -> None:
             try:
                 found = measure(CONTENDERS[contender], cluster, items, size, **SETTINGS[scenario])
             except (TimeoutError, RayError) as error:
-                found = {"error": type(error).__name__}
+                found = {"ended": type(error).__name__}
             signal.alarm(0)
             print(scenario, contender, json.dumps(found), file=sys.stderr, flush=True)
             figures.setdefault(scenario, {})[contender] = found
     cluster.shutdown()
+    print(to_text(table(figures)))
+    history.keep(options, figures)
+
+
+def table(figures: dict[str, dict[str, Any]]) -> Table:
+    """A row per scenario and contender; "ended" says why where it did not end well."""
+    rows = []
+    for scenario, contenders in figures.items():
+        for contender, found in contenders.items():
+            cells = [found.get(name, "") for name in COLUMNS]
+            shown = [one if isinstance(one, str) else number(one) for one in cells]
+            rows.append((scenario, contender, *shown))
+    columns = ("scenario", "contender", *(name.replace("_", " ") for name in COLUMNS))
+    return Table(columns=columns, rows=tuple(rows))
 
 
 if __name__ == "__main__":

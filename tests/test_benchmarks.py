@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from groundrl.policy.layout import Branch
+from groundrl.task_runner import TASKS_AHEAD
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
@@ -230,3 +231,15 @@ def test_every_term_of_a_reward_has_its_price(tmp_path: Path) -> None:
     figures = json.loads(out.read_text())
     assert {"acc", "iou", "noun", "attribute", "relation"} <= figures.keys()
     assert all(row["completions_per_second"] > 0 for row in figures.values())
+
+
+@pytest.mark.slow
+def test_workers_of_a_cluster_are_measured_while_a_node_is_lost(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    out = tmp_path / "figures.json"
+    small = ("--few", 300, "--only", "lost", "--contenders", "runner=ray")
+    result = program("ray_tasks", *small, out=out)
+    assert result.returncode == 0, result.stderr
+    figures = json.loads(out.read_text())["lost"]["runner=ray"]
+    assert figures["ended"] >= figures["first_seconds"] > 0
+    assert figures["ahead"] <= 2 * TASKS_AHEAD * 8
