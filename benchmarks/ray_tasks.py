@@ -29,7 +29,7 @@ from ray.cluster_utils import Cluster
 from ray.exceptions import RayError
 
 from groundrl.report.tables import Table, number, to_text
-from groundrl.task_runner import MAX_TRIES, RayRunner, WorkerFactory
+from groundrl.task_runner import RayRunner, WorkerFactory
 
 WORKERS = 2
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -37,7 +37,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "slow": {"consumer": 0.005},
     "killed": {"flag": "once", "seconds": 0.01},
     "deadly": {"flag": "always", "seconds": 0.01},
-    "lost": {"seconds": 0.01, "lose": True},
+    "lost": {"seconds": 0.05, "lose": True},
 }
 
 COLUMNS = ("first_seconds", "per_second", "gained_mb", "ahead", "ended", "workers")
@@ -87,7 +87,7 @@ class Mapper:
 
 
 @contextmanager
-def with_ray_data(address: str, factory: Any, **tries: int) -> Iterator[Any]:
+def with_ray_data(address: str, factory: Any) -> Iterator[Any]:
     """A pool of one to ``WORKERS`` actors, a block per task, results in order."""
     import ray.data
 
@@ -100,7 +100,7 @@ def with_ray_data(address: str, factory: Any, **tries: int) -> Iterator[Any]:
         blocks = [*tasks]
         pool = ray.data.ActorPoolStrategy(min_size=1, max_size=WORKERS)
         data = ray.data.from_items(blocks, override_num_blocks=len(blocks)).map_batches(
-            Mapper, fn_constructor_args=[factory], batch_size=1, compute=pool, num_cpus=1, **tries
+            Mapper, fn_constructor_args=[factory], batch_size=1, compute=pool, num_cpus=1
         )
         return ((row["item"], row["time"]) for row in data.iter_rows())
 
@@ -110,11 +110,7 @@ def with_ray_data(address: str, factory: Any, **tries: int) -> Iterator[Any]:
         ray.shutdown()
 
 
-CONTENDERS: dict[str, Any] = {
-    "runner=ray": with_runner,
-    "Ray Data": with_ray_data,
-    "Ray Data, 3 retries": partial(with_ray_data, max_task_retries=MAX_TRIES - 1),
-}
+CONTENDERS: dict[str, Any] = {"runner=ray": with_runner, "Ray Data": with_ray_data}
 
 
 def memory() -> float:
@@ -147,7 +143,7 @@ def measure(
                 time.sleep(consumer)
                 if len(done) == items // 10:
                     gained = -memory()
-                if lose and len(done) == items // 3:
+                if lose and len(done) == items // 10:
                     cluster.remove_node(cluster.list_all_nodes()[-1], allow_graceful=False)
             gained += memory()
         assert len(done) == items

@@ -243,10 +243,12 @@ class _WorkerPool:
                 self._running[worker.run.remote(job.task)] = worker, job
             if not jobs:
                 return
-            if jobs[0].results is None:
+            results = jobs[0].results
+            if results is None:
                 waiting += self._wait()
             else:
-                yield jobs.popleft().results
+                jobs.popleft()
+                yield results
 
     def _set_up_worker(self, job: _Job) -> None:
         worker = self._start_worker()

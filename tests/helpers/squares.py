@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from groundrl.errors import UserError
 from groundrl.task_runner import LOCAL, RayRunner
@@ -61,7 +62,8 @@ def main() -> None:
     tasks = [range(first, first + 3) for first in range(0, options.last, 3)]
     found: list[int] = []
     with ExitStack() as stack:
-        address, changes = LOCAL, {}
+        address: Any = LOCAL
+        changes: dict[str, Callable[[], object]] = {}
         if options.nodes:
             from ray.cluster_utils import Cluster
 
