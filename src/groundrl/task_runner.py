@@ -214,9 +214,9 @@ class _Job:
 class _WorkerPool:
     """Workers that Ray starts wherever there is room, and as soon as there is.
 
-    A lost worker is replaced, and the others do its tasks. Ray's own restarts and retries of an
-    actor fail when a node is lost: a limited number is used up before the restart, and without a
-    limit, tasks wait for room for their worker, and a task that kills its workers never ends.
+    A lost worker is replaced, and the others do its tasks. Ray's own retries of an actor's task do
+    not serve: when a node is lost, a limited number is used up before the restart, and without a
+    limit, a task that kills its workers never ends.
     """
 
     def __init__(self, start_worker: Callable[[], Any], workers: int, concurrency: int) -> None:
