@@ -29,7 +29,7 @@ from ray.cluster_utils import Cluster
 from ray.exceptions import RayError
 
 from groundrl.report.tables import Table, number, to_text
-from groundrl.task_runner import RayRunner, WorkerFactory
+from groundrl.running.task_runner import RayRunner, WorkerFactory
 
 WORKERS = 2
 SETTINGS: dict[str, dict[str, Any]] = {

@@ -10,8 +10,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from groundrl.policy.layout import Branch
-from groundrl.task_runner import TASKS_AHEAD
+from groundrl.policy.shared_prefix.layout import Branch
+from groundrl.running.task_runner import TASKS_AHEAD
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from squares import squares
 
-from groundrl.task_runner import MAX_TRIES, LocalRunner
+from groundrl.running.task_runner import MAX_TRIES, LocalRunner
 
 ROOT = Path(__file__).parents[1]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from groundrl.errors import UserError
-from groundrl.task_runner import LOCAL, RayRunner
+from groundrl.running.task_runner import LOCAL, RayRunner
 
 START, MIDDLE = 6, 30
 """Numbers after which all workers have started, and after which a node is lost or joins."""
