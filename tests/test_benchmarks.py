@@ -14,6 +14,7 @@ from torch.utils.tensorboard.writer import SummaryWriter
 
 from groundrl.files import write_json
 from groundrl.policy.shared_prefix.layout import Branch
+from groundrl.running.task_runner import TASKS_AHEAD
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
@@ -277,3 +278,15 @@ def test_what_a_run_learned_of_its_own_data_stands_beside_answers_without_an_ima
     }
     assert result.stdout.splitlines()[0] == "|  | n | trivial | start | sft |"
     assert run("own_data", tmp_path / "none").returncode == 1
+
+
+@pytest.mark.slow
+def test_workers_of_a_cluster_are_measured_while_a_node_is_lost(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    out = tmp_path / "figures.json"
+    small = ("--few", 300, "--only", "lost", "--contenders", "runner=ray")
+    result = program("ray_tasks", *small, out=out)
+    assert result.returncode == 0, result.stderr
+    figures = json.loads(out.read_text())["lost"]["runner=ray"]
+    assert figures["ended"] >= figures["first_seconds"] > 0
+    assert figures["ahead"] <= 2 * TASKS_AHEAD * 8

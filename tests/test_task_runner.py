@@ -1,4 +1,4 @@
-"""Tasks on a Ray cluster: all are done, whatever happens to workers."""
+"""Tasks on a Ray cluster: all are done, whatever happens to workers and nodes."""
 
 import json
 import os
@@ -10,25 +10,33 @@ from typing import Any
 import pytest
 from squares import squares
 
-from groundrl.running.task_runner import LocalRunner
+from groundrl.running.task_runner import MAX_TRIES, LocalRunner
 
-pytest.importorskip("ray", reason="Ray is not installed")
 ROOT = Path(__file__).parents[1]
 
 
-def on_ray(folder: Path, last: int, cpus: float = 1.0) -> Any:
+def run_on_ray(folder: Path, last: int, *options: str) -> subprocess.CompletedProcess[str]:
     """In a process of its own: Ray leaves some behind it."""
-    script = [
-        sys.executable,
-        str(ROOT / "tests" / "helpers" / "squares.py"),
-        str(folder),
-        str(last),
-        str(cpus),
-    ]
+    pytest.importorskip("ray", reason="Ray is not installed")
+    script = [sys.executable, str(ROOT / "tests" / "helpers" / "squares.py")]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    result = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [*script, str(folder), str(last), *options],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def on_ray(folder: Path, last: int, *options: str) -> Any:
+    result = run_on_ray(folder, last, *options)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout.splitlines()[-1])
+
+
+def workers(folder: Path) -> int:
+    return len([*folder.glob("worker-*")])
 
 
 @pytest.mark.slow
@@ -39,13 +47,38 @@ def test_what_a_killed_worker_had_under_way_is_done_again(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+def test_a_task_that_kills_its_workers_ends_the_run(tmp_path: Path) -> None:
+    (tmp_path / "deadly").touch()
+    result = run_on_ray(tmp_path, 9)
+    assert result.returncode == 1
+    assert "ActorDiedError" in result.stderr
+    # The first two, and at most one more for each that was killed.
+    assert MAX_TRIES <= workers(tmp_path) <= 2 + MAX_TRIES
+
+
+@pytest.mark.slow
+def test_the_workers_that_are_left_do_the_tasks_of_a_lost_node(tmp_path: Path) -> None:
+    found = on_ray(tmp_path, 60, "--nodes", "2", "--change", "lose")
+    assert found == [number * number for number in range(60)]
+    assert workers(tmp_path) == 2
+
+
+@pytest.mark.slow
+def test_workers_start_where_there_is_room_and_more_when_a_node_joins(tmp_path: Path) -> None:
+    found = on_ray(tmp_path, 60, "--nodes", "1", "--change", "join")
+    assert found == [number * number for number in range(60)]
+    assert workers(tmp_path) == 2
+
+
+@pytest.mark.slow
 def test_a_mistake_of_the_user_comes_as_it_is(tmp_path: Path) -> None:
-    assert on_ray(tmp_path, 12) == "10 is too many"
+    (tmp_path / "mistake").touch()
+    assert on_ray(tmp_path, 12) == "5 is too many"
 
 
 @pytest.mark.slow
 def test_more_workers_than_the_machine_has_room_for_are_refused(tmp_path: Path) -> None:
-    told = on_ray(tmp_path, 9, cpus=999)
+    told = on_ray(tmp_path, 9, "--cpus", "999")
     assert told.startswith("runner.workers=2 with runner.num_cpus=999.0 each need more than the")
 
 

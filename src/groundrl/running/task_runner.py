@@ -1,12 +1,11 @@
 """Runs independent tasks: in this process, or on the workers of a Ray cluster."""
 
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from importlib.util import find_spec
 from itertools import islice
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
@@ -22,7 +21,7 @@ WorkerFactory = Callable[[], AbstractContextManager[Callable[[T], Iterable[R]]]]
 one task and returns its results."""
 LOCAL = "local"
 MAX_TRIES = 4
-"""Attempts at a task whose workers are killed."""
+"""Attempts at a task whose workers are lost."""
 TASKS_AHEAD = 4
 """Tasks per thread that are running, or finished before an earlier task is: so many other tasks
 can overtake a slow one."""
@@ -82,7 +81,7 @@ class LocalRunner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RayRunner:
-    """Runs tasks on workers of a Ray cluster; tasks of a worker that is killed go to another.
+    """Runs tasks on workers of a Ray cluster; those of a lost worker or node go to the others.
 
     Every machine needs groundrl and the files that the tasks name, at the same paths.
     """
@@ -95,12 +94,13 @@ class RayRunner:
     """Address of a running cluster; "auto": the cluster that this machine belongs to; "local":
     start one on this machine."""
     workers: int = 1
+    """At most; those that the cluster has no room for yet start when it has."""
     num_cpus: float = 1.0
     """CPUs of each worker."""
     num_gpus: float = 0.0
     """GPUs of each worker; with 0.5, two workers share a GPU."""
     task_size: int | None = 128
-    """Items per task: the work that is lost when a worker is killed."""
+    """Items per task: the work that is lost with a worker."""
 
     @classmethod
     def config_problems(cls, node: ConfigNode) -> Iterator[str]:
@@ -138,17 +138,13 @@ class RayRunner:
 
         with self._cluster():
             worker: Any = ray.remote(_Worker).options(
-                num_cpus=self.num_cpus,
-                num_gpus=self.num_gpus,
-                max_restarts=-1,
-                max_task_retries=MAX_TRIES - 1,
-                max_concurrency=concurrency,
+                num_cpus=self.num_cpus, num_gpus=self.num_gpus, max_concurrency=concurrency
             )
-            workers = [worker.remote(factory) for _ in range(self.workers)]
+            pool = _WorkerPool(partial(worker.remote, factory), self.workers, concurrency)
 
             def run(tasks: Iterable[T]) -> Iterator[R]:
                 try:
-                    for results in _run_in_order(workers * concurrency, tasks):
+                    for results in pool.run_in_order(tasks):
                         yield from results
                 except RayTaskError as error:
                     if isinstance(error.cause, UserError):
@@ -189,39 +185,97 @@ class RayRunner:
             ray.shutdown()
 
 
-def _run_in_order(idle: list[Any], tasks: Iterable[Any]) -> Iterator[list[Any]]:
-    """Yield the results of each task in order. ``idle``: free workers; one that is listed twice
-    runs two tasks at a time."""
-    import ray
-
-    source, limit = iter(tasks), TASKS_AHEAD * len(idle)
-    running: dict[Any, Any] = {}
-    results: deque[Any] = deque()
-    while True:
-        for task in islice(source, min(len(idle), limit - len(results))):
-            worker = idle.pop()
-            results.append(worker.run.remote(task))
-            running[results[-1]] = worker
-        if not results:
-            return
-        if results[0] not in running:
-            yield ray.get(results.popleft())
-            continue
-        ready, _ = ray.wait([*running], num_returns=1)
-        idle += [running.pop(result) for result in ready]
-
-
 class _Worker:
+    """The actor on the cluster."""
+
     def __init__(self, factory: WorkerFactory[Any, Any]) -> None:
         self._factory = factory
-        self._lock = threading.Lock()
         self._contexts = ExitStack()  # open as long as the process lives
 
-    @cached_property  # not in __init__, whose errors Ray would report as the death of a worker
-    def _work(self) -> Callable[[Any], Iterable[Any]]:
-        return self._contexts.enter_context(self._factory())
+    def set_up(self) -> None:  # not in __init__, whose errors Ray would report as a death
+        self._work = self._contexts.enter_context(self._factory())
 
     def run(self, task: Any) -> list[Any]:
-        with self._lock:  # one thread sets the worker up
-            work = self._work
-        return list(work(task))
+        return list(self._work(task))
+
+
+@dataclass(slots=True)
+class _Job:
+    """What a worker has been told to do."""
+
+    task: Any
+    """None: to set itself up."""
+    tries: int = 0
+    """Workers that were lost while they did it."""
+    results: list[Any] | None = None
+    """None: not finished."""
+
+
+class _WorkerPool:
+    """Workers that Ray starts wherever there is room, and as soon as there is.
+
+    A lost worker is replaced, and the others do its tasks. Ray's own retries of an actor's task do
+    not serve: when a node is lost, a limited number is used up before the restart, and without a
+    limit, a task that kills its workers never ends.
+    """
+
+    def __init__(self, start_worker: Callable[[], Any], workers: int, concurrency: int) -> None:
+        self._start_worker = start_worker
+        self._concurrency = concurrency
+        self._limit = TASKS_AHEAD * workers * concurrency
+        self._idle: list[Any] = []  # a worker stands here once for each of its free threads
+        self._running: dict[Any, tuple[Any, _Job]] = {}  # by the reference to the result
+        for _ in range(workers):
+            self._set_up_worker(_Job(None))
+
+    def run_in_order(self, tasks: Iterable[Any]) -> Iterator[list[Any]]:
+        """Yield the results of each task in order."""
+        source, jobs, waiting = iter(tasks), deque[_Job](), deque[_Job]()
+        while not self._idle:
+            self._wait()
+        while True:
+            free = min(len(self._idle) - len(waiting), self._limit - len(jobs))
+            new = [_Job(task) for task in islice(source, max(0, free))]
+            jobs += new
+            waiting += new
+            while waiting and self._idle:
+                worker, job = self._idle.pop(), waiting.popleft()
+                self._running[worker.run.remote(job.task)] = worker, job
+            if not jobs:
+                return
+            results = jobs[0].results
+            if results is None:
+                waiting += self._wait()
+            else:
+                jobs.popleft()
+                yield results
+
+    def _set_up_worker(self, job: _Job) -> None:
+        worker = self._start_worker()
+        self._running[worker.set_up.remote()] = worker, job
+
+    def _wait(self) -> list[_Job]:
+        """Wait for a worker. Returns the tasks to do again: those of a worker that was lost."""
+        import ray
+        from ray.exceptions import RayError, RayTaskError
+
+        (ready,), _ = ray.wait([*self._running])
+        worker, job = self._running.pop(ready)
+        setting_up = job.task is None
+        try:
+            job.results = ray.get(ready)
+        except RayTaskError:  # raised by the task itself
+            raise
+        except RayError:
+            ray.kill(worker)  # it may only be out of reach
+            self._idle = [one for one in self._idle if one is not worker]
+            others = [ref for ref, (one, _) in self._running.items() if one is worker]
+            lost = [job, *(self._running.pop(ref)[1] for ref in others)]
+            for one in lost:
+                one.tries += 1
+                if one.tries == MAX_TRIES:
+                    raise
+            self._set_up_worker(job if setting_up else _Job(None))
+            return [] if setting_up else lost
+        self._idle += [worker] * (self._concurrency if setting_up else 1)
+        return []
