@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from groundrl.files import write_json
-from groundrl.policy.layout import Branch
+from groundrl.policy.shared_prefix.layout import Branch
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 

@@ -8,8 +8,8 @@ import torch
 from stage_runs import MakePolicy, sft_module, train
 from torch import nn
 
+from groundrl.stages.fitting.optimization import Optimization
 from groundrl.stages.muon import is_inner_matrix, muon_and_adamw
-from groundrl.stages.optimization import Optimization
 
 
 def small_network() -> nn.ModuleDict:

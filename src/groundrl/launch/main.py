@@ -17,14 +17,15 @@ from omegaconf import DictConfig
 
 from groundrl.errors import UserError, is_disk_full
 from groundrl.files import lock_folder
-from groundrl.launch.grid import jobs_left
+from groundrl.launch.exits import ScriptEnd, exit_with
 from groundrl.launch.logs import configure_logging, silence_libraries
 from groundrl.launch.overrides import explain_overrides
-from groundrl.launch.parallel_jobs import FINISHED, runs_in_turn
 from groundrl.launch.requeue import requeue_job
 from groundrl.launch.resolved import RESOLVED, check_resume, no_run, save_resolved
 from groundrl.launch.resolvers import register_resolvers
-from groundrl.stopping import Stopped, handle_signals, stop
+from groundrl.launch.sweeps.grid import jobs_left
+from groundrl.launch.sweeps.parallel_jobs import FINISHED, runs_in_turn
+from groundrl.running.stopping import Stopped, handle_signals, stop
 
 FIRST_OUTPUT = {
     "train": "checkpoints",
@@ -33,10 +34,6 @@ FIRST_OUTPUT = {
 }
 """Script -> what a run directory holds as soon as a run in it has started."""
 logger = logging.getLogger(__name__)
-
-
-class ScriptEnd(SystemExit):
-    """Raised by ``exit_with``, and nowhere else."""
 
 
 def check_command_line(script: str, root: Path) -> None:
@@ -93,7 +90,7 @@ def in_multirun() -> bool:
 
 def lock_run(run_dir: Path) -> AbstractContextManager[None]:
     """Lock the folder of a run; its first process holds the lock for all."""
-    from groundrl.stages.strategy import is_first_process
+    from groundrl.stages.fitting.strategy import is_first_process
 
     return lock_folder(run_dir) if is_first_process() else nullcontext()
 
@@ -203,16 +200,6 @@ def resume_command(cfg: DictConfig, changed: Mapping[str, str] | None = None) ->
     kept = [line for line in typed if line.partition("=")[0].lstrip("+") not in dropped]
     new = [f"{key}={value}" for key, value in changed.items()]
     return shlex.join(["python", sys.argv[0], *flags, *kept, *new, place])
-
-
-def exit_with(status: int, message: str) -> NoReturn:
-    """Write ``message`` to standard error and exit.
-
-    ``status``: 1: unfinished; 2: the user can fix it; 128 + a signal's number: stopped by it (130:
-    Ctrl-C, 143: SIGTERM).
-    """
-    sys.stderr.write(f"\n{message}\n")
-    raise ScriptEnd(status)
 
 
 def _fail(error: UserError) -> NoReturn:

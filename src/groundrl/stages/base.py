@@ -13,9 +13,9 @@ from torch import Tensor
 
 from groundrl.errors import UserError
 from groundrl.metrics import check_declared
-from groundrl.parallel import all_gather, is_first
 from groundrl.policy.policy import Policy
-from groundrl.stages.strategy import sum_gradients, trainable
+from groundrl.running.parallel import all_gather, is_first
+from groundrl.stages.fitting.strategy import sum_gradients, trainable
 
 logger = logging.getLogger(__name__)
 
