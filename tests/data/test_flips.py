@@ -79,7 +79,7 @@ def test_left_changes_places_with_right_and_top_with_bottom() -> None:
         (["horizontal", "horizontal"], ["c", "c:horizontal"]),
         (
             ["horizontal", "vertical"],
-            ["c", "c:vertical", "c:horizontal", "c:horizontal+vertical"],
+            ["c", "c:horizontal", "c:vertical", "c:horizontal+vertical"],
         ),
     ],
 )

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, product
 from typing import TYPE_CHECKING, Literal
 
 from groundrl.boxes import Box
@@ -50,8 +49,10 @@ class FlippedImage:
 
 def add_flips(detections: DetectionSet, flips: Sequence[Flip]) -> DetectionSet:
     """Each image as it is and mirrored: one more per direction, and one for both of them."""
-    each: list[tuple[tuple[Flip, ...], ...]] = [((), (flip,)) for flip in dict.fromkeys(flips)]
-    ways: list[tuple[Flip, ...]] = [(*chain.from_iterable(chosen),) for chosen in product(*each)]
+    ways: list[tuple[Flip, ...]] = [()]
+    for flip in dict.fromkeys(flips):
+        one: tuple[Flip, ...] = (flip,)
+        ways += [way + one for way in ways]
     images = [flip_image(image, way) for image in detections.images for way in ways]
     return replace(detections, images=tuple(images))
 
