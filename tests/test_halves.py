@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundrl.errors import UserError
-from groundrl.full_memory import MemoryLimit, explain_full_memory, is_memory_full
+from groundrl.running.full_memory import MemoryLimit, explain_full_memory, is_memory_full
 from groundrl.running.micro_batcher import MicroBatcher
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from groundrl import locks
 from groundrl.errors import UserError
-from groundrl.locks import Claim, FileLock, LockedError, lock_file, lock_folder, machine
+from groundrl.running.locks import Claim, FileLock, LockedError, lock_file, lock_folder, machine
 
 ROOT = Path(__file__).parents[1]
 NO_FLOCK = """
@@ -25,14 +25,14 @@ def flock(*_):
 fcntl.flock = flock
 """
 HOLD = """
-from groundrl.locks import lock_folder
+from groundrl.running.locks import lock_folder
 with lock_folder(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
 COUNT = """
 import time
-from groundrl.locks import FileLock, LockedError
+from groundrl.running.locks import FileLock, LockedError
 folder = Path(sys.argv[1])
 for _ in range(10):
     while True:

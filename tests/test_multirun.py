@@ -14,7 +14,7 @@ from groundrl.errors import UserError
 from groundrl.launch.make import root_cause
 from groundrl.launch.resolvers import run_name
 from groundrl.launch.sweeps.grid import typed_key
-from groundrl.locks import lock_folder
+from groundrl.running.locks import lock_folder
 
 ROOT = Path(__file__).parents[1]
 

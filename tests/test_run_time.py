@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from groundrl.run_time import RunTime
+from groundrl.running.run_time import RunTime
 
 ROOT = Path(__file__).parents[1]
 WORK = """

@@ -76,7 +76,7 @@ def test_a_function_reports_problems_of_the_whole_config() -> None:
 ADAPTER = "groundrl.policy.adapters.adapter.Adapter"
 VLLM = {"_target_": "groundrl.rollout.vllm.VLLMEngine"}
 SERVERS = {
-    "_target_": "groundrl.rollout.vllm_server.VLLMServers",
+    "_target_": "groundrl.rollout.servers.engine.VLLMServers",
     "urls": [],
     "adapter_folder": "a",
 }

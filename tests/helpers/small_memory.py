@@ -1,6 +1,7 @@
 """Models that run out of memory above a size."""
 
-from typing import Any
+from collections.abc import Sized
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -44,6 +45,6 @@ def limit_inputs(module: nn.Module, rows: int) -> tuple[list[int], RemovableHand
 
     def look(_: object, inputs: tuple[Any, ...], options: dict[str, Any]) -> None:
         found = inputs[0] if inputs else options.get("pixel_values", options.get("input_ids"))
-        fill_above(rows, tried, len(found))
+        fill_above(rows, tried, len(cast(Sized, found)))
 
     return tried, module.register_forward_pre_hook(look, with_kwargs=True)

@@ -18,7 +18,7 @@ from groundrl.policy.policy import Policy
 from groundrl.policy.shared_prefix.layout import Branch
 from groundrl.prompts import PromptTemplate
 from groundrl.records import Grounding, Sample
-from groundrl.rollout.vllm_server import check_texts
+from groundrl.rollout.servers.engine import check_texts
 
 MakePolicy = Callable[..., Policy]
 

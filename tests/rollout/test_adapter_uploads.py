@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from groundrl.rollout import adapter_uploads
-from groundrl.rollout.adapter_uploads import (
+from groundrl.rollout.servers.adapter_uploads import (
     ALLOWED,
     LOOPBACK,
     AdapterUploads,

@@ -15,8 +15,8 @@ from groundrl.errors import UserError
 from groundrl.losses import PolicyLoss
 from groundrl.policy.policy import Policy
 from groundrl.rollout import server_pool
-from groundrl.rollout.server_answers import InvalidAnswer, read_completions
-from groundrl.rollout.vllm_server import VLLMServers
+from groundrl.rollout.servers.answers import InvalidAnswer, read_completions
+from groundrl.rollout.servers.engine import VLLMServers
 
 pytestmark = pytest.mark.slow
 

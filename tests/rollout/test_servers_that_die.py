@@ -19,8 +19,8 @@ from groundrl.policy.policy import Policy
 from groundrl.rollout import server_pool
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.sampler import Sampler
-from groundrl.rollout.server_pool import State
-from groundrl.rollout.vllm_server import VLLMServers
+from groundrl.rollout.servers.engine import VLLMServers
+from groundrl.rollout.servers.pool import State
 from groundrl.stages.grpo import GRPOModule
 
 pytestmark = pytest.mark.slow

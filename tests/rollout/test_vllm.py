@@ -30,8 +30,8 @@ from groundrl.prompts import PromptTemplate
 from groundrl.rollout.base import RolloutEngine, Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Rollout, Sampler
+from groundrl.rollout.servers.engine import VLLMServers
 from groundrl.rollout.vllm import VLLMEngine
-from groundrl.rollout.vllm_server import VLLMServers
 from groundrl.running.task_runner import LocalRunner
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.crops import Cropping, make_crops
@@ -198,7 +198,7 @@ def servers(
         command += ["--logprobs-mode", "processed_logprobs", "--trust-request-mm-kwargs"]
         command += ["--host", "127.0.0.1", "--port", str(port)]
         if name == "b":  # the other one reads them from the folder
-            command += ["--middleware", "groundrl.rollout.adapter_uploads.AdapterUploads"]
+            command += ["--middleware", "groundrl.rollout.servers.adapter_uploads.AdapterUploads"]
         environment = os.environ | CPU | {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"}
         with log.open("wb") as file:
             process = subprocess.Popen(

@@ -16,7 +16,7 @@ from groundrl.policy.policy import Policy
 from groundrl.rollout import server_pool
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.sampler import Rollout, Sampler
-from groundrl.rollout.vllm_server import VLLMServers
+from groundrl.rollout.servers.engine import VLLMServers
 
 pytestmark = pytest.mark.slow
 

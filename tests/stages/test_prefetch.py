@@ -19,7 +19,7 @@ from groundrl.policy.policy import Policy
 from groundrl.rollout.base import RolloutEngine, SampledTokens
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Rollout
-from groundrl.rollout.vllm_server import VLLMServers
+from groundrl.rollout.servers.engine import VLLMServers
 from groundrl.running.stopping import Stopped
 from groundrl.stages.fitting.batches import Group
 from groundrl.stages.grpo import GRPOModule

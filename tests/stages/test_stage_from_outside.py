@@ -28,7 +28,7 @@ from groundrl.rewards.terms.acc import Acc
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Sampler
-from groundrl.run_time import TIMES
+from groundrl.running.run_time import TIMES
 from groundrl.stages.fit import StagePlan
 from groundrl.stages.pipeline import Pipeline
 

@@ -13,7 +13,7 @@ from groundrl.chat.local_models import local_model_problems
 from groundrl.config_node import ConfigNode
 from groundrl.control_tokens import JOINER, break_tokens, control_tokens, token_starts
 from groundrl.errors import UserError
-from groundrl.full_memory import explain_full_memory
+from groundrl.running.full_memory import explain_full_memory
 from groundrl.running.micro_batcher import MicroBatcher
 
 

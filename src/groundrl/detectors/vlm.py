@@ -19,7 +19,6 @@ from groundrl.cache_key import cache_key
 from groundrl.detectors.base import check_doubt, check_vocabulary, clip_region
 from groundrl.detectors.records import InputImage, Region
 from groundrl.errors import UserError
-from groundrl.full_memory import explain_full_memory
 from groundrl.grammar import get_grammar
 from groundrl.policy.fingerprint import fingerprint
 from groundrl.policy.policy import Policy
@@ -29,6 +28,7 @@ from groundrl.records import Grounding, Provenance, RolloutGroup, Sample
 from groundrl.rollout.base import RolloutEngine, Sampling
 from groundrl.rollout.lengths import pixel_option
 from groundrl.rollout.sampler import Sampler
+from groundrl.running.full_memory import explain_full_memory
 
 SAME_OBJECT = 0.5
 """Least IoU of two boxes of one object in different answers."""

@@ -13,8 +13,8 @@ from groundrl.config_node import ConfigNode
 from groundrl.detectors.base import check_doubt, check_vocabulary
 from groundrl.detectors.records import InputImage, Region
 from groundrl.errors import UserError
-from groundrl.full_memory import MemoryLimit, explain_full_memory
 from groundrl.policy.fingerprint import fingerprint
+from groundrl.running.full_memory import MemoryLimit, explain_full_memory
 
 R = TypeVar("R")
 

@@ -27,7 +27,6 @@ from groundrl.evaluation.benchmarks.world_caption import WorldCaption, score_des
 from groundrl.evaluation.grounding import GroundingMetrics, summarize_answer
 from groundrl.evaluation.judging.alignment import RuleJudge, alignment_figures, judge_reasoning
 from groundrl.files import replace_file
-from groundrl.full_memory import explain_full_memory
 from groundrl.intervals import bootstrap, wilson
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import PromptEncoder
@@ -35,6 +34,7 @@ from groundrl.records import RolloutGroup
 from groundrl.rewards.base import RewardedAttempt, RewardSum
 from groundrl.rollout.lengths import pixel_option
 from groundrl.rollout.sampler import Sampler
+from groundrl.running.full_memory import explain_full_memory
 from groundrl.running.parallel import all_gather, is_first, rank, share_of, world_size
 from groundrl.running.progress import ProgressLine
 

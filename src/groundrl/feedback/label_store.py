@@ -25,7 +25,7 @@ from groundrl.feedback.labels import (
 from groundrl.files import drop_torn_line, replace_file
 from groundrl.json_rows import Text, Whole, read_json_lines
 from groundrl.language.splitting import split_sentences
-from groundrl.locks import lock_file
+from groundrl.running.locks import lock_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,6 @@ from groundrl.data.image_files import check_images
 from groundrl.errors import UserError
 from groundrl.feedback.captions import OUTPUTS, CaptionToScore, Level, caption_sample, units
 from groundrl.feedback.labels import SentenceError
-from groundrl.full_memory import MemoryLimit
 from groundrl.policy.passes import ForwardPass, pack
 from groundrl.policy.policy import Features, Policy
 from groundrl.policy.prompt import Prompt, PromptEncoder
@@ -36,6 +35,7 @@ from groundrl.policy.shared_prefix.layout import Branch, row_length, split_group
 from groundrl.policy.vision_store import VisionFeatures
 from groundrl.prompts import PromptTemplate
 from groundrl.records import ImageFile, ImageSource
+from groundrl.running.full_memory import MemoryLimit
 
 TEMPLATE: Final = PromptTemplate()
 """The prompt of a caption is the question alone: instructions on how to answer concern nothing that

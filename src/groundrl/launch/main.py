@@ -24,7 +24,7 @@ from groundrl.launch.resolved import RESOLVED, check_resume, no_run, save_resolv
 from groundrl.launch.resolvers import register_resolvers
 from groundrl.launch.sweeps.grid import jobs_left
 from groundrl.launch.sweeps.parallel_jobs import FINISHED, runs_in_turn
-from groundrl.locks import lock_folder
+from groundrl.running.locks import lock_folder
 from groundrl.running.stopping import Stopped, handle_signals, stop
 
 FIRST_OUTPUT = {

@@ -11,11 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from groundrl.full_memory import MemoryLimit
 from groundrl.policy.family import ModelSpec, tower_parameters
 from groundrl.policy.fingerprint import fingerprint
 from groundrl.policy.prompt import Prompt, PromptImage
 from groundrl.policy.vision_store import VisionFeatures, VisionStore
+from groundrl.running.full_memory import MemoryLimit
 
 NOT_TOWER_CONFIG = ("text_config", "quantization_config", "transformers_version", "_name_or_path")
 """Entries of a model's config that its tower does not depend on."""

@@ -11,7 +11,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from groundrl.config_node import ConfigNode
-from groundrl.full_memory import MemoryLimit
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision_store import VisionFeatures
@@ -20,6 +19,7 @@ from groundrl.rollout.cache import KVCache, make_kv_cache
 from groundrl.rollout.prefill import order_by_length, prefill
 from groundrl.rollout.randomness import RolloutSeeds
 from groundrl.rollout.token_sampling import sample_tokens
+from groundrl.running.full_memory import MemoryLimit
 
 DecodeStep = Callable[
     [Policy, KVCache, Int[Tensor, "B"], Int[Tensor, "axes B"]], Float[Tensor, "B V"]

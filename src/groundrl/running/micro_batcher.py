@@ -6,8 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
-from groundrl.full_memory import MemoryLimit
 from groundrl.images import UnreadableImageError
+from groundrl.running.full_memory import MemoryLimit
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from groundrl.data.curriculum import KindOrder
 from groundrl.errors import UserError
-from groundrl.full_memory import explain_full_memory
 from groundrl.metrics import check_declared
 from groundrl.policy.policy import Policy
 from groundrl.rollout.lengths import pixel_option
+from groundrl.running.full_memory import explain_full_memory
 from groundrl.running.parallel import all_gather, is_first
+from groundrl.stages.fitting.passes import PassLosses
 from groundrl.stages.fitting.strategy import sum_gradients, trainable
-from groundrl.stages.passes import PassLosses
 
 logger = logging.getLogger(__name__)
 

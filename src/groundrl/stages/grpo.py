@@ -13,7 +13,6 @@ from torch import Tensor
 from groundrl.advantages import Advantage, TermAdvantages
 from groundrl.config_node import ConfigNode
 from groundrl.data.curriculum import AS_THEY_COME, Curriculum, KindOrder, PassRates
-from groundrl.full_memory import explain_full_memory
 from groundrl.losses import PolicyLoss
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example
@@ -22,6 +21,7 @@ from groundrl.rewards.base import RewardSum
 from groundrl.rollout.base import RolloutEngine
 from groundrl.rollout.lengths import pixel_option
 from groundrl.rollout.sampler import NotFiniteError, PendingRollout, Sampler
+from groundrl.running.full_memory import explain_full_memory
 from groundrl.running.parallel import all_gather, mean_metrics, rank, world_size
 from groundrl.stages.credit import token_advantages
 from groundrl.stages.fitting.batches import learning_groups

@@ -23,8 +23,8 @@ from groundrl.policy.policy import Policy
 from groundrl.report.run_report import write_report
 from groundrl.report.tables import before_after_table
 from groundrl.report.tensorboard import log_held_out, log_hparams
-from groundrl.run_time import TIMES, RunTime
 from groundrl.running.parallel import is_first
+from groundrl.running.run_time import TIMES, RunTime
 from groundrl.stages.fit import Build, MakeTrainer, StagePlan, StageRun, on_trainer_device
 from groundrl.stages.fitting.frozen_weights import BASE
 

@@ -9,12 +9,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from groundrl.full_memory import MemoryLimit
 from groundrl.losses import LOSS_METRICS, Normalizer, PolicyLoss
 from groundrl.policy.passes import ForwardPass, pack
 from groundrl.policy.policy import Policy
 from groundrl.policy.shared_prefix.scoring import TokenLogprobs
 from groundrl.rollout.sampler import Rollout
+from groundrl.running.full_memory import MemoryLimit
 from groundrl.running.parallel import all_gather, sum_metrics
 from groundrl.stages.base import Stage
 from groundrl.stages.fitting.batches import (
@@ -25,7 +25,7 @@ from groundrl.stages.fitting.batches import (
     truncated_mask,
 )
 from groundrl.stages.fitting.optimization import Optimization
-from groundrl.stages.passes import PassLosses
+from groundrl.stages.fitting.passes import PassLosses
 
 
 class PolicyGradientStage(Stage):

@@ -24,7 +24,7 @@ from groundrl.rollout.lengths import check_length
 from groundrl.running.parallel import all_gather, sum_metrics
 from groundrl.stages.base import Stage
 from groundrl.stages.fitting.optimization import Optimization
-from groundrl.stages.passes import PassLosses
+from groundrl.stages.fitting.passes import PassLosses
 
 
 class RewardModelModule(Stage):

@@ -15,15 +15,15 @@ from groundrl.feedback.reward_model import RewardModel
 from groundrl.feedback.scores import ScoredCaption, join_scores, write_scores
 from groundrl.figures import write_infos
 from groundrl.files import write_json
-from groundrl.full_memory import explain_full_memory
 from groundrl.policy.prompt import Prompt, PromptEncoder
 from groundrl.report.run_report import write_report
 from groundrl.report.tables import before_after_table
 from groundrl.report.tensorboard import log_hparams
 from groundrl.rollout.lengths import pixel_option
-from groundrl.run_time import TIMES, RunTime
+from groundrl.running.full_memory import explain_full_memory
 from groundrl.running.parallel import is_first
 from groundrl.running.progress import ProgressLine
+from groundrl.running.run_time import TIMES, RunTime
 from groundrl.stages.fit import Build, MakeTrainer, StagePlan, fit, on_trainer_device
 from groundrl.stages.reward_model import RewardModelModule
 

@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from groundrl.full_memory import MemoryLimit
 from groundrl.grammar.base import Grammar
 from groundrl.policy.passes import ForwardPass, pack
 from groundrl.policy.policy import Features, Policy
@@ -17,10 +16,11 @@ from groundrl.policy.shared_prefix.layout import Branch, row_length
 from groundrl.policy.vision_store import VisionFeatures
 from groundrl.records import Sample
 from groundrl.rollout.lengths import check_length
+from groundrl.running.full_memory import MemoryLimit
 from groundrl.running.parallel import all_gather, sum_metrics
 from groundrl.stages.base import Stage
 from groundrl.stages.fitting.optimization import Optimization
-from groundrl.stages.passes import PassLosses
+from groundrl.stages.fitting.passes import PassLosses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

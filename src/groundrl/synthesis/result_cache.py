@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from groundrl.errors import UserError, is_disk_full
-from groundrl.locks import Claim, LockedError, lock_of
+from groundrl.running.locks import Claim, LockedError, lock_of
 from groundrl.synthesis.annotate import ResultKey, Results
 from groundrl.synthesis.codec import Stage, decode_result, encode_result
 

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from omegaconf import DictConfig
 
-from groundrl.locks import FileLock, LockedError
+from groundrl.running.locks import FileLock, LockedError
 from groundrl.running.progress import ProgressLine
 
 logger = logging.getLogger(__name__)

@@ -24,8 +24,8 @@ from groundrl.launch.resolvers import register_resolvers
 from groundrl.launch.sweeps.grid import Grid, parse_options
 from groundrl.launch.sweeps.parallel_jobs import JobLog, SweepProgress, runs_in_turn, take_gpu
 from groundrl.launch.sweeps.study import DECIDED, conclusions_of, published_figures, rankings_of
-from groundrl.locks import lock_folder
 from groundrl.report.runs import split_seed
+from groundrl.running.locks import lock_folder
 
 if TYPE_CHECKING:
     from groundrl.studies.report import SweepSummary

@@ -14,11 +14,11 @@ from groundrl.feedback.captions import CaptionToScore
 from groundrl.feedback.load import load_reward_model, read_description
 from groundrl.feedback.reward_model import RewardModel, SentenceScore
 from groundrl.feedback.shared_base import share_base
-from groundrl.full_memory import explain_full_memory
 from groundrl.policy.policy import Policy
 from groundrl.records import ImageSource, SpanScore
 from groundrl.rewards.base import Rating
 from groundrl.running.batch_cache import BatchCache
+from groundrl.running.full_memory import explain_full_memory
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from enum import Enum, auto
 from typing import Final, TypeVar
 
 from groundrl.errors import UserError
-from groundrl.rollout.server_answers import InvalidAnswer
-from groundrl.rollout.vllm_client import VLLMClient
-from groundrl.rollout.vllm_http import START_COMMAND, ServerUnavailable
+from groundrl.rollout.servers.answers import InvalidAnswer
+from groundrl.rollout.servers.client import VLLMClient
+from groundrl.rollout.servers.connection import START_COMMAND, ServerUnavailable
 
 T = TypeVar("T")
 

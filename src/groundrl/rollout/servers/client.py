@@ -10,8 +10,8 @@ import httpx
 
 from groundrl.errors import UserError
 from groundrl.rollout.adapter_files import AdapterVersion
-from groundrl.rollout.adapter_uploads import FILES, PREFIX
-from groundrl.rollout.vllm_http import (
+from groundrl.rollout.servers.adapter_uploads import FILES, PREFIX
+from groundrl.rollout.servers.connection import (
     START_COMMAND,
     RequestRefused,
     ServerUnavailable,
@@ -116,7 +116,7 @@ class VLLMClient:
                     raise UserError(
                         f"{self.url} cannot read the adapter in {folder}, or loads none: start it "
                         f"with {START_COMMAND}, and with --middleware groundrl.rollout."
-                        "adapter_uploads.AdapterUploads; or type rollout.adapter_folder=<a folder "
+                        "servers.adapter_uploads.AdapterUploads; or type rollout.adapter_folder=<a folder "
                         "that it has, too>"
                     ) from refusal
                 raise

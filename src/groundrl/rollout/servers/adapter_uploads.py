@@ -1,6 +1,6 @@
 """Takes adapters over HTTP inside a vLLM server that shares no folder with the training:
 
-    vllm serve <model> ... --middleware groundrl.rollout.adapter_uploads.AdapterUploads
+    vllm serve <model> ... --middleware groundrl.rollout.servers.adapter_uploads.AdapterUploads
 
 ``PUT /v1/adapters/<run>-<number>/<file>`` writes a file of an adapter into a temporary folder of
 the server and answers ``{"folder": ...}``, which ``/v1/load_lora_adapter`` takes as ``lora_path``.

@@ -23,11 +23,11 @@ from groundrl.rollout.adapter_files import (
 )
 from groundrl.rollout.base import LoadFeatures, RolloutEngine, SampledTokens, Sampling
 from groundrl.rollout.randomness import RolloutSeeds
-from groundrl.rollout.server_answers import read_completions
-from groundrl.rollout.server_pool import ServerPool, Unanswered
+from groundrl.rollout.servers.answers import read_completions
+from groundrl.rollout.servers.client import CHAT, ServerCheck, VLLMClient
+from groundrl.rollout.servers.connection import START_COMMAND, RequestRefused
+from groundrl.rollout.servers.pool import ServerPool, Unanswered
 from groundrl.rollout.vllm import sampling_options
-from groundrl.rollout.vllm_client import CHAT, ServerCheck, VLLMClient
-from groundrl.rollout.vllm_http import START_COMMAND, RequestRefused
 
 
 class VLLMServers(RolloutEngine):

@@ -5,8 +5,8 @@ from typing import Generic, TypeVar
 
 from torch import Tensor
 
-from groundrl.full_memory import Attempt, MemoryLimit
 from groundrl.policy.passes import ForwardPass, RowT
+from groundrl.running.full_memory import Attempt, MemoryLimit
 
 R = TypeVar("R")
 
