@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from groundrl import locks
 from groundrl.errors import UserError
+from groundrl.running import locks
 from groundrl.running.locks import Claim, FileLock, LockedError, lock_file, lock_folder, machine
 
 ROOT = Path(__file__).parents[1]

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from groundrl.rollout import adapter_uploads
+from groundrl.rollout.servers import adapter_uploads
 from groundrl.rollout.servers.adapter_uploads import (
     ALLOWED,
     LOOPBACK,

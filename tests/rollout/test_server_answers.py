@@ -14,7 +14,7 @@ from world_questions import world_samples
 from groundrl.errors import UserError
 from groundrl.losses import PolicyLoss
 from groundrl.policy.policy import Policy
-from groundrl.rollout import server_pool
+from groundrl.rollout.servers import pool
 from groundrl.rollout.servers.answers import InvalidAnswer, read_completions
 from groundrl.rollout.servers.engine import VLLMServers
 
@@ -136,7 +136,7 @@ def test_the_group_is_asked_for_again_and_the_step_counts_it(
 def test_a_sample_without_a_usable_answer_is_named(
     policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_pool, "TRIES", 2)
+    monkeypatch.setattr(pool, "TRIES", 2)
     (sample,) = world_samples(1)
     prompt = policy.encode(sample).prefix.tokens.tolist()
     known = {"tokens": prompt, "placeholder": policy.spec.image_token}

@@ -16,9 +16,9 @@ from world_questions import world_samples
 from groundrl.errors import UserError
 from groundrl.losses import PolicyLoss
 from groundrl.policy.policy import Policy
-from groundrl.rollout import server_pool
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.sampler import Sampler
+from groundrl.rollout.servers import pool
 from groundrl.rollout.servers.engine import VLLMServers
 from groundrl.rollout.servers.pool import State
 from groundrl.stages.grpo import GRPOModule
@@ -31,7 +31,7 @@ UPLOADS = {"uploads": {}, "sees_folders": False}
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_pool, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(pool, "FIRST_PAUSE", 0.05)
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_a_run_without_servers_ends_in_one_message_and_goes_on_elsewhere(
 def test_a_rollout_that_waits_for_its_server_can_be_stopped(
     make_policy: MakePolicy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_pool, "FIRST_PAUSE", 600.0)
+    monkeypatch.setattr(pool, "FIRST_PAUSE", 600.0)
     module = learner(make_policy(), tmp_path, "http://127.0.0.1:9")
     engine = module.sampler.engine
     assert isinstance(engine, VLLMServers)

@@ -13,9 +13,9 @@ from world_questions import with_context, world_samples
 
 from groundrl.errors import UserError
 from groundrl.policy.policy import Policy
-from groundrl.rollout import server_pool
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.sampler import Rollout, Sampler
+from groundrl.rollout.servers import pool
 from groundrl.rollout.servers.engine import VLLMServers
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ MakePolicy = Callable[..., Policy]
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_pool, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(pool, "FIRST_PAUSE", 0.0)
 
 
 @pytest.fixture

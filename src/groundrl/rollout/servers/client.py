@@ -115,8 +115,8 @@ class VLLMClient:
                 if refusal.status == httpx.codes.NOT_FOUND and uploaded is None:
                     raise UserError(
                         f"{self.url} cannot read the adapter in {folder}, or loads none: start it "
-                        f"with {START_COMMAND}, and with --middleware groundrl.rollout."
-                        "servers.adapter_uploads.AdapterUploads; or type rollout.adapter_folder=<a folder "
+                        f"with {START_COMMAND}, and with --middleware groundrl.rollout.servers."
+                        "adapter_uploads.AdapterUploads; or type rollout.adapter_folder=<a folder "
                         "that it has, too>"
                     ) from refusal
                 raise
