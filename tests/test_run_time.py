@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 WORK = """
 import sys, time
 from pathlib import Path
-from groundrl import run_time
+from groundrl.running import run_time
 run_time.WRITTEN_EVERY = 0.05
 times = run_time.RunTime(Path(sys.argv[1]))
 with times.measure("train"):
