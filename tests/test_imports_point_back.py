@@ -21,6 +21,8 @@ ORDER = (
         "json_rows",
         "metrics",
         "progress",
+        "launched",
+        "lifeline",
         "parallel",
         "stopping",
         "task_runner",

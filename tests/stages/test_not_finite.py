@@ -28,12 +28,17 @@ class Broken(SFTModule):
     stops_at = 0
 
     def optimizer_step_on(
-        self, losses: Iterable[Tensor], max_grad_norm: float, may_skip: int = 0
+        self,
+        losses: Iterable[Tensor],
+        max_grad_norm: float,
+        may_skip: int = 0,
+        passes: int = 1,
     ) -> float:
         factor = float("nan") if self._step in self.broken else 1.0
         if self._step == self.stops_at:
             signal.raise_signal(signal.SIGTERM)
-        return super().optimizer_step_on((x * factor for x in losses), max_grad_norm, may_skip)
+        scaled = (x * factor for x in losses)
+        return super().optimizer_step_on(scaled, max_grad_norm, may_skip, passes)
 
 
 def broken(policy: Policy, max_skipped: float) -> Broken:

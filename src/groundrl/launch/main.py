@@ -1,13 +1,12 @@
 """What the three scripts do: check the command line and the config, build the run, run it."""
 
 import logging
-import os
 import shlex
 import signal
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,6 +23,7 @@ from groundrl.launch.parallel_jobs import FINISHED, runs_in_turn
 from groundrl.launch.requeue import requeue_job
 from groundrl.launch.resolved import RESOLVED, check_resume, no_run, save_resolved
 from groundrl.launch.resolvers import register_resolvers
+from groundrl.launched import launched, process_number, runs_alone
 from groundrl.stopping import Stopped, handle_signals, stop
 
 FIRST_OUTPUT = {
@@ -65,7 +65,23 @@ def run(script: str, cfg: DictConfig) -> None:
     from groundrl.config.check import check_config
 
     check_config(cfg)
-    run_dir = run_directory(cfg)
+    with processes_of(script, cfg):
+        run_script(script, cfg)
+
+
+def processes_of(script: str, cfg: DictConfig) -> AbstractContextManager[None]:
+    """Inside, the processes of all devices run the script, connected."""
+    if runs_alone(cfg.get("trainer", {})):
+        return nullcontext()
+    from groundrl.launch.training import make_trainer
+    from groundrl.stages.processes import connected
+
+    return connected(make_trainer(cfg.trainer), f"To go on, type\n  {resume_command(cfg)}")
+
+
+def run_script(script: str, cfg: DictConfig) -> None:
+    """What ``run`` does in each of its processes."""
+    run_dir = shared_directory(cfg)
     with lock_run(run_dir):
         keep_config(script, cfg, run_dir)
         if in_multirun() and (run_dir / FINISHED).exists():
@@ -93,9 +109,7 @@ def in_multirun() -> bool:
 
 def lock_run(run_dir: Path) -> AbstractContextManager[None]:
     """Lock the folder of a run; its first process holds the lock for all."""
-    from groundrl.stages.strategy import is_first_process
-
-    return lock_folder(run_dir) if is_first_process() else nullcontext()
+    return lock_folder(run_dir) if process_number() == 0 else nullcontext()
 
 
 def _synthesize(cfg: DictConfig, run_dir: Path) -> None:
@@ -127,11 +141,28 @@ def run_directory(cfg: DictConfig) -> Path:
     return Path(cfg.resume or HydraConfig.get().runtime.output_dir)
 
 
+def shared_directory(cfg: DictConfig) -> Path:
+    """The folder of the run: in each of its processes that of the first one."""
+    own = run_directory(cfg)
+    if runs_alone(cfg.get("trainer", {})):
+        return own
+    from groundrl.parallel import all_gather
+
+    first: Path = all_gather(own)[0]
+    if own != first:  # Hydra has made a folder with the time at which this process started
+        with suppress(OSError):
+            own.rmdir()
+    return first
+
+
 def keep_config(script: str, cfg: DictConfig, run_dir: Path) -> None:
-    """Save the config in the run directory, or compare it with that of the run that is there.
+    """Save the config in the run directory, or compare it with that of the run that is there; the
+    first of several processes does.
 
     Raises UserError where that run is another one.
     """
+    if process_number():
+        return None
     if cfg.resume or (run_dir / FIRST_OUTPUT[script]).exists():
         return check_resume(cfg, run_dir)
     for other, first_output in FIRST_OUTPUT.items():
@@ -175,7 +206,7 @@ def report_user_errors(cfg: DictConfig) -> Iterator[None]:
             )
         )
     except KeyboardInterrupt as stopped:
-        if os.environ.get("LOCAL_RANK", "0") != "0":  # the first of several processes says it
+        if process_number():  # the first of several processes says it
             sys.exit(0)
         number = stopped.number if isinstance(stopped, Stopped) else signal.SIGINT
         lines = [str(stopped) or "interrupted"]
@@ -211,7 +242,9 @@ def exit_with(status: int, message: str) -> NoReturn:
     ``status``: 1: unfinished; 2: the user can fix it; 128 + a signal's number: stopped by it (130:
     Ctrl-C, 143: SIGTERM).
     """
-    sys.stderr.write(f"\n{message}\n")
+    # Before the processes are connected, all that were started at once find the same mistake.
+    if launched() is None or not process_number():
+        sys.stderr.write(f"\n{message}\n")
     raise ScriptEnd(status)
 
 

@@ -20,6 +20,7 @@ from groundrl.grammar import get_grammar
 from groundrl.launch.make import make
 from groundrl.launch.resolved import chosen_options
 from groundrl.launch.warmup import ANSWER_TOKENS, find_warmup
+from groundrl.launched import runs_alone
 from groundrl.policy.processor import Processor, pixel_limits
 from groundrl.pretraining.make_embedded import Pretraining
 from groundrl.rewards.base import RewardTerm
@@ -30,7 +31,7 @@ from groundrl.stages.fit import MakeTrainer
 from groundrl.stages.pipeline import Pipeline
 from groundrl.stages.reward_model import check_two_classes
 from groundrl.stages.reward_model_run import RewardModelTraining
-from groundrl.stages.strategy import SUMMED_GRADIENTS
+from groundrl.stages.strategy import STRATEGIES
 
 T = TypeVar("T")
 
@@ -80,9 +81,9 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining | R
 
 
 def make_trainer(node: DictConfig) -> MakeTrainer:
-    """The trainer; on several devices, gradients are summed (``SUMMED_GRADIENTS``)."""
-    trainer = make(node)
-    return trainer if node.devices == 1 else partial(trainer, strategy=SUMMED_GRADIENTS)
+    """The trainer; several processes work together as ``STRATEGIES`` has it."""
+    strategy = "auto" if runs_alone(node) else STRATEGIES[node.strategy]
+    return partial(make(node), strategy=strategy)
 
 
 def check_terms_apply(terms: Mapping[str, RewardTerm], train: SampleSource) -> None:

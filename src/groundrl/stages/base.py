@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, cast
 
 import lightning as L
@@ -13,9 +14,9 @@ from torch import Tensor
 
 from groundrl.errors import UserError
 from groundrl.metrics import check_declared
-from groundrl.parallel import all_gather, is_first
+from groundrl.parallel import all_gather, is_first, whole_tensor
 from groundrl.policy.policy import Policy
-from groundrl.stages.strategy import sum_gradients, trainable
+from groundrl.stages.strategy import clip_gradients, idle_losses, sum_gradients, whole_weights
 
 logger = logging.getLogger(__name__)
 
@@ -88,23 +89,35 @@ class Stage(L.LightningModule):
         """Remember what an error has to name."""
         self._step, self._samples = batch_idx + 1, self.sample_ids(batch)
 
+    def whole_weights(self) -> AbstractContextManager[None]:
+        """Inside, every process holds all weights, also where processes split them (``fsdp``): for
+        rollouts, and for what else is not the loss of an optimizer step."""
+        return whole_weights(self.trainer.strategy)
+
     def optimizer_step_on(
-        self, losses: Iterable[Tensor], max_grad_norm: float, may_skip: int = 0
+        self,
+        losses: Iterable[Tensor],
+        max_grad_norm: float,
+        may_skip: int = 0,
+        passes: int = 1,
     ) -> float:
         """One optimizer step on the sum of ``losses``; returns the gradient norm before clipping.
 
-        Each loss is a forward pass of its own, and only one of them is in memory at a time. Where
-        the loss or the norm is not finite, no weight changes: up to ``may_skip`` times in the
-        stage; then UserError is raised.
+        Each of the ``passes`` losses is a forward pass of its own, and only one of them is in
+        memory at a time. Where the loss or the norm is not finite, no weight changes: up to
+        ``may_skip`` times in the stage; then UserError is raised.
         """
         optimizer = cast(LightningOptimizer, self.optimizers())
         optimizer.zero_grad()
         total = torch.zeros((), device=self.device)
-        for loss in losses:
+        idle = idle_losses(self.trainer.strategy, passes)
+        for _, loss in zip(range(passes), losses, strict=True):
             self.manual_backward(loss)
             total = total + loss.detach()
+        for loss in idle:
+            self.manual_backward(loss)
         sum_gradients(self)
-        norm = torch.nn.utils.clip_grad_norm_(trainable(self), max_grad_norm)
+        norm = clip_gradients(self, max_grad_norm)
         if not self.is_finite(total, norm, may_skip):
             optimizer.zero_grad()  # without gradients the optimizer changes nothing
         optimizer.step()
@@ -147,7 +160,7 @@ class Stage(L.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Save the trainable weights only; frozen base weights are never written."""
         checkpoint["state_dict"] = {
-            name: p.detach() for name, p in self.named_parameters() if p.requires_grad
+            name: whole_tensor(p.detach()) for name, p in self.named_parameters() if p.requires_grad
         }
         checkpoint["skipped_steps"] = self.skipped_steps
 

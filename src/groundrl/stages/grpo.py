@@ -129,13 +129,14 @@ class GRPOModule(PolicyGradientStage):
         self.times = StepTimes(self.policy.tower)
         optimizer = cast(LightningOptimizer, self.optimizers())
         lr = self.optimization.set_lr(optimizer.optimizer, self.rollouts_done)
-        first = self.score_rollout(  # prompts -> rollout [P][G] -> rewards [P G]
-            partial(self.prefetch.pop_or_start, self.policy, examples)
-        )
-        scored = self.resample_equal_groups(first)
+        with self.whole_weights():
+            first = self.score_rollout(  # prompts -> rollout [P][G] -> rewards [P G]
+                partial(self.prefetch.pop_or_start, self.policy, examples)
+            )
+            scored = self.resample_equal_groups(first)
+            if next_examples is not None and batch_index + 1 < self.trainer.num_training_batches:
+                self.start_next_rollout(next_examples)
         compared = self.compare(scored)  # rewards -> advantages [P G]
-        if next_examples is not None and batch_index + 1 < self.trainer.num_training_batches:
-            self.start_next_rollout(next_examples)
         learned = self.learn(scored, compared)  # advantages -> loss -> weights
         self.rollouts_done += 1
         self.last = scored, compared.total

@@ -19,7 +19,7 @@ from groundrl.evaluation.heldout import HeldOut
 from groundrl.export.card import CARD, write_card
 from groundrl.export.description import describe, write_description
 from groundrl.files import read_json, write_json, write_text
-from groundrl.parallel import is_first
+from groundrl.parallel import all_gather, is_first
 from groundrl.policy.policy import Policy
 from groundrl.report.run_report import write_report
 from groundrl.report.tables import before_after_table
@@ -104,12 +104,15 @@ class Pipeline:
         """Train and measure; stages that an interrupted run has finished are loaded instead.
 
         Returns the text for the terminal: the table of held-out figures and the run directory. Of
-        several processes only the first one prepares, writes and reports; the text of the others is
-        empty.
+        several processes only the first one writes and reports; the text of the others is empty.
         """
         self._read_metrics()
         if is_first():
             self._prepare()
+        all_gather(None)  # the others wait for what it has fetched
+        self._read_metrics()
+        if "start" not in self.metrics or not self.held_out.recorded(self.run_dir, "start"):
+            self._measure("start")
         for name, plan in self.plans.items():
             if name not in self.metrics:
                 self._train(name, plan)
@@ -129,8 +132,6 @@ class Pipeline:
             for point in ("start", first):
                 self.metrics[point] |= self.held_out.rescore(self.run_dir, point)
             self._write_metrics(PROGRESS)
-        if "start" not in self.metrics or not self.held_out.recorded(self.run_dir, "start"):
-            self._measure("start")
 
     def _finish(self) -> str:
         self.policy.save(self.run_dir / "adapter")

@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from functools import reduce
 from typing import ClassVar
 
@@ -69,16 +70,17 @@ class PolicyGradientStage(Stage):
         process makes the same number of steps, also where none of its own groups learns.
         """
         minibatches = []
-        for part in split_evenly(len(rollout.groups), self.num_minibatches):
-            own = [learning[index] for index in part if index in learning]
-            if any(all_gather(bool(own))):
-                batches = [
-                    self.make_batch(groups)
-                    for groups in pack_groups(
-                        own, self.tokens_per_forward, self.policy.prefix_sharing
-                    )
-                ]
-                minibatches.append((batches, self.normalizer(rollout, part)))
+        with self.whole_weights() if self.compares_logprobs else nullcontext():
+            for part in split_evenly(len(rollout.groups), self.num_minibatches):
+                own = [learning[index] for index in part if index in learning]
+                if any(all_gather(bool(own))):
+                    batches = [
+                        self.make_batch(groups)
+                        for groups in pack_groups(
+                            own, self.tokens_per_forward, self.policy.prefix_sharing
+                        )
+                    ]
+                    minibatches.append((batches, self.normalizer(rollout, part)))
         totals: dict[str, float] = {}
         for _ in range(self.num_epochs):
             for batches, normalizer in minibatches:
@@ -97,11 +99,20 @@ class PolicyGradientStage(Stage):
         own = self.loss.normalizer(completion_mask(completions), truncated_mask(completions))
         return reduce(operator.add, all_gather(own))
 
+    @property
+    def on_policy(self) -> bool:
+        """Whether the weights of the one optimizer step are those that sampled."""
+        return self.num_epochs * self.num_minibatches == 1
+
+    @property
+    def compares_logprobs(self) -> bool:
+        """Whether the loss reads log-probabilities of other weights than the current ones."""
+        return not self.on_policy or bool(self.loss.kl_coef)
+
     def make_batch(self, groups: list[Group]) -> Batch:
         """Old and reference log-probabilities, only where the loss will read them."""
-        on_policy = self.num_epochs * self.num_minibatches == 1
         with torch.no_grad():
-            old = None if on_policy else self.logprobs(groups).logprobs
+            old = None if self.on_policy else self.logprobs(groups).logprobs
         ref = None
         if self.loss.kl_coef:
             with self.policy.reference():
@@ -133,6 +144,6 @@ class PolicyGradientStage(Stage):
                     totals[name] = totals.get(name, 0.0) + value.item()
 
         norm = self.optimizer_step_on(
-            losses(), self.optimization.max_grad_norm, self.optimization.may_skip
+            losses(), self.optimization.max_grad_norm, self.optimization.may_skip, len(batches)
         )
         return sum_metrics(all_gather(totals)) | {"policy/grad_norm": norm}

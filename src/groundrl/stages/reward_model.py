@@ -98,9 +98,10 @@ class RewardModelModule(Stage):
         features = self.policy.fixed_features(prompts)
         count = sum(all_gather(sum(len(one) for group in targets for one in group)))
         totals = {"reward_model/loss": 0.0, "reward_model/acc": 0.0}
+        passes = [*model.forward_passes(prompts, captions)]
 
         def losses() -> Iterator[Tensor]:
-            for chosen in model.forward_passes(prompts, captions):
+            for chosen in passes:
                 logits = model.logits(
                     [prompts[number] for number, _ in chosen],
                     [captions[number][part] for number, part in chosen],
@@ -114,7 +115,7 @@ class RewardModelModule(Stage):
 
         with explain_full_memory(self.step_memory()):
             norm = self.optimizer_step_on(
-                losses(), self.optimization.max_grad_norm, self.optimization.may_skip
+                losses(), self.optimization.max_grad_norm, self.optimization.may_skip, len(passes)
             )
         metrics = sum_metrics(all_gather(totals))
         self.log_step(metrics | {"lr": lr, "reward_model/grad_norm": norm}, self.global_step)

@@ -78,10 +78,11 @@ class SFTModule(Stage):
         counted = map(self.counted_tokens, prompts, (branch for (branch,) in targets))
         tokens = sum(all_gather(sum(counted)))
         totals = {"sft/loss": 0.0, "sft/entropy": 0.0}
+        rows = [row_length(p.prefix, group) for p, group in zip(prompts, targets, strict=True)]
+        packs = [*pack_rows(rows, self.tokens_per_forward)]
 
         def losses() -> Iterator[Tensor]:
-            rows = [row_length(p.prefix, group) for p, group in zip(prompts, targets, strict=True)]
-            for chosen in pack_rows(rows, self.tokens_per_forward):
+            for chosen in packs:
                 loss, entropy = self.summed_loss(
                     [prompts[i] for i in chosen],
                     [targets[i] for i in chosen],
@@ -93,7 +94,7 @@ class SFTModule(Stage):
 
         with explain_full_memory(self.step_memory()):
             self.optimizer_step_on(
-                losses(), self.optimization.max_grad_norm, self.optimization.may_skip
+                losses(), self.optimization.max_grad_norm, self.optimization.may_skip, len(packs)
             )
         self.log_step(sum_metrics(all_gather(totals)) | {"lr": lr}, self.global_step)
 
