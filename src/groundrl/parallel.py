@@ -57,3 +57,8 @@ def mean_metrics(shares: list[dict[str, float]]) -> dict[str, float]:
 def whole_tensor(tensor: Tensor) -> Tensor:
     """The tensor of which each process has a part; any other one is returned as it is."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def own_part(tensor: Tensor) -> Tensor:
+    """The part that this process has of a tensor; all of any other one."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor

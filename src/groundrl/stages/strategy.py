@@ -15,7 +15,7 @@ from torch import Tensor, distributed, nn
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
-from groundrl.parallel import all_gather, whole_tensor
+from groundrl.parallel import all_gather, own_part, whole_tensor
 from groundrl.policy.policy import Policy
 from groundrl.stages.sharding import ShardedLayers, as_sharded
 
@@ -126,10 +126,11 @@ def sum_gradients(module: nn.Module) -> None:
 def clip_gradients(module: nn.Module, max_norm: float) -> Tensor:
     """Scale the gradients down to ``max_norm``; returns their global norm before."""
     weights = [*trainable(module)]
-    split = [w.grad.to_local() for w in weights if isinstance(w.grad, DTensor)]
+    gradients = [weight.grad for weight in weights if weight.grad is not None]
+    split = [own_part(gradient) for gradient in gradients if isinstance(gradient, DTensor)]
     if not split:
         return nn.utils.clip_grad_norm_(weights, max_norm)
-    whole = [w.grad for w in weights if w.grad is not None and not isinstance(w.grad, DTensor)]
+    whole = [gradient for gradient in gradients if not isinstance(gradient, DTensor)]
     squares = nn.utils.get_total_norm(split).square()
     distributed.all_reduce(squares)
     norm = (squares + nn.utils.get_total_norm(whole).square()).sqrt()
