@@ -8,14 +8,19 @@ import pytest
 from groundrl.config.several_processes import process_problems
 
 STAGES = {"sft": {"prompts_per_step": 4}}
-VARIABLES = ("TORCHELASTIC_RUN_ID", "SLURM_NTASKS", "SLURM_NNODES", "SLURM_JOB_NAME")
+VARIABLES = ("TORCHELASTIC_RUN_ID", *(f"SLURM_{name}" for name in ("NTASKS", "NNODES", "JOB_NAME")))
 TORCHRUN = {
     "TORCHELASTIC_RUN_ID": "none",
     "WORLD_SIZE": "2",
     "LOCAL_WORLD_SIZE": "2",
     "RANK": "0",
 }
-SLURM = {"SLURM_NTASKS": "2", "SLURM_NNODES": "1", "SLURM_PROCID": "0"}
+SLURM = {
+    "SLURM_NTASKS": "2",
+    "SLURM_NTASKS_PER_NODE": "2",
+    "SLURM_NNODES": "1",
+    "SLURM_PROCID": "0",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +90,14 @@ def test_as_many_processes_are_started_as_there_are_devices(
     (problem,) = problems({"devices": devices})
     assert part in problem
     assert problems({"devices": 2 if found.get("SLURM_NTASKS") != "1" else 1}) == []
+
+
+def test_slurm_says_how_many_processes_run_on_a_machine(variables: pytest.MonkeyPatch) -> None:
+    for name, value in SLURM.items():
+        variables.setenv(name, value)
+    variables.delenv("SLURM_NTASKS_PER_NODE")
+    (problem,) = problems({"devices": 2})
+    assert problem.endswith("type --ntasks-per-node=2 instead")
 
 
 def test_machines_are_counted(variables: pytest.MonkeyPatch) -> None:

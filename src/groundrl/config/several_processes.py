@@ -1,5 +1,6 @@
 """What concerns the processes of a run: how many there are, who starts them, how they share."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from groundrl.config.problems import did_you_mean
 from groundrl.config_node import value_at
 from groundrl.launched import Launched, launched, runs_alone
 
+PER_NODE = "SLURM_NTASKS_PER_NODE"
 STRATEGIES = ("auto", "ddp", "fsdp")
 
 
@@ -68,6 +70,11 @@ def _launcher_problems(trainer: dict[str, Any], found: Launched) -> Iterator[str
             f"{found.by} started {found.per_node} processes on a machine, and "
             f"trainer.devices={trainer.get('devices', 1)}: type trainer.devices={found.per_node}, "
             f"or start it with {start[found.by]}"
+        )
+    elif found.by == "srun" and found.per_node > 1 and PER_NODE not in os.environ:
+        yield (
+            f"Slurm was asked for --ntasks, which does not say how many run on each machine: type "
+            f"--ntasks-per-node={found.per_node} instead"
         )
     if nodes != found.nodes:
         yield (
