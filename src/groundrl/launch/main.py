@@ -45,7 +45,7 @@ def check_command_line(script: str, root: Path) -> None:
         register_resolvers(root)
         explain_overrides(sys.argv[1:], root / "conf", script)
     except UserError as error:
-        exit_with(2, str(error))
+        exit_with(2, str(error) if speaks(script != "synthesize") else "")
 
 
 def main(script: str, cfg: DictConfig) -> None:
@@ -65,11 +65,11 @@ def run(script: str, cfg: DictConfig) -> None:
     from groundrl.config.check import check_config
 
     check_config(cfg)
-    with processes_of(script, cfg):
+    with processes_of(cfg):
         run_script(script, cfg)
 
 
-def processes_of(script: str, cfg: DictConfig) -> AbstractContextManager[None]:
+def processes_of(cfg: DictConfig) -> AbstractContextManager[None]:
     """Inside, the processes of all devices run the script, connected."""
     if runs_alone(cfg.get("trainer", {})):
         return nullcontext()
@@ -184,7 +184,7 @@ def report_user_errors(cfg: DictConfig) -> Iterator[None]:
         with handle_signals((signal.SIGTERM, signal.SIGUSR1), stop):
             yield
     except UserError as error:
-        _fail(error)
+        _fail(error, cfg)
     except OSError as error:
         if not is_disk_full(error):
             raise
@@ -193,7 +193,8 @@ def report_user_errors(cfg: DictConfig) -> Iterator[None]:
             UserError(
                 f"no space left on the disk ({place}): free some, then type\n"
                 f"  {resume_command(cfg)}"
-            )
+            ),
+            cfg,
         )
     except ScriptEnd:
         raise
@@ -203,7 +204,8 @@ def report_user_errors(cfg: DictConfig) -> Iterator[None]:
             UserError(
                 f"{last.filename}:{last.lineno} ({last.name}) ended the run by sys.exit({end.code})"
                 f": raise an exception there instead. To go on, type\n  {resume_command(cfg)}"
-            )
+            ),
+            cfg,
         )
     except KeyboardInterrupt as stopped:
         if process_number():  # the first of several processes says it
@@ -240,15 +242,20 @@ def exit_with(status: int, message: str) -> NoReturn:
     """Write ``message`` to standard error and exit.
 
     ``status``: 1: unfinished; 2: the user can fix it; 128 + a signal's number: stopped by it (130:
-    Ctrl-C, 143: SIGTERM).
+    Ctrl-C, 143: SIGTERM). An empty message: another process tells it.
     """
-    # Before the processes are connected, all that were started at once find the same mistake.
-    if launched() is None or not process_number():
+    if message:
         sys.stderr.write(f"\n{message}\n")
     raise ScriptEnd(status)
 
 
-def _fail(error: UserError) -> NoReturn:
+def speaks(several: bool) -> bool:
+    """Whether this process tells a mistake; ``several`` that torchrun or Slurm started for one run
+    all find the same one before they are connected."""
+    return not several or launched() is None or not process_number()
+
+
+def _fail(error: UserError, cfg: DictConfig) -> NoReturn:
     if HydraConfig.get().mode is RunMode.MULTIRUN:
         raise error
-    exit_with(2, str(error))
+    exit_with(2, str(error) if speaks("trainer" in cfg) else "")

@@ -14,6 +14,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+from groundrl.errors import UserError
 from groundrl.parallel import whole_tensor
 
 
@@ -53,7 +54,8 @@ class ShardedLayers:
     """
 
     def __init__(self, vlm: PreTrainedModel, device_type: str) -> None:
-        """Splits the layers; the gradients of a backward pass are summed over the processes."""
+        """Splits the layers; the gradients of a backward pass are summed over the processes. Raises
+        UserError where the model's class does not tell its layers."""
         self.vlm = vlm
         mesh = init_device_mesh(device_type, (distributed.get_world_size(),))
         decoder = vlm.get_decoder()
@@ -67,6 +69,11 @@ class ShardedLayers:
             for name, module in decoder.named_modules()
             if isinstance(module, GradientCheckpointingLayer)
         ]
+        if not self.layers:
+            raise UserError(
+                f"trainer.strategy=fsdp splits layers, and finds none in {vlm.config.model_type}: "
+                "type trainer.strategy=ddp"
+            )
         self._split()
 
     @contextmanager

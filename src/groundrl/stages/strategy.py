@@ -4,7 +4,7 @@ Losses are divided by the counts of the whole step, so the sum of the gradients,
 the gradient that a single process would have.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final
@@ -145,7 +145,7 @@ def trainable(module: nn.Module) -> Iterable[nn.Parameter]:
     return (parameter for parameter in module.parameters() if parameter.requires_grad)
 
 
-def map_tensors(value: Any, change: Any) -> Any:
+def map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     """``value`` with ``change(tensor)`` in the place of each tensor in dicts and lists."""
     if isinstance(value, Tensor):
         return change(value)
