@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,11 +23,13 @@ from groundrl.feedback.captions import CaptionList, group_captions, rate_caption
 from groundrl.feedback.labels import SentenceError
 from groundrl.launch.logs import silence_libraries
 from groundrl.losses import PolicyLoss
+from groundrl.parallel import own_part
 from groundrl.stages.base import Stage
 from groundrl.stages.fit import StagePlan, fit
 from groundrl.stages.optimization import Optimization
 from groundrl.stages.reward_model import RewardModelModule
 from groundrl.stages.reward_model_run import EncodeGroup
+from groundrl.stages.sharding import ShardedLayers
 from groundrl.stages.strategy import STRATEGIES
 
 STEPS = 3
@@ -46,6 +48,7 @@ class Run:
     adapter: Literal["lora", "none", "soft_prompt"]
     strategy: Literal["one", "ddp", "fsdp"]
     checkpointing: bool = False
+    """Layers are computed again; in single precision, as ``float64`` does not reach them then."""
     cut: bool = False
     """The power fails in the last step; the stage goes on from its checkpoint."""
 
@@ -53,6 +56,10 @@ class Run:
     def name(self) -> str:
         """Of its folder, and of its weights."""
         return "_".join(str(value) for value in vars(self).values())
+
+    def precision(self) -> AbstractContextManager[None]:
+        """Inside, numbers are those of the run."""
+        return nullcontext() if self.checkpointing else float64()
 
 
 def captions() -> CaptionList:
@@ -93,7 +100,7 @@ class CutInLastStep(Stage):
 def train(run: Run, folder: Path) -> dict[str, torch.Tensor]:
     """The weights after the run, in double precision: sums hardly depend on their order."""
     silence_libraries()
-    with float64():
+    with run.precision():
         if run.cut:
             cut = make_stage(run)
             cut.__class__ = type("Cut", (CutInLastStep, type(cut)), {})
@@ -138,7 +145,21 @@ def work(rank: int, port: int, folder: str, runs: Sequence[Run]) -> None:
     for run in runs:
         found = train(run, Path(folder))
         torch.save(found, Path(folder) / f"{run.name}_{rank}.pt")
+    torch.save(held_weights(), Path(folder) / f"held_{rank}.pt")
     torch.distributed.destroy_process_group()
+
+
+def held_weights() -> dict[str, int]:
+    """How many weights this process holds before layers are split, then, and inside ``whole``."""
+    policy = tiny_policy(tiny_tokenizer(), "none")
+    found = {"before": 0, "split": 0, "whole": 0}
+    decoder = policy.vlm.get_decoder()
+    found["before"] = sum(weight.numel() for weight in decoder.layers.parameters())
+    layers = ShardedLayers(policy.vlm, "cpu")
+    found["split"] = sum(own_part(weight).numel() for weight in decoder.layers.parameters())
+    with layers.whole():
+        found["whole"] = sum(weight.numel() for weight in decoder.layers.parameters())
+    return found
 
 
 def free_port() -> int:

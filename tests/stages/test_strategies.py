@@ -1,10 +1,11 @@
 """Two processes end with the weights of one, however they share a step; also after a crash."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
-from float64 import float64
 from stage_runs import weights
 from strategy_runs import Run, free_port, make_stage, train, work
 from torch.multiprocessing.spawn import spawn
@@ -23,27 +24,26 @@ SHARED = [
     for strategy in ("ddp", "fsdp")
 ]
 Weights = dict[str, torch.Tensor]
-Load = Callable[[Run, int], Weights]
 
 
 @pytest.fixture(scope="module")
-def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
-    """The weights of each process after each of ``SHARED``."""
-    folder = tmp_path_factory.mktemp("runs")
-    spawn(work, args=(free_port(), str(folder), SHARED), nprocs=2)
-    return lambda run, rank: torch.load(folder / f"{run.name}_{rank}.pt")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes leave."""
+    path = tmp_path_factory.mktemp("runs")
+    spawn(work, args=(free_port(), str(path), SHARED), nprocs=2)
+    return path
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Run], Weights]:
     """The weights after the stage of a run in one process."""
-    folder = tmp_path_factory.mktemp("alone")
+    place = tmp_path_factory.mktemp("alone")
     found: dict[Run, Weights] = {}
 
     def run_alone(run: Run) -> Weights:
-        one = Run(stage=run.stage, adapter=run.adapter, strategy="one")
+        one = replace(run, strategy="one", cut=False)
         if one not in found:
-            found[one] = train(one, folder)
+            found[one] = train(one, place)
         return found[one]
 
     return run_alone
@@ -52,14 +52,22 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Run], Weights]:
 @pytest.mark.slow
 @pytest.mark.parametrize("run", SHARED, ids=lambda run: run.name)
 def test_two_processes_end_with_the_weights_of_one(
-    load: Load, alone: Callable[[Run], Weights], run: Run
+    folder: Path, alone: Callable[[Run], Weights], run: Run
 ) -> None:
     expected = alone(run)
-    with float64():
+    with run.precision():
         start = weights(make_stage(run))
     assert max((expected[name] - start[name]).abs().max().item() for name in start) > 1e-3
     for rank in (0, 1):
-        found = load(run, rank)
+        found = torch.load(folder / f"{run.name}_{rank}.pt")
         assert found.keys() == expected.keys()
         for name, weight in found.items():
             torch.testing.assert_close(weight, expected[name], rtol=0, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_each_process_holds_half_of_the_layers(folder: Path) -> None:
+    for rank in (0, 1):
+        held = torch.load(folder / f"held_{rank}.pt")
+        assert held["split"] == held["before"] / 2
+        assert held["whole"] == held["before"]
