@@ -50,7 +50,7 @@ def test_one_device_needs_no_strategy(strategy: str) -> None:
     [
         ("deepspeed_stage_2", "trainer.strategy=deepspeed_stage_2 is none that shares a step here"),
         ("fsdq", "did you mean 'fsdp'?"),
-        ("ddp_spawn", "did you mean 'ddp'?"),
+        ("dpp", "did you mean 'ddp'?"),
         (None, "(options: auto, ddp, fsdp)"),
     ],
 )

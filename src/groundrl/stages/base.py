@@ -92,7 +92,7 @@ class Stage(L.LightningModule):
     def whole_weights(self) -> AbstractContextManager[None]:
         """Inside, every process holds all weights, also where processes split them (``fsdp``): for
         rollouts, and for what else is not the loss of an optimizer step."""
-        return whole_weights(self.trainer.strategy)
+        return whole_weights(None if self._trainer is None else self._trainer.strategy)
 
     def optimizer_step_on(
         self,

@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 
 from groundrl.parallel import all_gather, own_part, whole_tensor
 from groundrl.policy.policy import Policy
-from groundrl.stages.sharding import ShardedLayers, as_sharded
+from groundrl.policy.sharding import ShardedLayers, as_sharded
 
 SUMMED_GRADIENTS: Final = "summed_gradients"
 SHARDED_LAYERS: Final = "sharded_layers"
