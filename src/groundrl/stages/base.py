@@ -9,6 +9,7 @@ from typing import Any, ClassVar, cast
 import lightning as L
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.strategies import Strategy
 from PIL import Image
 from torch import Tensor
 
@@ -92,7 +93,12 @@ class Stage(L.LightningModule):
     def whole_weights(self) -> AbstractContextManager[None]:
         """Inside, every process holds all weights, also where processes split them (``fsdp``): for
         rollouts, and for what else is not the loss of an optimizer step."""
-        return whole_weights(None if self._trainer is None else self._trainer.strategy)
+        return whole_weights(self._strategy)
+
+    @property
+    def _strategy(self) -> Strategy | None:
+        """How processes share a step; None outside a fit."""
+        return None if self._trainer is None else self._trainer.strategy
 
     def optimizer_step_on(
         self,
@@ -110,7 +116,7 @@ class Stage(L.LightningModule):
         optimizer = cast(LightningOptimizer, self.optimizers())
         optimizer.zero_grad()
         total = torch.zeros((), device=self.device)
-        idle = idle_losses(self.trainer.strategy, passes)
+        idle = idle_losses(self._strategy, passes)
         for _, loss in zip(range(passes), losses, strict=True):
             self.manual_backward(loss)
             total = total + loss.detach()
