@@ -26,7 +26,7 @@ from groundrl.grammar import get_grammar
 from groundrl.losses import Normalizer, PolicyLoss
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
-from groundrl.policy.scoring import TokenLogprobs
+from groundrl.policy.shared_prefix.scoring import TokenLogprobs
 from groundrl.records import Sample
 from groundrl.report.run_report import read_curves
 from groundrl.rewards.base import RewardSum
@@ -34,10 +34,10 @@ from groundrl.rollout.base import LoadFeatures, RolloutEngine, SampledTokens, Sa
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.randomness import RolloutSeeds
 from groundrl.rollout.sampler import Sampler
-from groundrl.stages.batches import Batch, Group
 from groundrl.stages.fit import StagePlan, fit
+from groundrl.stages.fitting.batches import Batch, Group
+from groundrl.stages.fitting.optimization import Optimization
 from groundrl.stages.grpo import GRPOModule
-from groundrl.stages.optimization import Optimization
 
 
 class Dice:

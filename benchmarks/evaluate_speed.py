@@ -21,7 +21,7 @@ from groundrl.data.datasets import SampleList
 from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
 from groundrl.evaluation.heldout import answers_to
 from groundrl.launch.logs import silence_libraries
-from groundrl.policy.adapter import Adapter
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.embedded import embedded_model_dir
 from groundrl.policy.load import load_policy
 from groundrl.policy.policy import Policy

@@ -25,9 +25,9 @@ from groundrl.boxes import Frame
 from groundrl.doctor.memory import Load, estimate
 from groundrl.doctor.shapes import ModelShape
 from groundrl.launch.logs import silence_libraries
-from groundrl.policy.adapter import Adapter
-from groundrl.policy.layout import Branch
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.policy import Attention, Policy
+from groundrl.policy.shared_prefix.layout import Branch
 from groundrl.prompts import PromptTemplate
 from groundrl.report.tables import Table, number, to_text
 from groundrl.rollout.base import Sampling

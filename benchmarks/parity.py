@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from work import Work
 
-from groundrl.policy.adapter import Adapter
-from groundrl.policy.layout import Branch
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.policy import Policy
 from groundrl.policy.processor import Processor
+from groundrl.policy.shared_prefix.layout import Branch
 from groundrl.policy.vision import VisionTower
 from groundrl.prompts import PromptTemplate
 from groundrl.records import Sample

@@ -5,7 +5,7 @@ from random_models import build
 from work import Work
 
 from groundrl.boxes import Frame
-from groundrl.policy.adapter import Adapter
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.policy import Policy
 from groundrl.prompts import PromptTemplate
 

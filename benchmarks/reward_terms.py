@@ -22,7 +22,7 @@ from groundrl.data.datasets import SampleList, WorldDataset
 from groundrl.evaluation.heldout import answers_to
 from groundrl.grammar import get_grammar
 from groundrl.launch.logs import silence_libraries
-from groundrl.policy.adapter import Adapter
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.load import load_policy
 from groundrl.prompts import PromptTemplate
 from groundrl.records import RolloutGroup

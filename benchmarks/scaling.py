@@ -18,7 +18,7 @@ from random_models import FAMILIES, SIZES
 from work import Work
 
 from groundrl.launch.logs import silence_libraries
-from groundrl.policy.layout import Branch
+from groundrl.policy.shared_prefix.layout import Branch
 from groundrl.report.tables import Table, number, to_text
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine

@@ -24,12 +24,12 @@ from groundrl.boxes import Box, Frame
 from groundrl.detectors.records import InputImage, Region
 from groundrl.records import ImageFile
 from groundrl.report.tables import Table, to_text
+from groundrl.running.task_runner import LocalRunner
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.annotations import Caption, Decision, Verdict
 from groundrl.synthesis.roles import ImageView
 from groundrl.synthesis.run import Synthesis
 from groundrl.synthesis.samples import QuestionPlan
-from groundrl.task_runner import LocalRunner
 
 Figures = dict[str, float]
 

@@ -23,13 +23,13 @@ from PIL import Image
 from synthesis_memory import Figures, Stubs, program
 
 from groundrl.chat.openai_compatible import OpenAICompatibleModel
+from groundrl.running.task_runner import LocalRunner
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.images import FolderImages
 from groundrl.synthesis.run import Synthesis
 from groundrl.synthesis.samples import QuestionPlan
 from groundrl.synthesis.teachers.prompted import PromptedTeacher
 from groundrl.synthesis.verifiers.prompted import PromptedVerifier
-from groundrl.task_runner import LocalRunner
 
 CAPTION = {"caption": "There is a red cup."}
 VERDICT = {"reason": "fine", "decision": "keep", "kind": "none", "span": "", "repaired": ""}

@@ -13,7 +13,7 @@ from random_models import build
 from transformers import PreTrainedModel
 from work import Work
 
-from groundrl.policy.adapter import LANGUAGE_LINEARS
+from groundrl.policy.adapters.adapter import LANGUAGE_LINEARS
 from groundrl.policy.processor import Processor
 
 

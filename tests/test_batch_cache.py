@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundrl.batch_cache import BatchCache
+from groundrl.running.batch_cache import BatchCache
 
 
 @given(

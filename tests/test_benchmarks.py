@@ -10,7 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from groundrl.policy.layout import Branch
+from groundrl.policy.shared_prefix.layout import Branch
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 

@@ -16,9 +16,9 @@ from groundrl.config.overlays import leaves
 from groundrl.errors import UserError
 from groundrl.launch.resolvers import register_resolvers
 from groundrl.losses import PolicyLoss
-from groundrl.policy.adapter import Adapter
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.rollout.base import Sampling
-from groundrl.stages.optimization import Optimization
+from groundrl.stages.fitting.optimization import Optimization
 
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
@@ -223,7 +223,7 @@ def test_a_reward_is_the_sum_of_the_terms_in_its_name(file: Path) -> None:
 def test_a_term_lives_in_the_file_of_its_name(file: Path) -> None:
     module = OmegaConf.load(file)._target_.split(".")[-2]
     assert module == file.stem
-    assert (ROOT / "src" / "groundrl" / "rewards" / f"{module}.py").is_file()
+    assert (ROOT / "src" / "groundrl" / "rewards" / "terms" / f"{module}.py").is_file()
 
 
 TOLD_BY_NAME = {

@@ -12,9 +12,9 @@ from hydra.errors import InstantiationException
 
 from groundrl.errors import UserError
 from groundrl.files import lock_folder
-from groundrl.launch.grid import typed_key
+from groundrl.launch.make import root_cause
 from groundrl.launch.resolvers import run_name
-from groundrl.launch.sweep_report import root_cause
+from groundrl.launch.sweeps.grid import typed_key
 
 ROOT = Path(__file__).parents[1]
 

@@ -19,8 +19,8 @@ from groundrl.config.check import check_config
 from groundrl.data.rows import SampleRow
 from groundrl.errors import UserError
 from groundrl.json_rows import validate
-from groundrl.launch import audit
-from groundrl.launch.ask import split_words
+from groundrl.launch.commands import audit
+from groundrl.launch.commands.ask import split_words
 from groundrl.launch.resolvers import register_resolvers
 from groundrl.rewards.function import Function
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from test_train_cli import ENVIRONMENT, ROOT, TINY
 
-from groundrl.stages.checkpoint_file import read_checkpoint
+from groundrl.stages.fitting.checkpoint_file import read_checkpoint
 
 pytestmark = pytest.mark.slow
 

@@ -9,9 +9,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from groundrl.config.check import check_config
-from groundrl.launch.grid import Grid
 from groundrl.launch.resolvers import register_resolvers
-from groundrl.launch.study import published_figures, study_problems
+from groundrl.launch.sweeps.grid import Grid
+from groundrl.launch.sweeps.study import published_figures, study_problems
 from groundrl.report.runs import split_seed
 
 ROOT = Path(__file__).parents[1]

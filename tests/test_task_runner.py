@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from squares import squares
 
-from groundrl.task_runner import LocalRunner
+from groundrl.running.task_runner import LocalRunner
 
 pytest.importorskip("ray", reason="Ray is not installed")
 ROOT = Path(__file__).parents[1]

@@ -18,7 +18,7 @@ from signal import SIGINT
 from typing import Any, Final
 
 from groundrl.errors import UserError
-from groundrl.stopping import Stopped
+from groundrl.running.stopping import Stopped
 
 CONNECT_SECONDS: Final = 60.0
 VERDICT_SECONDS: Final = 3.0

@@ -14,7 +14,7 @@ from typing import Any
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn
 
-from groundrl.launch.parallel_jobs import end_interrupted, report_killed
+from groundrl.launch.sweeps.parallel_jobs import end_interrupted, report_killed
 
 if find_spec("hydra_plugins.hydra_joblib_launcher"):
     from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from groundrl.answers.options import normalise, read_answer, read_exactly
-from groundrl.answers.verdicts import VERDICTS, read_verdict
+from groundrl.answers.yes_no import YES_NO_WORDS, read_yes_no
 from groundrl.boxes import Box, Frame
 from groundrl.grammar import GRAMMARS
 from groundrl.records import Grounding, Response
@@ -88,8 +88,8 @@ def test_options_are_chosen(text: str, read: str, strictly: str) -> None:
 
 @pytest.mark.parametrize(("text", "read", "strictly"), TABLES[f"{THREE} True"])
 def test_verdicts_are_read(text: str, read: str, strictly: str) -> None:
-    assert read_verdict(text) is VERDICTS.get(read)
-    assert VERDICTS.get(normalise(text)) is VERDICTS.get(strictly)
+    assert read_yes_no(text) is YES_NO_WORDS.get(read)
+    assert YES_NO_WORDS.get(normalise(text)) is YES_NO_WORDS.get(strictly)
     assert (read_answer(text, ("true", "false")) or set()) == set(read.split())
 
 

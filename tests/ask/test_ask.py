@@ -13,8 +13,8 @@ from trained_runs import write_run
 from groundrl.ask.answer import show_controls
 from groundrl.ask.question import check_no_control_tokens, check_question
 from groundrl.errors import UserError
-from groundrl.launch.ask import main, split_words
-from groundrl.launch.commands import open_command
+from groundrl.launch.commands.ask import main, split_words
+from groundrl.launch.commands.base import open_command
 from groundrl.launch.trained_run import open_run, take_run
 from groundrl.policy.policy import Policy
 from groundrl.world.graph import SceneSpec

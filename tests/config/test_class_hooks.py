@@ -73,7 +73,7 @@ def test_a_function_reports_problems_of_the_whole_config() -> None:
 
 # ----------------------------------------------------------------------------- classes of groundrl
 
-ADAPTER = "groundrl.policy.adapter.Adapter"
+ADAPTER = "groundrl.policy.adapters.adapter.Adapter"
 VLLM = {"_target_": "groundrl.rollout.vllm.VLLMEngine"}
 SERVERS = {
     "_target_": "groundrl.rollout.vllm_server.VLLMServers",
@@ -81,7 +81,7 @@ SERVERS = {
     "adapter_folder": "a",
 }
 LOSS = {"_target_": "groundrl.losses.PolicyLoss"}
-RUNNER = {"_target_": "groundrl.task_runner.RayRunner"}
+RUNNER = {"_target_": "groundrl.running.task_runner.RayRunner"}
 GRPO = {"pipeline": ["grpo"], "stage": {"grpo": {"module": {"loss": LOSS}}}}
 UNCORRECTED = "type stage.grpo.module.loss.importance_cap=2.0"
 
@@ -237,9 +237,13 @@ def test_an_answer_that_must_be_rated_needs_a_judge_that_can() -> None:
 
 def test_numbers_below_their_least_value_are_reported() -> None:
     config = {
-        "adapter": {"_target_": "groundrl.policy.adapter.Adapter", "rank": 0},
+        "adapter": {"_target_": "groundrl.policy.adapters.adapter.Adapter", "rank": 0},
         "pope": {"_target_": "groundrl.evaluation.benchmarks.world.WorldREC", "size": -3},
-        "adam": {"_target_": "groundrl.stages.optimization.Optimization", "steps": 1, "lr": -1.0},
+        "adam": {
+            "_target_": "groundrl.stages.fitting.optimization.Optimization",
+            "steps": 1,
+            "lr": -1.0,
+        },
     }
     assert problems(config) == [
         "adapter.rank=0 is too small: type adapter.rank=1, or more",

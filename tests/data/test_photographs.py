@@ -10,12 +10,12 @@ from groundrl.boxes import Frame, convert
 from groundrl.data.datasets import detections
 from groundrl.data.detection.yolo import YoloLayout
 from groundrl.grammar import get_grammar
-from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
+from groundrl.policy.shared_prefix.layout import Branch
 from groundrl.prompts import PromptTemplate
 from groundrl.records import Completion, RolloutGroup, Sample
 from groundrl.rewards.base import RewardSum
-from groundrl.rewards.iou import Iou
+from groundrl.rewards.terms.iou import Iou
 
 SHARED = Path(__file__).parents[3] / "shared/data/coco/object_detection"
 

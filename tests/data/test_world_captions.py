@@ -15,7 +15,7 @@ from groundrl.feedback.world_judge import judge_caption
 from groundrl.grammar import GRAMMARS, get_grammar
 from groundrl.prompts import PromptTemplate
 from groundrl.records import Completion, Grounding, RolloutGroup
-from groundrl.world.description_errors import CaptionErrors
+from groundrl.world.captions.errors import CaptionErrors
 from groundrl.world.render import build_scene
 
 SIZES = ImageSizes(width=160, height=160, model_width=160, model_height=160)

@@ -15,7 +15,7 @@ from groundrl.data.world_statements import (
     statements_module,
 )
 from groundrl.errors import UserError
-from groundrl.questions.verdicts import TRUE_FALSE
+from groundrl.questions.yes_no import TRUE_FALSE
 from groundrl.records import Sample
 from groundrl.world.quarters import AUGMENTED
 from groundrl.world.tint import Tint, TintedImage

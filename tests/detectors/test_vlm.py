@@ -14,7 +14,7 @@ from groundrl.detectors.oracle import OracleDetector
 from groundrl.detectors.records import InputImage, Region
 from groundrl.detectors.vlm import VlmDetector, group_boxes
 from groundrl.errors import UserError
-from groundrl.policy.adapter import Adapter
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.load import load_policy
 from groundrl.policy.policy import Policy
 from groundrl.prompts import PromptTemplate

@@ -14,7 +14,7 @@ from groundrl.doctor.advice import ModelNeeds, option_table, suggest
 from groundrl.doctor.machine import Gpu, Machine, find_version, has_bf16, usable_memory
 from groundrl.doctor.memory import AdapterKind, Load, estimate
 from groundrl.doctor.shapes import PUBLISHED
-from groundrl.launch.doctor import main
+from groundrl.launch.commands.doctor import main
 from groundrl.policy.embedded import embedded_model_dir
 from groundrl.policy.policy import Policy
 

@@ -18,13 +18,13 @@ from groundrl.grammar import get_grammar
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example
 from groundrl.records import Completion, RolloutGroup, Sample
-from groundrl.rewards.acc import Acc
 from groundrl.rewards.base import RewardSum
-from groundrl.rewards.iou import Iou
+from groundrl.rewards.terms.acc import Acc
+from groundrl.rewards.terms.iou import Iou
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import FeatureLoader, OnGroup, Rollout, Sampler
-from groundrl.world.description_errors import CaptionErrors
+from groundrl.world.captions.errors import CaptionErrors
 
 MakePolicy = Callable[..., Policy]
 

@@ -13,7 +13,7 @@ from groundrl.evaluation.benchmarks.mme import MME
 from groundrl.evaluation.benchmarks.statements import VSR
 from groundrl.evaluation.benchmarks.yes_no import POPE
 from groundrl.evaluation.inference import ModelSource, answer_questions
-from groundrl.policy.adapter import Adapter
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.load import load_policy
 from groundrl.prompts import PromptTemplate
 from groundrl.rollout.base import Sampling

@@ -7,8 +7,8 @@ from replies import figures, reply
 from groundrl.data.world_captions import WorldCaptions
 from groundrl.evaluation.benchmarks.world_caption import WorldCaption
 from groundrl.records import Sample
-from groundrl.world.description_errors import EXACT, CaptionErrors
-from groundrl.world.descriptions import describe, plain_caption
+from groundrl.world.captions.descriptions import describe, plain_caption
+from groundrl.world.captions.errors import EXACT, CaptionErrors
 from groundrl.world.render import build_scene
 from groundrl.world.source import SceneImage
 

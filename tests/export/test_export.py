@@ -12,8 +12,8 @@ from trained_runs import write_run
 from groundrl.errors import UserError
 from groundrl.export.folder import new_folder
 from groundrl.export.how_to import QUESTION
-from groundrl.launch.ask import main as ask
-from groundrl.launch.export import main, parse_options
+from groundrl.launch.commands.ask import main as ask
+from groundrl.launch.commands.export import main, parse_options
 from groundrl.world.graph import SceneSpec
 from groundrl.world.source import SceneImage
 

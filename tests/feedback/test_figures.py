@@ -12,7 +12,7 @@ from groundrl.errors import UserError
 from groundrl.feedback.captions import OUTPUTS
 from groundrl.feedback.figures import FIGURES, reliability, reward_figures
 from groundrl.feedback.scores import FILE, ScoredCaption, ScoredUnit, read_scores, write_scores
-from groundrl.report.sentence_scores import sentence_section
+from groundrl.report.answers.sentence_scores import sentence_section
 
 
 def unit(wrong: float, *errors: str, share: float = 1.0) -> ScoredUnit:

@@ -19,7 +19,7 @@ from groundrl.feedback.labels import SentenceError
 from groundrl.feedback.load import DESCRIPTION, load_reward_model, save_reward_model
 from groundrl.feedback.reward_model import RewardModel
 from groundrl.language.splitting import split_sentences
-from groundrl.policy.adapter import Adapter
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.load import load_policy
 from groundrl.policy.policy import Policy
 from groundrl.prompts import PromptTemplate

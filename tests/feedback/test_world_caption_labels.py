@@ -8,7 +8,7 @@ from groundrl.errors import UserError
 from groundrl.feedback.annotators import WorldAnnotator
 from groundrl.feedback.captions import OUTPUTS, CaptionData
 from groundrl.feedback.world_captions import labelled_world_captions
-from groundrl.world.description_errors import EXACT, CaptionErrors
+from groundrl.world.captions.errors import EXACT, CaptionErrors
 
 ERRING = CaptionErrors(hallucination=0.3, attribute=0.3, location=0.3)
 

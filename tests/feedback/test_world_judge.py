@@ -11,8 +11,8 @@ from groundrl.feedback.labels import SentenceError, describe_mismatch
 from groundrl.feedback.world_judge import judge_caption, judge_sentences, label_assertions
 from groundrl.grammar import GRAMMARS, get_grammar
 from groundrl.language.splitting import split_sentences
-from groundrl.world.description_errors import EXACT, CaptionErrors
-from groundrl.world.descriptions import boxed_caption, describe, plain_caption
+from groundrl.world.captions.descriptions import boxed_caption, describe, plain_caption
+from groundrl.world.captions.errors import EXACT, CaptionErrors
 from groundrl.world.graph import SceneSpec, Subject
 from groundrl.world.render import build_scene
 from groundrl.world.source import SceneImage

@@ -7,7 +7,7 @@ from torch._dynamo.utils import counters
 from world_questions import world_samples
 
 from groundrl.boxes import Frame
-from groundrl.policy.adapter import Adapter
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.load import load_policy
 from groundrl.prompts import PromptTemplate
 from groundrl.rollout.base import Sampling

@@ -25,7 +25,7 @@ from groundrl.evaluation.benchmarks.world_caption import WorldCaption
 from groundrl.evaluation.benchmarks.world_pope import WorldPOPE
 from groundrl.grammar import get_grammar
 from groundrl.records import Grounding, Sample, Segments
-from groundrl.world.captions import caption
+from groundrl.world.captions.captions import caption
 from groundrl.world.graph import Look, SceneSpec, Subject
 from groundrl.world.questions import KINDS, sample_question
 from groundrl.world.render import build_scene

@@ -7,7 +7,7 @@ import numpy as np
 from groundrl.feedback.labels import LabelledCaption, SentenceError, SentenceLabel
 from groundrl.language.splitting import split_sentences
 from groundrl.records import Grounding
-from groundrl.world.captions import caption
+from groundrl.world.captions.captions import caption
 from groundrl.world.graph import Scene, SceneSpec, Subject
 from groundrl.world.render import build_scene
 from groundrl.world.source import SceneImage

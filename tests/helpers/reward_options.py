@@ -2,7 +2,7 @@
 
 from groundrl.boxes import Frame
 from groundrl.grammar import GRAMMARS, Grammar
-from groundrl.launch.commands import ROOT, compose_checked, make_reward, open_command
+from groundrl.launch.commands.base import ROOT, compose_checked, make_reward, open_command
 from groundrl.rewards.base import RewardSum
 
 SHIPPED = sorted(path.stem for path in (ROOT / "conf/reward").glob("*.yaml"))

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from groundrl.errors import UserError
-from groundrl.task_runner import RayRunner
+from groundrl.running.task_runner import RayRunner
 
 
 @contextmanager

@@ -27,8 +27,8 @@ from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Sampler
 from groundrl.stages.base import Stage
 from groundrl.stages.fit import StagePlan, fit
+from groundrl.stages.fitting.optimization import Optimization
 from groundrl.stages.grpo import GRPOModule
-from groundrl.stages.optimization import Optimization
 from groundrl.stages.sft import SFTModule
 
 MakePolicy = Callable[..., Policy]

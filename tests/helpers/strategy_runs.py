@@ -23,14 +23,14 @@ from groundrl.feedback.captions import CaptionList, group_captions, rate_caption
 from groundrl.feedback.labels import SentenceError
 from groundrl.launch.logs import silence_libraries
 from groundrl.losses import PolicyLoss
-from groundrl.parallel import own_part
 from groundrl.policy.sharding import ShardedLayers
+from groundrl.running.parallel import own_part
 from groundrl.stages.base import Stage
 from groundrl.stages.fit import StagePlan, fit
-from groundrl.stages.optimization import Optimization
+from groundrl.stages.fitting.optimization import Optimization
+from groundrl.stages.fitting.strategy import STRATEGIES
 from groundrl.stages.reward_model import RewardModelModule
 from groundrl.stages.reward_model_run import EncodeGroup
-from groundrl.stages.strategy import STRATEGIES
 
 STEPS = 3
 PROMPTS = 4

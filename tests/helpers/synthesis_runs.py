@@ -7,12 +7,12 @@ from pathlib import Path
 from synthesis_views import SCENE_VERIFIER
 
 from groundrl.detectors.oracle import OracleDetector
+from groundrl.running.task_runner import LocalRunner
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.images import SceneImages
 from groundrl.synthesis.run import Synthesis
 from groundrl.synthesis.samples import QuestionPlan
 from groundrl.synthesis.teachers.world import WorldTeacher
-from groundrl.task_runner import LocalRunner
 
 
 def synthesis(folder: Path, **changed: object) -> Synthesis:

@@ -7,7 +7,7 @@ from transformers import PreTrainedTokenizerFast
 from world_questions import world_samples
 
 from groundrl.boxes import Frame
-from groundrl.policy.adapter import Adapter
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.policy import Policy
 from groundrl.pretraining.architecture import build_model, build_processor, build_tokenizer
 from groundrl.prompts import PromptTemplate

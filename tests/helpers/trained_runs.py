@@ -8,7 +8,7 @@ from hydra import compose
 
 from groundrl.export.description import describe, write_description
 from groundrl.grammar import get_grammar
-from groundrl.launch.commands import open_command
+from groundrl.launch.commands.base import open_command
 from groundrl.launch.make import make
 from groundrl.launch.resolved import save_resolved
 

@@ -19,7 +19,7 @@ from groundrl.grammar import GRAMMARS
 from groundrl.language.nouns import LexiconNouns, NounFinder
 from groundrl.language.synonyms import usual_name
 from groundrl.language.words import plural
-from groundrl.world.captions import caption
+from groundrl.world.captions.captions import caption
 from groundrl.world.vocabulary import CLASSES
 
 find_nouns = LexiconNouns()

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from groundrl.data.schema import write_jsonl
-from groundrl.launch.data_page import main
+from groundrl.launch.commands.data_page import main
 from groundrl.records import ImageFile, Provenance, Sample
 from groundrl.world.graph import SceneSpec
 from groundrl.world.questions import ask

@@ -2,7 +2,7 @@
 
 import pytest
 
-from groundrl.launch.grid import Grid, parse_options
+from groundrl.launch.sweeps.grid import Grid, parse_options
 
 PARAMS = {"reward": "acc,iou+acc", "seed": "0,1,2"}
 

@@ -50,7 +50,7 @@ hydra:
   sweep: {{dir: "${{output_dir}}", subdir: "${{run_name:${{hydra:overrides.task}},[]}}"}}
   output_subdir: null
   callbacks:
-    sweep_report: {{_target_: groundrl.launch.sweep_report.SweepReport, root: "${{root:}}"}}
+    sweep_report: {{_target_: groundrl.launch.sweeps.report.SweepReport, root: "${{root:}}"}}
 """
 JOBLIB = ("launcher=joblib", "hydra.launcher.n_jobs=2")
 SUBMITIT = (

@@ -13,8 +13,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from groundrl.errors import UserError
+from groundrl.launch.exits import exit_with
 from groundrl.launch.main import (
-    exit_with,
     keep_config,
     lock_run,
     report_user_errors,

@@ -15,9 +15,9 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from groundrl.launch import parallel_jobs
-from groundrl.launch.grid import Grid
-from groundrl.launch.parallel_jobs import (
+from groundrl.launch.sweeps import parallel_jobs
+from groundrl.launch.sweeps.grid import Grid
+from groundrl.launch.sweeps.parallel_jobs import (
     JobLog,
     SweepProgress,
     end_interrupted,
@@ -25,14 +25,14 @@ from groundrl.launch.parallel_jobs import (
     report_killed,
     visible_gpus,
 )
-from groundrl.launch.sweep_report import SweepReport
-from groundrl.progress import ProgressLine
+from groundrl.launch.sweeps.report import SweepReport
+from groundrl.running.progress import ProgressLine
 
 Start = Callable[[], subprocess.Popen[str]]
 ROOT = Path(__file__).parents[2]
 HOLD = """
 import os, sys
-from groundrl.launch.parallel_jobs import take_gpu
+from groundrl.launch.sweeps.parallel_jobs import take_gpu
 take_gpu()
 take_gpu()
 print(os.environ["CUDA_VISIBLE_DEVICES"], flush=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from groundrl.launch.sweep_report import next_seed
+from groundrl.launch.sweeps.report import next_seed
 from groundrl.studies.conclusions import Conclusion, Side
 from groundrl.studies.report import SweepSummary, report_sweep
 

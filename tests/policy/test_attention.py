@@ -8,8 +8,8 @@ from torch import Tensor
 from world_questions import world_samples
 
 from groundrl.boxes import Frame
-from groundrl.policy.layout import LENGTH_STEP, Branch, Layout, Prefix, lay_out
 from groundrl.policy.policy import Attention, Policy
+from groundrl.policy.shared_prefix.layout import LENGTH_STEP, Branch, Layout, Prefix, lay_out
 from groundrl.prompts import PromptTemplate
 
 

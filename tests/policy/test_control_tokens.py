@@ -14,8 +14,8 @@ from groundrl.boxes import Frame
 from groundrl.control_tokens import CUT, break_tokens, control_tokens, token_starts
 from groundrl.errors import UserError
 from groundrl.grammar import get_grammar
-from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
+from groundrl.policy.shared_prefix.layout import Branch
 from groundrl.prompts import PromptTemplate
 from groundrl.records import Grounding, Sample
 from groundrl.rollout.vllm_server import check_texts

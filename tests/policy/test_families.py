@@ -16,11 +16,11 @@ from world_questions import with_context, world_samples
 from groundrl.boxes import Frame
 from groundrl.errors import UserError
 from groundrl.losses import PolicyLoss
-from groundrl.policy.adapter import Adapter
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.family import is_tower
-from groundrl.policy.layout import Branch
 from groundrl.policy.load import load_policy
 from groundrl.policy.policy import Policy
+from groundrl.policy.shared_prefix.layout import Branch
 from groundrl.prompts import PromptTemplate
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine

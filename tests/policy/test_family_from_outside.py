@@ -18,8 +18,8 @@ from world_questions import world_samples
 
 from groundrl.config.check import check_config
 from groundrl.policy.family import ModelFamily
-from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
+from groundrl.policy.shared_prefix.layout import Branch
 
 CONF = Path(__file__).parents[1] / "outside" / "conf" / "model" / "vip_llava.yaml"
 
@@ -64,7 +64,7 @@ def config(tmp_path: Path) -> dict:
         "frame": "permille",
         "family": OmegaConf.to_container(OmegaConf.load(CONF).model.family),
         "template": {"_target_": "groundrl.prompts.PromptTemplate"},
-        "adapter": {"_target_": "groundrl.policy.adapter.Adapter", "kind": "frozen"},
+        "adapter": {"_target_": "groundrl.policy.adapters.adapter.Adapter", "kind": "frozen"},
         "vision_store": {
             "_target_": "groundrl.policy.vision_store.open_vision_store",
             "cache_dir": str(tmp_path / "cache"),

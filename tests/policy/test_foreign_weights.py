@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from groundrl.errors import UserError
-from groundrl.policy.adapter import Adapter
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.embedded import embedded_model_dir
 from groundrl.policy.load import load_policy
 from groundrl.policy.policy import Policy

@@ -9,11 +9,11 @@ from stage_runs import grpo_module, sft_module, train
 from world_questions import world_samples
 
 from groundrl.losses import PolicyLoss
-from groundrl.policy.adapter import Adapter
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.family import is_tower
-from groundrl.policy.layout import Branch
 from groundrl.policy.load import load_policy
 from groundrl.policy.policy import Policy
+from groundrl.policy.shared_prefix.layout import Branch
 from groundrl.policy.vision_store import VisionStore
 from groundrl.prompts import PromptTemplate
 

@@ -12,8 +12,15 @@ from own_inputs import own_inputs
 from torch import Tensor
 from world_questions import world_samples
 
-from groundrl.policy.layout import Branch, Prefix, lay_out, pack_rows, padded_length, split_group
 from groundrl.policy.policy import Policy
+from groundrl.policy.shared_prefix.layout import (
+    Branch,
+    Prefix,
+    lay_out,
+    pack_rows,
+    padded_length,
+    split_group,
+)
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Sampler
@@ -103,7 +110,7 @@ def test_a_head_in_chunks_changes_neither_logprobs_nor_gradients(
     policies = [make_policy("lora"), make_policy("lora")]
     whole = gradients_of(policies[0], [[7, 3, 11], [6]])
     vocabulary = policies[1].vlm.config.text_config.vocab_size
-    monkeypatch.setattr("groundrl.policy.scoring.MAX_LOGITS", 5 * vocabulary)
+    monkeypatch.setattr("groundrl.policy.shared_prefix.scoring.MAX_LOGITS", 5 * vocabulary)
     seen: list[int] = []
     policies[1].vlm.lm_head.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
     chunks = gradients_of(policies[1], [[7, 3, 11], [6]])

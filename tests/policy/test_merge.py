@@ -7,7 +7,7 @@ import torch
 from peft import PeftModel
 from world_questions import world_samples
 
-from groundrl.policy.merge import merge_adapter
+from groundrl.policy.adapters.merge import merge_adapter
 from groundrl.policy.policy import Policy
 
 pytestmark = pytest.mark.slow

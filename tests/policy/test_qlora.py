@@ -12,11 +12,11 @@ from transformers import PreTrainedTokenizerFast
 from world_questions import world_samples
 
 from groundrl.losses import PolicyLoss
-from groundrl.policy.adapter import Adapter
-from groundrl.policy.layout import Branch
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.load import load_policy
 from groundrl.policy.policy import Policy
-from groundrl.policy.scoring import TokenLogprobs
+from groundrl.policy.shared_prefix.layout import Branch
+from groundrl.policy.shared_prefix.scoring import TokenLogprobs
 from groundrl.pretraining.architecture import build_model, build_processor
 from groundrl.prompts import PromptTemplate
 from groundrl.rollout.adapter_files import AdapterPublisher

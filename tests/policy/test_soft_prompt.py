@@ -16,11 +16,11 @@ from world_questions import with_context, world_samples
 
 from groundrl.boxes import Frame
 from groundrl.errors import UserError
-from groundrl.policy.adapter import Adapter, without_adapter
-from groundrl.policy.layout import Branch
+from groundrl.policy.adapters.adapter import Adapter, without_adapter
+from groundrl.policy.adapters.trained import load_adapter
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
-from groundrl.policy.trained_adapter import load_adapter
+from groundrl.policy.shared_prefix.layout import Branch
 from groundrl.policy.vision_store import VisionFeatures
 from groundrl.prompts import PromptTemplate
 from groundrl.rollout.base import Sampling

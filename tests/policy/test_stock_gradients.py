@@ -9,10 +9,10 @@ from torch import Tensor
 from world_questions import world_samples
 
 from groundrl.boxes import Frame
-from groundrl.policy.adapter import Adapter
-from groundrl.policy.attention import ATTENTION_NAME
-from groundrl.policy.layout import Branch
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.policy import Policy
+from groundrl.policy.shared_prefix.attention import ATTENTION_NAME
+from groundrl.policy.shared_prefix.layout import Branch
 from groundrl.prompts import PromptTemplate
 
 SIZES = [[7, 3, 30], [6, 1]]

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from groundrl.policy.tower import PatchProjection, speed_up_tower
+from groundrl.policy.adapters.tower import PatchProjection, speed_up_tower
 from groundrl.pretraining.architecture import build_model, build_processor
 
 Size = tuple[int, int]

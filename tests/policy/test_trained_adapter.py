@@ -12,8 +12,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from groundrl.errors import UserError
-from groundrl.policy.adapter import Adapter
-from groundrl.policy.trained_adapter import load_adapter
+from groundrl.policy.adapters.adapter import Adapter
+from groundrl.policy.adapters.trained import load_adapter
 
 TARGETS = ["q_proj", "v_proj", "up_proj"]
 FILE = "adapter_model.safetensors"

@@ -11,8 +11,8 @@ from world_questions import world_samples
 
 from groundrl.boxes import Frame
 from groundrl.policy.family import spec_of
-from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
+from groundrl.policy.shared_prefix.layout import Branch
 from groundrl.prompts import PromptTemplate
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine

@@ -7,10 +7,10 @@ import numpy as np
 from pretraining_phases import PHASES
 
 from groundrl.pretraining.exercises import (
+    CONCLUSION_LESSONS,
     DIRECT_INSTRUCTIONS,
     EXPLAIN,
     RELATING_LESSONS,
-    VERDICT_LESSONS,
     put,
 )
 from groundrl.pretraining.lessons import Curriculum, LessonStream
@@ -66,8 +66,8 @@ def test_verdicts_are_read_from_reasoning_about_objects_that_are_not_there(
 ) -> None:
     lessons = stream(phases=replace(PHASES, scenes=24))[12]
     asked = [one for lesson in lessons for one in lesson.exercises]
-    assert {one.part for one in asked} == {"verdict"}
-    assert {one.sample.kind for one in asked} == {*VERDICT_LESSONS}
+    assert {one.part for one in asked} == {"conclusion"}
+    assert {one.sample.kind for one in asked} == {*CONCLUSION_LESSONS}
     true = false = strange = 0
     for lesson in lessons:
         boxes = {one.box: one.label for one in lesson.scene.objects}
@@ -87,7 +87,7 @@ def test_the_last_phase_asks_for_relations_and_rehearses_names(
     asked = [one for lesson in lessons for one in lesson.exercises]
     kinds = {one.sample.kind for one in asked}
     assert {*RELATING_LESSONS, "describe", "locate"} <= kinds
-    assert {one.part for one in asked} == {"reasoning", "answer", "both", "verdict"}
+    assert {one.part for one in asked} == {"reasoning", "answer", "both", "conclusion"}
     # Options and instructions ask for the answer alone, plain questions and requests to explain for
     # the reasoning too.
     for one in asked:

@@ -21,7 +21,7 @@ from groundrl.questions.place_claims import Beside, Further
 from groundrl.questions.proof import is_proven
 from groundrl.questions.references import Reference
 from groundrl.questions.sentences import Order, Rationale, decide, find, one_order, relate, tally
-from groundrl.questions.verdicts import Numbered, Related
+from groundrl.questions.yes_no import Numbered, Related
 from groundrl.records import Grounding, ImageFile, Provenance, Sample
 from groundrl.relations import Relation
 from groundrl.synthesis.merge import MergedImage, MergedObject

@@ -8,16 +8,16 @@ from report_files import record, write_answers
 
 from groundrl.answers.record import read_record
 from groundrl.errors import UserError
-from groundrl.report.answer_cards import answer_gallery
-from groundrl.report.image_view import MAX_BOXES
-from groundrl.report.page import MAX_CHARACTERS
-from groundrl.report.stage_answers import (
+from groundrl.report.answers.cards import answer_gallery
+from groundrl.report.answers.stage_answers import (
     MAX_BEST,
     MAX_WORST,
     StageAnswer,
     pick_examples,
     read_answers,
 )
+from groundrl.report.page import MAX_CHARACTERS
+from groundrl.report.pictures.image_view import MAX_BOXES
 
 
 def answers(stage: str, numbers: range, **changes: object) -> list[StageAnswer]:

@@ -8,9 +8,9 @@ from report_files import record
 
 from groundrl.answers.record import read_record
 from groundrl.errors import UserError
-from groundrl.report.answer_sheet import answer_sheet
-from groundrl.report.drawing import BAD, COLUMN, GAP, GOOD, MARGIN
-from groundrl.report.stage_answers import StageAnswer
+from groundrl.report.answers.sheet import answer_sheet
+from groundrl.report.answers.stage_answers import StageAnswer
+from groundrl.report.pictures.drawing import BAD, COLUMN, GAP, GOOD, MARGIN
 
 
 def answer(stage: str, number: int, **changes: object) -> StageAnswer:

@@ -8,7 +8,7 @@ from compared_runs import write_rights
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundrl.report.band_chart import Line, Point, band_chart
+from groundrl.report.charts.bands import Line, Point, band_chart
 from groundrl.report.comparison.curves import (
     MAX_POINTS,
     curve_groups,

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from groundrl.intervals import t_interval
-from groundrl.report.dose_response import dose_curves
+from groundrl.report.charts.dose_response import dose_curves
 from groundrl.report.runs import find_runs
 from groundrl.report.sweep import Study, write_sweep
 

@@ -5,7 +5,7 @@ from PIL import Image, ImageFont
 
 from groundrl.boxes import Box, Frame, FrameMismatchError
 from groundrl.records import Grounding
-from groundrl.report.overlay import BRIGHT, PREDICTED, TRUE, fit_text, overlay
+from groundrl.report.pictures.overlay import BRIGHT, PREDICTED, TRUE, fit_text, overlay
 
 
 def rgb(color: str) -> tuple[int, int, int]:

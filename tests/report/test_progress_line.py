@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from groundrl.progress import ProgressLine, clock_time
+from groundrl.running.progress import ProgressLine, clock_time
 
 
 class Terminal(io.StringIO):

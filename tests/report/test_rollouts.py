@@ -17,8 +17,8 @@ from groundrl.records import (
     Sample,
     Score,
 )
-from groundrl.report.drawing import COLUMN, GAP, MARGIN, MAX_LINES, wrap_text
-from groundrl.report.rollouts import MAX_PROMPTS, pick_ranks, rollout_sheet
+from groundrl.report.answers.rollouts import MAX_PROMPTS, pick_ranks, rollout_sheet
+from groundrl.report.pictures.drawing import COLUMN, GAP, MARGIN, MAX_LINES, wrap_text
 
 FONT = ImageFont.load_default(size=13)
 BOX = Grounding(label="cup", box=Box(x1=10.0, y1=10.0, x2=60.0, y2=60.0, frame=Frame.PIXEL))

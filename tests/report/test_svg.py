@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundrl.report.svg import (
+from groundrl.report.charts.svg import (
     MAX_POINTS,
     Dot,
     dot_whisker,

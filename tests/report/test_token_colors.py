@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundrl.report.overlay import PREDICTED, TRUE
-from groundrl.report.token_colors import color_tokens, split_tokens
+from groundrl.report.answers.token_colors import color_tokens, split_tokens
+from groundrl.report.pictures.overlay import PREDICTED, TRUE
 
 BYTES = "é 🙂 red".encode()
 

@@ -14,22 +14,22 @@ from reward_options import ASKING, READY, SHIPPED, compose_reward
 from groundrl.boxes import Frame
 from groundrl.errors import UserError
 from groundrl.grammar import GRAMMARS, Grammar
-from groundrl.launch.audit import main
-from groundrl.launch.commands import ROOT
+from groundrl.launch.commands.audit import main
+from groundrl.launch.commands.base import ROOT
 from groundrl.report.tables import to_text
-from groundrl.rewards.acc import Acc
-from groundrl.rewards.attribute import Attribute
 from groundrl.rewards.audit.audit import SEARCHED, Audit, audit, measured_aspects
 from groundrl.rewards.audit.bank import CaseEntries, make_bank
 from groundrl.rewards.audit.cases import make_cases, world_samples
 from groundrl.rewards.audit.page import cheat_table, summarize
 from groundrl.rewards.base import BatchedTerm, RewardSum, RewardTerm
-from groundrl.rewards.format import Format
-from groundrl.rewards.iou import Iou
-from groundrl.rewards.iou_best import IouBest
-from groundrl.rewards.iou_map import IouMap
-from groundrl.rewards.iou_mean_over_predictions import IouMeanOverPredictions
-from groundrl.rewards.relation import SpatialRelation
+from groundrl.rewards.terms.acc import Acc
+from groundrl.rewards.terms.attribute import Attribute
+from groundrl.rewards.terms.format import Format
+from groundrl.rewards.terms.iou import Iou
+from groundrl.rewards.terms.iou_best import IouBest
+from groundrl.rewards.terms.iou_map import IouMap
+from groundrl.rewards.terms.iou_mean_over_predictions import IouMeanOverPredictions
+from groundrl.rewards.terms.relation import SpatialRelation
 
 GRAMMAR = GRAMMARS["obj_bbox"]
 AUDITED = ("obj_bbox", "inline_box", "bbox_2d", "qwen_vl", "internvl")
@@ -79,7 +79,7 @@ def test_an_option_is_named_after_its_terms(option: str) -> None:
     reward = compose_reward(f"reward={option}")
     assert list(reward.terms) == option.split("+")
     for name, term in reward.terms.items():
-        assert type(term).__module__ == f"groundrl.rewards.{name}"
+        assert type(term).__module__ == f"groundrl.rewards.terms.{name}"
         assert term.weight == 1.0
 
 
@@ -89,7 +89,7 @@ def test_every_term_option_builds_the_term_of_its_name() -> None:
     for name in sorted(names - ASKING):
         added = f"+reward/term@reward.terms.{name}_again={name}"
         term = compose_reward("reward=acc", added).terms[f"{name}_again"]
-        assert type(term).__module__ == f"groundrl.rewards.{name}"
+        assert type(term).__module__ == f"groundrl.rewards.terms.{name}"
         assert isinstance(term, RewardTerm | BatchedTerm)
 
 

@@ -15,7 +15,7 @@ from groundrl.rewards.audit.cases import make_cases, world_samples
 from groundrl.rewards.audit.mutations import FORMS, MUTATIONS, Draft, Mutation, choose_mutations
 from groundrl.rewards.audit.search import Found
 from groundrl.rewards.base import RewardSum, RewardTerm
-from groundrl.rewards.iou import Iou
+from groundrl.rewards.terms.iou import Iou
 
 GRAMMAR = GRAMMARS["obj_bbox"]
 AUDITED = ("obj_bbox", "inline_box", "bbox_2d", "qwen_vl", "internvl")

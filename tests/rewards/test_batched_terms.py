@@ -11,8 +11,8 @@ from groundrl.answers.attempt import Attempt
 from groundrl.boxes import Frame
 from groundrl.grammar import GRAMMARS
 from groundrl.records import RolloutGroup, SpanScore
-from groundrl.rewards.acc import Acc
 from groundrl.rewards.base import BatchedTerm, Rating, RewardSum, RewardTerm, Unanswered
+from groundrl.rewards.terms.acc import Acc
 
 
 @dataclass(frozen=True)

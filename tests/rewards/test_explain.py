@@ -12,15 +12,15 @@ from groundrl.answers.notation import Notation
 from groundrl.answers.record import AnswerOrigin, image_file_name, make_record
 from groundrl.boxes import Frame
 from groundrl.grammar import GRAMMARS
-from groundrl.launch.explain import main
-from groundrl.rewards.acc import Acc
+from groundrl.launch.commands.explain import main
 from groundrl.rewards.base import RewardSum
 from groundrl.rewards.explain.explanation import explain
 from groundrl.rewards.explain.failures import locate_failures
 from groundrl.rewards.explain.page import failure_lines, term_table, to_terminal
-from groundrl.rewards.format import Format
-from groundrl.rewards.iou import Iou
-from groundrl.rewards.repetition import Repetition
+from groundrl.rewards.terms.acc import Acc
+from groundrl.rewards.terms.format import Format
+from groundrl.rewards.terms.iou import Iou
+from groundrl.rewards.terms.repetition import Repetition
 
 GRAMMAR = GRAMMARS["inline_box"]
 REWARD = RewardSum(

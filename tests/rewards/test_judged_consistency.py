@@ -13,7 +13,7 @@ from groundrl.evaluation.judging.chat_judge import ChatJudge
 from groundrl.grammar import GRAMMARS
 from groundrl.records import RolloutGroup
 from groundrl.rewards.base import BatchedTerm, Rating, Unanswered
-from groundrl.rewards.judged_consistency import JudgedConsistency
+from groundrl.rewards.terms.judged_consistency import JudgedConsistency
 
 
 def said(reasoning: str, answer: str, answers: tuple[str, ...] = ("red",)) -> Attempt:

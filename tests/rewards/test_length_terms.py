@@ -6,8 +6,8 @@ import pytest
 from attempts import attempt, box, sample
 
 from groundrl.errors import UserError
-from groundrl.rewards.length_cosine import LengthCosine
-from groundrl.rewards.length_overlong import LengthOverlong, overlong_penalty
+from groundrl.rewards.terms.length_cosine import LengthCosine
+from groundrl.rewards.terms.length_overlong import LengthOverlong, overlong_penalty
 
 ONE = sample(box(0, 0, 10, 10))
 RIGHT, WRONG = "<think></think><answer>red</answer>", "<think></think><answer>blue</answer>"

@@ -14,7 +14,7 @@ from groundrl.detectors.records import InputImage, Region
 from groundrl.grammar import GRAMMARS
 from groundrl.records import RolloutGroup, Sample
 from groundrl.rewards.base import BatchedTerm, Rating, Unanswered
-from groundrl.rewards.noun import Noun
+from groundrl.rewards.terms.noun import Noun
 from groundrl.world.graph import Look, SceneSpec, Subject
 from groundrl.world.render import build_scene
 from groundrl.world.source import SceneImage

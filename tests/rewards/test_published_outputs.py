@@ -12,7 +12,7 @@ from groundrl.boxes import Frame
 from groundrl.grammar import GRAMMARS
 from groundrl.prompts import LETTERS
 from groundrl.records import Grounding
-from groundrl.rewards.iou_mean_over_predictions import mean_iou_over_predictions
+from groundrl.rewards.terms.iou_mean_over_predictions import mean_iou_over_predictions
 
 OUTPUTS = Path(__file__).parents[2].parent / "shared/data/outputs"
 RUNS = [

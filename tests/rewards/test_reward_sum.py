@@ -9,9 +9,9 @@ from groundrl.answers.attempt import Attempt
 from groundrl.boxes import Frame
 from groundrl.grammar import GRAMMARS
 from groundrl.records import Grounding, RolloutGroup, Score
-from groundrl.rewards.acc import Acc
 from groundrl.rewards.base import RewardSum, RewardTerm
-from groundrl.rewards.iou import Iou
+from groundrl.rewards.terms.acc import Acc
+from groundrl.rewards.terms.iou import Iou
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ from groundrl.feedback.captions import OUTPUTS, Level
 from groundrl.feedback.load import save_reward_model
 from groundrl.feedback.reward_model import RewardModel
 from groundrl.grammar import GRAMMARS
-from groundrl.policy.adapter import Adapter
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.load import load_policy
 from groundrl.prompts import PromptTemplate
 from groundrl.records import RolloutGroup
 from groundrl.rewards.base import BatchedTerm, Rating
-from groundrl.rewards.sentence import Sentence, signed
+from groundrl.rewards.terms.sentence import Sentence, signed
 from groundrl.world.graph import Look, SceneSpec, Subject
 from groundrl.world.source import SceneImage
 

@@ -15,9 +15,9 @@ from groundrl.errors import UserError
 from groundrl.evaluation.benchmarks.world import WorldVQA
 from groundrl.grammar import GRAMMARS
 from groundrl.records import ImageFile, NamedImage, Response, RolloutGroup, Sample
-from groundrl.rewards.attribute import MOST_CLAIMS, Attribute
-from groundrl.rewards.consistency import Consistency
-from groundrl.rewards.relation import MOST_STATED, SpatialRelation
+from groundrl.rewards.terms.attribute import MOST_CLAIMS, Attribute
+from groundrl.rewards.terms.consistency import Consistency
+from groundrl.rewards.terms.relation import MOST_STATED, SpatialRelation
 
 CUP, VASE = box(0, 0, 40, 40), box(100, 0, 140, 40)
 """Red and blue, on white, in an image of 200 x 100."""

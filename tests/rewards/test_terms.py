@@ -6,20 +6,20 @@ from hypothesis import strategies as st
 from groundrl.boxes import Box, iou
 from groundrl.errors import UserError
 from groundrl.records import Grounding
-from groundrl.rewards.acc import Acc
-from groundrl.rewards.consistency import Consistency
-from groundrl.rewards.detection import Detection, detection_score
-from groundrl.rewards.format import Format
-from groundrl.rewards.giou import Giou, matched_giou
-from groundrl.rewards.iou import Iou
-from groundrl.rewards.iou_best import IouBest, best_iou
-from groundrl.rewards.iou_map import IouMap, average_precision, penalised_map
-from groundrl.rewards.iou_mean_over_predictions import (
+from groundrl.rewards.terms.acc import Acc
+from groundrl.rewards.terms.consistency import Consistency
+from groundrl.rewards.terms.detection import Detection, detection_score
+from groundrl.rewards.terms.format import Format
+from groundrl.rewards.terms.giou import Giou, matched_giou
+from groundrl.rewards.terms.iou import Iou
+from groundrl.rewards.terms.iou_best import IouBest, best_iou
+from groundrl.rewards.terms.iou_map import IouMap, average_precision, penalised_map
+from groundrl.rewards.terms.iou_mean_over_predictions import (
     IouMeanOverPredictions,
     mean_iou_over_predictions,
 )
-from groundrl.rewards.point_in_box import PointInBox, points_in_boxes
-from groundrl.rewards.repetition import Repetition, repetition_penalty
+from groundrl.rewards.terms.point_in_box import PointInBox, points_in_boxes
+from groundrl.rewards.terms.repetition import Repetition, repetition_penalty
 
 LEFT, RIGHT = box(0, 0, 10, 10), box(20, 0, 30, 10)
 HALF_LEFT = box(0, 0, 10, 5)

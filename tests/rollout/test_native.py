@@ -17,8 +17,8 @@ from own_inputs import own_inputs
 from world_questions import world_samples
 
 from groundrl.errors import UserError
-from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
+from groundrl.policy.shared_prefix.layout import Branch
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine, batch_prompts
 from groundrl.rollout.randomness import uniforms

@@ -21,16 +21,17 @@ from groundrl.chat.openai_compatible import OpenAICompatibleModel
 from groundrl.detectors.oracle import OracleDetector
 from groundrl.errors import UserError
 from groundrl.losses import PolicyLoss
-from groundrl.policy.adapter import Adapter
-from groundrl.policy.layout import Branch
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.load import load_policy
 from groundrl.policy.policy import Policy
+from groundrl.policy.shared_prefix.layout import Branch
 from groundrl.prompts import PromptTemplate
 from groundrl.rollout.base import RolloutEngine, Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Rollout, Sampler
 from groundrl.rollout.vllm import VLLMEngine
 from groundrl.rollout.vllm_server import VLLMServers
+from groundrl.running.task_runner import LocalRunner
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.crops import Cropping, make_crops
 from groundrl.synthesis.images import SceneImages
@@ -39,7 +40,6 @@ from groundrl.synthesis.run import Synthesis
 from groundrl.synthesis.samples import QuestionPlan
 from groundrl.synthesis.teachers.prompted import SCHEMA, PromptedTeacher
 from groundrl.synthesis.verifiers.prompted import PromptedVerifier
-from groundrl.task_runner import LocalRunner
 
 pytest.importorskip("vllm", reason="vLLM has no build for this machine")
 

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groundrl.errors import UserError
-from groundrl.stages.checkpoint_file import (
+from groundrl.stages.fitting.checkpoint_file import (
     DamagedCheckpointError,
     pack,
     read_checkpoint,
     unpack,
     write_checkpoint,
 )
-from groundrl.stages.checkpoints import Checkpoints
+from groundrl.stages.fitting.checkpoints import Checkpoints
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -9,7 +9,7 @@ from stage_runs import MakePolicy, sft_module, train
 from groundrl.errors import UserError
 from groundrl.policy.prompt import Prompt
 from groundrl.records import Sample
-from groundrl.stages.checkpoint_file import read_checkpoint
+from groundrl.stages.fitting.checkpoint_file import read_checkpoint
 
 
 def test_a_full_disk_is_one_error_and_the_last_checkpoint_stays(

@@ -15,10 +15,10 @@ from groundrl.losses import PolicyLoss
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example
 from groundrl.rollout.sampler import Rollout
-from groundrl.stages.batches import Group
-from groundrl.stages.checkpoint_file import read_checkpoint
-from groundrl.stages.frozen_weights import BASE
-from groundrl.stages.optimization import Optimization
+from groundrl.stages.fitting.batches import Group
+from groundrl.stages.fitting.checkpoint_file import read_checkpoint
+from groundrl.stages.fitting.frozen_weights import BASE
+from groundrl.stages.fitting.optimization import Optimization
 from groundrl.stages.pipeline import Warmup
 from groundrl.stages.sft import SFTModule
 

@@ -14,11 +14,11 @@ from world_questions import world_samples
 
 from groundrl.answers.attempt import Attempt
 from groundrl.losses import PolicyLoss
-from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
+from groundrl.policy.shared_prefix.layout import Branch
 from groundrl.rollout.sampler import Rollout
-from groundrl.stages.batches import learning_groups
-from groundrl.stages.checkpoint_file import read_checkpoint
+from groundrl.stages.fitting.batches import learning_groups
+from groundrl.stages.fitting.checkpoint_file import read_checkpoint
 from groundrl.stages.grpo import GRPOModule
 from groundrl.stages.scoring import ScoredRollout
 

@@ -15,10 +15,10 @@ from groundrl.errors import UserError
 from groundrl.grammar import get_grammar
 from groundrl.policy.policy import Policy
 from groundrl.rollout.token_sampling import sample_inverse_cdf
-from groundrl.stages.checkpoint_file import read_checkpoint
-from groundrl.stages.optimization import Optimization
+from groundrl.running.stopping import Stopped
+from groundrl.stages.fitting.checkpoint_file import read_checkpoint
+from groundrl.stages.fitting.optimization import Optimization
 from groundrl.stages.sft import SFTModule
-from groundrl.stopping import Stopped
 
 
 class Broken(SFTModule):

@@ -14,8 +14,8 @@ from groundrl.evaluation.heldout import HeldOut
 from groundrl.grammar import get_grammar
 from groundrl.grammar.base import FoundBoxes, Grammar, Parsed
 from groundrl.records import Response, Segments
-from groundrl.rewards.acc import Acc
 from groundrl.rewards.base import RewardSum
+from groundrl.rewards.terms.acc import Acc
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Sampler

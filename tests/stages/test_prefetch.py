@@ -20,9 +20,9 @@ from groundrl.rollout.base import RolloutEngine, SampledTokens
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Rollout
 from groundrl.rollout.vllm_server import VLLMServers
-from groundrl.stages.batches import Group
+from groundrl.running.stopping import Stopped
+from groundrl.stages.fitting.batches import Group
 from groundrl.stages.grpo import GRPOModule
-from groundrl.stopping import Stopped
 
 pytestmark = pytest.mark.slow
 

@@ -12,9 +12,9 @@ from torch.nn import functional as F
 from world_questions import world_samples
 
 from groundrl.grammar import get_grammar
-from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
-from groundrl.stages.optimization import Optimization
+from groundrl.policy.shared_prefix.layout import Branch
+from groundrl.stages.fitting.optimization import Optimization
 from groundrl.stages.published_prompt_tuning import PublishedPromptTuning, published_losses
 
 MakePolicy = Callable[..., Policy]

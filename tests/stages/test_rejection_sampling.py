@@ -23,7 +23,7 @@ from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.records import Sample
 from groundrl.rewards.base import RewardSum
-from groundrl.rewards.noun import Noun
+from groundrl.rewards.terms.noun import Noun
 from groundrl.rollout.base import LoadFeatures, RolloutEngine, SampledTokens, Sampling
 from groundrl.rollout.randomness import RolloutSeeds
 from groundrl.rollout.sampler import Sampler

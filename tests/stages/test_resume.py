@@ -14,9 +14,9 @@ from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision_store import VisionFeatures
 from groundrl.records import RolloutGroup
 from groundrl.rewards.base import RewardedAttempt, RewardSum
+from groundrl.running.stopping import Stopped
 from groundrl.stages.base import Stage
-from groundrl.stages.checkpoint_file import read_checkpoint
-from groundrl.stopping import Stopped
+from groundrl.stages.fitting.checkpoint_file import read_checkpoint
 
 pytestmark = pytest.mark.slow
 

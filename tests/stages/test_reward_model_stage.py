@@ -31,7 +31,7 @@ from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.policy.vision_store import VisionFeatures
 from groundrl.stages.fit import StagePlan, fit
-from groundrl.stages.optimization import Optimization
+from groundrl.stages.fitting.optimization import Optimization
 from groundrl.stages.reward_model import RewardModelModule, check_two_classes
 from groundrl.stages.reward_model_run import EncodeGroup, RewardModelTraining
 

@@ -21,8 +21,8 @@ from groundrl.grammar import get_grammar
 from groundrl.launch.logs import silence_libraries
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example
-from groundrl.rewards.acc import Acc
 from groundrl.rewards.base import RewardSum
+from groundrl.rewards.terms.acc import Acc
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Sampler

@@ -11,13 +11,13 @@ from synthesis_views import FixedDetector, FixedTeacher, KeepingVerifier
 from groundrl.detectors.base import Detector
 from groundrl.detectors.records import InputImage, Region
 from groundrl.records import ImageFile
+from groundrl.running.task_runner import LocalRunner
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.annotations import Caption
 from groundrl.synthesis.images import FolderImages
 from groundrl.synthesis.roles import ImageView, Teacher
 from groundrl.synthesis.run import Synthesis
 from groundrl.synthesis.samples import QuestionPlan
-from groundrl.task_runner import LocalRunner
 
 
 @dataclass

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from groundrl.detectors.oracle import OracleDetector
+from groundrl.running.task_runner import LocalRunner
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.annotations import Caption, CaptionError, Decision, ErrorKind, Verdict
 from groundrl.synthesis.images import SceneImages
 from groundrl.synthesis.roles import ImageView
 from groundrl.synthesis.run import Synthesis
 from groundrl.synthesis.samples import QuestionPlan
-from groundrl.task_runner import LocalRunner
 
 
 class PaidTeacher:

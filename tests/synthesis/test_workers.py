@@ -13,7 +13,7 @@ from synthesis_views import FixedDetector, FixedTeacher, KeepingVerifier, scene_
 
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
-from groundrl.micro_batcher import MicroBatcher
+from groundrl.running.micro_batcher import MicroBatcher
 from groundrl.synthesis.annotate import AnnotationResult, Annotator
 from groundrl.synthesis.annotations import Caption
 from groundrl.synthesis.roles import ImageView, Teacher, Verifier

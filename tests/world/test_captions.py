@@ -8,7 +8,7 @@ from handmade_scenes import random_scene, scene, thing
 
 from groundrl.records import Grounding
 from groundrl.relations import Relation
-from groundrl.world.captions import caption
+from groundrl.world.captions.captions import caption
 from groundrl.world.graph import Scene
 from groundrl.world.relations import relations
 

@@ -9,7 +9,7 @@ from groundrl.errors import UserError
 from groundrl.grammar import get_grammar
 from groundrl.language.splitting import split_sentences
 from groundrl.records import Grounding
-from groundrl.world.assertions import (
+from groundrl.world.captions.assertions import (
     Assertion,
     ColorAssertion,
     GuessAssertion,
@@ -18,8 +18,8 @@ from groundrl.world.assertions import (
     PlaceAssertion,
     RelationAssertion,
 )
-from groundrl.world.description_errors import EXACT, CaptionErrors
-from groundrl.world.descriptions import CaptionSentence, boxed_caption, describe
+from groundrl.world.captions.descriptions import CaptionSentence, boxed_caption, describe
+from groundrl.world.captions.errors import EXACT, CaptionErrors
 from groundrl.world.graph import Scene, SceneSpec, Subject
 from groundrl.world.known import known_scene
 from groundrl.world.render import build_scene

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from groundrl.answers.verdicts import VERDICTS, asks_for_verdict, read_verdict
 from groundrl.answers.wording import conclude, find_conclusions, hedges, strip_markup
+from groundrl.answers.yes_no import YES_NO_WORDS, asks_yes_no, read_yes_no
 from groundrl.language.numbers import NUMBERS
 from groundrl.prompts import LETTERS
 from groundrl.records import Sample
@@ -62,7 +62,7 @@ def read_answer(text: str | None, options: Sequence[str]) -> frozenset[str] | No
     What ``read_exactly`` reads, in any markup, behind "the answer is" or its like, or at the start
     of the text. A letter may stand before its words ("B - blue"). What follows must neither hedge
     nor name another option, and several conclusions must be the same: "A or B" is no answer. Where
-    the options are yes and no, or true and false: ``read_verdict``. Without ``options`` the
+    the options are yes and no, or true and false: ``read_yes_no``. Without ``options`` the
     question is open: one element, ``normalise_value`` of the conclusion.
     """
     if text is None:
@@ -71,9 +71,9 @@ def read_answer(text: str | None, options: Sequence[str]) -> frozenset[str] | No
         plain = normalise_value(conclude(text))
         return frozenset([plain]) if plain else None
     chosen = read_exactly(text, options)
-    if chosen is None and asks_for_verdict(options):
-        verdict = read_verdict(_LETTER_BEHIND.sub("", text.rstrip()))
-        same = {option for option in options if VERDICTS[option.strip(" .").lower()] is verdict}
+    if chosen is None and asks_yes_no(options):
+        verdict = read_yes_no(_LETTER_BEHIND.sub("", text.rstrip()))
+        same = {option for option in options if YES_NO_WORDS[option.strip(" .").lower()] is verdict}
         own = all(same.issuperset(_by_letter(one, options) or [""]) for one in _letters(text))
         return frozenset(same) if len(same) == 1 and own else None
     return chosen or _read_conclusion(text, options)
@@ -111,8 +111,8 @@ def is_correct(text: str | None, sample: Sample) -> bool:
     """
     if text is None or not sample.answers:
         return False
-    if not sample.options and asks_for_verdict(sample.answers):
-        return read_verdict(text) in {VERDICTS[answer.lower()] for answer in sample.answers}
+    if not sample.options and asks_yes_no(sample.answers):
+        return read_yes_no(text) in {YES_NO_WORDS[answer.lower()] for answer in sample.answers}
     chosen = read_answer(text, sample.options)
     if chosen is None:
         return False
@@ -138,8 +138,8 @@ def is_unparsed(text: str | None, sample: Sample) -> bool:
     false, or no word at all where the question is open."""
     if text is None:
         return True
-    if not sample.options and asks_for_verdict(sample.answers):
-        return read_verdict(text) is None
+    if not sample.options and asks_yes_no(sample.answers):
+        return read_yes_no(text) is None
     return read_answer(text, sample.options) is None
 
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from groundrl.answers.alignment import Case, Judgement, Misalignment
 from groundrl.answers.options import normalise, read_answer
-from groundrl.answers.verdicts import VERDICTS
 from groundrl.answers.wording import conclude
+from groundrl.answers.yes_no import YES_NO_WORDS
 from groundrl.language.negation import negates
 from groundrl.language.noun_context import FUNCTION_WORDS
 from groundrl.questions.counts import COUNTS
@@ -60,7 +60,7 @@ def judge_by_rule(one: Case) -> Judgement | None:
     if not named:
         return _misaligned(Misalignment.OTHER, "the answer cannot be read")
     said = _Said.by(one)
-    if len(named) == 1 and (verdict := VERDICTS.get(normalise(named[0]))) is not None:
+    if len(named) == 1 and (verdict := YES_NO_WORDS.get(normalise(named[0]))) is not None:
         return _judge_verdict(one, said, verdict)
     for words in named:
         if (found := _judge_words(one, said, words)) is not None:
@@ -168,9 +168,9 @@ class _Said:
         """The verdict with which the reasoning ends."""
         last = self.clauses[-1:]
         words = [word for clause in last for word in (clause.affirmed + clause.denied).split()]
-        if not words or words[-1] not in VERDICTS:
+        if not words or words[-1] not in YES_NO_WORDS:
             return None
-        return VERDICTS[words[-1]] is not any(negates(word) for word in words[:-1])
+        return YES_NO_WORDS[words[-1]] is not any(negates(word) for word in words[:-1])
 
     def presence(self, phrase: str) -> bool | None:
         """Whether such a thing is said to be there."""

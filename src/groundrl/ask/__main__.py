@@ -1,4 +1,4 @@
-"""``python -m groundrl.ask image=photo.jpg "Where is the cup?"``: see ``groundrl.launch.ask``."""
+"""``python -m groundrl.ask image=photo.jpg "What is here?"``: see ``launch/commands/ask.py``."""
 
 import sys
 
@@ -6,6 +6,6 @@ from groundrl.launch.logs import silence_libraries
 
 if __name__ == "__main__":
     silence_libraries()  # before the libraries are imported: they read their settings then
-    from groundrl.launch.ask import main
+    from groundrl.launch.commands.ask import main
 
     sys.exit(main(sys.argv[1:]))

@@ -10,7 +10,7 @@ from groundrl.ask.question import is_control
 from groundrl.boxes import Box
 from groundrl.files import printable, replace_file
 from groundrl.records import ImageFile, Segments
-from groundrl.report.overlay import overlay
+from groundrl.report.pictures.overlay import overlay
 from groundrl.report.tables import Table, to_text
 
 

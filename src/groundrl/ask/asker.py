@@ -9,7 +9,7 @@ from groundrl.answers.notation import Notation
 from groundrl.ask.question import check_no_control_tokens, make_sample, open_template
 from groundrl.data.datasets import SampleList
 from groundrl.evaluation.heldout import answers_to
-from groundrl.policy.adapter import has_adapter, without_adapter
+from groundrl.policy.adapters.adapter import has_adapter, without_adapter
 from groundrl.policy.policy import Policy
 from groundrl.records import ImageSource
 from groundrl.rollout.base import RolloutEngine, Sampling

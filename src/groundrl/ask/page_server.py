@@ -20,16 +20,16 @@ from groundrl.files import printable
 from groundrl.images import UnreadableImageError
 from groundrl.json_rows import replace_surrogates
 from groundrl.records import ImageFile, ImageSource
-from groundrl.report.answer_text import AnswerText, split_text
-from groundrl.report.image_view import (
+from groundrl.report.answers.text import AnswerText, split_text
+from groundrl.report.local_server import LocalHandler, LocalServer, RequestError
+from groundrl.report.page import load_templates
+from groundrl.report.pictures.image_view import (
     MAX_BOXES,
     ImageView,
     inline_jpeg,
     view_image,
     view_predicted_box,
 )
-from groundrl.report.local_server import LocalHandler, LocalServer, RequestError
-from groundrl.report.page import load_templates
 from groundrl.world.graph import SceneSpec
 from groundrl.world.source import SceneImage
 

@@ -11,7 +11,7 @@ from groundrl.chat.local_models import local_model_problems
 from groundrl.config_node import ConfigNode
 from groundrl.control_tokens import JOINER, break_tokens, control_tokens, token_starts
 from groundrl.errors import UserError
-from groundrl.micro_batcher import MicroBatcher
+from groundrl.running.micro_batcher import MicroBatcher
 
 if TYPE_CHECKING:
     from vllm import LLM, SamplingParams

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from groundrl.data.datasets import SampleList
 from groundrl.data.module import GroundingDataModule
 from groundrl.errors import UserError
-from groundrl.questions.verdicts import TRUE_OR_FALSE
+from groundrl.questions.yes_no import TRUE_OR_FALSE
 from groundrl.records import Sample
 
 Domain = Literal["synthetic", "real", "mixed"]

@@ -20,7 +20,7 @@ from groundrl.data.datasets import (
 from groundrl.data.order import StepSampler
 from groundrl.errors import UserError
 from groundrl.records import Form
-from groundrl.stopping import outlive_signals
+from groundrl.running.stopping import outlive_signals
 
 Batch = list[Any] | tuple[list[Any], list[Any]]
 """The items of a step, or of a step and of the next one."""

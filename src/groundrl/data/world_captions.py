@@ -7,8 +7,8 @@ import numpy as np
 
 from groundrl.data.datasets import WorldScenes
 from groundrl.records import CAPTION, Sample
-from groundrl.world.description_errors import EXACT, CaptionErrors
-from groundrl.world.descriptions import boxed_caption, describe, plain_caption
+from groundrl.world.captions.descriptions import boxed_caption, describe, plain_caption
+from groundrl.world.captions.errors import EXACT, CaptionErrors
 from groundrl.world.graph import Scene, SceneSpec
 from groundrl.world.render import build_scene
 from groundrl.world.source import SceneImage, provenance

@@ -11,7 +11,7 @@ from groundrl.data.module import GroundingDataModule
 from groundrl.data.undersampling import Undersampling
 from groundrl.errors import UserError
 from groundrl.questions.sentences import Order
-from groundrl.questions.verdicts import TRUE_FALSE
+from groundrl.questions.yes_no import TRUE_FALSE
 from groundrl.records import Form, Sample
 from groundrl.relations import Relation
 from groundrl.world.graph import Look, Scene, SceneSpec, Subject

@@ -1,4 +1,4 @@
-"""``python -m groundrl.doctor``: see ``groundrl.launch.doctor``."""
+"""``python -m groundrl.doctor``: see ``groundrl.launch.commands.doctor``."""
 
 import sys
 
@@ -6,6 +6,6 @@ from groundrl.launch.logs import silence_libraries
 
 if __name__ == "__main__":
     silence_libraries()  # before the libraries are imported: they read their settings then
-    from groundrl.launch.doctor import main
+    from groundrl.launch.commands.doctor import main
 
     sys.exit(main(sys.argv[1:]))

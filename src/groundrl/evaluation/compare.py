@@ -15,8 +15,8 @@ from groundrl.evaluation.recorded import RecordedAnswer
 from groundrl.evaluation.resampling import paired_figures
 from groundrl.files import write_json, write_text
 from groundrl.intervals import Interval, bootstrap, mcnemar
+from groundrl.report.charts.svg import Dot, dot_whisker
 from groundrl.report.page import REPORT, load_templates
-from groundrl.report.svg import Dot, dot_whisker
 from groundrl.report.tables import Table, number, to_text
 
 ALWAYS_SHOWN = ("correct", "iou", "score", "box_iou")

@@ -17,7 +17,7 @@ from groundrl.boxes import Box, Frame, ImageSizes, is_inside, match
 from groundrl.figures import FigureInfo
 from groundrl.intervals import Interval, bootstrap, wilson
 from groundrl.metrics import EVALUATION
-from groundrl.rewards.format import follows_format
+from groundrl.rewards.terms.format import follows_format
 
 HIT_IOU = 0.5
 """A box is found from this IoU on (RefCOCO's protocol)."""

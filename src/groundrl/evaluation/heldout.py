@@ -28,14 +28,14 @@ from groundrl.evaluation.grounding import GroundingMetrics, summarize_answer
 from groundrl.evaluation.judging.alignment import RuleJudge, alignment_figures, judge_reasoning
 from groundrl.files import replace_file
 from groundrl.intervals import bootstrap, wilson
-from groundrl.parallel import all_gather, is_first, rank, share_of, world_size
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import PromptEncoder
-from groundrl.progress import ProgressLine
 from groundrl.records import RolloutGroup
 from groundrl.rewards.base import RewardedAttempt, RewardSum
 from groundrl.rollout.memory import explain_full_memory, pixel_option
 from groundrl.rollout.sampler import Sampler
+from groundrl.running.parallel import all_gather, is_first, rank, share_of, world_size
+from groundrl.running.progress import ProgressLine
 
 logger = logging.getLogger(__name__)
 

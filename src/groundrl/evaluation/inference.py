@@ -23,12 +23,12 @@ from groundrl.evaluation.matching import check_distinct
 from groundrl.evaluation.prompting import Prompting, choose_template
 from groundrl.evaluation.recorded import RecordedAnswer
 from groundrl.files import drop_torn_line, whole_lines
-from groundrl.parallel import is_first
 from groundrl.policy.policy import Policy
-from groundrl.progress import ProgressLine
 from groundrl.records import Form, ImageFile, Sample
 from groundrl.rollout.sampler import Sampler
-from groundrl.task_runner import LocalRunner, TaskRunner, split_into_tasks
+from groundrl.running.parallel import is_first
+from groundrl.running.progress import ProgressLine
+from groundrl.running.task_runner import LocalRunner, TaskRunner, split_into_tasks
 
 PREDICTIONS = "predictions.jsonl"
 HERE = LocalRunner()

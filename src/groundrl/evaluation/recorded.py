@@ -11,7 +11,7 @@ from groundrl.answers.attempt import Attempt, read_attempt
 from groundrl.answers.notation import Notation, check_notation
 from groundrl.answers.options import distinct_options, normalise, read_answer
 from groundrl.answers.record import AnswerOrigin, AnswerRecord, read_records
-from groundrl.answers.verdicts import VERDICTS
+from groundrl.answers.yes_no import YES_NO_WORDS
 from groundrl.boxes import Frame, ImageSizes
 from groundrl.data.problems import Problems
 from groundrl.errors import UserError
@@ -20,7 +20,7 @@ from groundrl.evaluation.answer_format import AnswerFormat, Clue, GivenAnswer
 from groundrl.grammar import check_frame
 from groundrl.grammar.base import Grammar
 from groundrl.prompts import LETTERS
-from groundrl.questions.verdicts import TRUE_FALSE
+from groundrl.questions.yes_no import TRUE_FALSE
 from groundrl.records import Completion, Form, NamedImage, Provenance, RolloutGroup, Sample
 
 _OPTION = re.compile(r"\(([A-Z])\) ")
@@ -173,7 +173,7 @@ def with_truth(one: RecordedAnswer, form: Form) -> RecordedAnswer | None:
         answers = tuple(word for word in ("yes", "no") if normalise(text) == word)
         kind = "exists"
     elif form is Form.TRUE_FALSE:
-        true = VERDICTS.get(normalise(text))
+        true = YES_NO_WORDS.get(normalise(text))
         answers = () if true is None else (TRUE_FALSE[true],)
     if not answers and not (form is Form.BOX and len(boxes) == 1):
         return None

@@ -7,8 +7,8 @@ import numpy as np
 
 from groundrl.evaluation.benchmarks.base import Benchmark, Figures, ScoredAttempt, image_keys
 from groundrl.intervals import Interval, bootstrap_figures, without_intervals
-from groundrl.progress import ProgressLine
 from groundrl.records import NamedImage
+from groundrl.running.progress import ProgressLine
 
 BOUNDS = ("_low", "_high")
 

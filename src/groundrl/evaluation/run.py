@@ -40,14 +40,14 @@ from groundrl.evaluation.matching import match_recorded
 from groundrl.evaluation.recorded import RecordedAnswer
 from groundrl.figures import FigureInfo, FigureInfos, write_infos
 from groundrl.files import write_json, write_text
-from groundrl.parallel import is_first
 from groundrl.records import NamedImage, Sample
+from groundrl.report.answers.stage_answers import pick_examples, read_answers
 from groundrl.report.benchmark_table import alarms, benchmark_table
 from groundrl.report.run_report import write_report
-from groundrl.report.stage_answers import pick_examples, read_answers
 from groundrl.report.tables import BOUNDS, to_text
 from groundrl.report.tensorboard import log_hparams
-from groundrl.task_runner import LocalRunner, TaskRunner
+from groundrl.running.parallel import is_first
+from groundrl.running.task_runner import LocalRunner, TaskRunner
 
 MISSING = "missing.txt"
 ALIGNED = "aligned.jsonl"

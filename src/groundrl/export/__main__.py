@@ -1,4 +1,4 @@
-"""``python -m groundrl.export run=... to=folder``: see ``groundrl.launch.export``."""
+"""``python -m groundrl.export run=... to=folder``: see ``groundrl.launch.commands.export``."""
 
 import sys
 
@@ -6,6 +6,6 @@ from groundrl.launch.logs import silence_libraries
 
 if __name__ == "__main__":
     silence_libraries()  # before the libraries are imported: they read their settings then
-    from groundrl.launch.export import main
+    from groundrl.launch.commands.export import main
 
     sys.exit(main(sys.argv[1:]))

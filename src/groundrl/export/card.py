@@ -14,8 +14,8 @@ from groundrl.export.description import ModelDescription
 from groundrl.export.how_to import how_to_use
 from groundrl.export.licence import is_hub_id, state_licence
 from groundrl.policy.embedded import EMBEDDED
+from groundrl.report.answers.stage_answers import StageAnswer, pick_examples, read_answers
 from groundrl.report.runs import read_metrics
-from groundrl.report.stage_answers import StageAnswer, pick_examples, read_answers
 from groundrl.report.tables import Metrics, Table, before_after, number, to_markdown
 
 Form = Literal["adapter", "merged"]

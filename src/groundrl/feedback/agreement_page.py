@@ -7,8 +7,8 @@ from pathlib import Path
 from groundrl.feedback.label_pairs import LabelPair, differ
 from groundrl.feedback.labels import SentenceError, SentenceLabel
 from groundrl.files import write_text
-from groundrl.report.image_view import ImageView, inline_jpeg, view_image
 from groundrl.report.page import load_templates
+from groundrl.report.pictures.image_view import ImageView, inline_jpeg, view_image
 from groundrl.report.tables import Table
 
 CAPTIONS_SHOWN = 100

@@ -25,7 +25,7 @@ from groundrl.feedback.captions import OUTPUTS, Level, caption_sample
 from groundrl.feedback.reward_model import TEMPLATE, RewardModel
 from groundrl.files import replace_file, write_json
 from groundrl.json_rows import Number, Text, Whole, validate
-from groundrl.policy.adapter import Adapter
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.embedded import base_name
 from groundrl.policy.family import ModelFamily
 from groundrl.policy.load import load_policy

@@ -28,9 +28,9 @@ from groundrl.data.image_files import check_images
 from groundrl.errors import UserError
 from groundrl.feedback.captions import OUTPUTS, CaptionToScore, Level, caption_sample, units
 from groundrl.feedback.labels import SentenceError
-from groundrl.policy.layout import Branch, pack_rows, row_length, split_group
 from groundrl.policy.policy import Features, Policy
 from groundrl.policy.prompt import Prompt, PromptEncoder
+from groundrl.policy.shared_prefix.layout import Branch, pack_rows, row_length, split_group
 from groundrl.prompts import PromptTemplate
 from groundrl.records import ImageFile, ImageSource
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from groundrl.feedback.labels import MOST_SEVERE, SentenceError, SentenceLabel
 from groundrl.language.splitting import split_sentences
-from groundrl.world.assertion_reading import read_assertions
-from groundrl.world.assertions import (
+from groundrl.world.captions.assertion_reading import read_assertions
+from groundrl.world.captions.assertions import (
     Assertion,
     ColorAssertion,
     GuessAssertion,

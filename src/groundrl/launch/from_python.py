@@ -35,7 +35,7 @@ def train_once(folder: str | Path, options: Sequence[str]) -> Path:
 
     Returns ``folder``. Raises UserError for wrong options and where ``folder`` holds another run.
     """
-    from groundrl.launch.commands import compose_checked, open_command
+    from groundrl.launch.commands.base import compose_checked, open_command
     from groundrl.launch.main import keep_config, lock_run
     from groundrl.launch.training import build_training
 
@@ -54,7 +54,7 @@ def train_once(folder: str | Path, options: Sequence[str]) -> Path:
 
 def load_data(options: Sequence[str]) -> "GroundingDataModule":
     """The training and held-out samples of ``python train.py <options>``. Raises UserError."""
-    from groundrl.launch.commands import compose_checked, open_command
+    from groundrl.launch.commands.base import compose_checked, open_command
     from groundrl.launch.make import make
 
     with open_command("train", options, None):
@@ -67,8 +67,8 @@ def load_asker(run: str | Path | None = None, options: Sequence[str] = ()) -> "A
     that the options name, or the embedded one. It stays on the trainer's device. Raises UserError.
     """
     from groundrl.config.check import check_config
-    from groundrl.launch.ask import make_asker
-    from groundrl.launch.commands import open_command
+    from groundrl.launch.commands.ask import make_asker
+    from groundrl.launch.commands.base import open_command
     from groundrl.launch.make import make, resolved
     from groundrl.launch.trained_run import take_run
     from groundrl.launch.training import make_trainer

@@ -16,15 +16,16 @@ from omegaconf import DictConfig
 
 from groundrl.errors import UserError, is_disk_full
 from groundrl.files import lock_folder
-from groundrl.launch.grid import jobs_left
+from groundrl.launch.exits import ScriptEnd, exit_with
 from groundrl.launch.logs import configure_logging, silence_libraries
 from groundrl.launch.overrides import explain_overrides
-from groundrl.launch.parallel_jobs import FINISHED, runs_in_turn
 from groundrl.launch.requeue import requeue_job
 from groundrl.launch.resolved import RESOLVED, check_resume, no_run, save_resolved
 from groundrl.launch.resolvers import register_resolvers
-from groundrl.launched import launched, process_number, runs_alone
-from groundrl.stopping import Stopped, handle_signals, stop
+from groundrl.launch.sweeps.grid import jobs_left
+from groundrl.launch.sweeps.parallel_jobs import FINISHED, runs_in_turn
+from groundrl.launched import process_number, runs_alone
+from groundrl.running.stopping import Stopped, handle_signals, stop
 
 FIRST_OUTPUT = {
     "train": "checkpoints",
@@ -33,10 +34,6 @@ FIRST_OUTPUT = {
 }
 """Script -> what a run directory holds as soon as a run in it has started."""
 logger = logging.getLogger(__name__)
-
-
-class ScriptEnd(SystemExit):
-    """Raised by ``exit_with``, and nowhere else."""
 
 
 def check_command_line(script: str, root: Path) -> None:
@@ -146,7 +143,7 @@ def shared_directory(cfg: DictConfig) -> Path:
     own = run_directory(cfg)
     if runs_alone(cfg.get("trainer", {})):
         return own
-    from groundrl.parallel import all_gather
+    from groundrl.running.parallel import all_gather
 
     first: Path = all_gather(own)[0]
     if own != first:  # Hydra has made a folder with the time at which this process started
@@ -236,23 +233,6 @@ def resume_command(cfg: DictConfig, changed: Mapping[str, str] | None = None) ->
     kept = [line for line in typed if line.partition("=")[0].lstrip("+") not in dropped]
     new = [f"{key}={value}" for key, value in changed.items()]
     return shlex.join(["python", sys.argv[0], *flags, *kept, *new, place])
-
-
-def exit_with(status: int, message: str) -> NoReturn:
-    """Write ``message`` to standard error and exit.
-
-    ``status``: 1: unfinished; 2: the user can fix it; 128 + a signal's number: stopped by it (130:
-    Ctrl-C, 143: SIGTERM). An empty message: another process tells it.
-    """
-    if message:
-        sys.stderr.write(f"\n{message}\n")
-    raise ScriptEnd(status)
-
-
-def speaks(several: bool) -> bool:
-    """Whether this process tells a mistake; ``several`` that torchrun or Slurm started for one run
-    all find the same one before they are connected."""
-    return not several or launched() is None or not process_number()
 
 
 def _fail(error: UserError, cfg: DictConfig) -> NoReturn:

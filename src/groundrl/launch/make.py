@@ -7,7 +7,6 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from groundrl.errors import UserError
-from groundrl.launch.sweep_report import root_cause
 
 
 def make(node: DictConfig, **supplied: Any) -> Any:
@@ -27,3 +26,10 @@ def make(node: DictConfig, **supplied: Any) -> Any:
 def resolved(node: DictConfig) -> DictConfig:
     """A copy of ``node`` without interpolations, for workers that do not have the whole config."""
     return cast(DictConfig, OmegaConf.create(OmegaConf.to_container(node, resolve=True)))
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """The error of the constructor, without the errors in which Hydra wraps it."""
+    while isinstance(error, InstantiationException) and error.__cause__ is not None:
+        error = error.__cause__
+    return error

@@ -24,9 +24,9 @@ from groundrl.config.overlays import leaves
 from groundrl.config.problems import did_you_mean, raise_all
 from groundrl.config.secrets import secret_problems
 from groundrl.errors import UserError
-from groundrl.launch.grid import hydra_flags
 from groundrl.launch.resolved import RESOLVED, no_run
-from groundrl.launch.study import study_problems
+from groundrl.launch.sweeps.grid import hydra_flags
+from groundrl.launch.sweeps.study import study_problems
 from groundrl.launch.trusted import sweep_problems
 
 VERSION_BASE = "1.3"

@@ -17,7 +17,7 @@ from groundrl.config.references import references, typed_name
 from groundrl.config.tree import find_targets
 from groundrl.errors import UserError
 from groundrl.files import write_text
-from groundrl.launch.grid import parse_options, typed_key
+from groundrl.launch.sweeps.grid import parse_options, typed_key
 
 RESOLVED = "resolved.yaml"
 OF_A_SWEEP = frozenset({"published", "conclusions", "needs", "sweep", "launcher"})

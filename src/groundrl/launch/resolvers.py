@@ -45,7 +45,7 @@ def either(value: object, otherwise: object) -> object:
 
 def job_slots() -> int:
     """How many jobs of a multirun run at once on this machine."""
-    from groundrl.launch import parallel_jobs  # here: only launchers ask
+    from groundrl.launch.sweeps import parallel_jobs  # here: only launchers ask
 
     return parallel_jobs.job_slots()
 

@@ -15,7 +15,7 @@ from groundrl.launch.trusted import check_foreign
 from groundrl.launch.warmup import ANSWER_TOKENS
 from groundrl.policy.embedded import EMBEDDED
 from groundrl.policy.policy import Policy
-from groundrl.stages.frozen_weights import BASE
+from groundrl.stages.fitting.frozen_weights import BASE
 
 TAKEN = ("model", "adapter", "grammar")
 """Keys that ``run=`` sets, so that they cannot be chosen beside it."""
@@ -134,7 +134,7 @@ def load_trained(run: str, base: str = "") -> Policy:
     folder = Path(run).expanduser()
     node = open_run(folder).model
     node.adapter = OmegaConf.create(
-        {"_target_": "groundrl.policy.adapter.Adapter", "kind": "frozen"}
+        {"_target_": "groundrl.policy.adapters.adapter.Adapter", "kind": "frozen"}
     )
     node.attention = "sdpa"
     if "vision_store" in node:

@@ -28,10 +28,10 @@ from groundrl.rewards.function import Function
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.sampler import Sampler
 from groundrl.stages.fit import MakeTrainer
+from groundrl.stages.fitting.strategy import STRATEGIES
 from groundrl.stages.pipeline import Pipeline
 from groundrl.stages.reward_model import check_two_classes
 from groundrl.stages.reward_model_run import RewardModelTraining
-from groundrl.stages.strategy import STRATEGIES
 
 T = TypeVar("T")
 

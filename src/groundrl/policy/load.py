@@ -13,7 +13,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from groundrl.boxes import Frame
 from groundrl.config_node import ConfigNode, config_hooks
 from groundrl.errors import UserError
-from groundrl.policy.adapter import Adapter
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.embedded import embedded_model_dir
 from groundrl.policy.family import ModelFamily
 from groundrl.policy.policy import Attention, Policy

@@ -17,18 +17,18 @@ from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from groundrl.boxes import Frame
-from groundrl.policy.attention import NO_MASK, use_prefix_attention
+from groundrl.policy.adapters.soft_prompt import freeze_soft_prompt, take_virtual_tokens
+from groundrl.policy.adapters.tower import speed_up_tower
+from groundrl.policy.adapters.trained import load_saved
 from groundrl.policy.embedded import base_name
 from groundrl.policy.family import ModelFamily, spec_of
 from groundrl.policy.fingerprint import fingerprint
-from groundrl.policy.flex import flex_prefix_attention
-from groundrl.policy.layout import Branch, Layout, lay_out
 from groundrl.policy.processor import Processor
 from groundrl.policy.prompt import Prompt, PromptEncoder
-from groundrl.policy.scoring import TokenLogprobs, score_tokens
-from groundrl.policy.soft_prompt import freeze_soft_prompt, take_virtual_tokens
-from groundrl.policy.tower import speed_up_tower
-from groundrl.policy.trained_adapter import load_saved
+from groundrl.policy.shared_prefix.attention import NO_MASK, use_prefix_attention
+from groundrl.policy.shared_prefix.flex import flex_prefix_attention
+from groundrl.policy.shared_prefix.layout import Branch, Layout, lay_out
+from groundrl.policy.shared_prefix.scoring import TokenLogprobs, score_tokens
 from groundrl.policy.vision import VisionTower
 from groundrl.policy.vision_store import VisionFeatures, VisionStore
 from groundrl.prompts import PromptTemplate

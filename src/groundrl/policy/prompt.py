@@ -15,8 +15,8 @@ from groundrl.boxes import Frame, ImageSizes
 from groundrl.control_tokens import CUT, break_tokens, control_tokens, token_starts
 from groundrl.policy.completion_text import find_opening, find_silent_tokens
 from groundrl.policy.family import ModelSpec
-from groundrl.policy.layout import Prefix
 from groundrl.policy.processor import Processor, find_end_token
+from groundrl.policy.shared_prefix.layout import Prefix
 from groundrl.prompts import PromptTemplate, map_texts
 from groundrl.records import ImageSource, Response, Sample
 

@@ -15,7 +15,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from groundrl.errors import UserError
-from groundrl.parallel import whole_tensor
+from groundrl.running.parallel import whole_tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

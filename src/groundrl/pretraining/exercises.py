@@ -40,7 +40,7 @@ RELATING_LESSONS = (
 )
 SINGLE_RELATING_LESSONS = ("presence", "presence", "exists", "count", "is_numbered", "is_colored")
 """For scenes with one object."""
-VERDICT_LESSONS = (*("presence",) * 4, "exists", "exists", "is_colored", "is_numbered")
+CONCLUSION_LESSONS = (*("presence",) * 4, "exists", "exists", "is_colored", "is_numbered")
 """Kinds whose answer compares words of the reasoning with the question."""
 ELSEWHERE_SHARE = 0.25
 """Of the scenes of the last phase, asked for a class of the other subject: a bus on a table."""
@@ -66,8 +66,8 @@ class Exercise:
     """A question, and the part of a good answer that is learned from it."""
 
     sample: Sample
-    part: Literal["reasoning", "answer", "both", "verdict"]
-    """"verdict": the reasoning is given up to what it concludes."""
+    part: Literal["reasoning", "answer", "both", "conclusion"]
+    """"conclusion": the reasoning is given up to what it concludes."""
 
 
 def without_options(
@@ -78,7 +78,7 @@ def without_options(
         yield Exercise(sample=replace(sample, options=()), part=part)
 
 
-def verdicts(scene: Scene, count: int) -> Iterator[Exercise]:
+def conclusions(scene: Scene, count: int) -> Iterator[Exercise]:
     """What follows from reasoning about objects that are not in the image: the boxes are those of
     the scene, the classes and colours are not.
 
@@ -97,8 +97,8 @@ def verdicts(scene: Scene, count: int) -> Iterator[Exercise]:
             for one in scene.objects
         ),
     )
-    for sample in questions_about(imagined, VERDICT_LESSONS, count):
-        yield Exercise(sample=replace(sample, options=()), part="verdict")
+    for sample in questions_about(imagined, CONCLUSION_LESSONS, count):
+        yield Exercise(sample=replace(sample, options=()), part="conclusion")
 
 
 def elsewhere(scene: Scene, rng: np.random.Generator) -> Iterator[Exercise]:

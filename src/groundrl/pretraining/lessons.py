@@ -17,13 +17,13 @@ from groundrl.pretraining.exercises import (
     SINGLE_RELATING_LESSONS,
     WORD_LESSONS,
     Exercise,
+    conclusions,
     elsewhere,
     put,
-    verdicts,
     without_options,
 )
 from groundrl.questions.draws import NumpyDraws
-from groundrl.questions.verdicts import related_cases, related_draft
+from groundrl.questions.yes_no import related_cases, related_draft
 from groundrl.records import ImageSource
 from groundrl.world.graph import Look, Scene, SceneSpec, Subject
 from groundrl.world.known import known_scene
@@ -155,9 +155,9 @@ class LessonStream(Dataset):
         return self.lesson(rendered, Image.fromarray(rendered.image), exercises)
 
     def reading_lesson(self, spec: SceneSpec) -> Lesson:
-        """Verdicts alone."""
+        """What follows from reasoning, alone."""
         rendered = render(spec)
-        exercises = tuple(verdicts(rendered.scene, 8))
+        exercises = tuple(conclusions(rendered.scene, 8))
         return self.lesson(rendered, Image.fromarray(rendered.image), exercises)
 
     def relating_lesson(self, spec: SceneSpec) -> Lesson:
@@ -176,7 +176,7 @@ class LessonStream(Dataset):
             *without_options(scene, ("describe", "locate", "locate"), 1, "reasoning"),
             *without_options(scene, ("color", "category"), spec.index % 2, "answer"),
             *elsewhere(scene, rng),
-            *verdicts(scene, 2),
+            *conclusions(scene, 2),
         )
         return self.lesson(rendered, Image.fromarray(rendered.image), exercises)
 

@@ -23,7 +23,7 @@ from groundrl.prompts import PromptTemplate, to_frame
 from groundrl.questions.sentences import Order
 from groundrl.report.run_report import write_report
 from groundrl.stages.fit import MakeTrainer, StagePlan, fit, on_trainer_device
-from groundrl.world.captions import caption
+from groundrl.world.captions.captions import caption
 from groundrl.world.graph import SceneSpec, Subject
 from groundrl.world.quarters import AUGMENTED
 from groundrl.world.questions import KINDS, questions_about

@@ -28,9 +28,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from groundrl.grammar.base import Grammar
 from groundrl.policy.family import is_tower
-from groundrl.policy.layout import Branch, pack_rows, row_length
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
+from groundrl.policy.shared_prefix.layout import Branch, pack_rows, row_length
 from groundrl.policy.vision_store import VisionFeatures
 from groundrl.pretraining.dense_lesson import COLOR_NAMES, DenseHead, dense_targets
 from groundrl.pretraining.exercises import Exercise
@@ -281,7 +281,7 @@ class PretrainModule(Stage):
                 pointed = True
             elif pointed:
                 words += range(start, len(tokens))
-                if exercise.part == "verdict":
+                if exercise.part == "conclusion":
                     # Whether another box follows is for the image to say.
                     context = start + 1
         start = len(tokens)

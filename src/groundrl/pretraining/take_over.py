@@ -5,7 +5,7 @@ from typing import cast
 import torch
 from torch import nn
 
-from groundrl.policy.adapter import Adapter
+from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.load import load_policy
 from groundrl.policy.policy import Policy
 

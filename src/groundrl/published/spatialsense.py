@@ -11,7 +11,7 @@ from groundrl.json_rows import Corners, Text
 from groundrl.published.files import Download, FoundFiles, Truth, pixel_box
 from groundrl.published.reader import RowReader, Target
 from groundrl.published.statements import relation_rationale, relation_statement
-from groundrl.questions.verdicts import TRUE_FALSE
+from groundrl.questions.yes_no import TRUE_FALSE
 from groundrl.records import Form, Grounding, NamedImage, Provenance, Sample
 
 SOURCE: Final = "https://github.com/princeton-vl/SpatialSense"

@@ -1,7 +1,7 @@
 """Statements that are true or false: how data sets of them are worded."""
 
 from groundrl.questions.sentences import weave
-from groundrl.questions.verdicts import statement
+from groundrl.questions.yes_no import statement
 from groundrl.records import Grounding, Segments
 
 # "points towards" and "to the left of" are both predicates, so that no verb can be put before them.

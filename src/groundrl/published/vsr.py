@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final, Literal
 from groundrl.json_rows import Text, validate
 from groundrl.published.files import COCO_IMAGES, Download, Truth
 from groundrl.published.reader import RowReader
-from groundrl.questions.verdicts import TRUE_FALSE, statement
+from groundrl.questions.yes_no import TRUE_FALSE, statement
 from groundrl.records import Form, NamedImage, Provenance, Sample
 
 TABLE_SPLITS: Final = {"train": ("train",), "dev": ("dev", "validation"), "test": ("test",)}

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from groundrl.figures import FigureInfos
+from groundrl.report.charts.svg import Dot, dot_whisker
 from groundrl.report.page import TEMPLATES
-from groundrl.report.svg import Dot, dot_whisker
 from groundrl.report.tables import BOUNDS, Metrics, Table, number
 
 OTHER_FRAME = "iou_as_"

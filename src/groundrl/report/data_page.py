@@ -8,9 +8,15 @@ from markupsafe import Markup
 
 from groundrl.data.survey import AREAS, KindSummary
 from groundrl.records import Grounding, Sample
-from groundrl.report.answer_text import AnswerText, split_text
-from groundrl.report.image_view import MAX_BOXES, ImageView, inline_jpeg, view_box, view_image
+from groundrl.report.answers.text import AnswerText, split_text
 from groundrl.report.page import TEMPLATES
+from groundrl.report.pictures.image_view import (
+    MAX_BOXES,
+    ImageView,
+    inline_jpeg,
+    view_box,
+    view_image,
+)
 from groundrl.report.tables import Table
 
 IMAGE_SIDE, FURTHER_IMAGE_SIDE = 400, 120

@@ -5,7 +5,7 @@ from importlib.resources import files
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from groundrl.report.overlay import BRIGHT, PREDICTED, TRUE
+from groundrl.report.pictures.overlay import BRIGHT, PREDICTED, TRUE
 
 REPORT = "report.html"
 MAX_CHARACTERS = 4000

@@ -15,12 +15,12 @@ from tensorboard.backend.event_processing.event_accumulator import (
 from groundrl.errors import UserError
 from groundrl.figures import read_infos
 from groundrl.files import write_text
-from groundrl.report.answer_cards import answer_gallery
+from groundrl.report.answers.cards import answer_gallery
+from groundrl.report.answers.stage_answers import read_answers
 from groundrl.report.benchmark_table import results
+from groundrl.report.charts.svg import Dot, dot_whisker, line_chart
 from groundrl.report.page import REPORT, TEMPLATES
 from groundrl.report.runs import read_metrics
-from groundrl.report.stage_answers import read_answers
-from groundrl.report.svg import Dot, dot_whisker, line_chart
 from groundrl.report.tables import (
     BOUNDS,
     Metrics,
@@ -104,7 +104,7 @@ def _sentences(run_dir: Path) -> Markup:
     if not (run_dir / "sentence_scores.jsonl").is_file():
         return Markup()
     # Imported here: it takes seconds, since it imports torch, and other runs do not need it.
-    from groundrl.report.sentence_scores import sentence_section
+    from groundrl.report.answers.sentence_scores import sentence_section
 
     return sentence_section(run_dir)
 

@@ -10,10 +10,10 @@ from markupsafe import Markup
 from groundrl.files import write_text
 from groundrl.intervals import Interval, t_interval
 from groundrl.metrics import EVALUATION
-from groundrl.report.dose_response import dose_curves
+from groundrl.report.charts.dose_response import dose_curves
+from groundrl.report.charts.svg import Dot, dot_whisker
 from groundrl.report.page import TEMPLATES
 from groundrl.report.runs import Run
-from groundrl.report.svg import Dot, dot_whisker
 from groundrl.report.tables import Table, is_headline, metric_names, number, to_markdown
 
 SOURCE = "source"

@@ -13,9 +13,9 @@ from peft import PeftModel
 
 from groundrl.config_node import ConfigNode
 from groundrl.errors import UserError
+from groundrl.policy.adapters.soft_prompt import has_soft_prompt
 from groundrl.policy.fingerprint import fingerprint
 from groundrl.policy.policy import Policy
-from groundrl.policy.soft_prompt import has_soft_prompt
 
 KEPT_VERSIONS = 2
 """Versions on disk; a request with the previous one may still be running."""

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
-from groundrl.policy.attention import NO_MASK
 from groundrl.policy.policy import IMPOSSIBLE_LOGIT, Policy
+from groundrl.policy.shared_prefix.attention import NO_MASK
 
 
 class PreallocatedLayer(DynamicLayer):

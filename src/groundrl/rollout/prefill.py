@@ -9,9 +9,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers.cache_utils import Cache
 
-from groundrl.policy.layout import Prefix
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
+from groundrl.policy.shared_prefix.layout import Prefix
 from groundrl.policy.vision_store import VisionFeatures
 from groundrl.rollout.cache import empty_cache, select_rows
 

@@ -15,9 +15,14 @@ from torch import Tensor
 
 from groundrl.errors import UserError
 from groundrl.metrics import check_declared
-from groundrl.parallel import all_gather, is_first, whole_tensor
 from groundrl.policy.policy import Policy
-from groundrl.stages.strategy import clip_gradients, idle_losses, sum_gradients, whole_weights
+from groundrl.running.parallel import all_gather, is_first, whole_tensor
+from groundrl.stages.fitting.strategy import (
+    clip_gradients,
+    idle_losses,
+    sum_gradients,
+    whole_weights,
+)
 
 logger = logging.getLogger(__name__)
 

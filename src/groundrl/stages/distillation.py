@@ -18,11 +18,11 @@ from groundrl.errors import UserError
 from groundrl.evaluation.heldout import answers_to, is_right
 from groundrl.files import write_json
 from groundrl.grammar.base import Grammar
-from groundrl.parallel import all_gather, is_first
 from groundrl.policy.policy import Policy
-from groundrl.progress import ProgressLine
 from groundrl.records import Sample
 from groundrl.rollout.sampler import Sampler
+from groundrl.running.parallel import all_gather, is_first
+from groundrl.running.progress import ProgressLine
 from groundrl.stages.fit import StagePlan, StageRun, on_trainer_device
 
 TRACES: Final = "traces.jsonl"

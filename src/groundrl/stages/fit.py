@@ -16,10 +16,10 @@ from groundrl.data.datasets import SampleSource
 from groundrl.data.module import GroundingDataModule
 from groundrl.policy.policy import Policy
 from groundrl.stages.base import Stage
-from groundrl.stages.callbacks import Progress, RolloutImages
-from groundrl.stages.checkpoint_file import PlainCheckpointIO
-from groundrl.stages.checkpoints import Checkpoints
-from groundrl.stages.frozen_weights import FrozenWeightsCheck
+from groundrl.stages.fitting.callbacks import Progress, RolloutImages
+from groundrl.stages.fitting.checkpoint_file import PlainCheckpointIO
+from groundrl.stages.fitting.checkpoints import Checkpoints
+from groundrl.stages.fitting.frozen_weights import FrozenWeightsCheck
 
 T = TypeVar("T")
 

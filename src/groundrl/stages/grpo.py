@@ -13,21 +13,19 @@ from torch import Tensor
 from groundrl.advantages import Advantage, TermAdvantages
 from groundrl.config_node import ConfigNode
 from groundrl.losses import PolicyLoss
-from groundrl.parallel import all_gather, mean_metrics, rank
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example
-from groundrl.report.rollouts import rollout_sheet
+from groundrl.report.answers.rollouts import rollout_sheet
 from groundrl.rewards.base import RewardSum
 from groundrl.rollout.base import RolloutEngine
 from groundrl.rollout.memory import explain_full_memory, pixel_option
 from groundrl.rollout.sampler import NotFiniteError, PendingRollout, Sampler
-from groundrl.stages.batches import learning_groups
+from groundrl.running.parallel import all_gather, mean_metrics, rank
 from groundrl.stages.credit import token_advantages
-from groundrl.stages.optimization import Optimization
-from groundrl.stages.policy_gradient import PolicyGradientStage
-from groundrl.stages.prefetch import RolloutPrefetch
-from groundrl.stages.scoring import GroupScorer, ScoredRollout
-from groundrl.stages.step_metrics import (
+from groundrl.stages.fitting.batches import learning_groups
+from groundrl.stages.fitting.optimization import Optimization
+from groundrl.stages.fitting.prefetch import RolloutPrefetch
+from groundrl.stages.fitting.step_metrics import (
     ROLLOUT_METRICS,
     TIME_METRICS,
     StepTimes,
@@ -36,6 +34,8 @@ from groundrl.stages.step_metrics import (
     rescued_share,
     rollout_metrics,
 )
+from groundrl.stages.policy_gradient import PolicyGradientStage
+from groundrl.stages.scoring import GroupScorer, ScoredRollout
 
 
 class GRPOModule(PolicyGradientStage):

@@ -19,13 +19,13 @@ from groundrl.evaluation.heldout import HeldOut
 from groundrl.export.card import CARD, write_card
 from groundrl.export.description import describe, write_description
 from groundrl.files import read_json, write_json, write_text
-from groundrl.parallel import all_gather, is_first
 from groundrl.policy.policy import Policy
 from groundrl.report.run_report import write_report
 from groundrl.report.tables import before_after_table
 from groundrl.report.tensorboard import log_held_out, log_hparams
+from groundrl.running.parallel import all_gather, is_first
 from groundrl.stages.fit import Build, MakeTrainer, StagePlan, StageRun, on_trainer_device
-from groundrl.stages.frozen_weights import BASE
+from groundrl.stages.fitting.frozen_weights import BASE
 
 logger = logging.getLogger(__name__)
 

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from groundrl.losses import LOSS_METRICS, Normalizer, PolicyLoss
-from groundrl.parallel import all_gather, sum_metrics
 from groundrl.policy.policy import Policy
-from groundrl.policy.scoring import TokenLogprobs
+from groundrl.policy.shared_prefix.scoring import TokenLogprobs
 from groundrl.rollout.sampler import Rollout
+from groundrl.running.parallel import all_gather, sum_metrics
 from groundrl.stages.base import Stage
-from groundrl.stages.batches import (
+from groundrl.stages.fitting.batches import (
     Batch,
     Group,
     completion_mask,
@@ -24,7 +24,7 @@ from groundrl.stages.batches import (
     split_evenly,
     truncated_mask,
 )
-from groundrl.stages.optimization import Optimization
+from groundrl.stages.fitting.optimization import Optimization
 
 
 class PolicyGradientStage(Stage):

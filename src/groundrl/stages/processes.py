@@ -8,8 +8,8 @@ from lightning.pytorch.strategies.launchers.subprocess_script import _Subprocess
 from torch import distributed
 
 from groundrl.lifeline import lifeline
-from groundrl.parallel import all_gather, rank, world_size
 from groundrl.policy.policy import Policy
+from groundrl.running.parallel import all_gather, rank, world_size
 from groundrl.stages.fit import MakeTrainer, on_trainer_device
 
 

@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from groundrl.config_node import ConfigNode
-from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Features
 from groundrl.policy.prompt import Prompt
+from groundrl.policy.shared_prefix.layout import Branch
 from groundrl.stages.sft import SFTModule
 
 

@@ -21,9 +21,7 @@ from groundrl.evaluation.heldout import answers_to
 from groundrl.feedback.labels import CaptionWriter, LabelledCaption
 from groundrl.files import drop_torn_line, write_json
 from groundrl.language.splitting import split_sentences
-from groundrl.parallel import all_gather, is_first
 from groundrl.policy.policy import Policy
-from groundrl.progress import ProgressLine
 from groundrl.records import Completion, RolloutGroup, Sample, Score, SpanScore
 from groundrl.rewards.base import RewardedAttempt, RewardSum
 from groundrl.rewards.penalties import (
@@ -35,6 +33,8 @@ from groundrl.rewards.penalties import (
 )
 from groundrl.rollout.base import RolloutEngine
 from groundrl.rollout.sampler import Sampler
+from groundrl.running.parallel import all_gather, is_first
+from groundrl.running.progress import ProgressLine
 from groundrl.stages.fit import MakeTrainer, StagePlan, StageRun, on_trainer_device
 
 CANDIDATES: Final = "candidates.jsonl"

@@ -18,13 +18,13 @@ from groundrl.feedback.captions import (
     yields_captions,
 )
 from groundrl.feedback.reward_model import RewardModel
-from groundrl.parallel import all_gather, sum_metrics
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Prompt
 from groundrl.rollout.lengths import check_length
 from groundrl.rollout.memory import explain_full_memory, pixel_option
+from groundrl.running.parallel import all_gather, sum_metrics
 from groundrl.stages.base import Stage
-from groundrl.stages.optimization import Optimization
+from groundrl.stages.fitting.optimization import Optimization
 
 
 class RewardModelModule(Stage):

@@ -16,12 +16,12 @@ from groundrl.feedback.reward_model import RewardModel
 from groundrl.feedback.scores import ScoredCaption, join_scores, write_scores
 from groundrl.figures import write_infos
 from groundrl.files import write_json
-from groundrl.parallel import is_first
 from groundrl.policy.prompt import Prompt, PromptEncoder
-from groundrl.progress import ProgressLine
 from groundrl.report.run_report import write_report
 from groundrl.report.tables import before_after_table
 from groundrl.report.tensorboard import log_hparams
+from groundrl.running.parallel import is_first
+from groundrl.running.progress import ProgressLine
 from groundrl.stages.fit import Build, MakeTrainer, StagePlan, fit, on_trainer_device
 from groundrl.stages.reward_model import RewardModelModule
 

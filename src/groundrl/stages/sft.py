@@ -12,16 +12,16 @@ from torch import Tensor
 from groundrl.cache_key import digest
 from groundrl.config_node import ConfigNode, too_small
 from groundrl.grammar.base import Grammar
-from groundrl.parallel import all_gather, sum_metrics
-from groundrl.policy.layout import Branch, pack_rows, row_length
 from groundrl.policy.policy import Features, Policy
 from groundrl.policy.prompt import Example, Prompt
+from groundrl.policy.shared_prefix.layout import Branch, pack_rows, row_length
 from groundrl.questions.sentences import in_words
 from groundrl.records import CAPTION, Sample
 from groundrl.rollout.lengths import check_length
 from groundrl.rollout.memory import explain_full_memory, pixel_option
+from groundrl.running.parallel import all_gather, sum_metrics
 from groundrl.stages.base import Stage
-from groundrl.stages.optimization import Optimization
+from groundrl.stages.fitting.optimization import Optimization
 
 
 class SFTModule(Stage):

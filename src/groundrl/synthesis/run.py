@@ -10,8 +10,9 @@ from typing import Final
 from groundrl.chat.spending import BudgetSpent
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
-from groundrl.progress import ProgressLine
 from groundrl.records import Provenance
+from groundrl.running.progress import ProgressLine
+from groundrl.running.task_runner import TaskRunner, split_into_tasks
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.output.summary import write_summary
 from groundrl.synthesis.output.totals import RunTotals
@@ -20,7 +21,6 @@ from groundrl.synthesis.result_cache import ResultCache
 from groundrl.synthesis.roles import ImageCollection
 from groundrl.synthesis.samples import QuestionPlan
 from groundrl.synthesis.workers import ImageTask, Worker, WorkerResult
-from groundrl.task_runner import TaskRunner, split_into_tasks
 
 MAX_SHOWN: Final = 5
 """Skipped images listed in an error message."""

@@ -11,8 +11,8 @@ from typing import Any, Final
 from groundrl.detectors.base import Batched
 from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
-from groundrl.micro_batcher import MicroBatcher
 from groundrl.records import Provenance
+from groundrl.running.micro_batcher import MicroBatcher
 from groundrl.synthesis.annotate import AnnotationResult, Annotator, Results
 from groundrl.synthesis.samples import ImageSamples, QuestionPlan, make_samples
 

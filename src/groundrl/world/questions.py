@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from groundrl.errors import UserError
-from groundrl.questions import counts, places, pointing, things, verdicts
+from groundrl.questions import counts, places, pointing, things, yes_no
 from groundrl.questions.draft import Asker, Draft, check_kinds, make_sample
 from groundrl.questions.draws import NumpyDraws
 from groundrl.questions.known import KnownImage
@@ -49,10 +49,10 @@ ASKERS: Final[dict[str, Asker]] = {
     "count": counts.count_in_words,
     "exists": things.presence_of_color,
     "presence": partial(things.presence, places=("", things.IN_PICTURE, "in the image")),
-    "is_related": partial(verdicts.related, relations=STATED_RELATIONS),
-    "statement": partial(verdicts.related, relations=STATED_RELATIONS, stated=True),
-    "is_colored": verdicts.colored,
-    "is_numbered": verdicts.numbered,
+    "is_related": partial(yes_no.related, relations=STATED_RELATIONS),
+    "statement": partial(yes_no.related, relations=STATED_RELATIONS, stated=True),
+    "is_colored": yes_no.colored,
+    "is_numbered": yes_no.numbered,
 }
 """A module adds a kind of its own as one more entry."""
 KINDS: tuple[str, ...] = tuple(ASKERS)

@@ -10,7 +10,7 @@ import numpy as np
 from groundrl.questions.draws import NumpyDraws
 from groundrl.questions.references import object_meant
 from groundrl.questions.sentences import Order
-from groundrl.questions.verdicts import Related, related
+from groundrl.questions.yes_no import Related, related
 from groundrl.records import Sample
 from groundrl.relations import Relation
 from groundrl.world.graph import Scene

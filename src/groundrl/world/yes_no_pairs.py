@@ -10,7 +10,7 @@ from groundrl.questions.draws import NumpyDraws
 from groundrl.questions.known import KnownImage
 from groundrl.questions.places import DEPTHS, SIDES
 from groundrl.questions.things import presence_of_class
-from groundrl.questions.verdicts import (
+from groundrl.questions.yes_no import (
     colored_draft,
     numbered_draft,
     related_cases,

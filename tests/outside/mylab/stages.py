@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import torch
 
-from groundrl.policy.layout import Branch
 from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example
+from groundrl.policy.shared_prefix.layout import Branch
 from groundrl.stages.base import Stage
 
 

@@ -8,8 +8,8 @@ import pytest
 from browsing import CHROMIUM, add_script, browse, read
 from synthesis_files import KEEP, checked, region, reject, repair, shown
 
-from groundrl.report.image_view import MAX_BOXES
 from groundrl.report.page import MAX_CHARACTERS
+from groundrl.report.pictures.image_view import MAX_BOXES
 from groundrl.synthesis.annotations import CaptionError, ErrorKind
 from groundrl.synthesis.quality import CaptionStatistics
 from groundrl.synthesis.report.cards import MAX_CROPS

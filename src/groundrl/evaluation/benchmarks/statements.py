@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from groundrl.answers.attempt import Attempt
 from groundrl.answers.options import normalise
-from groundrl.answers.verdicts import VERDICTS, read_verdict
+from groundrl.answers.yes_no import YES_NO_WORDS, read_yes_no
 from groundrl.evaluation.benchmarks.base import (
     UNPARSED,
     Figures,
@@ -41,9 +41,9 @@ class Statements:
     def score(self, attempt: Attempt) -> dict[str, float]:
         """Both readings; what is neither true nor false (yes nor no) is wrong. Strictly the whole
         answer is one of these words, compared by letters and digits."""
-        found = read_verdict(answer_text(attempt))
-        strict = VERDICTS.get(normalise(strict_answer_text(attempt)))
-        right = VERDICTS[attempt.sample.answers[0]]
+        found = read_yes_no(answer_text(attempt))
+        strict = YES_NO_WORDS.get(normalise(strict_answer_text(attempt)))
+        right = YES_NO_WORDS[attempt.sample.answers[0]]
         return {
             "correct": float(found is right),
             "strict_correct": float(strict is right),

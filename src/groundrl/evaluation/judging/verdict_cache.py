@@ -11,7 +11,7 @@ from groundrl.data.problems import Problems
 from groundrl.errors import UserError
 from groundrl.files import drop_torn_line, whole_lines
 from groundrl.json_rows import Text, validate
-from groundrl.progress import ProgressLine
+from groundrl.running.progress import ProgressLine
 
 CASES_AT_ONCE = 256
 """Judged before they are written down."""

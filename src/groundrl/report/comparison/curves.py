@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
-from groundrl.report.band_chart import Line, Point, band_chart
+from groundrl.report.charts.bands import Line, Point, band_chart
+from groundrl.report.charts.svg import SMOOTH_FROM, smooth
 from groundrl.report.comparison.runs import ComparedRun, by_setting
 from groundrl.report.run_report import CurveGroup
-from groundrl.report.svg import SMOOTH_FROM, smooth
 from groundrl.report.tables import is_headline, metric_names
 
 MAX_POINTS = 150

@@ -7,7 +7,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from groundrl.files import write_text
-from groundrl.report.band_chart import series_class
+from groundrl.report.charts.bands import series_class
 from groundrl.report.comparison.curves import curve_groups, stage_charts
 from groundrl.report.comparison.options import option_table
 from groundrl.report.comparison.paired import (

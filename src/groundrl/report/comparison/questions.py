@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from groundrl.answers.record import AnswerRecord
 from groundrl.boxes import Box
-from groundrl.report.answer_cards import read_run_image
-from groundrl.report.answer_text import PhrasePart, split_text
+from groundrl.report.answers.cards import read_run_image
+from groundrl.report.answers.text import PhrasePart, split_text
 from groundrl.report.comparison.paired import is_right
 from groundrl.report.comparison.runs import ComparedRun, Key
-from groundrl.report.image_view import MAX_BOXES, Size
 from groundrl.report.page import shorten
+from groundrl.report.pictures.image_view import MAX_BOXES, Size
 
 MAX_QUESTIONS = 500
 """Of one set: first those that the runs do not agree on."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from groundrl.answers.record import AnswerRecord
 from groundrl.errors import UserError
+from groundrl.report.answers.stage_answers import StageAnswer, read_answers
 from groundrl.report.run_report import Curves, read_curves
 from groundrl.report.runs import (
     RUN_FILES,
@@ -18,7 +19,6 @@ from groundrl.report.runs import (
     run_folders,
     setting_name,
 )
-from groundrl.report.stage_answers import StageAnswer, read_answers
 from groundrl.report.tables import Metrics
 
 USAGE = "Type python -m groundrl.report <run> [<run> ...], with paths that a script printed last."

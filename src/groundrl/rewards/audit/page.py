@@ -9,8 +9,9 @@ from markupsafe import Markup
 from PIL.Image import Image
 
 from groundrl.records import NamedImage, Sample
-from groundrl.report.answer_text import AnswerText, split_text
-from groundrl.report.image_view import (
+from groundrl.report.answers.text import AnswerText, split_text
+from groundrl.report.page import load_templates
+from groundrl.report.pictures.image_view import (
     MAX_BOXES,
     ImageView,
     inline_jpeg,
@@ -18,7 +19,6 @@ from groundrl.report.image_view import (
     view_predicted_box,
     view_true_box,
 )
-from groundrl.report.page import load_templates
 from groundrl.report.tables import Table
 from groundrl.rewards.audit.audit import SEARCHED, Audit, Finding
 from groundrl.rewards.audit.search import Judged

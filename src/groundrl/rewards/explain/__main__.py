@@ -1,8 +1,8 @@
-"""``python -m groundrl.rewards.explain --record FILE``: see ``groundrl.launch.explain``."""
+"""``python -m groundrl.rewards.explain --record FILE``: see ``launch/commands/explain.py``."""
 
 import sys
 
-from groundrl.launch.explain import main
+from groundrl.launch.commands.explain import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

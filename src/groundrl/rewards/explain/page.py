@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from groundrl.report.answer_text import split_text
-from groundrl.report.image_view import (
+from groundrl.report.answers.text import split_text
+from groundrl.report.page import load_templates
+from groundrl.report.pictures.image_view import (
     MAX_BOXES,
     view_image,
     view_predicted_box,
     view_true_box,
 )
-from groundrl.report.page import load_templates
 from groundrl.report.tables import Table, to_text
 from groundrl.rewards.explain.explanation import BoxPair, Explanation
 

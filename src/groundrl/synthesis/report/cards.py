@@ -10,7 +10,8 @@ from PIL import Image
 from groundrl.detectors.records import InputImage, Region
 from groundrl.images import UnreadableImageError
 from groundrl.records import Sample, Segments
-from groundrl.report.image_view import (
+from groundrl.report.page import load_templates
+from groundrl.report.pictures.image_view import (
     MAX_BOXES,
     BoxView,
     ImageView,
@@ -19,7 +20,6 @@ from groundrl.report.image_view import (
     view_box,
     view_image,
 )
-from groundrl.report.page import load_templates
 from groundrl.synthesis.annotations import FinalDecision, VerifiedCaption
 from groundrl.synthesis.merge import merge
 from groundrl.synthesis.quality import compare_with_planted

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from groundrl.report.svg import Dot, dot_whisker
+from groundrl.report.charts.svg import Dot, dot_whisker
 from groundrl.report.tables import Table, number
 from groundrl.synthesis.annotations import PLANTABLE_KINDS, ErrorKind, FinalDecision
 from groundrl.synthesis.report.cards import CROP, TEMPLATES, WHOLE, image_card

@@ -1,0 +1,25 @@
+"""How a script ends early: one message and its status."""
+
+import sys
+from typing import NoReturn
+
+
+class ScriptEnd(SystemExit):
+    """Raised by ``exit_with``, and nowhere else."""
+
+
+def exit_with(status: int, message: str) -> NoReturn:
+    """Write ``message`` to standard error and exit.
+
+    ``status``: 1: unfinished; 2: the user can fix it; 128 + a signal's number: stopped by it (130:
+    Ctrl-C, 143: SIGTERM). An empty message: another process tells it.
+    """
+    if message:
+        sys.stderr.write(f"\n{message}\n")
+    raise ScriptEnd(status)
+
+
+def speaks(several: bool) -> bool:
+    """Whether this process tells a mistake; ``several`` that torchrun or Slurm started for one run
+    all find the same one before they are connected."""
+    return not several or launched() is None or not process_number()

@@ -1,0 +1,1 @@
+"""Sweeps: the grid, jobs side by side, and what follows the last one."""

@@ -1,0 +1,1 @@
+"""What is trained of a policy: LoRA, soft prompts, the vision tower."""

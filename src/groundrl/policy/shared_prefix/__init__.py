@@ -1,0 +1,1 @@
+"""Log-probabilities of many completions behind one prompt."""

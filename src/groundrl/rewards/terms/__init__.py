@@ -1,0 +1,1 @@
+"""One reward term a file: formula, range, source, what games it."""

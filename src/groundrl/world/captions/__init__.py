@@ -1,0 +1,1 @@
+"""Captions and descriptions of scenes, and what they assert."""
