@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from strategy_runs import free_port
 from test_evaluate_cli import evaluate
 from test_train_cli import ENVIRONMENT, ROOT, train
 
@@ -24,6 +26,9 @@ RUN = [
         "stage.grpo.module.curriculum.delay=1",
     ),
 ]
+
+
+TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node", "2")
 
 
 def figures(run: Path) -> dict[str, Any]:
@@ -97,6 +102,89 @@ def test_ctrl_c_stops_both_processes_after_the_same_step(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+def test_torchrun_starts_the_processes_of_one_run(tmp_path: Path) -> None:
+    run = [*RUN, "stage.sft.steps=2", "stage.grpo.steps=1", "trainer.strategy=fsdp"]
+    result = subprocess.run(
+        [sys.executable, *TORCHRUN, str(ROOT / "train.py"), *run, "trainer.devices=2"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    (folder,) = tmp_path.glob("outputs/*/*")  # not one for each process
+    assert result.stdout.splitlines()[-1] == str(folder)
+    assert result.stdout.count("metric ") == 1
+    assert (folder / "adapter" / "adapter_model.safetensors").is_file()
+
+
+def start_in_slurm(rank: int, port: int, *arguments: str) -> subprocess.Popen[str]:
+    """One of two processes, with the variables that Slurm sets."""
+    slurm = {
+        "SLURM_JOB_NAME": "train",
+        "SLURM_NTASKS": "2",
+        "SLURM_NTASKS_PER_NODE": "2",
+        "SLURM_NNODES": "1",
+        "SLURM_PROCID": str(rank),
+        "SLURM_LOCALID": str(rank),
+        "SLURM_NODEID": "0",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
+    return subprocess.Popen(
+        [sys.executable, "train.py", *RUN, *arguments],
+        cwd=ROOT,
+        env=ENVIRONMENT | slurm,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_slurm_starts_the_processes_and_the_death_of_one_ends_both(tmp_path: Path) -> None:
+    options = ["stage.sft.steps=300", "trainer.devices=2", f"output_dir={tmp_path}"]
+    port = free_port()
+    first, second = (start_in_slurm(rank, port, *options) for rank in (0, 1))
+    assert first.stderr is not None
+    seen = ""
+    while not (line := first.stderr.readline()).startswith("sft"):
+        seen += line
+        assert line, seen
+    start = time.monotonic()
+    second.kill()
+    _, told = first.communicate(timeout=60)
+    assert time.monotonic() - start < 10
+    assert first.returncode == 1
+    assert "Traceback" not in told
+    assert told.count("process 1 of 2 (counted from 0) is gone") == 1
+    assert told.rstrip().endswith(f"resume={tmp_path}")
+    _, told = second.communicate()
+    assert told == ""
+
+
+@pytest.mark.slow
+def test_a_mistake_that_only_the_first_process_can_find_ends_both(tmp_path: Path) -> None:
+    # No caption of the untrained base is well-formed.
+    chosen = ["debug=tiny", "cache_dir=null", "data=world_captions", "reward=noun"]
+    chosen += ["pipeline=[rejection_sampling]", "stage.rejection_sampling.images=2"]
+    chosen += ["data.heldout_size=2", "stage.grpo.module.sampler.sampling.max_tokens=2"]
+    result = train(*chosen, "trainer.devices=2", f"output_dir={tmp_path}/run")
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stderr.count("so there is nothing to learn") == 1
+
+
+def test_processes_that_would_each_train_alone_are_refused_once(tmp_path: Path) -> None:
+    port = free_port()
+    options = ["trainer.devices=1", f"output_dir={tmp_path}/run"]
+    both = [start_in_slurm(rank, port, *options) for rank in (0, 1)]
+    told = "".join(process.communicate()[1] for process in both)
+    assert [process.returncode for process in both] == [2, 2]
+    assert told.count("srun started 2 processes on a machine, and trainer.devices=1") == 1
+
+
 def test_what_devices_cannot_share_is_an_error(tmp_path: Path) -> None:
     result = train(*RUN, "trainer.devices=3", f"output_dir={tmp_path}/run")
     assert result.returncode == 2

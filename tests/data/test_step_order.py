@@ -41,7 +41,7 @@ def test_starting_at_a_step_gives_exactly_the_tail(
 
 
 @given(sizes, st.integers(1, 4), st.integers(1, 4), seeds)
-def test_the_ranks_slices_make_up_the_step(
+def test_the_ranks_shares_make_up_the_step(
     size: int, share: int, world_size: int, seed: int
 ) -> None:
     ranks = [
@@ -54,8 +54,8 @@ def test_the_ranks_slices_make_up_the_step(
         )
         for rank in range(world_size)
     ]
-    for step, slices in enumerate(islice(zip(*ranks, strict=True), 4)):
-        assert list(chain.from_iterable(slices)) == ranks[0].batch(step)
+    for step, shares in enumerate(islice(zip(*ranks, strict=True), 4)):
+        assert list(chain.from_iterable(zip(*shares, strict=True))) == ranks[0].batch(step)
 
 
 def test_epochs_and_seeds_differ() -> None:

@@ -1,7 +1,7 @@
 """Numbers that are not finite stop a stage, or are skipped where that is allowed."""
 
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from groundrl.rollout.token_sampling import sample_inverse_cdf
 from groundrl.running.stopping import Stopped
 from groundrl.stages.fitting.checkpoint_file import read_checkpoint
 from groundrl.stages.fitting.optimization import Optimization
+from groundrl.stages.fitting.passes import PassLosses
 from groundrl.stages.sft import SFTModule
 
 
@@ -28,12 +29,16 @@ class Broken(SFTModule):
     stops_at = 0
 
     def optimizer_step_on(
-        self, losses: Iterable[Tensor], max_grad_norm: float, may_skip: int = 0
+        self,
+        losses: PassLosses | Sequence[Tensor],
+        max_grad_norm: float,
+        may_skip: int = 0,
     ) -> float:
         factor = float("nan") if self._step in self.broken else 1.0
         if self._step == self.stops_at:
             signal.raise_signal(signal.SIGTERM)
-        return super().optimizer_step_on((x * factor for x in losses), max_grad_norm, may_skip)
+        scaled = [x * factor for x in losses]
+        return super().optimizer_step_on(scaled, max_grad_norm, may_skip)
 
 
 def broken(policy: Policy, max_skipped: float) -> Broken:

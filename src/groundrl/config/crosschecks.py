@@ -1,4 +1,4 @@
-"""What concerns a composed config as a whole: its stages, its folders, its devices."""
+"""What concerns a composed config as a whole: its stages, its folders."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -6,10 +6,10 @@ from tempfile import mkdtemp
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 
 from groundrl.config.problems import did_you_mean
 from groundrl.config.secrets import secret_problems
+from groundrl.config.several_processes import process_problems
 from groundrl.config_node import value_at
 
 ALONE = {"pretrain": " with model.path=<its output_dir>/model", "reward_model": ""}
@@ -29,7 +29,7 @@ def cross_checks(tree: dict[str, Any]) -> list[str]:
         *secret_problems(tree),
         *_requeued_elsewhere(tree),
         *_absent_gpu(tree),
-        *_several_devices(tree),
+        *process_problems(tree),
     ]
 
 
@@ -150,32 +150,6 @@ def _absent_gpu(tree: dict[str, Any]) -> Iterator[str]:
 
         if not torch.cuda.is_available():
             yield "trainer needs a GPU, and torch sees none on this machine: type trainer=cpu"
-
-
-def _several_devices(tree: dict[str, Any]) -> Iterator[str]:
-    trainer = tree.get("trainer")
-    devices = trainer.get("devices", 1) if isinstance(trainer, dict) else 1
-    if devices == 1:
-        return
-    if devices == 0 or (isinstance(devices, int) and devices < -1):
-        yield f"trainer.devices={devices} leaves no device to run on: type trainer.devices=1"
-        return
-    pipeline = tree.get("pipeline", [])
-    if "pretrain" in pipeline:
-        yield f"trainer.devices={devices}, but pretraining runs on one: type trainer.devices=1"
-    if HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN:
-        yield (
-            f"trainer.devices={devices} with -m, but the processes of a job would outlive it: "
-            "type trainer.devices=1, or start the jobs one by one"
-        )
-    stages = tree.get("stage", {})
-    for name in pipeline:
-        prompts = stages.get(name, {}).get("prompts_per_step")
-        if isinstance(devices, int) and isinstance(prompts, int) and prompts % devices:
-            yield (
-                f"stage.{name}.prompts_per_step={prompts} cannot be shared by {devices} devices: "
-                f"make it a multiple of {devices}"
-            )
 
 
 def unused_nodes(tree: Mapping[str, Any]) -> list[str]:

@@ -32,7 +32,7 @@ class GroundingDataModule(L.LightningDataModule):
     kinds chooses among them.
 
     With ``num_workers`` the next steps are loaded while one computes. The training loader has no
-    end: the Trainer's ``max_steps`` or ``limit_train_batches`` stops it. Each rank gets its slice
+    end: the Trainer's ``max_steps`` or ``limit_train_batches`` stops it. Each rank gets its share
     of a step, so ``prompts_per_step`` counts all ranks together.
     """
 

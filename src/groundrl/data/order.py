@@ -71,7 +71,10 @@ class StepSampler:
         return permutation(self.size, self.seed, epoch, self.groups)
 
     def __iter__(self) -> Iterator[list[int]]:
-        """This rank's slice of each step from ``start_step`` on, without end."""
-        share = self.batch_size // self.world_size
+        """This rank's share of each step from ``start_step`` on, without end.
+
+        Every ``world_size``-th sample: all shares in equal parts are the step in such parts, so
+        that mini-batches do not depend on the number of ranks.
+        """
         for step in count(self.start_step):
-            yield self.batch(step)[self.rank * share : (self.rank + 1) * share]
+            yield self.batch(step)[self.rank :: self.world_size]

@@ -26,7 +26,7 @@ from groundrl.launch.resolved import RESOLVED, chosen_options, read_resolved
 from groundrl.launch.training import make_trainer
 from groundrl.launch.trusted import check_foreign
 from groundrl.rollout.sampler import Sampler
-from groundrl.stages.fit import open_policy
+from groundrl.stages.processes import open_policy
 
 
 def build_evaluation(cfg: DictConfig, run_dir: Path) -> Evaluation | Comparison:

@@ -1,13 +1,12 @@
 """What the three scripts do: check the command line and the config, build the run, run it."""
 
 import logging
-import os
 import shlex
 import signal
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,6 +23,7 @@ from groundrl.launch.resolved import RESOLVED, check_resume, no_run, save_resolv
 from groundrl.launch.resolvers import register_resolvers
 from groundrl.launch.sweeps.grid import jobs_left
 from groundrl.launch.sweeps.parallel_jobs import FINISHED, runs_in_turn
+from groundrl.running.launched import launched, process_number, runs_alone
 from groundrl.running.locks import lock_folder
 from groundrl.running.stopping import Stopped, handle_signals, stop
 
@@ -42,7 +42,7 @@ def check_command_line(script: str, root: Path) -> None:
         register_resolvers(root)
         explain_overrides(sys.argv[1:], root / "conf", script)
     except UserError as error:
-        exit_with(2, str(error))
+        exit_with(2, str(error) if speaks(script != "synthesize") else "")
 
 
 def main(script: str, cfg: DictConfig) -> None:
@@ -62,7 +62,23 @@ def run(script: str, cfg: DictConfig) -> None:
     from groundrl.config.check import check_config
 
     check_config(cfg)
-    run_dir = run_directory(cfg)
+    with processes_of(cfg):
+        run_script(script, cfg)
+
+
+def processes_of(cfg: DictConfig) -> AbstractContextManager[None]:
+    """Inside, the processes of all devices run the script, connected."""
+    if runs_alone(cfg.get("trainer", {})):
+        return nullcontext()
+    from groundrl.launch.training import make_trainer
+    from groundrl.stages.processes import connected
+
+    return connected(make_trainer(cfg.trainer), f"To go on, type\n  {resume_command(cfg)}")
+
+
+def run_script(script: str, cfg: DictConfig) -> None:
+    """What ``run`` does in each of its processes."""
+    run_dir = shared_directory(cfg)
     with lock_run(run_dir):
         keep_config(script, cfg, run_dir)
         if in_multirun() and (run_dir / FINISHED).exists():
@@ -90,9 +106,7 @@ def in_multirun() -> bool:
 
 def lock_run(run_dir: Path) -> AbstractContextManager[None]:
     """Lock the folder of a run; its first process holds the lock for all."""
-    from groundrl.stages.fitting.strategy import is_first_process
-
-    return lock_folder(run_dir) if is_first_process() else nullcontext()
+    return lock_folder(run_dir) if process_number() == 0 else nullcontext()
 
 
 def _synthesize(cfg: DictConfig, run_dir: Path) -> None:
@@ -124,11 +138,28 @@ def run_directory(cfg: DictConfig) -> Path:
     return Path(cfg.resume or HydraConfig.get().runtime.output_dir)
 
 
+def shared_directory(cfg: DictConfig) -> Path:
+    """The folder of the run: in each of its processes that of the first one."""
+    own = run_directory(cfg)
+    if runs_alone(cfg.get("trainer", {})):
+        return own
+    from groundrl.running.parallel import all_gather
+
+    first: Path = all_gather(own)[0]
+    if own != first:  # Hydra has made a folder with the time at which this process started
+        with suppress(OSError):
+            own.rmdir()
+    return first
+
+
 def keep_config(script: str, cfg: DictConfig, run_dir: Path) -> None:
-    """Save the config in the run directory, or compare it with that of the run that is there.
+    """Save the config in the run directory, or compare it with that of the run that is there; the
+    first of several processes does.
 
     Raises UserError where that run is another one.
     """
+    if process_number():
+        return None
     if cfg.resume or (run_dir / FIRST_OUTPUT[script]).exists():
         return check_resume(cfg, run_dir)
     for other, first_output in FIRST_OUTPUT.items():
@@ -151,12 +182,12 @@ def report_user_errors(cfg: DictConfig) -> Iterator[None]:
         with handle_signals((signal.SIGTERM, signal.SIGUSR1), stop):
             yield
     except UserError as error:
-        _fail(error)
+        _fail(error, cfg)
     except OSError as error:
         problem = describe_machine_problem(error, run_directory(cfg))
         if problem is None:
             raise
-        _fail(UserError(f"{problem}, then type\n  {resume_command(cfg)}"))
+        _fail(UserError(f"{problem}, then type\n  {resume_command(cfg)}"), cfg)
     except ScriptEnd:
         raise
     except SystemExit as end:
@@ -165,10 +196,11 @@ def report_user_errors(cfg: DictConfig) -> Iterator[None]:
             UserError(
                 f"{last.filename}:{last.lineno} ({last.name}) ended the run by sys.exit({end.code})"
                 f": raise an exception there instead. To go on, type\n  {resume_command(cfg)}"
-            )
+            ),
+            cfg,
         )
     except KeyboardInterrupt as stopped:
-        if os.environ.get("LOCAL_RANK", "0") != "0":  # the first of several processes says it
+        if process_number():  # the first of several processes says it
             sys.exit(0)
         number = stopped.number if isinstance(stopped, Stopped) else signal.SIGINT
         lines = [str(stopped) or "interrupted"]
@@ -198,7 +230,13 @@ def resume_command(cfg: DictConfig, changed: Mapping[str, str] | None = None) ->
     return shlex.join(["python", sys.argv[0], *flags, *kept, *new, place])
 
 
-def _fail(error: UserError) -> NoReturn:
+def speaks(several: bool) -> bool:
+    """Whether this process tells a mistake; ``several`` that torchrun or Slurm started for one run
+    all find the same one before they are connected."""
+    return not several or launched() is None or not process_number()
+
+
+def _fail(error: UserError, cfg: DictConfig) -> NoReturn:
     if HydraConfig.get().mode is RunMode.MULTIRUN:
         raise error
-    exit_with(2, str(error))
+    exit_with(2, str(error) if speaks("trainer" in cfg) else "")

@@ -27,8 +27,9 @@ from groundrl.rewards.function import Function
 from groundrl.rewards.policy_weights import lend_weights
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.sampler import Sampler
+from groundrl.running.launched import runs_alone
 from groundrl.stages.fit import MakeTrainer
-from groundrl.stages.fitting.strategy import SUMMED_GRADIENTS
+from groundrl.stages.fitting.strategy import STRATEGIES
 from groundrl.stages.pipeline import Pipeline
 from groundrl.stages.reward_model import check_two_classes
 from groundrl.stages.reward_model_run import RewardModelTraining
@@ -81,9 +82,9 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining | R
 
 
 def make_trainer(node: DictConfig) -> MakeTrainer:
-    """The trainer; on several devices, gradients are summed (``SUMMED_GRADIENTS``)."""
-    trainer = make(node)
-    return trainer if node.devices == 1 else partial(trainer, strategy=SUMMED_GRADIENTS)
+    """The trainer; several processes work together as ``STRATEGIES`` has it."""
+    strategy = "auto" if runs_alone(node) else STRATEGIES[node.strategy]
+    return partial(make(node), strategy=strategy)
 
 
 def check_terms_apply(terms: Mapping[str, RewardTerm], train: SampleSource) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from groundrl.running.parallel import whole_tensor
+
 WORDS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """Integer type by size in bytes."""
 CHUNK = 2**24
@@ -20,7 +22,7 @@ def fingerprint(tensors: Iterable[Tensor]) -> int:
     """
     total = 0
     for tensor in tensors:
-        words = tensor.detach().flatten().view(WORDS[tensor.element_size()])
+        words = whole_tensor(tensor.detach()).flatten().view(WORDS[tensor.element_size()])
         part = 0
         for start in range(0, len(words), CHUNK):
             chunk = words[start : start + CHUNK].long()

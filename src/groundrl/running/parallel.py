@@ -1,9 +1,11 @@
 """The processes of a run, one per device, and how they exchange values."""
 
-import os
 from typing import TypeVar
 
-from torch import distributed
+from torch import Tensor, distributed
+from torch.distributed.tensor import DTensor
+
+from groundrl.running.launched import process_number
 
 T = TypeVar("T")
 
@@ -12,8 +14,7 @@ def rank() -> int:
     """Number of this process, from 0."""
     if distributed.is_initialized():
         return distributed.get_rank()
-    # Before the processes are connected, the launcher has set it in the environment.
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")))
+    return process_number()
 
 
 def world_size() -> int:
@@ -51,3 +52,13 @@ def mean_metrics(shares: list[dict[str, float]]) -> dict[str, float]:
     """Mean per name, over the processes that have a value for it."""
     counts = sum_metrics([dict.fromkeys(share, 1.0) for share in shares])
     return {name: total / counts[name] for name, total in sum_metrics(shares).items()}
+
+
+def whole_tensor(tensor: Tensor) -> Tensor:
+    """The tensor of which each process has a part; any other one is returned as it is."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def own_part(tensor: Tensor) -> Tensor:
+    """The part that this process has of a tensor; all of any other one."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor

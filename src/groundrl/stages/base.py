@@ -2,13 +2,14 @@
 
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, cast
 
 import lightning as L
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.strategies import Strategy
 from PIL import Image
 from torch import Tensor
 
@@ -18,9 +19,15 @@ from groundrl.metrics import check_declared
 from groundrl.policy.policy import Policy
 from groundrl.rollout.lengths import pixel_option
 from groundrl.running.full_memory import explain_full_memory
-from groundrl.running.parallel import all_gather, is_first
+from groundrl.running.parallel import all_gather, is_first, whole_tensor
 from groundrl.stages.fitting.passes import PassLosses
-from groundrl.stages.fitting.strategy import sum_gradients, trainable
+from groundrl.stages.fitting.strategy import (
+    clip_gradients,
+    idle_losses,
+    splits_layers,
+    sum_gradients,
+    whole_weights,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -95,8 +102,21 @@ class Stage(L.LightningModule):
         """Remember what an error has to name."""
         self._step, self._samples = batch_idx + 1, self.sample_ids(batch)
 
+    def whole_weights(self) -> AbstractContextManager[None]:
+        """Inside, every process holds all weights, also where processes split them (``fsdp``): for
+        rollouts, and for what else is not the loss of an optimizer step."""
+        return whole_weights(self._strategy)
+
+    @property
+    def _strategy(self) -> Strategy | None:
+        """How processes share a step; None outside a fit."""
+        return None if self._trainer is None else self._trainer.strategy
+
     def optimizer_step_on(
-        self, losses: Iterable[Tensor], max_grad_norm: float, may_skip: int = 0
+        self,
+        losses: PassLosses | Sequence[Tensor],
+        max_grad_norm: float,
+        may_skip: int = 0,
     ) -> float:
         """One optimizer step on the sum of ``losses``; returns the gradient norm before clipping.
 
@@ -106,21 +126,24 @@ class Stage(L.LightningModule):
         """
         optimizers = self.trainer.optimizers
 
-        def accumulate(losses: Iterable[Tensor]) -> Tensor:
+        def accumulate(losses: PassLosses | Sequence[Tensor]) -> Tensor:
             for optimizer in optimizers:
                 optimizer.zero_grad()
             total = torch.zeros((), device=self.device)
+            idle = idle_losses(self._strategy, len(losses))
             for loss in losses:
                 self.manual_backward(loss)
                 total = total + loss.detach()
+            for loss in idle:
+                self.manual_backward(loss)
             return total
 
-        if isinstance(losses, PassLosses):
+        if isinstance(losses, PassLosses) and not splits_layers(self._strategy):
             total = losses.until_they_fit(accumulate)
-        else:
+        else:  # processes that gather layers together cannot begin again alone
             total = accumulate(losses)
         sum_gradients(self)
-        norm = torch.nn.utils.clip_grad_norm_(trainable(self), max_grad_norm)
+        norm = clip_gradients(self, max_grad_norm)
         if not self.is_finite(total, norm, may_skip):
             for optimizer in optimizers:
                 optimizer.zero_grad()  # without gradients it changes nothing
@@ -176,7 +199,7 @@ class Stage(L.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Save the trainable weights only; frozen base weights are never written."""
         checkpoint["state_dict"] = {
-            name: p.detach() for name, p in self.named_parameters() if p.requires_grad
+            name: whole_tensor(p.detach()) for name, p in self.named_parameters() if p.requires_grad
         }
         checkpoint["skipped_steps"] = self.skipped_steps
 

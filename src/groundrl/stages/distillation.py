@@ -55,7 +55,8 @@ class Distillation(StagePlan):
     def train(self, name: str, run: StageRun) -> None:
         """See ``StagePlan``; the traces stay in the run directory, for a run that goes on."""
         folder = run.run_dir / name
-        if not (folder / TRACES).exists():
+        # The first process may have written them before another one looks.
+        if not all_gather((folder / TRACES).exists())[0]:
             run.build(partial(self.write_traces, run=run, folder=folder))
         traces = SampleList(tuple(read_jsonl(folder / TRACES)))
         StagePlan.train(self, name, replace(run, train=traces))

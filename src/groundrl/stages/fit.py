@@ -1,6 +1,5 @@
 """Runs one stage with Lightning: checkpoints, resume, TensorBoard and the progress line."""
 
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 import lightning as L
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from torch import nn
 
 from groundrl.config_node import ConfigNode, too_small
@@ -105,24 +103,6 @@ def on_trainer_device(module: nn.Module, make_trainer: MakeTrainer) -> Iterator[
     with trainer.precision_plugin.forward_context():
         yield
     module.cpu()
-
-
-@contextmanager
-def open_policy(load: Callable[[], Policy], make_trainer: MakeTrainer) -> Iterator[Policy]:
-    """Inside, the loaded policy is on the trainer's device, and the processes of its other devices
-    run beside this one."""
-    trainer = make_trainer(logger=False, enable_checkpointing=False, enable_progress_bar=False)
-    launcher = trainer.strategy.launcher
-    if launcher is not None:
-        launcher.launch(trainer.strategy.setup_environment)
-    try:
-        policy = load()
-        with on_trainer_device(policy, make_trainer):
-            yield policy
-    except BaseException:
-        if isinstance(launcher, _SubprocessScriptLauncher):
-            launcher.kill(signal.SIGKILL)  # or they would wait for this process forever
-        raise
 
 
 def fit(

@@ -143,13 +143,14 @@ class GRPOModule(PolicyGradientStage):
         examples, next_examples = batch if isinstance(batch, tuple) else (batch, None)
         self.times = StepTimes(self.policy.tower)
         lr = self.optimization.set_lr(self.trainer.optimizers, self.rollouts_done)
-        first = self.score_rollout(  # prompts -> rollout [P][G] -> rewards [P G]
-            partial(self.prefetch.pop_or_start, self.policy, examples)
-        )
-        scored = self.resample_equal_groups(first)
+        with self.whole_weights():
+            first = self.score_rollout(  # prompts -> rollout [P][G] -> rewards [P G]
+                partial(self.prefetch.pop_or_start, self.policy, examples)
+            )
+            scored = self.resample_equal_groups(first)
+            if next_examples is not None and batch_index + 1 < self.trainer.num_training_batches:
+                self.start_next_rollout(next_examples)
         compared = self.compare(scored)  # rewards -> advantages [P G]
-        if next_examples is not None and batch_index + 1 < self.trainer.num_training_batches:
-            self.start_next_rollout(next_examples)
         learned = self.learn(scored, compared)  # advantages -> loss -> weights
         self.pass_rates.add(all_gather(first.tallies()))
         self.last = scored, compared.total

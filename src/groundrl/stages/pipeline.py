@@ -23,7 +23,7 @@ from groundrl.policy.policy import Policy
 from groundrl.report.run_report import write_report
 from groundrl.report.tables import before_after_table
 from groundrl.report.tensorboard import log_held_out, log_hparams
-from groundrl.running.parallel import is_first
+from groundrl.running.parallel import all_gather, is_first
 from groundrl.running.run_time import TIMES, RunTime
 from groundrl.stages.fit import Build, MakeTrainer, StagePlan, StageRun, on_trainer_device
 from groundrl.stages.fitting.frozen_weights import BASE
@@ -110,12 +110,15 @@ class Pipeline:
         """Train and measure; stages that an interrupted run has finished are loaded instead.
 
         Returns the text for the terminal: the table of held-out figures and the run directory. Of
-        several processes only the first one prepares, writes and reports; the text of the others is
-        empty.
+        several processes only the first one writes and reports; the text of the others is empty.
         """
         self._read_metrics()
         if is_first():
             self._prepare()
+        all_gather(None)  # the others wait for what it has fetched
+        self._read_metrics()
+        if "start" not in self.metrics or not self.held_out.recorded(self.run_dir, "start"):
+            self._measure("start")
         for name, plan in self.plans.items():
             if name not in self.metrics:
                 self._train(name, plan)
@@ -137,8 +140,6 @@ class Pipeline:
                 for point in ("start", first):
                     self.metrics[point] |= self.held_out.rescore(self.run_dir, point)
             self._write_metrics(PROGRESS)
-        if "start" not in self.metrics or not self.held_out.recorded(self.run_dir, "start"):
-            self._measure("start")
 
     def _finish(self) -> str:
         self.policy.save(self.run_dir / "adapter")

@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import reduce
 from typing import ClassVar
@@ -72,10 +73,11 @@ class PolicyGradientStage(Stage):
         process makes the same number of steps, also where none of its own groups learns.
         """
         minibatches = []
-        for part in split_evenly(len(rollout.groups), self.num_minibatches):
-            own = [learning[index] for index in part if index in learning]
-            if any(all_gather(bool(own))):
-                minibatches.append((self.passes(own), self.normalizer(rollout, part)))
+        with self.whole_weights() if self.compares_logprobs else nullcontext():
+            for part in split_evenly(len(rollout.groups), self.num_minibatches):
+                own = [learning[index] for index in part if index in learning]
+                if any(all_gather(bool(own))):
+                    minibatches.append((self.passes(own), self.normalizer(rollout, part)))
         totals: dict[str, float] = {}
         for _ in range(self.num_epochs):
             for passes, normalizer in minibatches:
@@ -99,7 +101,7 @@ class PolicyGradientStage(Stage):
         # Without prefix sharing every completion is a row.
         split_at = None if self.policy.prefix_sharing else 0
         packed = pack(groups, self.memory_limit.size, split_at)
-        if self.on_policy and not self.loss.kl_coef:
+        if not self.compares_logprobs:
             return packed
         found: list[ForwardPass[Group]] = []
         for one, attempt in self.memory_limit.attempts(packed):
@@ -109,8 +111,13 @@ class PolicyGradientStage(Stage):
 
     @property
     def on_policy(self) -> bool:
-        """Whether the weights of the loss are those of the rollout."""
+        """Whether the weights of the one optimizer step are those that sampled."""
         return self.num_epochs * self.num_minibatches == 1
+
+    @property
+    def compares_logprobs(self) -> bool:
+        """Whether the loss reads log-probabilities of other weights than the current ones."""
+        return not self.on_policy or bool(self.loss.kl_coef)
 
     def with_logprobs(self, one: ForwardPass[Group]) -> ForwardPass[Group]:
         """Old and reference log-probabilities, only where the loss will read them."""

@@ -69,7 +69,8 @@ class CaptionChooser:
         data set of its own); where a call was stopped, the next one goes on.
         """
         chosen = folder / "chosen.jsonl"
-        if not chosen.exists():
+        # The first process may have written it before another one looks.
+        if not all_gather(chosen.exists())[0]:
             self.sample(source, indices, folder, make_trainer)
             if is_first():
                 self.write_chosen([source[i] for i in indices], folder)

@@ -35,7 +35,7 @@ from groundrl.launch.trained_run import check_base, take_run
 from groundrl.launch.training import make_trainer
 from groundrl.policy.policy import Policy
 from groundrl.records import ImageFile
-from groundrl.stages.fit import open_policy
+from groundrl.stages.processes import open_policy
 
 NAME = "ask"
 """Of the config."""

@@ -17,7 +17,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from groundrl.errors import UserError, is_disk_full
 from groundrl.files import replace_file, sync_folder
-from groundrl.running.parallel import is_first
+from groundrl.running.parallel import all_gather, is_first, own_part
 from groundrl.running.stopping import Stopped, handle_signals
 from groundrl.stages.base import Stage
 from groundrl.stages.fitting.checkpoint_file import DamagedCheckpointError, read_checkpoint
@@ -125,7 +125,8 @@ class Checkpoints(L.Callback):
         """Write a new ``last.ckpt``. Raises UserError when the disk is full, and where a weight is
         not finite; the checkpoints before stay then."""
         start = time.monotonic()
-        if not all(torch.isfinite(weight).all() for weight in trainable(stage)):
+        finite = all(torch.isfinite(own_part(weight)).all() for weight in trainable(stage))
+        if not all(all_gather(finite)):
             raise stage.not_finite("a weight is not finite after it")
         try:
             # Only the first process writes; the others take part in collecting the weights.

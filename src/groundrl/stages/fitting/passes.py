@@ -1,6 +1,6 @@
 """The loss of an optimizer step, summed over forward passes of which one at a time is in memory."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from torch import Tensor
@@ -28,6 +28,9 @@ class PassLosses(Generic[RowT]):
         self._limit = limit
         self._attempt = Attempt(limit)
 
+    def __len__(self) -> int:
+        return len(self.passes)
+
     def __iter__(self) -> Iterator[Tensor]:
         self.metrics = {}
         for one in self.passes:
@@ -37,7 +40,7 @@ class PassLosses(Generic[RowT]):
             for name, value in metrics.items():
                 self.metrics[name] = self.metrics.get(name, 0.0) + value.item()
 
-    def until_they_fit(self, work: Callable[[Iterable[Tensor]], R]) -> R:
+    def until_they_fit(self, work: Callable[["PassLosses[RowT]"], R]) -> R:
         """``work(self)``; where memory is full, the whole of it again in smaller passes, because
         what was added up until then, such as a gradient, may hold half of a pass."""
         while True:

@@ -8,7 +8,7 @@ from groundrl.policy.policy import Policy
 from groundrl.policy.prompt import Example
 from groundrl.rollout.base import SampledTokens
 from groundrl.rollout.sampler import PendingRollout, Sampler
-from groundrl.running.parallel import all_gather, rank
+from groundrl.running.parallel import all_gather, rank, world_size
 
 
 class RolloutPrefetch:
@@ -28,7 +28,7 @@ class RolloutPrefetch:
         pending, restored = self._pending, self._restored
         self._pending = self._restored = None
         if restored is not None:
-            restored = restored[rank() * len(examples) :][: len(examples)]
+            restored = restored[rank() :: world_size()]
         return pending or self.sampler.start(policy, examples, step, known=restored)
 
     def state(self) -> list[list[dict[str, Any]]] | None:
@@ -39,7 +39,8 @@ class RolloutPrefetch:
         """
         if self._pending is None:
             return None
-        groups = [group for share in all_gather(self._pending.wait()) for group in share]
+        shares = all_gather(self._pending.wait())
+        groups = [group for of_ranks in zip(*shares, strict=True) for group in of_ranks]
         return [[_to_plain(one) for one in group] for group in groups]
 
     def restore(self, state: list[list[dict[str, Any]]] | None) -> None:
