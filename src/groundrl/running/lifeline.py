@@ -166,7 +166,7 @@ def read_line(peer: socket.socket) -> str:
     read = b""
     while not read.endswith(b"\n"):
         try:
-            part = peer.recv(4096)
+            part = peer.recv(1)  # what follows the line is for the next call
         except ConnectionError:
             part = b""
         if not part:
