@@ -164,6 +164,6 @@ def held_weights() -> dict[str, int]:
 
 
 def free_port() -> int:
-    """One that nobody listens at."""
+    """One that is free."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]

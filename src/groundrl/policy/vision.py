@@ -87,7 +87,7 @@ class VisionTower:
         found: dict[int, VisionFeatures] = {}
         for indices in batches.values():
             batch = [images[i] for i in indices]
-            # Several passes would keep as much for the gradient: whoever needs it has smaller ones.
+            # Several passes would keep as much for the gradient: updates have smaller ones.
             whole = torch.is_grad_enabled()
             parts = self._pass(batch) if whole else self.memory_limit.map(self._pass, batch)
             found |= zip(indices, parts, strict=True)

@@ -1,10 +1,10 @@
 """Locks between processes, also between machines, and where the file system has none.
 
 ``flock(2)`` is the lock: it ends with its process, however that ends. Some network folders have no
-``flock``; there, whoever wants the lock puts up a claim: a file beside it, named after machine and
-process, whose time is renewed as long as the process lives. Who finds no other live claim has the
-lock. Everybody puts up the claim first and looks second, so that of two at least one sees the
-other. No name is used twice, so that anyone can remove dead claims.
+``flock``; there, a process claims the lock by a file beside it, named after machine and process,
+whose time is renewed as long as the process lives. It has the lock where it then finds no other
+live claim. Every process claims first and looks second, so that of two at least one sees the
+other. No name is used twice, so that every process can remove dead claims.
 """
 
 import errno

@@ -84,7 +84,7 @@ class AdapterUploads:
                     size += len(part)
                     if size <= MAX_BYTES:  # the rest is read, so that the client hears the answer
                         target.write(part)
-            except ConnectionError as error:  # nobody hears this answer
+            except ConnectionError as error:  # the client is gone, and does not hear this answer
                 return 400, {"error": str(error)}
         if size > MAX_BYTES:
             partial.unlink()

@@ -20,7 +20,7 @@ def muon_and_adamw(
     groups: Sequence[dict[str, nn.Parameter]], weight_decay: float
 ) -> list[torch.optim.Optimizer]:
     """Muon and AdamW over parameter groups, given by the names of their weights; an optimizer
-    without weights is left out. Whoever steps them sets the learning rates.
+    without weights is left out. Learning rates are set before each step.
 
     An update of Muon has the root mean square of one of AdamW (arXiv 2502.16982), so that one
     learning rate suits both.
