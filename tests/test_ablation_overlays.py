@@ -53,7 +53,7 @@ def test_an_ablation_builds_the_loss_of_its_paper(name: str) -> None:
     module = cfg.stage.grpo.module
     assert (instantiate(module.advantage), instantiate(module.loss)) == MEANS[name]
     # An overlay that misses the module's path would add a key beside it.
-    options = {"_target_", "steps", "prompts_per_step", "checkpoint_seconds", "module"}
+    options = {"_target_", "steps", "prompts_per_step", "by_image", "checkpoint_seconds", "module"}
     assert set(cfg.stage.grpo) == options
 
 

@@ -107,7 +107,7 @@ def read_json(path: Path) -> Any:
 
 def read_yaml(path: Path) -> Any:
     """The plain value in a YAML file; no tag makes objects. Raises UserError for another encoding,
-    or what is no YAML: an impossible date and endless digits, too."""
+    or what is no YAML: endless digits, too."""
     try:
         return yaml.safe_load(read_text(path))
     except (yaml.YAMLError, ValueError, RecursionError) as error:

@@ -20,7 +20,14 @@ TAUGHT: Final = (
     "stage.grpo.module.sampler.sampling.max_tokens=96",
 )
 """A model that reasons before it answers, as two stages need it."""
-NOT_COMPARED: Final = ("resolved.yaml", "report.html", "metrics.json", "log.txt", ".lock")
+NOT_COMPARED: Final = (
+    "resolved.yaml",
+    "report.html",
+    "metrics.json",
+    "seconds.json",
+    "log.txt",
+    ".lock",
+)
 """They hold times or paths; metrics are compared by value."""
 
 

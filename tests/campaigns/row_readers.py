@@ -136,7 +136,8 @@ def write_mme(folder: Path) -> None:
     """A question of each task."""
     for task in (*PERCEPTION, *COGNITION):
         draw(f"{task}/0001.jpg")(folder)
-        place(folder, f"{task}/0001.txt", "Is it red?\tYes\nIs it blue?\tNo\n")
+        asked = "0001.jpg\tIs it red?\tYes\n0001.jpg\tIs it blue?\tNo\n"
+        place(folder, f"lists/{task}.txt", asked)
 
 
 PUBLISHED: Final = {

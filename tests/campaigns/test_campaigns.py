@@ -98,7 +98,7 @@ def test_a_quadratic_reader_is_found() -> None:
         return sum(text[: i : 1 + len(text) // 20].count("a") for i in range(len(text)))
 
     def search_each(text: str) -> int:
-        return sum(text.find("b", i) for i in range(0, len(text), 7))
+        return sum(text.find("b", i) for i in range(len(text)))
 
     assert growth_of(search_each, "a")[0] > GROWTH
     assert growth_of(len, "a")[0] == 0.0

@@ -189,7 +189,7 @@ def test_the_ranks_slices_make_up_the_step() -> None:
     samplers = [iter(run.sampler(rank=n, world_size=3)) for n, run in enumerate(runs)]
     for batch in whole.batches(10):
         slices = [next(sampler) for sampler in samplers]
-        assert list(chain.from_iterable(slices)) == batch
+        assert list(chain.from_iterable(zip(*slices, strict=True))) == batch
         for run in runs:
             run.answer(batch)
 

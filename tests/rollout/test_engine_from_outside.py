@@ -38,5 +38,5 @@ def test_an_error_about_full_memory_names_its_options(
     make_policy: MakePolicy, tmp_path: Path
 ) -> None:
     module = grpo_module(make_policy(), engine=engine(fails=True))
-    with pytest.raises(UserError, match=r"lower one of rollout\.length \(now 3\)"):
+    with pytest.raises(UserError, match=r"lower rollout\.length \(now 3\)"):
         train(module, tmp_path, steps=1, prompts_per_step=2)

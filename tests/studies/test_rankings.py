@@ -13,7 +13,8 @@ from hypothesis.extra.numpy import arrays
 from report_files import record, write_answers
 
 from groundrl.errors import UserError
-from groundrl.studies.rankings import Ranking, mean_ranks, ranking_problems, read_rankings
+from groundrl.studies.rankings import Ranking, ranking_problems, read_rankings
+from groundrl.studies.ranks import mean_ranks
 from groundrl.studies.report import report_sweep
 
 ROWS = ("both", "detector", "online")

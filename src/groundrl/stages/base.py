@@ -124,10 +124,13 @@ class Stage(L.LightningModule):
         ``PassLosses`` become smaller where it is full. Where the loss or the norm is not finite, no
         weight changes: up to ``may_skip`` times in the stage; then UserError is raised.
         """
-        optimizers = self.trainer.optimizers
+        found = self.optimizers()
+        first, *others = cast(
+            list[LightningOptimizer], found if isinstance(found, list) else [found]
+        )
 
         def accumulate(losses: PassLosses | Sequence[Tensor]) -> Tensor:
-            for optimizer in optimizers:
+            for optimizer in (first, *others):
                 optimizer.zero_grad()
             total = torch.zeros((), device=self.device)
             idle = idle_losses(self._strategy, len(losses))
@@ -145,13 +148,11 @@ class Stage(L.LightningModule):
         sum_gradients(self)
         norm = clip_gradients(self, max_grad_norm)
         if not self.is_finite(total, norm, may_skip):
-            for optimizer in optimizers:
+            for optimizer in (first, *others):
                 optimizer.zero_grad()  # without gradients it changes nothing
-        wrapped = self.optimizers()
-        first = wrapped[0] if isinstance(wrapped, list) else wrapped
-        cast(LightningOptimizer, first).step()
-        for other in optimizers[1:]:
-            other.step()  # unwrapped: Lightning would count it as another step
+        first.step()
+        for other in others:
+            other.optimizer.step()  # unwrapped: Lightning would count it as another step
         return norm.item()
 
     def explain_full_memory(self, lower: Mapping[str, object] = {}) -> AbstractContextManager[None]:

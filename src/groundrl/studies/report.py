@@ -19,7 +19,8 @@ from groundrl.report.sweep import (
 )
 from groundrl.report.tables import Table, fit_width, is_headline, to_text, wrap_cells
 from groundrl.studies.conclusions import Conclusion
-from groundrl.studies.rankings import Ranking, rank_runs
+from groundrl.studies.rankings import Ranking
+from groundrl.studies.ranks import rank_runs
 from groundrl.studies.verdicts import Verdict, describe, judge_all, verdict_table, write_verdicts
 
 NO_RANKINGS: Final[Mapping[str, Ranking]] = MappingProxyType({})
