@@ -12,17 +12,20 @@ import pytest
 ROOT = Path(__file__).parent.parent
 COUNT = 3
 PROGRAM = """
-import json, os, signal, sys, time
+import itertools, json, os, signal, sys, time
 from pathlib import Path
 from groundrl.errors import UserError
 from groundrl.running.lifeline import lifeline
 
 folder, rank, count, case = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 
+exchanges = itertools.count()
+
 def gather(value):
+    this = next(exchanges)
     (folder / f"{rank}.partial").write_text(json.dumps(value))
-    (folder / f"{rank}.partial").replace(folder / f"{rank}")
-    files = [folder / str(number) for number in range(count)]
+    (folder / f"{rank}.partial").replace(folder / f"{this}-{rank}")
+    files = [folder / f"{this}-{number}" for number in range(count)]
     while not all(file.exists() for file in files):
         time.sleep(0.01)
     return [json.loads(file.read_text()) for file in files]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from groundrl.config.several_processes import process_problems
+from groundrl.running.launched import runs_alone
 
 STAGES = {"sft": {"prompts_per_step": 4}}
 VARIABLES = ("TORCHELASTIC_RUN_ID", *(f"SLURM_{name}" for name in ("NTASKS", "NNODES", "JOB_NAME")))
@@ -112,3 +113,20 @@ def test_machines_are_counted(variables: pytest.MonkeyPatch) -> None:
         "stage.sft.prompts_per_step=4 cannot be shared by 3 devices of 2 machines: make it a "
         "multiple of 6"
     )
+
+
+def test_what_cannot_work_with_several_devices_is_refused_with_what_to_type() -> None:
+    (scaled,) = problems({"devices": 1, "precision": "16-mixed"})
+    assert scaled.endswith("type trainer.precision=bf16-mixed")
+    muon = {"sft": {**STAGES["sft"], "module": {"optimization": {"optimizer": "muon"}}}}
+    (split,) = problems({"devices": 2, "strategy": "fsdp"}, stage=muon)
+    assert split.endswith(
+        "type stage.sft.module.optimization.optimizer=adamw, or trainer.strategy=ddp"
+    )
+    (alone,) = problems({"devices": 2, "num_nodes": 2})
+    assert alone.endswith("start it on each machine with torchrun or srun")
+
+
+def test_one_chosen_device_is_one() -> None:
+    assert runs_alone({"devices": [3]})
+    assert not runs_alone({"devices": [0, 1]})

@@ -24,10 +24,20 @@ def process_problems(tree: dict[str, Any]) -> Iterator[str]:
     if isinstance(devices, int) and (devices == 0 or devices < -1):
         yield f"trainer.devices={devices} leaves no device to run on: type trainer.devices=1"
         return
+    if trainer.get("precision") == "16-mixed":
+        yield (
+            "trainer.precision=16-mixed scales gradients, which are clipped here as they are: type "
+            "trainer.precision=bf16-mixed"
+        )
     yield from _strategy_problems(tree, trainer)
     found = launched()
     if found is not None:
         yield from _launcher_problems(trainer, found)
+    elif trainer.get("num_nodes", 1) != 1:
+        yield (
+            f"trainer.num_nodes={trainer['num_nodes']}, but this process was started alone: start "
+            "it on each machine with torchrun or srun"
+        )
     if not runs_alone(trainer):
         yield from _sharing_problems(tree, trainer)
 
@@ -52,6 +62,13 @@ def _strategy_problems(tree: dict[str, Any], trainer: dict[str, Any]) -> Iterato
             "trainer.strategy=fsdp splits what training needs, and nothing is trained here: type "
             "trainer.strategy=auto, with which devices share the questions"
         )
+    for name in tree.get("pipeline", ()):
+        option = f"stage.{name}.module.optimization.optimizer"
+        if value_at(tree, option) == "muon":
+            yield (
+                f"{option}=muon reads whole matrices, which trainer.strategy=fsdp splits: type "
+                f"{option}=adamw, or trainer.strategy=ddp"
+            )
     if value_at(tree, "adapter.kind") == "qlora":
         yield (
             "trainer.strategy=fsdp cannot split the 4-bit weights of adapter=qlora: type "

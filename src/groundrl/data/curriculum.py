@@ -104,7 +104,7 @@ class Curriculum:
     """
 
     floor: float = 1.0
-    """Above 0, at most 1, where all samples are taken in their order."""
+    """Least probability with which a sample is taken, above 0; 1: all are taken, in their order."""
     memory: float = 10.0
     """Steps that ``PassRates`` remember."""
     delay: int = 4
@@ -193,7 +193,7 @@ class KindSampler(StepSampler):
         place, taken = self.order.starts[step], list[int]()
         while len(taken) < self.batch_size:
             index = self.index_at(place)
-            # Of three numbers, as no permutation is.
+            # A seed of three numbers, so that it is never that of a permutation, which has two.
             draw = np.random.default_rng((self.seed, place, 1)).random()
             if draw < chances.get(self.kind_of(index), 1.0):
                 taken.append(index)

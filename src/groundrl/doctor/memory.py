@@ -12,7 +12,7 @@ NF4_BYTES: Final = 0.5625
 TRAINED_BYTES: Final = 12
 """Of a trained weight beside itself: gradient and two moments of AdamW, in float32."""
 LOGITS: Final = 2 * 4 * 2**26
-"""Bytes of the largest chunk of logits and its gradient (``policy.scoring``)."""
+"""Bytes of the largest chunk of logits and its gradient (``policy.shared_prefix.scoring``)."""
 KEPT_WIDTHS: Final = (10, 4)
 """Hidden states and MLP widths that a layer keeps for its backward pass, for each token."""
 

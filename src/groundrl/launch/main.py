@@ -79,7 +79,7 @@ def processes_of(cfg: DictConfig) -> AbstractContextManager[None]:
 def run_script(script: str, cfg: DictConfig) -> None:
     """What ``run`` does in each of its processes."""
     run_dir = shared_directory(cfg)
-    with lock_run(run_dir):
+    with lock_run(run_dir, number_in_run(cfg)):
         keep_config(script, cfg, run_dir)
         if in_multirun() and (run_dir / FINISHED).exists():
             logger.info("%s is finished", run_dir)
@@ -104,9 +104,14 @@ def in_multirun() -> bool:
     return HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
 
 
-def lock_run(run_dir: Path) -> AbstractContextManager[None]:
-    """Lock the folder of a run; its first process holds the lock for all."""
-    return lock_folder(run_dir) if process_number() == 0 else nullcontext()
+def number_in_run(cfg: DictConfig) -> int:
+    """The number of this process among those of its run, from 0."""
+    return 0 if runs_alone(cfg.get("trainer", {})) else process_number()
+
+
+def lock_run(run_dir: Path, number: int = 0) -> AbstractContextManager[None]:
+    """Lock the folder of a run; process ``number`` 0 holds the lock for all."""
+    return nullcontext() if number else lock_folder(run_dir)
 
 
 def _synthesize(cfg: DictConfig, run_dir: Path) -> None:
@@ -158,7 +163,7 @@ def keep_config(script: str, cfg: DictConfig, run_dir: Path) -> None:
 
     Raises UserError where that run is another one.
     """
-    if process_number():
+    if number_in_run(cfg):
         return None
     if cfg.resume or (run_dir / FIRST_OUTPUT[script]).exists():
         return check_resume(cfg, run_dir)
@@ -200,7 +205,7 @@ def report_user_errors(cfg: DictConfig) -> Iterator[None]:
             cfg,
         )
     except KeyboardInterrupt as stopped:
-        if process_number():  # the first of several processes says it
+        if number_in_run(cfg):  # the first of several processes says it
             sys.exit(0)
         number = stopped.number if isinstance(stopped, Stopped) else signal.SIGINT
         lines = [str(stopped) or "interrupted"]

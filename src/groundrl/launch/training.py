@@ -83,7 +83,7 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining | R
 
 def make_trainer(node: DictConfig) -> MakeTrainer:
     """The trainer; several processes work together as ``STRATEGIES`` has it."""
-    strategy = "auto" if runs_alone(node) else STRATEGIES[node.strategy]
+    strategy = "auto" if runs_alone(node) else STRATEGIES[node.get("strategy", "auto")]
     return partial(make(node), strategy=strategy)
 
 

@@ -35,7 +35,7 @@ class ModelFamily:
     """The model takes image features back as one tensor, not as a list with one per image."""
     packed_tower: bool = False
     """The vision tower (``model.visual``) reads the patches of all images as one sequence; such
-    towers are sped up, see ``policy.tower``."""
+    towers are sped up, see ``policy.adapters.tower``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Which of several processes this is, where torchrun or Slurm has started them."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,4 +48,6 @@ def process_number() -> int:
 
 def runs_alone(trainer: Mapping[str, Any]) -> bool:
     """Whether a trainer with these options runs in one process."""
-    return trainer.get("devices", 1) == 1 and trainer.get("num_nodes", 1) == 1
+    devices = trainer.get("devices", 1)
+    one = devices == 1 or (isinstance(devices, Sequence) and len(devices) == 1)
+    return one and trainer.get("num_nodes", 1) == 1

@@ -110,7 +110,9 @@ def lifeline(rank: int, count: int, gather: Gather, advice: str) -> Iterator[Non
     ``gather`` connects all ``count`` processes already. ``advice``: ends the message about a dead
     process: how to go on.
     """
-    line = Lifeline(rank, count, connect(rank, count, gather), advice)
+    peers = connect(rank, count, gather)
+    # The folder of the run is that of the first process.
+    line = Lifeline(rank, count, peers, gather(advice)[0])
     try:
         yield
     except UserError as error:
@@ -147,8 +149,10 @@ def connect(rank: int, count: int, gather: Gather) -> dict[int, socket.socket]:
         gather((server.getsockname()[1], secret))
         while len(found) < count - 1:
             peer, _ = server.accept()
+            peer.settimeout(CONNECT_SECONDS)
             word, _, number = read_line(peer).partition(" ")
             if word == secret:
+                peer.settimeout(None)
                 found[int(number)] = peer
             else:
                 peer.close()
@@ -167,7 +171,7 @@ def read_line(peer: socket.socket) -> str:
     while not read.endswith(b"\n"):
         try:
             part = peer.recv(1)  # what follows the line is for the next call
-        except ConnectionError:
+        except OSError:  # it is gone, or says nothing
             part = b""
         if not part:
             return ""

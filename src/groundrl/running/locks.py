@@ -188,8 +188,12 @@ class Claim:
 
     def _renew(self) -> None:
         while not self._released.wait(RENEWED_EVERY):
-            with suppress(OSError):  # the network is down for a moment
-                self._path.touch()
+            try:
+                os.utime(self._path)
+            except FileNotFoundError:  # released, or removed as dead: it stays away
+                return
+            except OSError:  # the network is down for a moment
+                continue
 
     def release(self) -> None:
         """Take the claim back."""

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -43,7 +43,8 @@ class RunTime:
 
         def keep_until_it_ends() -> None:
             while not ended.wait(WRITTEN_EVERY):
-                keep()
+                with suppress(OSError):  # told by what else the run writes
+                    keep()
 
         writer = threading.Thread(target=keep_until_it_ends, name="run time", daemon=True)
         writer.start()

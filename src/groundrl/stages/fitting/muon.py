@@ -11,8 +11,8 @@ BETAS = (0.9, 0.95)
 
 
 def is_inner_matrix(name: str, weight: nn.Parameter) -> bool:
-    """Whether Muon suits a weight: a matrix that is no embedding and no output head, of which every
-    row stands for itself."""
+    """Whether Muon suits a weight: a matrix, but no embedding and no output head, whose rows belong
+    to single tokens."""
     return weight.ndim == 2 and "embed" not in name and "head" not in name
 
 
