@@ -33,11 +33,6 @@ def process_problems(tree: dict[str, Any]) -> Iterator[str]:
     found = launched()
     if found is not None:
         yield from _launcher_problems(trainer, found)
-    elif trainer.get("num_nodes", 1) != 1:
-        yield (
-            f"trainer.num_nodes={trainer['num_nodes']}, but this process was started alone: start "
-            "it on each machine with torchrun or srun"
-        )
     if not runs_alone(trainer):
         yield from _sharing_problems(tree, trainer)
 
