@@ -1,78 +1,63 @@
-"""``python benchmarks/results_table.py RUN_OR_SWEEP ...``: the tables of docs/results.md.
+"""``python benchmarks/results_table.py SWEEP ...``: what finished sweeps show, in docs/results/.
 
-Each folder is a run (``metrics.json``) or a multirun; its table replaces what stands between
-``<!-- results -->`` and ``<!-- /results -->``. ``--out FILE.json`` writes the same figures.
+Each folder is one of ``python train.py -m sweeps=<name> output_dir=.../<name>``; the conclusions and
+the main tables of its ``table.md`` become ``docs/results/<name>.md``, with the time that its jobs
+took. ``--out FILE.json`` writes the metrics of every job.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from groundrl.errors import UserError
-from groundrl.report.runs import find_runs, read_metrics
-from groundrl.report.sweep import change_table, sweep_table
-from groundrl.report.tables import before_after, is_headline, metric_names, to_markdown
+from groundrl.report.runs import Run, find_runs, read_metrics
+from groundrl.report.tables import duration
 
-PAGE = Path(__file__).parents[1] / "docs" / "results.md"
-START, END = "<!-- results -->", "<!-- /results -->"
-
-
-def block(folder: Path) -> str:
-    """A caption and a Markdown table of one run or multirun. Raises UserError."""
-    if (folder / "metrics.json").is_file():
-        stages, seconds = read_metrics(folder)
-        table = to_markdown(before_after(stages, tuple(stages)))
-        note = f"One run, {sum(seconds.values()) / 60:.0f} minutes; ± is half of the 95 % interval."
-    else:
-        runs = find_runs(folder)
-        measured = metric_names([run.metrics for run in runs if run.metrics is not None])
-        metrics = [*filter(is_headline, measured)]
-        tables = sweep_table(runs, metrics, {}), change_table(runs, metrics)
-        table = "\n".join(map(to_markdown, tables))
-        note = "Means over seeds; ± is half of the 95 % t-interval."
-    return f"{note}\n\n{table}"
+PAGES = Path(__file__).parents[1] / "docs" / "results"
+OTHERS = "## Other metrics"
 
 
-def figures(folder: Path) -> dict[str, Mapping[str, float]]:
-    """``<run>: {metric: value}`` of the last stage of every run in ``folder``. Raises UserError."""
-    if (folder / "metrics.json").is_file():
-        stages, _ = read_metrics(folder)
-        return {folder.name: list(stages.values())[-1]}
-    return {
-        str(run.folder.relative_to(folder)): run.metrics
-        for run in find_runs(folder)
-        if run.metrics is not None
-    }
-
-
-def filled(text: str, results: str) -> str:
-    """The page's text with ``results`` between the markers. Raises UserError without them."""
-    head, start, rest = text.partition(START)
-    _, end, tail = rest.partition(END)
-    if not (start and end):
-        raise UserError(f"The page has no {START} … {END}: put both on lines of their own.")
-    return f"{head}{START}\n{results.strip()}\n{END}{tail}"
+def page(folder: Path, runs: list[Run]) -> str:
+    """The page of a sweep. Raises UserError without a table."""
+    name = folder.resolve().name
+    table = folder / "table.md"
+    if not table.is_file():
+        raise UserError(f"{table} is missing: type the command of the sweep again, it writes it")
+    main = table.read_text(encoding="utf-8").partition(OTHERS)[0]
+    # The sentences say what the table of conclusions says.
+    parts = [part for part in main.strip().split("\n\n")[1:] if not part.startswith("* ")]
+    seconds = sum(sum(read_metrics(run.folder)[1].values()) for run in runs if run.stages)
+    head = (
+        f"# Results: {name}\n\n`python train.py -m sweeps={name}`: {len(runs)} jobs, "
+        f"{duration(seconds)} in all. What is asked, and what to look at: "
+        f"[{name}](../studies/{name}.md)."
+    )
+    return "\n\n".join([head, *parts]) + "\n"
 
 
 def main() -> None:
-    """Write the tables into the page, and their figures to ``--out``."""
+    """Write the pages, and the jobs' metrics to ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folders", nargs="+", type=Path, metavar="RUN_OR_SWEEP")
-    parser.add_argument("--page", type=Path, default=PAGE, help="the file to fill")
-    parser.add_argument("--out", type=Path, help="JSON file for the same figures")
+    parser.add_argument("folders", nargs="+", type=Path, metavar="SWEEP")
+    parser.add_argument("--pages", type=Path, default=PAGES, help="the folder of the pages")
+    parser.add_argument("--out", type=Path, help="JSON file for the metrics of every job")
     args = parser.parse_args()
     try:
-        results = "\n\n".join(block(folder).strip() for folder in args.folders)
-        text = filled(args.page.read_text(encoding="utf-8"), results)
-        written = {str(folder): figures(folder) for folder in args.folders}
+        found = {folder: find_runs(folder) for folder in args.folders}
+        texts = {folder: page(folder, runs) for folder, runs in found.items()}
     except UserError as error:
         sys.exit(str(error))
-    args.page.write_text(text, encoding="utf-8")
+    args.pages.mkdir(parents=True, exist_ok=True)
+    for folder, text in texts.items():
+        (args.pages / f"{folder.resolve().name}.md").write_text(text, encoding="utf-8")
+        print(text)
     if args.out:
-        args.out.write_text(json.dumps(written, indent=2) + "\n")
-    print(results)
+        metrics = {
+            str(folder): {str(run.folder.relative_to(folder)): run.metrics for run in runs}
+            for folder, runs in found.items()
+        }
+        args.out.write_text(json.dumps(metrics, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -17,12 +17,13 @@ from hydra.errors import HydraException
 
 from groundrl.config.check import check_config
 from groundrl.data.rows import SampleRow
-from groundrl.errors import UserError
+from groundrl.files import write_json
 from groundrl.json_rows import validate
 from groundrl.launch.commands import audit
 from groundrl.launch.commands.ask import split_words
 from groundrl.launch.resolvers import register_resolvers
 from groundrl.rewards.function import Function
+from groundrl.studies.report import report_sweep
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -32,6 +33,7 @@ PAGES = {
         ROOT / "CONTRIBUTING.md",
         *sorted((ROOT / "docs").glob("*.md")),
         *sorted((ROOT / "docs" / "studies").glob("*.md")),
+        *sorted((ROOT / "docs" / "results").glob("*.md")),
     )
     if file.name != "config_reference.md"  # generated
 }
@@ -224,25 +226,23 @@ def test_the_readme_is_short_and_its_tree_exists() -> None:
 
 
 @pytest.mark.slow
-def test_the_results_are_filled_in_between_their_markers(tmp_path: Path) -> None:
-    run, page = tmp_path / "run", tmp_path / "results.md"
-    run.mkdir()
+def test_the_tables_of_a_sweep_become_a_page_of_results(tmp_path: Path) -> None:
+    sweep = tmp_path / "losses"
+    run = sweep / "loss=grpo" / "seed=0"
+    run.mkdir(parents=True)
     stage = {"t/acc": 0.5, "t/acc_low": 0.4, "t/acc_high": 0.6, "t/n": 9}
-    metrics = {"start": {**stage, "t/acc": 0.25}, "grpo": stage, "time": {"train_grpo": 120}}
-    (run / "metrics.json").write_text(json.dumps(metrics))
-    page.write_text("head\n<!-- results -->\nold\n<!-- /results -->\ntail\n")
-    arguments = [str(run), "--page", str(page), "--out", str(tmp_path / "figures.json")]
-    for _ in range(2):  # filling in twice changes nothing
-        subprocess.run([sys.executable, str(FILL), *arguments], check=True, capture_output=True)
-        text = page.read_text()
-        assert text.startswith("head\n<!-- results -->\nOne run, 2 minutes")
-        assert text.endswith("<!-- /results -->\ntail\n")
-        assert "old" not in text
-        assert "+0.250" in text
-    assert json.loads((tmp_path / "figures.json").read_text())[str(run)]["run"]["t/acc"] == 0.5
-    filled = runpy.run_path(str(FILL))["filled"]
-    with pytest.raises(UserError, match="has no <!-- results"):
-        filled("no markers", "")
+    write_json(run / "metrics.json", {"grpo": stage, "time": {"train_grpo": 120}})
+    arguments = [str(sweep), "--pages", str(tmp_path), "--out", str(tmp_path / "figures.json")]
+    command = [sys.executable, str(FILL), *arguments]
+    missing = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert "table.md is missing: type the command of the sweep again" in missing.stderr
+    report_sweep(sweep, {}, (), width=100)
+    subprocess.run(command, check=True, capture_output=True)
+    text = (tmp_path / "losses.md").read_text()
+    assert "`python train.py -m sweeps=losses`: 1 jobs, 2:00 in all" in text
+    assert "| loss=grpo | 1 | 0.500 |" in text
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures[str(sweep)]["loss=grpo/seed=0"]["t/acc"] == 0.5
 
 
 def test_the_page_of_options_shows_every_file_of_conf() -> None:
