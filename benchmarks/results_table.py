@@ -1,8 +1,8 @@
 """``python benchmarks/results_table.py SWEEP ...``: what finished sweeps show, in docs/results/.
 
-Each folder is one of ``python train.py -m sweeps=<name> output_dir=.../<name>``; the conclusions and
-the main tables of its ``table.md`` become ``docs/results/<name>.md``, with the time that its jobs
-took. ``--out FILE.json`` writes the metrics of every job.
+Each folder is one of ``python train.py -m sweeps=<name> output_dir=<folder>/<name>``: its
+conclusions and the main tables of its ``table.md`` become ``docs/results/<name>.md``, with the time
+that its jobs took. ``--out FILE.json`` writes the metrics of every job.
 """
 
 import argparse
