@@ -239,7 +239,7 @@ def test_the_tables_of_a_sweep_become_a_page_of_results(tmp_path: Path) -> None:
     report_sweep(sweep, {}, (), width=100)
     subprocess.run(command, check=True, capture_output=True)
     text = (tmp_path / "losses.md").read_text()
-    assert "`python train.py -m sweeps=losses`: 1 jobs, 2 min" in text
+    assert "`python train.py -m sweeps=losses`: 1 jobs, 2 min 00 s together" in text
     assert "| loss=grpo | 1 | 0.500 |" in text
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures[str(sweep)]["loss=grpo/seed=0"]["t/acc"] == 0.5
