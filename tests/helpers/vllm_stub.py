@@ -34,6 +34,8 @@ class StubServer(BaseHTTPRequestHandler):
     """Whether it can read the folders of this machine."""
     uploads: ClassVar[dict[str, bytes] | None] = None
     """Files that were uploaded; None: it takes none."""
+    key: ClassVar[str | None] = None
+    """The API key that it asks for; None: none."""
     root: ClassVar[str] = "/elsewhere/tiny"
     tokens: ClassVar[list[int] | dict[str, list[int]]]
     """Token ids of the first prompt, or of each prompt by its text."""
@@ -51,6 +53,17 @@ class StubServer(BaseHTTPRequestHandler):
     adapters: ClassVar[list[str]]
     weights: ClassVar[dict[str, str]]
     """Adapter -> a hash of its weights."""
+
+    def parse_request(self) -> bool:
+        """Read the head of a request; refuses one without the key as vLLM does."""
+        if not super().parse_request():
+            return False
+        given = self.headers["Authorization"]
+        if self.key is None or given == f"Bearer {self.key}" or not self.path.startswith("/v1"):
+            return True
+        self.rfile.read(int(self.headers["Content-Length"] or 0))
+        self.answer(401, {"error": "Unauthorized"})
+        return False
 
     def do_GET(self) -> None:
         if self.path == "/v1/models" and self.models_asked is not None:

@@ -204,6 +204,23 @@ def test_a_server_of_another_model_or_with_other_options_is_an_error(
         roll(make_policy(), tmp_path, url)
 
 
+def test_servers_with_a_key_get_it_and_one_that_changes_ends_the_run_in_one_message(
+    make_policy: MakePolicy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THE_KEY", "secret")
+    policy = make_policy()
+    with stub_server(key="secret", uploads={}) as (url, server):
+        engine = VLLMServers([url], str(tmp_path), key_variable="THE_KEY")
+        sampler = Sampler(engine, Sampling(max_tokens=8), group_size=1)
+        sampler(policy, policy.encode.examples(world_samples(2)), step=0)
+        assert len(server.requests) == 2
+        server.key = "another"
+        with pytest.raises(UserError) as caught:
+            sampler(policy, policy.encode.examples(world_samples(2)), step=1)
+    refused = "/v1/chat/completions refuses (401): the key is missing or wrong"
+    assert str(caught.value) == f"{url}{refused}. Type export THE_KEY=<its key>"
+
+
 def test_the_error_of_a_prompt_that_is_too_long_names_its_sample(
     make_policy: MakePolicy, tmp_path: Path
 ) -> None:

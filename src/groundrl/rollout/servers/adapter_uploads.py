@@ -5,7 +5,8 @@
 ``PUT /v1/adapters/<run>-<number>/<file>`` writes a file of an adapter into a temporary folder of
 the server and answers ``{"folder": ...}``, which ``/v1/load_lora_adapter`` takes as ``lora_path``.
 Only addresses of ``GROUNDRL_UPLOADS_FROM`` may write (networks, separated by commas; by default
-this machine), and only up to ``MAX_BYTES``. This file needs the standard library only: a server
+this machine), only with the server's API key, where it has one (``vllm serve --api-key``), and only
+up to ``MAX_BYTES``. This file needs the standard library only: a server
 needs this package without what it depends on.
 """
 
@@ -33,6 +34,8 @@ KEPT_ADAPTERS: Final = 16
 ALLOWED: Final = "GROUNDRL_UPLOADS_FROM"
 """The environment variable with the networks that may write."""
 LOOPBACK: Final = "127.0.0.0/8,::1"
+NO_SUCH_PATH: Final = frozenset({404, 405})
+"""What a server answers to an upload that it lets through: it has no such path itself."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -71,6 +74,9 @@ class AdapterUploads:
                 "error": f"uploads from {host} are not allowed: start the server with "
                 f"{ALLOWED}={host}, or let rollout.adapter_folder be a folder that it can read"
             }
+        status = await self._status_behind(scope)
+        if status not in NO_SUCH_PATH:
+            return max(status, 400), {"error": f"the server itself answers {status} to uploads"}
         name, _, file = scope["path"].removeprefix(PREFIX).partition("/")
         if scope["method"] != "PUT" or file not in FILES or not NAME.fullmatch(name):
             return 400, {"error": f"PUT {PREFIX}<name>/ takes {' and '.join(FILES)} only"}
@@ -95,6 +101,21 @@ class AdapterUploads:
         partial.replace(folder / file)
         self._remove_others(folder)
         return 200, {"folder": str(folder)}
+
+    async def _status_behind(self, scope: Message) -> int:
+        """What the server answers to the request without its body. vLLM adds middleware before its
+        check of keys, which an upload must pass before a byte of it is read."""
+        statuses: list[int] = []
+
+        async def receive() -> Message:
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        await self._app(dict(scope), receive, send)
+        return statuses[0]
 
     def _remove_others(self, newest: Path) -> None:
         """Keep the newest adapters, this one among them."""

@@ -3,6 +3,7 @@
 import math
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,9 @@ class ServerCheck:
 class VLLMClient:
     """One server, which may restart at any time; its methods can be called by many threads."""
 
-    def __init__(self, url: str, timeout: float) -> None:
-        """``timeout``: seconds without a byte of the answer."""
-        self._server = VLLMConnection(url, timeout)
+    def __init__(self, url: str, timeout: float, key_variable: str | None = None) -> None:
+        """As ``VLLMConnection``."""
+        self._server = VLLMConnection(url, timeout, key_variable)
         self.url = self._server.url
         self._lock = threading.Lock()
         self._base: str | None = None
@@ -137,15 +138,15 @@ class VLLMClient:
                 if refusal.status in NO_UPLOADS:
                     return None
                 raise
-        return str(field(PREFIX, answer, "folder", str))
+        return str(self._server.field(PREFIX, answer, "folder", str))
 
     def _adapters(self) -> list[str]:
         return [model["id"] for model in self._models() if model.get("parent") is not None]
 
     def _models(self) -> list[dict[str, Any]]:
-        models = field(MODELS, self._server.get(MODELS), "data", list)
+        models = self._server.field(MODELS, self._server.get(MODELS), "data", list)
         for model in models:
-            field(MODELS, model, "id", str)
+            self._server.field(MODELS, model, "id", str)
         return models
 
     def _check_server(self, check: ServerCheck) -> str:
@@ -164,7 +165,7 @@ class VLLMClient:
                 f"{check.model}: start it with {START_COMMAND}"
             )
         answer = self._server.post(TOKENIZE, {"model": ids[0], **check.request})
-        tokens = field(TOKENIZE, answer, "tokens", list)
+        tokens = self._server.field(TOKENIZE, answer, "tokens", list)
         if tokens != check.tokens:
             raise UserError(
                 f"{self.url} reads the first prompt as {len(tokens)} tokens that are not "
@@ -174,21 +175,20 @@ class VLLMClient:
         answer = self._server.post(
             CHAT, {"model": ids[0], **forced_token_request(check.placeholder)}
         )
-        if forced_logprob(answer) < math.log(0.5):
+        if self._forced_logprob(answer) < math.log(0.5):
             raise UserError(
                 f"{self.url} reports log-probabilities from before temperature and bias: start it "
                 f"with {START_COMMAND}"
             )
         return ids[0]
 
-
-def field(path: str, answer: object, name: str, kind: type | tuple[type, ...]) -> Any:
-    """A field of an answer; raises ServerUnavailable for an answer that is none of vLLM's."""
-    value = answer.get(name) if isinstance(answer, dict) else None
-    if not isinstance(value, kind):
-        said = str(answer)[:80]
-        raise ServerUnavailable(f"{path} answers without {name!r}, unlike vLLM: {said}")
-    return value
+    def _forced_logprob(self, answer: object) -> float:
+        """The log-probability in the answer to ``forced_token_request``."""
+        field = partial(self._server.field, CHAT)
+        for choice in field(answer, "choices", list)[:1]:
+            for token in field(field(choice, "logprobs", dict), "content", list)[:1]:
+                return float(field(token, "logprob", (int, float)))
+        raise ServerUnavailable(f"{CHAT} answers without a token")
 
 
 def forced_token_request(token: int) -> dict[str, Any]:
@@ -201,12 +201,3 @@ def forced_token_request(token: int) -> dict[str, Any]:
         "logit_bias": {token: 100},
         "logprobs": True,
     }
-
-
-def forced_logprob(answer: object) -> float:
-    """The log-probability in the answer to ``forced_token_request``."""
-    choices = field(CHAT, answer, "choices", list)
-    for choice in choices[:1]:
-        for token in field(CHAT, field(CHAT, choice, "logprobs", dict), "content", list)[:1]:
-            return float(field(CHAT, token, "logprob", (int, float)))
-    raise ServerUnavailable(f"{CHAT} answers without a token")
