@@ -184,6 +184,22 @@ def test_an_upload_that_is_cut_off_changes_nothing() -> None:
         assert (root / "adapter-ab12-3/adapter_model.safetensors").read_bytes() == b"before"
 
 
+def test_two_processes_may_send_the_same_file_at_once() -> None:
+    head = f"PUT {WEIGHTS} HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n".encode()
+    with serving() as (client, root):
+        file = root / "adapter-ab12-3/adapter_model.safetensors"
+        address = ("127.0.0.1", client.base_url.port)
+        with socket.create_connection(address) as one, socket.create_connection(address) as other:
+            for process in (one, other):
+                process.sendall(head + b"same")
+                client.get("/")  # the server has read it
+            for process in (one, other):
+                process.sendall(b"file")
+                assert process.recv(100).startswith(b"HTTP/1.1 200")
+                assert file.read_bytes() == b"samefile"
+        assert files(root) == {"adapter-ab12-3/adapter_model.safetensors"}
+
+
 def test_the_oldest_adapters_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adapter_uploads, "KEPT_ADAPTERS", 4)
     with serving() as (client, root):

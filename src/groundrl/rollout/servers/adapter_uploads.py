@@ -18,6 +18,7 @@ import tempfile
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,7 +31,8 @@ MAX_BYTES: Final = 4 * 2**30
 """Of one file: rank 512 on all linear layers of a model with 7 billion weights takes 5 GB in
 float32, rank 64 takes 0.7 GB."""
 KEPT_ADAPTERS: Final = 16
-"""Of all runs together: those of runs that have ended stay until then."""
+"""Of all runs together, however many processes each has: those of runs that have ended stay until
+then."""
 ALLOWED: Final = "GROUNDRL_UPLOADS_FROM"
 """The environment variable with the networks that may write."""
 LOOPBACK: Final = "127.0.0.0/8,::1"
@@ -50,6 +52,8 @@ class AdapterUploads:
         """Raises ValueError where the environment variable holds no networks."""
         self._app = app
         self._networks = read_networks(os.environ.get(ALLOWED, LOOPBACK))
+        self._numbers = count()
+        """Of uploads."""
         self.root = Path(tempfile.mkdtemp(prefix="groundrl-adapters-"))
         weakref.finalize(self, shutil.rmtree, self.root, ignore_errors=True)
 
@@ -82,23 +86,25 @@ class AdapterUploads:
             return 400, {"error": f"PUT {PREFIX}<name>/ takes {' and '.join(FILES)} only"}
         folder = self.root / name
         folder.mkdir(exist_ok=True)
-        partial = folder / f"{file}.partial"
+        # Several processes of a run may send the same adapter at once.
+        partial = folder / f"{file}.{next(self._numbers)}.partial"
         size = 0
-        with partial.open("wb") as target:
-            try:
+        try:
+            with partial.open("wb") as target:
                 async for part in body_parts(receive):
                     size += len(part)
                     if size <= MAX_BYTES:  # the rest is read, so that the client hears the answer
                         target.write(part)
-            except ConnectionError as error:  # the client is gone, and does not hear this answer
-                return 400, {"error": str(error)}
-        if size > MAX_BYTES:
-            partial.unlink()
-            return 413, {
-                "error": f"{file} has more than {MAX_BYTES} bytes: lower adapter.rank, or let "
-                "rollout.adapter_folder be a folder that the server can read"
-            }
-        partial.replace(folder / file)
+            if size > MAX_BYTES:
+                return 413, {
+                    "error": f"{file} has more than {MAX_BYTES} bytes: lower adapter.rank, or let "
+                    "rollout.adapter_folder be a folder that the server can read"
+                }
+            partial.replace(folder / file)
+        except ConnectionError as error:  # the client is gone, and does not hear this answer
+            return 400, {"error": str(error)}
+        finally:
+            partial.unlink(missing_ok=True)
         self._remove_others(folder)
         return 200, {"folder": str(folder)}
 

@@ -53,6 +53,8 @@ class VLLMClient:
         """The server's name of the policy's base; None: the server has not been checked."""
         self._loaded: set[str] = set()
         """Names of adapters that the server has loaded."""
+        self._doubtful: set[str] = set()
+        """Those that it had when it failed, maybe because their files were gone."""
         self._failed: list[str] = []
         """Why it could not be prepared, each time."""
 
@@ -103,10 +105,23 @@ class VLLMClient:
     def _forget(self) -> None:
         """Check the server and load the adapter again before the next request."""
         with self._lock:
+            self._doubtful |= self._loaded
             self._base, self._loaded = None, set()
 
     def _load(self, version: AdapterVersion) -> None:
-        """Load the adapter, and unload older ones of the run that are no longer on disk."""
+        """Load the adapter, unless another process of the run has, and unload older ones of the run
+        that are no longer on disk."""
+        adapters = self._adapters()
+        if version.name not in adapters or version.name in self._doubtful:
+            self._send(version)
+        self._doubtful.discard(version.name)
+        self._loaded.add(version.name)
+        for name in version.superseded.intersection(adapters):
+            self._server.order("/v1/unload_lora_adapter", {"lora_name": name})
+            self._loaded.discard(name)
+
+    def _send(self, version: AdapterVersion) -> None:
+        """Upload the adapter where the server takes uploads, and have it loaded."""
         uploaded = self._upload(version)
         folder = str(version.folder.absolute()) if uploaded is None else uploaded
         try:
@@ -121,10 +136,6 @@ class VLLMClient:
                         "that it has, too>"
                     ) from refusal
                 raise
-        self._loaded.add(version.name)
-        for name in filter(version.supersedes, self._adapters()):
-            self._server.order("/v1/unload_lora_adapter", {"lora_name": name})
-            self._loaded.discard(name)
 
     def _upload(self, version: AdapterVersion) -> str | None:
         """The server's folder with its copy of the adapter; None for a server that takes none and

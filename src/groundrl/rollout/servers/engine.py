@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar, Literal
+from uuid import uuid4
 
 from PIL import Image
 
@@ -29,6 +30,7 @@ from groundrl.rollout.servers.client import CHAT, ServerCheck, VLLMClient
 from groundrl.rollout.servers.connection import ABOUT_KEYS, START_COMMAND, RequestRefused
 from groundrl.rollout.servers.pool import ServerPool, Unanswered
 from groundrl.rollout.vllm import sampling_options
+from groundrl.running.parallel import all_gather
 
 
 class VLLMServers(RolloutEngine):
@@ -57,7 +59,8 @@ class VLLMServers(RolloutEngine):
         ``key_variable``: the environment variable with the servers' API key; None: they need none.
         ``concurrency``: requests at a time to one server. ``retries``: health checks, after 0.5 to
         30 seconds each, until a server is left out: 7 minutes. ``timeout``: seconds without a byte
-        of the answer. ``prefetch=1``: prompts of the next step are sent before this step trains."""
+        of the answer. ``prefetch=1``: prompts of the next step are sent before this step trains.
+        Of several processes each has to make its engine, which agree upon a name for the run."""
         if not urls:
             raise UserError(
                 "rollout=vllm_server has no server: type 'rollout.urls=[http://<host>:8000]' and "
@@ -68,7 +71,7 @@ class VLLMServers(RolloutEngine):
         self.concurrency = concurrency * len(clients)
         """Requests at a time to all servers."""
         self.prefetch: int = prefetch
-        self._publish = AdapterPublisher(Path(adapter_folder))
+        self._publish = AdapterPublisher(Path(adapter_folder), run=all_gather(uuid4().hex)[0])
 
     @classmethod
     def config_problems(cls, node: ConfigNode) -> Iterator[str]:
