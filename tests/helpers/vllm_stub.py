@@ -32,6 +32,8 @@ class StubServer(BaseHTTPRequestHandler):
     refuses_adapters: ClassVar[bool] = False
     sees_folders: ClassVar[bool] = True
     """Whether it can read the folders of this machine."""
+    unloads: ClassVar[int] = 200
+    """What it answers when asked to unload an adapter that it has; 404: another was first."""
     uploads: ClassVar[dict[str, bytes] | None] = None
     """Files that were uploaded; None: it takes none."""
     key: ClassVar[str | None] = None
@@ -106,8 +108,9 @@ class StubServer(BaseHTTPRequestHandler):
         elif name not in self.adapters:
             self.answer(404, {"error": f"The lora adapter '{name}' cannot be found."})
         else:
-            self.adapters.remove(name)
-            self.answer(200, {})
+            if self.unloads in (200, 404):
+                self.adapters.remove(name)
+            self.answer(self.unloads, {})
 
     def load(self, name: str, folder: str) -> None:
         """Load an adapter; refuses one that is not there."""

@@ -93,3 +93,41 @@ def test_a_server_that_fails_gets_the_files_of_its_adapter_again(tmp_path: Path)
                 client.chat(version, CHECK, {"n": 1})
             client.chat(version, CHECK, {"n": 1})
             assert uploads == sent
+
+
+def test_old_adapters_that_a_server_keeps_are_told_once_and_end_no_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    published = versions(tmp_path, 4)
+    with stub_server(**KNOWN, unloads=400) as (url, server):
+        client = VLLMClient(url, 20.0)
+        for version in published:
+            client.chat(version, CHECK, {"n": 1})
+    assert [body["model"] for body in server.requests] == [one.name for one in published]
+    assert len(server.adapters) == 4
+    (told,) = caplog.messages
+    assert told.startswith(f"{url}/v1/unload_lora_adapter refuses (400)")
+    assert "(old adapters stay loaded; this is told once)" in told
+
+
+def test_an_adapter_that_another_process_has_unloaded_is_not_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with stub_server(**KNOWN, unloads=404) as (url, server):
+        client = VLLMClient(url, 20.0)
+        for version in versions(tmp_path, 3):
+            client.chat(version, CHECK, {"n": 1})
+    assert len(server.adapters) == 1
+    assert not caplog.messages
+
+
+def test_a_server_that_fails_while_it_unloads_is_asked_again_as_any_other(tmp_path: Path) -> None:
+    first, second = versions(tmp_path, 2)
+    with stub_server(**KNOWN, unloads=503) as (url, server):
+        client = VLLMClient(url, 20.0)
+        client.chat(first, CHECK, {"n": 1})
+        with pytest.raises(ServerUnavailable, match=r"unload_lora_adapter fails \(503\)"):
+            client.chat(second, CHECK, {"n": 1})
+        server.unloads = 200
+        client.chat(second, CHECK, {"n": 1})
+    assert server.adapters == [second.name]

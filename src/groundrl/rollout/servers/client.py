@@ -1,5 +1,6 @@
 """Client of one running vLLM server: what it serves, adapters, chat requests."""
 
+import logging
 import math
 import threading
 from dataclasses import dataclass
@@ -19,8 +20,11 @@ from groundrl.rollout.servers.connection import (
     VLLMConnection,
 )
 
+logger = logging.getLogger(__name__)
+
 CHAT = "/v1/chat/completions"
 LOAD = "/v1/load_lora_adapter"
+UNLOAD = "/v1/unload_lora_adapter"
 MODELS = "/v1/models"
 TOKENIZE = "/tokenize"
 NO_UPLOADS = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED})
@@ -57,6 +61,8 @@ class VLLMClient:
         """Those that it had when it failed, maybe because their files were gone."""
         self._failed: list[str] = []
         """Why it could not be prepared, each time."""
+        self._staying: set[str] = set()
+        """Names of old adapters that it does not unload."""
 
     def is_healthy(self) -> bool:
         """Whether the server says so."""
@@ -116,9 +122,20 @@ class VLLMClient:
             self._send(version)
         self._doubtful.discard(version.name)
         self._loaded.add(version.name)
-        for name in version.superseded.intersection(adapters):
-            self._server.order("/v1/unload_lora_adapter", {"lora_name": name})
-            self._loaded.discard(name)
+        for name in version.superseded.intersection(adapters) - self._staying:
+            self._unload(name)
+
+    def _unload(self, name: str) -> None:
+        """Unload an adapter; an old one that stays loaded costs memory of the server only."""
+        self._loaded.discard(name)
+        try:
+            self._server.order(UNLOAD, {"lora_name": name})
+        except RequestRefused as refusal:
+            if name not in self._adapters():  # another process of the run was first
+                return
+            if not self._staying:
+                logger.warning("%s (old adapters stay loaded; this is told once)", refusal)
+            self._staying.add(name)
 
     def _send(self, version: AdapterVersion) -> None:
         """Upload the adapter where the server takes uploads, and have it loaded."""
