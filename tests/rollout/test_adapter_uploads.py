@@ -126,7 +126,8 @@ def test_other_machines_are_refused_unless_they_are_named(monkeypatch: pytest.Mo
 
 def test_an_upload_needs_the_key_of_the_server_before_a_byte_of_it_is_read() -> None:
     with serving(model_with_key) as (client, root):
-        with socket.create_connection(("127.0.0.1", client.base_url.port)) as raw:
+        address = ("127.0.0.1", client.base_url.port)
+        with socket.create_connection(address, timeout=20) as raw:
             raw.sendall(f"PUT {WEIGHTS} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n".encode())
             assert raw.recv(100).startswith(b"HTTP/1.1 401")
         wrong = {"Authorization": "Bearer secrets"}
