@@ -14,6 +14,7 @@ PACKAGE = ROOT / "src" / "groundrl"
 ORDER = (
     {
         "errors",
+        "api_keys",
         "cache_key",
         "figures",
         "config_node",

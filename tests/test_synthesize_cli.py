@@ -38,7 +38,7 @@ def places(folder: Path) -> list[str]:
 
 def content(folder: Path) -> dict[str, bytes]:
     """The content of all files, except those with times and paths."""
-    told = ("metrics.json", "resolved.yaml", "report.html")
+    told = ("metrics.json", "seconds.json", "resolved.yaml", "report.html")
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")

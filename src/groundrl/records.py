@@ -89,6 +89,23 @@ class ImageFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedImage:
+    """What images have in common whose pixels are changed when they are loaded, not their size."""
+
+    image: ImageSource
+
+    @property
+    def width(self) -> int:
+        """As before."""
+        return self.image.width
+
+    @property
+    def height(self) -> int:
+        """As before."""
+        return self.image.height
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NamedImage:
     """An image of which only the name is known: files of answers mention it."""
 

@@ -18,7 +18,9 @@ from groundrl.evaluation.judging.labels import read_labels
 from groundrl.evaluation.judging.verdict_cache import Judge
 from groundrl.evaluation.recorded import RecordedAnswer, read_predictions
 from groundrl.evaluation.run import Evaluation, RecordedSource
+from groundrl.files import write_json
 from groundrl.records import Sample
+from groundrl.running.run_time import TIMES
 
 
 class AllAligned:
@@ -57,7 +59,7 @@ def heldout(tmp_path: Path) -> Path:
 def evaluate(
     heldout: Path, run_dir: Path, judge: Judge[Case, Judgement], labels: Path | None = None
 ) -> dict[str, float]:
-    run_dir.mkdir()
+    run_dir.mkdir(exist_ok=True)
     answers = read_predictions(heldout, PLAIN.grammar)
     Evaluation(
         benchmarks=with_recorded_sets({"recorded": RecordedSet()}, answers),
@@ -87,6 +89,15 @@ def test_the_answers_of_a_run_are_judged_afterwards_and_two_judges_compared(
     assert other["street/kappa"] == 0.0
     assert other["street/agreement"] == other["street/people_aligned"] == found["street/alignment"]
     assert other["street/labels_n"] == 6
+
+
+@pytest.mark.slow
+def test_the_time_of_an_evaluation_is_that_of_all_its_pieces(heldout: Path, tmp_path: Path) -> None:
+    # As a piece leaves it that was killed.
+    write_json(tmp_path / "run" / TIMES, {"answers": 1000.0, "total": 2000.0})
+    found = evaluate(heldout, tmp_path / "run", RuleJudge())
+    assert 1000 < found["time/answers"] < 1500
+    assert 2000 < found["time/total"] < 2500
 
 
 def test_sets_are_those_that_the_answers_name(heldout: Path) -> None:

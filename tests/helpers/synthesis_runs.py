@@ -40,10 +40,11 @@ def synthesis(folder: Path, **changed: object) -> Synthesis:
 
 def content(folder: Path) -> dict[str, bytes]:
     """The content of all files, except those with times and paths."""
+    told = ("metrics.json", "seconds.json", "resolved.yaml", "report.html")
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and path.name not in ("metrics.json", "resolved.yaml", "report.html")
+        if path.is_file() and path.name not in told
     }
 
 

@@ -32,8 +32,12 @@ class StubServer(BaseHTTPRequestHandler):
     refuses_adapters: ClassVar[bool] = False
     sees_folders: ClassVar[bool] = True
     """Whether it can read the folders of this machine."""
+    unloads: ClassVar[int] = 200
+    """What it answers when asked to unload an adapter that it has; 404: another was first."""
     uploads: ClassVar[dict[str, bytes] | None] = None
     """Files that were uploaded; None: it takes none."""
+    key: ClassVar[str | None] = None
+    """The API key that it asks for; None: none."""
     root: ClassVar[str] = "/elsewhere/tiny"
     tokens: ClassVar[list[int] | dict[str, list[int]]]
     """Token ids of the first prompt, or of each prompt by its text."""
@@ -51,6 +55,17 @@ class StubServer(BaseHTTPRequestHandler):
     adapters: ClassVar[list[str]]
     weights: ClassVar[dict[str, str]]
     """Adapter -> a hash of its weights."""
+
+    def parse_request(self) -> bool:
+        """Read the head of a request; refuses one without the key as vLLM does."""
+        if not super().parse_request():
+            return False
+        given = self.headers["Authorization"]
+        if self.key is None or given == f"Bearer {self.key}" or not self.path.startswith("/v1"):
+            return True
+        self.rfile.read(int(self.headers["Content-Length"] or 0))
+        self.answer(401, {"error": "Unauthorized"})
+        return False
 
     def do_GET(self) -> None:
         if self.path == "/v1/models" and self.models_asked is not None:
@@ -93,8 +108,9 @@ class StubServer(BaseHTTPRequestHandler):
         elif name not in self.adapters:
             self.answer(404, {"error": f"The lora adapter '{name}' cannot be found."})
         else:
-            self.adapters.remove(name)
-            self.answer(200, {})
+            if self.unloads in (200, 404):
+                self.adapters.remove(name)
+            self.answer(self.unloads, {})
 
     def load(self, name: str, folder: str) -> None:
         """Load an adapter; refuses one that is not there."""

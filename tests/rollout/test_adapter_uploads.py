@@ -17,6 +17,7 @@ from groundrl.rollout.servers.adapter_uploads import (
     ALLOWED,
     LOOPBACK,
     AdapterUploads,
+    App,
     Message,
     Receive,
     Send,
@@ -35,15 +36,24 @@ def _temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def model(scope: Message, receive: Receive, send: Send) -> None:
-    """Stands for the server behind."""
-    await send({"type": "http.response.start", "status": 200, "headers": []})
+    """Stands for the server behind, which knows no uploads."""
+    known = not scope["path"].startswith(adapter_uploads.PREFIX)
+    await send({"type": "http.response.start", "status": 200 if known else 404, "headers": []})
     await send({"type": "http.response.body", "body": b"the model"})
 
 
+async def model_with_key(scope: Message, receive: Receive, send: Send) -> None:
+    """Stands for ``vllm serve --api-key secret``."""
+    if (b"authorization", b"Bearer secret") in scope["headers"]:
+        return await model(scope, receive, send)
+    await send({"type": "http.response.start", "status": 401, "headers": []})
+    await send({"type": "http.response.body", "body": b"{}"})
+
+
 @contextmanager
-def serving() -> Iterator[tuple[httpx.Client, Path]]:
+def serving(behind: App = model) -> Iterator[tuple[httpx.Client, Path]]:
     """A client of a server with uploads, and the folder that they go to."""
-    uploads = AdapterUploads(model)
+    uploads = AdapterUploads(behind)
     config = uvicorn.Config(uploads, port=0, log_level="warning", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
@@ -114,6 +124,20 @@ def test_other_machines_are_refused_unless_they_are_named(monkeypatch: pytest.Mo
         assert files(root) == set()
 
 
+def test_an_upload_needs_the_key_of_the_server_before_a_byte_of_it_is_read() -> None:
+    with serving(model_with_key) as (client, root):
+        address = ("127.0.0.1", client.base_url.port)
+        with socket.create_connection(address, timeout=20) as raw:
+            raw.sendall(f"PUT {WEIGHTS} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n".encode())
+            assert raw.recv(100).startswith(b"HTTP/1.1 401")
+        wrong = {"Authorization": "Bearer secrets"}
+        assert client.put(WEIGHTS, content=b"x", headers=wrong).status_code == 401
+        assert list(root.iterdir()) == []
+        right = {"Authorization": "Bearer secret"}
+        assert client.put(WEIGHTS, content=b"x", headers=right).is_success
+        assert files(root) == {"adapter-ab12-3/adapter_model.safetensors"}
+
+
 @pytest.mark.parametrize(
     ("host", "networks", "allowed"),
     [
@@ -159,6 +183,22 @@ def test_an_upload_that_is_cut_off_changes_nothing() -> None:
             )
         assert client.get("/").content == b"the model"
         assert (root / "adapter-ab12-3/adapter_model.safetensors").read_bytes() == b"before"
+
+
+def test_two_processes_may_send_the_same_file_at_once() -> None:
+    head = f"PUT {WEIGHTS} HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n".encode()
+    with serving() as (client, root):
+        file = root / "adapter-ab12-3/adapter_model.safetensors"
+        address = ("127.0.0.1", client.base_url.port)
+        with socket.create_connection(address) as one, socket.create_connection(address) as other:
+            for process in (one, other):
+                process.sendall(head + b"same")
+                client.get("/")  # the server has read it
+            for process in (one, other):
+                process.sendall(b"file")
+                assert process.recv(100).startswith(b"HTTP/1.1 200")
+                assert file.read_bytes() == b"samefile"
+        assert files(root) == {"adapter-ab12-3/adapter_model.safetensors"}
 
 
 def test_the_oldest_adapters_make_room(monkeypatch: pytest.MonkeyPatch) -> None:

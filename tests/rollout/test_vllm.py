@@ -45,6 +45,7 @@ from groundrl.synthesis.verifiers.prompted import PromptedVerifier
 pytest.importorskip("vllm", reason="vLLM has no build for this machine")
 
 CPU = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
+KEY = {"VLLM_API_KEY": "secret"}
 GREEDY = Sampling(max_tokens=16, temperature=0.0)
 
 
@@ -109,7 +110,7 @@ def gap(policy: Policy, rollout: Rollout, temperature: float) -> float:
 @pytest.fixture(scope="module", autouse=True)
 def _in_this_process() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in CPU.items():
+        for name, value in (CPU | KEY).items():
             patch.setenv(name, value)
         yield
 
@@ -199,7 +200,7 @@ def servers(
         command += ["--host", "127.0.0.1", "--port", str(port)]
         if name == "b":  # the other one reads them from the folder
             command += ["--middleware", "groundrl.rollout.servers.adapter_uploads.AdapterUploads"]
-        environment = os.environ | CPU | {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"}
+        environment = os.environ | CPU | KEY | {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"}
         with log.open("wb") as file:
             process = subprocess.Popen(
                 command, stdout=file, stderr=file, env=environment, start_new_session=True
@@ -219,7 +220,7 @@ def test_servers_describe_images_and_judge_captions(
     servers: tuple[Running, Running], checkpoint: Path
 ) -> None:
     urls = [f"{server.url}/v1" for server in servers]
-    chat = OpenAICompatibleModel(str(checkpoint), urls, max_tokens=24)
+    chat = OpenAICompatibleModel(str(checkpoint), urls, key_variable="VLLM_API_KEY", max_tokens=24)
     image = next(iter(SceneImages(size=1)))
     asked = Request(
         text="what is this?", images=(ImageAttachment(image.source.load()),), schema=SCHEMA
@@ -242,7 +243,7 @@ def test_servers_make_data_out_of_images(
     servers: tuple[Running, Running], checkpoint: Path, tmp_path: Path
 ) -> None:
     urls = [f"{server.url}/v1" for server in servers]
-    chat = OpenAICompatibleModel(str(checkpoint), urls, max_tokens=24)
+    chat = OpenAICompatibleModel(str(checkpoint), urls, key_variable="VLLM_API_KEY", max_tokens=24)
     annotator = Annotator(
         detector=OracleDetector(),
         teacher=PromptedTeacher(chat=chat),
@@ -269,8 +270,8 @@ def test_servers_make_data_out_of_images(
 
 def adapter_folders(server: Running) -> list[str]:
     """Where the adapters lie that a server has loaded."""
-    models = httpx.get(f"{server.url}/v1/models").json()["data"]
-    return [model["root"] for model in models if model["parent"] is not None]
+    answer = httpx.get(f"{server.url}/v1/models", headers={"Authorization": "Bearer secret"})
+    return [model["root"] for model in answer.json()["data"] if model["parent"] is not None]
 
 
 @pytest.mark.slow
@@ -282,7 +283,9 @@ def test_servers_share_the_prompts_and_one_that_dies_is_left_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     urls = [server.url for server in servers]
-    engine = VLLMServers(urls, adapter_folder=str(tmp_path), concurrency=1, retries=1)
+    weights = f"{urls[1]}/v1/adapters/a-1/adapter_model.safetensors"
+    assert httpx.put(weights, content=b"x").status_code == 401
+    engine = VLLMServers(urls, str(tmp_path), "VLLM_API_KEY", concurrency=1, retries=1)
     assert tokens(roll(engine, base, GREEDY)) == tokens(roll(NativeEngine(), base, GREEDY))
     check_engine(engine, policy)
     assert all(path.startswith(str(tmp_path)) for path in adapter_folders(servers[0]))

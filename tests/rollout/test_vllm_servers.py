@@ -130,7 +130,9 @@ def test_adapters_of_other_runs_stay_loaded(make_policy: MakePolicy, tmp_path: P
             for step in range(4):
                 sampler(policy, policy.encode.examples(world_samples(1)), step=step)
                 learn(policy)
-    assert [name.rpartition("-")[2] for name in server.adapters] == ["1", "3", "4", "3", "4"]
+    runs = [name.rpartition("-")[0] for name in server.adapters]
+    assert runs == ["adapter-other", *2 * [runs[1]], *2 * [runs[3]]]
+    assert len(set(runs)) == 3
 
 
 def test_the_requests_to_a_server_that_hangs_wait_for_it_together(
@@ -204,6 +206,23 @@ def test_a_server_of_another_model_or_with_other_options_is_an_error(
         roll(make_policy(), tmp_path, url)
 
 
+def test_servers_with_a_key_get_it_and_one_that_changes_ends_the_run_in_one_message(
+    make_policy: MakePolicy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THE_KEY", "secret")
+    policy = make_policy()
+    with stub_server(key="secret", uploads={}) as (url, server):
+        engine = VLLMServers([url], str(tmp_path), key_variable="THE_KEY")
+        sampler = Sampler(engine, Sampling(max_tokens=8), group_size=1)
+        sampler(policy, policy.encode.examples(world_samples(2)), step=0)
+        assert len(server.requests) == 2
+        server.key = "another"
+        with pytest.raises(UserError) as caught:
+            sampler(policy, policy.encode.examples(world_samples(2)), step=1)
+    refused = "/v1/chat/completions refuses (401): the key is missing or wrong"
+    assert str(caught.value) == f"{url}{refused}. Type export THE_KEY=<its key>"
+
+
 def test_the_error_of_a_prompt_that_is_too_long_names_its_sample(
     make_policy: MakePolicy, tmp_path: Path
 ) -> None:
@@ -239,7 +258,8 @@ def test_an_unchanged_adapter_is_written_once(make_policy: MakePolicy, tmp_path:
             if step % 2:
                 learn(policy)
     # A request may still be under way with the one before.
-    assert [name.rpartition("-")[2] for name in names] == [*"11", *"12", *"12", *"23"]
+    seen = [*dict.fromkeys(names)]
+    assert [seen.index(name) for name in names] == [0, 0, 0, 1, 0, 1, 1, 2]
     assert len(list(tmp_path.glob("*/*"))) == 2
     plain = tmp_path / "plain"
     plain.mkdir()

@@ -90,7 +90,7 @@ def test_its_time_is_that_of_all_pieces_of_the_run(make_policy: MakePolicy, tmp_
     shutil.rmtree(tmp_path)
     (tmp_path / "checkpoints").mkdir(parents=True)
     # As a piece leaves it that was killed in its training.
-    write_json(tmp_path / TIMES, {"heldout_start": 50.0, "train_repeat": 100.0})
+    write_json(tmp_path / "checkpoints" / TIMES, {"heldout_start": 50.0, "train_repeat": 100.0})
     pipeline(make_policy(), tmp_path).run()
     summed = json.loads(metrics.read_text())["time"]
     assert 100 < summed["train_repeat"] < 100 + 10 * once["train_repeat"]

@@ -17,6 +17,9 @@ from groundrl.detectors.base import UnlabelledImageError
 from groundrl.detectors.oracle import OracleDetector
 from groundrl.detectors.records import InputImage, Region
 from groundrl.errors import UserError
+from groundrl.files import write_json
+from groundrl.report.tables import duration
+from groundrl.running.run_time import TIMES
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.annotations import Caption
 from groundrl.synthesis.images import SceneImages
@@ -120,6 +123,14 @@ def test_an_unfinished_image_gets_no_samples_until_a_later_run_finishes_it(tmp_p
     assert content(tmp_path / "b" / "run") == content(tmp_path / "a" / "run")
 
 
+def test_its_time_is_that_of_all_pieces_of_the_run(tmp_path: Path) -> None:
+    write_json(tmp_path / "run" / TIMES, {"total": 1000.0})  # as a piece leaves it that was killed
+    synthesis(tmp_path / "run").run()
+    measured = json.loads((tmp_path / "run" / "metrics.json").read_text())["time"]["total"]
+    assert 1000 < measured < 1500
+    assert duration(measured) in (tmp_path / "run" / "report.html").read_text()
+
+
 def test_a_refusal_stops_the_run_and_keeps_what_was_answered(tmp_path: Path) -> None:
     @dataclass
     class Expires(FixedTeacher):
@@ -135,7 +146,7 @@ def test_a_refusal_stops_the_run_and_keeps_what_was_answered(tmp_path: Path) -> 
     run = tmp_path / "run"
     with pytest.raises(UserError, match="the key has expired"):
         synthesis(run, **roles, teacher=Expires(left=9)).run()
-    assert sorted(path.name for path in run.iterdir()) == [".synthesis", "images"]
+    assert sorted(path.name for path in run.iterdir()) == [".synthesis", "images", "seconds.json"]
     counted = Counted(FixedTeacher())
     assert synthesis(run, **roles, teacher=counted).run().unfinished == 0
     assert counted.asked == 3 * (24 - 9)

@@ -1,7 +1,6 @@
 """Models behind an OpenAI-compatible endpoint: OpenAI, vLLM servers, and many others."""
 
 import json
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +8,7 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from groundrl.api_keys import key_problems, read_key
 from groundrl.cache_key import cache_key
 from groundrl.chat.base import MOST_TOKENS, OPTION, Reply, Request
 from groundrl.chat.spending import Spending
@@ -75,10 +75,7 @@ class OpenAICompatibleModel:
     @classmethod
     def config_problems(cls, node: ConfigNode) -> Iterator[str]:
         """The environment variable that holds the key is not set."""
-        variable = node.options.get("key_variable")
-        if isinstance(variable, str) and not os.environ.get(variable):
-            option = f"{node.path}.key_variable={variable}"
-            yield f"{option} is not set: type export {variable}=<key>"
+        yield from key_problems(node)
 
     @property
     def name(self) -> str:
@@ -158,16 +155,7 @@ class OpenAICompatibleModel:
         return UserError(f"{where}: {message}. Type {OPTION}{fix}")
 
     def _key(self) -> str:
-        if self.key_variable is None:
-            return "none"
-        key = os.environ.get(self.key_variable, "").strip()
-        if not key or not key.isascii() or not key.isprintable() or " " in key:
-            state = "holds no key" if key else "is not set"
-            raise UserError(
-                f"{self.key_variable} {state}: type export {self.key_variable}=<the key of "
-                f"{self.urls[0]}>"
-            )
-        return key
+        return "none" if self.key_variable is None else read_key(self.key_variable, self.urls[0])
 
     def _all_clients(self) -> "list[OpenAI]":
         """One client per server, shared by all threads."""

@@ -20,11 +20,11 @@ from groundrl.data.formats.conversations import ConversationRows, PromptRows
 from groundrl.data.formats.ms_swift import MsSwiftRows
 from groundrl.data.formats.table import TableRows
 from groundrl.data.formats.visual_genome import VisualGenomeRows
-from groundrl.data.tables.build import TableReading
 from groundrl.data.tables.files import Table
 from groundrl.data.tables.hub import open_table
 from groundrl.data.tables.reader import Resize
 from groundrl.data.tables.samples import RowCheck
+from groundrl.data.tables.table_reader import TableReading
 from groundrl.errors import UserError
 from groundrl.records import Provenance, Sample
 

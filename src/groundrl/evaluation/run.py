@@ -1,7 +1,6 @@
 """An evaluation: answers to the questions of benchmarks, their judging, and the run directory."""
 
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +46,7 @@ from groundrl.report.run_report import write_report
 from groundrl.report.tables import BOUNDS, to_text
 from groundrl.report.tensorboard import log_hparams
 from groundrl.running.parallel import is_first
+from groundrl.running.run_time import TIMES, RunTime
 from groundrl.running.task_runner import LocalRunner, TaskRunner
 
 MISSING = "missing.txt"
@@ -93,7 +93,10 @@ class Evaluation:
     """Starts the workers that answer questions."""
     hparams: Mapping[str, object]
     """The resolved config, for TensorBoard's HParams page."""
-    seconds: dict[str, float] = field(default_factory=dict)
+    times: RunTime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.times = RunTime(self.run_dir / TIMES)
 
     def run(self) -> str:
         """Answer, judge, write; questions that an earlier, interrupted run answered are not asked
@@ -102,15 +105,14 @@ class Evaluation:
 
         Of several processes the first alone judges and writes; the others return an empty text.
         """
-        start = time.perf_counter()
-        answers, questions = self._answers()
-        self.seconds["answers"] = time.perf_counter() - start
-        if not is_first():
-            return ""
-        people = self._people(answers)
-        answers = rate_answers(self.benchmarks, answers, self.rater)
-        figures = self._figures(answers, questions, people)
-        self.seconds["total"] = time.perf_counter() - start
+        with self.times.measure("total"):
+            with self.times.measure("answers"):
+                answers, questions = self._answers()
+            if not is_first():
+                return ""
+            people = self._people(answers)
+            answers = rate_answers(self.benchmarks, answers, self.rater)
+            figures = self._figures(answers, questions, people)
         self._write(answers, questions, figures)
         infos = self._infos()
         table = to_text(benchmark_table(figures, infos))
@@ -193,7 +195,7 @@ class Evaluation:
         }
         save_scores(self.run_dir / PREDICTIONS, answers)
         self._save_images(samples)
-        seconds = {f"time/{name}": value for name, value in self.seconds.items()}
+        seconds = {f"time/{name}": value for name, value in self.times.seconds.items()}
         write_json(self.run_dir / "metrics.json", figures | seconds)
         plain = {k: v for k, v in figures.items() if not k.endswith(BOUNDS)}
         with SummaryWriter(str(self.run_dir / "tensorboard")) as writer:

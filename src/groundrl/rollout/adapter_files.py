@@ -26,30 +26,29 @@ class AdapterVersion:
     """An adapter that an engine can load."""
 
     number: int
-    """From 1 on."""
+    """From 1 on, in this process."""
+    name: str
+    """``adapter-<run>-<fingerprint of the weights>``: the same in all processes of a run, and in no
+    other run that shares a server."""
     folder: Path
-
-    @property
-    def name(self) -> str:
-        """Unique among all versions of all runs that share a server."""
-        return f"{self.folder.parent.name}-{self.number}"
-
-    def supersedes(self, name: str) -> bool:
-        """Whether ``name`` is an older version of the same run that is no longer on disk."""
-        run, _, number = name.rpartition("-")
-        return run == self.folder.parent.name and int(number) <= self.number - KEPT_VERSIONS
+    superseded: frozenset[str]
+    """Names of older versions of the run, which are no longer on disk."""
 
 
 class AdapterPublisher:
     """Writes the policy's adapter whenever it has changed; it is never merged into the base.
 
-    The files are removed when the publisher is.
+    Of several processes each writes its own files, under the names of all of them; whichever
+    reaches a server first loads a version there. The files are removed when the publisher is.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """``folder``: where to write; None: the temporary folder of the machine."""
+    def __init__(self, folder: Path | None = None, run: str | None = None) -> None:
+        """``folder``: where to write; None: the temporary folder of the machine. ``run``: what all
+        processes of the run, and no others, call it; None: it has one process."""
         self._root = folder
-        self._fingerprint: int | None = None
+        self._run = uuid4().hex if run is None else run
+        self._names: list[str] = []
+        """Of all versions, in their order."""
         self._versions: list[AdapterVersion] = []
 
     def __call__(self, policy: Policy) -> AdapterVersion | None:
@@ -64,10 +63,16 @@ class AdapterPublisher:
                 stacklevel=2,
             )
         current = fingerprint(p for p in policy.model.parameters() if p.requires_grad)
-        if current != self._fingerprint:
-            self._fingerprint = current
-            number = self._versions[-1].number + 1 if self._versions else 1
-            version = AdapterVersion(number=number, folder=self._folder() / str(number))
+        name = f"adapter-{self._run}-{current:016x}"
+        if name not in self._names[-1:]:
+            self._names.append(name)
+            number = len(self._names)
+            version = AdapterVersion(
+                number=number,
+                name=name,
+                folder=self._folder() / str(number),
+                superseded=frozenset(self._names) - {*self._names[-KEPT_VERSIONS:]},
+            )
             policy.save(version.folder)
             self._versions.append(version)
             for old in self._versions[:-KEPT_VERSIONS]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from groundrl.files import read_json, write_json
-from groundrl.running.parallel import is_first
+from groundrl.running.launched import process_number
 
-TIMES: Final = "checkpoints/seconds.json"
-"""In the directory of a training run."""
+TIMES: Final = "seconds.json"
+"""In the directory of a run; of a training run, among its checkpoints."""
 WRITTEN_EVERY: Final = 10.0
 """Seconds; a killed process loses so many at most."""
 
@@ -38,7 +38,7 @@ class RunTime:
         def keep() -> None:
             with self._lock:
                 self.seconds[part] = before + time.perf_counter() - start
-                if is_first():
+                if process_number() == 0:
                     write_json(self.path, self.seconds)
 
         def keep_until_it_ends() -> None:

@@ -104,7 +104,7 @@ class Pipeline:
     times: RunTime = field(init=False)
 
     def __post_init__(self) -> None:
-        self.times = RunTime(self.run_dir / TIMES)
+        self.times = RunTime(self.run_dir / "checkpoints" / TIMES)
 
     def run(self) -> str:
         """Train and measure; stages that an interrupted run has finished are loaded instead.

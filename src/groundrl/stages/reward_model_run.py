@@ -63,7 +63,7 @@ class RewardModelTraining:
         Returns the text for the terminal: the held-out figures and the run directory. Of several
         processes only the first one saves, measures and reports; the text of the others is empty.
         """
-        times = RunTime(self.run_dir / TIMES)
+        times = RunTime(self.run_dir / "checkpoints" / TIMES)
         module = self.build(self.plan.module)
         assert isinstance(module, RewardModelModule)
         model = module.reward_model

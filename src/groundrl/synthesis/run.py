@@ -12,6 +12,7 @@ from groundrl.detectors.records import InputImage
 from groundrl.errors import UserError
 from groundrl.records import Provenance
 from groundrl.running.progress import ProgressLine
+from groundrl.running.run_time import TIMES, RunTime
 from groundrl.running.task_runner import TaskRunner, split_into_tasks
 from groundrl.synthesis.annotate import Annotator
 from groundrl.synthesis.output.summary import write_summary
@@ -52,11 +53,11 @@ class Synthesis:
         a model is unreachable or a budget is spent, the other images are finished. Raises UserError
         when a model refuses, and where no image at all could be used or finished.
         """
-        start = time.perf_counter()
-        totals = RunTotals()
+        totals, times, start = RunTotals(), RunTime(self.run_dir / TIMES), time.perf_counter()
         with (
             closing(ResultCache(self.cache)) as cache,
             open_writer(self.run_dir, self.shard_size) as writer,
+            times.measure("total"),
             ProgressLine(len(self.images), "images") as progress,
             closing(self._annotate_all(cache, totals)) as results,
         ):
@@ -70,8 +71,7 @@ class Synthesis:
             if totals.budget_spent is not None:
                 totals.count_unfinished(len(self.images))
             self._check_results(totals)
-        seconds = time.perf_counter() - start
-        write_summary(self.run_dir, self._source, totals, seconds)
+        write_summary(self.run_dir, self._source, totals, times.seconds["total"])
         return totals
 
     @property

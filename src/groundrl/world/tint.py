@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from groundrl.records import ImageSource
+from groundrl.records import ChangedImage
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -24,26 +24,15 @@ GAINS: Final = {Tint.WARM: (1.15, 1.0, 0.8), Tint.COOL: (0.8, 1.0, 1.15)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TintedImage:
+class TintedImage(ChangedImage):
     """An image whose red, green and blue are multiplied by ``GAINS``."""
 
-    image: ImageSource
     tint: Tint
 
     @property
     def key(self) -> str:
         """The tint and the image's key."""
         return f"{self.tint}:{self.image.key}"
-
-    @property
-    def width(self) -> int:
-        """Pixels."""
-        return self.image.width
-
-    @property
-    def height(self) -> int:
-        """Pixels."""
-        return self.image.height
 
     def load(self) -> "Image":
         """Decoded RGB pixels."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from groundrl.boxes import Box
 from groundrl.data.detection.base import AnnotatedImage, DetectionSet
-from groundrl.records import Grounding, ImageSource
+from groundrl.records import ChangedImage, Grounding
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -16,26 +16,15 @@ Flip = Literal["horizontal", "vertical"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlippedImage:
+class FlippedImage(ChangedImage):
     """An image that is mirrored when it is loaded."""
 
-    image: ImageSource
     flips: tuple[Flip, ...]
 
     @property
     def key(self) -> str:
         """The key of the image and how it is mirrored."""
         return f"{self.image.key} flipped {' '.join(self.flips)}"
-
-    @property
-    def width(self) -> int:
-        """As before."""
-        return self.image.width
-
-    @property
-    def height(self) -> int:
-        """As before."""
-        return self.image.height
 
     def load(self) -> "Image":
         """Decoded RGB pixels."""

@@ -5,7 +5,8 @@
 ``PUT /v1/adapters/<run>-<number>/<file>`` writes a file of an adapter into a temporary folder of
 the server and answers ``{"folder": ...}``, which ``/v1/load_lora_adapter`` takes as ``lora_path``.
 Only addresses of ``GROUNDRL_UPLOADS_FROM`` may write (networks, separated by commas; by default
-this machine), and only up to ``MAX_BYTES``. This file needs the standard library only: a server
+this machine), only with the server's API key, where it has one (``vllm serve --api-key``), and only
+up to ``MAX_BYTES``. This file needs the standard library only: a server
 needs this package without what it depends on.
 """
 
@@ -17,6 +18,7 @@ import tempfile
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,10 +31,13 @@ MAX_BYTES: Final = 4 * 2**30
 """Of one file: rank 512 on all linear layers of a model with 7 billion weights takes 5 GB in
 float32, rank 64 takes 0.7 GB."""
 KEPT_ADAPTERS: Final = 16
-"""Of all runs together: those of runs that have ended stay until then."""
+"""Of all runs together, however many processes each has: those of runs that have ended stay until
+then."""
 ALLOWED: Final = "GROUNDRL_UPLOADS_FROM"
 """The environment variable with the networks that may write."""
 LOOPBACK: Final = "127.0.0.0/8,::1"
+NO_SUCH_PATH: Final = frozenset({404, 405})
+"""What a server answers to an upload that it lets through: it has no such path itself."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -47,6 +52,8 @@ class AdapterUploads:
         """Raises ValueError where the environment variable holds no networks."""
         self._app = app
         self._networks = read_networks(os.environ.get(ALLOWED, LOOPBACK))
+        self._numbers = count()
+        """Of uploads."""
         self.root = Path(tempfile.mkdtemp(prefix="groundrl-adapters-"))
         weakref.finalize(self, shutil.rmtree, self.root, ignore_errors=True)
 
@@ -71,30 +78,50 @@ class AdapterUploads:
                 "error": f"uploads from {host} are not allowed: start the server with "
                 f"{ALLOWED}={host}, or let rollout.adapter_folder be a folder that it can read"
             }
+        status = await self._status_behind(scope)
+        if status not in NO_SUCH_PATH:
+            return max(status, 400), {"error": f"the server itself answers {status} to uploads"}
         name, _, file = scope["path"].removeprefix(PREFIX).partition("/")
         if scope["method"] != "PUT" or file not in FILES or not NAME.fullmatch(name):
             return 400, {"error": f"PUT {PREFIX}<name>/ takes {' and '.join(FILES)} only"}
         folder = self.root / name
         folder.mkdir(exist_ok=True)
-        partial = folder / f"{file}.partial"
+        # Several processes of a run may send the same adapter at once.
+        partial = folder / f"{file}.{next(self._numbers)}.partial"
         size = 0
-        with partial.open("wb") as target:
-            try:
+        try:
+            with partial.open("wb") as target:
                 async for part in body_parts(receive):
                     size += len(part)
                     if size <= MAX_BYTES:  # the rest is read, so that the client hears the answer
                         target.write(part)
-            except ConnectionError as error:  # the client is gone, and does not hear this answer
-                return 400, {"error": str(error)}
-        if size > MAX_BYTES:
-            partial.unlink()
-            return 413, {
-                "error": f"{file} has more than {MAX_BYTES} bytes: lower adapter.rank, or let "
-                "rollout.adapter_folder be a folder that the server can read"
-            }
-        partial.replace(folder / file)
+            if size > MAX_BYTES:
+                return 413, {
+                    "error": f"{file} has more than {MAX_BYTES} bytes: lower adapter.rank, or let "
+                    "rollout.adapter_folder be a folder that the server can read"
+                }
+            partial.replace(folder / file)
+        except ConnectionError as error:  # the client is gone, and does not hear this answer
+            return 400, {"error": str(error)}
+        finally:
+            partial.unlink(missing_ok=True)
         self._remove_others(folder)
         return 200, {"folder": str(folder)}
+
+    async def _status_behind(self, scope: Message) -> int:
+        """What the server answers to the request without its body. vLLM adds middleware before its
+        check of keys, which an upload must pass before a byte of it is read."""
+        statuses: list[int] = []
+
+        async def receive() -> Message:
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        await self._app(dict(scope), receive, send)
+        return statuses[0]
 
     def _remove_others(self, newest: Path) -> None:
         """Keep the newest adapters, this one among them."""

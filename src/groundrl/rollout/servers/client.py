@@ -1,8 +1,10 @@
 """Client of one running vLLM server: what it serves, adapters, chat requests."""
 
+import logging
 import math
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,11 @@ from groundrl.rollout.servers.connection import (
     VLLMConnection,
 )
 
+logger = logging.getLogger(__name__)
+
 CHAT = "/v1/chat/completions"
 LOAD = "/v1/load_lora_adapter"
+UNLOAD = "/v1/unload_lora_adapter"
 MODELS = "/v1/models"
 TOKENIZE = "/tokenize"
 NO_UPLOADS = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED})
@@ -43,17 +48,21 @@ class ServerCheck:
 class VLLMClient:
     """One server, which may restart at any time; its methods can be called by many threads."""
 
-    def __init__(self, url: str, timeout: float) -> None:
-        """``timeout``: seconds without a byte of the answer."""
-        self._server = VLLMConnection(url, timeout)
+    def __init__(self, url: str, timeout: float, key_variable: str | None = None) -> None:
+        """As ``VLLMConnection``."""
+        self._server = VLLMConnection(url, timeout, key_variable)
         self.url = self._server.url
         self._lock = threading.Lock()
         self._base: str | None = None
         """The server's name of the policy's base; None: the server has not been checked."""
         self._loaded: set[str] = set()
         """Names of adapters that the server has loaded."""
+        self._doubtful: set[str] = set()
+        """Those that it had when it failed, maybe because their files were gone."""
         self._failed: list[str] = []
         """Why it could not be prepared, each time."""
+        self._staying: set[str] = set()
+        """Names of old adapters that it does not unload."""
 
     def is_healthy(self) -> bool:
         """Whether the server says so."""
@@ -102,10 +111,34 @@ class VLLMClient:
     def _forget(self) -> None:
         """Check the server and load the adapter again before the next request."""
         with self._lock:
+            self._doubtful |= self._loaded
             self._base, self._loaded = None, set()
 
     def _load(self, version: AdapterVersion) -> None:
-        """Load the adapter, and unload older ones of the run that are no longer on disk."""
+        """Load the adapter, unless another process of the run has, and unload older ones of the run
+        that are no longer on disk."""
+        adapters = self._adapters()
+        if version.name not in adapters or version.name in self._doubtful:
+            self._send(version)
+        self._doubtful.discard(version.name)
+        self._loaded.add(version.name)
+        for name in version.superseded.intersection(adapters) - self._staying:
+            self._unload(name)
+
+    def _unload(self, name: str) -> None:
+        """Unload an adapter; an old one that stays loaded costs memory of the server only."""
+        self._loaded.discard(name)
+        try:
+            self._server.order(UNLOAD, {"lora_name": name})
+        except RequestRefused as refusal:
+            if name not in self._adapters():  # another process of the run was first
+                return
+            if not self._staying:
+                logger.warning("%s (old adapters stay loaded; this is told once)", refusal)
+            self._staying.add(name)
+
+    def _send(self, version: AdapterVersion) -> None:
+        """Upload the adapter where the server takes uploads, and have it loaded."""
         uploaded = self._upload(version)
         folder = str(version.folder.absolute()) if uploaded is None else uploaded
         try:
@@ -120,10 +153,6 @@ class VLLMClient:
                         "that it has, too>"
                     ) from refusal
                 raise
-        self._loaded.add(version.name)
-        for name in filter(version.supersedes, self._adapters()):
-            self._server.order("/v1/unload_lora_adapter", {"lora_name": name})
-            self._loaded.discard(name)
 
     def _upload(self, version: AdapterVersion) -> str | None:
         """The server's folder with its copy of the adapter; None for a server that takes none and
@@ -137,15 +166,15 @@ class VLLMClient:
                 if refusal.status in NO_UPLOADS:
                     return None
                 raise
-        return str(field(PREFIX, answer, "folder", str))
+        return str(self._server.field(PREFIX, answer, "folder", str))
 
     def _adapters(self) -> list[str]:
         return [model["id"] for model in self._models() if model.get("parent") is not None]
 
     def _models(self) -> list[dict[str, Any]]:
-        models = field(MODELS, self._server.get(MODELS), "data", list)
+        models = self._server.field(MODELS, self._server.get(MODELS), "data", list)
         for model in models:
-            field(MODELS, model, "id", str)
+            self._server.field(MODELS, model, "id", str)
         return models
 
     def _check_server(self, check: ServerCheck) -> str:
@@ -164,7 +193,7 @@ class VLLMClient:
                 f"{check.model}: start it with {START_COMMAND}"
             )
         answer = self._server.post(TOKENIZE, {"model": ids[0], **check.request})
-        tokens = field(TOKENIZE, answer, "tokens", list)
+        tokens = self._server.field(TOKENIZE, answer, "tokens", list)
         if tokens != check.tokens:
             raise UserError(
                 f"{self.url} reads the first prompt as {len(tokens)} tokens that are not "
@@ -174,21 +203,20 @@ class VLLMClient:
         answer = self._server.post(
             CHAT, {"model": ids[0], **forced_token_request(check.placeholder)}
         )
-        if forced_logprob(answer) < math.log(0.5):
+        if self._forced_logprob(answer) < math.log(0.5):
             raise UserError(
                 f"{self.url} reports log-probabilities from before temperature and bias: start it "
                 f"with {START_COMMAND}"
             )
         return ids[0]
 
-
-def field(path: str, answer: object, name: str, kind: type | tuple[type, ...]) -> Any:
-    """A field of an answer; raises ServerUnavailable for an answer that is none of vLLM's."""
-    value = answer.get(name) if isinstance(answer, dict) else None
-    if not isinstance(value, kind):
-        said = str(answer)[:80]
-        raise ServerUnavailable(f"{path} answers without {name!r}, unlike vLLM: {said}")
-    return value
+    def _forced_logprob(self, answer: object) -> float:
+        """The log-probability in the answer to ``forced_token_request``."""
+        field = partial(self._server.field, CHAT)
+        for choice in field(answer, "choices", list)[:1]:
+            for token in field(field(choice, "logprobs", dict), "content", list)[:1]:
+                return float(field(token, "logprob", (int, float)))
+        raise ServerUnavailable(f"{CHAT} answers without a token")
 
 
 def forced_token_request(token: int) -> dict[str, Any]:
@@ -201,12 +229,3 @@ def forced_token_request(token: int) -> dict[str, Any]:
         "logit_bias": {token: 100},
         "logprobs": True,
     }
-
-
-def forced_logprob(answer: object) -> float:
-    """The log-probability in the answer to ``forced_token_request``."""
-    choices = field(CHAT, answer, "choices", list)
-    for choice in choices[:1]:
-        for token in field(CHAT, field(CHAT, choice, "logprobs", dict), "content", list)[:1]:
-            return float(field(CHAT, token, "logprob", (int, float)))
-    raise ServerUnavailable(f"{CHAT} answers without a token")

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import httpx
 
+from groundrl.api_keys import read_key
 from groundrl.errors import UserError
 
 START_COMMAND: Final = (
@@ -17,6 +18,8 @@ SHORT_TIMEOUT: Final = 10.0
 """Seconds for what is quick at any load: a connection, a health check."""
 BUSY: Final = frozenset({408, 425, 429})
 """Statuses below 500 that proxies answer with while a server cannot."""
+ABOUT_KEYS: Final = frozenset({401, 403})
+"""Statuses that answer a key: missing or wrong, or not of someone who may."""
 
 
 class ServerUnavailable(Exception):
@@ -39,14 +42,18 @@ class RequestRefused(UserError):
 class VLLMConnection:
     """The address of a server; its methods can be called by many threads."""
 
-    def __init__(self, url: str, timeout: float) -> None:
-        """``timeout``: seconds without a byte of the answer."""
+    def __init__(self, url: str, timeout: float, key_variable: str | None = None) -> None:
+        """``timeout``: seconds without a byte of the answer. ``key_variable``: the environment
+        variable with the server's API key; None: it needs none. Raises UserError for a variable
+        without a key."""
         self.url = url.rstrip("/")
         self.timeout = timeout
+        self.key_variable = key_variable
         # A new connection for each request: servers may close idle connections at any time, and
         # requests take seconds.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         self._http = httpx.Client(
+            headers={} if key_variable is None else {"Authorization": f"Bearer {self._key()}"},
             timeout=httpx.Timeout(timeout, connect=min(timeout, SHORT_TIMEOUT)),
             limits=limits,
             follow_redirects=True,
@@ -92,18 +99,42 @@ class VLLMConnection:
             raise ServerUnavailable(f"{path}: {error}") from error
         if not response.is_error:
             return response
-        status, message = response.status_code, response.text[:500]
+        status, message = response.status_code, self._without_key(response.text)[:500]
         if response.is_server_error or status in BUSY:
             raise ServerUnavailable(f"{path} fails ({status}): {message}")
-        raise RequestRefused(
-            f"{self.url}{path} refuses ({status}): {message}. Start servers with {START_COMMAND}",
-            path=path,
-            status=status,
-        )
+        raise RequestRefused(self._refusal(path, status, message), path=path, status=status)
+
+    def _refusal(self, path: str, status: int, message: str) -> str:
+        """What a server refuses, and what to type."""
+        where = f"{self.url}{path} refuses ({status})"
+        if self.key_variable is None:
+            right_key = "export <NAME>=<its key>, and rollout.key_variable=<NAME>"
+        else:
+            right_key = f"export {self.key_variable}=<its key>"
+        if status == 401:  # the answer may contain parts of the key
+            return f"{where}: the key is missing or wrong. Type {right_key}"
+        if status == 403:
+            return f"{where}: {message}. Where it is the key that may not, type {right_key}"
+        return f"{where}: {message}. Start servers with {START_COMMAND}"
 
     def _read_json(self, path: str, response: httpx.Response) -> Any:
         try:
             return response.json()
         except (ValueError, RecursionError) as error:
-            content = response.content[:80]
+            content = self._without_key(response.text)[:80]
             raise ServerUnavailable(f"{path} answers with what is no JSON: {content!r}") from error
+
+    def field(self, path: str, answer: object, name: str, kind: type | tuple[type, ...]) -> Any:
+        """A field of an answer; raises ServerUnavailable for an answer that is none of vLLM's."""
+        value = answer.get(name) if isinstance(answer, dict) else None
+        if not isinstance(value, kind):
+            said = self._without_key(str(answer))[:80]
+            raise ServerUnavailable(f"{path} answers without {name!r}, unlike vLLM: {said}")
+        return value
+
+    def _key(self) -> str | None:
+        return None if self.key_variable is None else read_key(self.key_variable, self.url)
+
+    def _without_key(self, text: str) -> str:
+        key = self._key()
+        return text if key is None else text.replace(key, "***")

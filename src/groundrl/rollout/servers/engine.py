@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar, Literal
+from uuid import uuid4
 
 from PIL import Image
 
+from groundrl.api_keys import key_problems
 from groundrl.config_node import ConfigNode
 from groundrl.control_tokens import CUT
 from groundrl.errors import UserError
@@ -25,9 +27,10 @@ from groundrl.rollout.base import LoadFeatures, RolloutEngine, SampledTokens, Sa
 from groundrl.rollout.randomness import RolloutSeeds
 from groundrl.rollout.servers.answers import read_completions
 from groundrl.rollout.servers.client import CHAT, ServerCheck, VLLMClient
-from groundrl.rollout.servers.connection import START_COMMAND, RequestRefused
+from groundrl.rollout.servers.connection import ABOUT_KEYS, START_COMMAND, RequestRefused
 from groundrl.rollout.servers.pool import ServerPool, Unanswered
 from groundrl.rollout.vllm import sampling_options
+from groundrl.running.parallel import all_gather
 
 
 class VLLMServers(RolloutEngine):
@@ -39,38 +42,42 @@ class VLLMServers(RolloutEngine):
     """
 
     resource_options: ClassVar[frozenset[str]] = frozenset(
-        {"urls", "adapter_folder", "concurrency", "retries", "timeout"}
+        {"urls", "key_variable", "adapter_folder", "concurrency", "retries", "timeout"}
     )
 
     def __init__(
         self,
         urls: Sequence[str],
         adapter_folder: str,
+        key_variable: str | None = None,
         concurrency: int = 16,
         retries: int = 20,
         timeout: float = 600.0,
         prefetch: Literal[0, 1] = 0,
     ) -> None:
         """``adapter_folder``: where adapters are written, and read by servers without uploads.
+        ``key_variable``: the environment variable with the servers' API key; None: they need none.
         ``concurrency``: requests at a time to one server. ``retries``: health checks, after 0.5 to
         30 seconds each, until a server is left out: 7 minutes. ``timeout``: seconds without a byte
-        of the answer. ``prefetch=1``: prompts of the next step are sent before this step trains."""
+        of the answer. ``prefetch=1``: prompts of the next step are sent before this step trains.
+        Of several processes each has to make its engine, which agree upon a name for the run."""
         if not urls:
             raise UserError(
                 "rollout=vllm_server has no server: type 'rollout.urls=[http://<host>:8000]' and "
                 f"start it with {START_COMMAND}"
             )
-        clients = [VLLMClient(url, timeout) for url in urls]
+        clients = [VLLMClient(url, timeout, key_variable) for url in urls]
         self.servers = ServerPool(clients, concurrency, retries)
         self.concurrency = concurrency * len(clients)
         """Requests at a time to all servers."""
         self.prefetch: int = prefetch
-        self._publish = AdapterPublisher(Path(adapter_folder))
+        self._publish = AdapterPublisher(Path(adapter_folder), run=all_gather(uuid4().hex)[0])
 
     @classmethod
     def config_problems(cls, node: ConfigNode) -> Iterator[str]:
-        """Importance weights are needed where an older policy has sampled."""
+        """A key that is not set; an older policy that samples without importance weights."""
         yield from served_adapter_problems(node)
+        yield from key_problems(node)
         if node.options.get("prefetch"):
             for cap in uncorrected_losses(node):
                 yield (
@@ -117,7 +124,7 @@ class VLLMServers(RolloutEngine):
             try:
                 return self.servers.ask(request, cancelled)
             except RequestRefused as refusal:
-                if refusal.path != CHAT:
+                if refusal.path != CHAT or refusal.status in ABOUT_KEYS:
                     raise
                 raise UserError(
                     f"{sample}: {refusal}. Where it is too long, lower sampling.max_tokens, or "
