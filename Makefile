@@ -37,7 +37,7 @@ lint: .venv/.tests  ## ruff, its formatter and pyright
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 docs: .venv/.tests  ## the pages below docs/_build, warnings are errors
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q docs docs/_build
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going docs docs/_build
 	@echo docs/_build/index.html
 
 lock: .venv/.uv  ## refresh the pinned requirements after an edit of pyproject.toml

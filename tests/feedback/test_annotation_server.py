@@ -163,5 +163,5 @@ def test_a_body_of_another_length_is_not_read(server: AnnotationServer, length: 
 
 def test_a_port_in_use_is_one_message(server: AnnotationServer) -> None:
     port = server.server_port
-    with pytest.raises(UserError, match=rf"port={port} cannot be used .* port=0"):
+    with pytest.raises(UserError, match=rf"port {port} cannot be used .* 0 for any free one"):
         AnnotationServer(server.store, port)

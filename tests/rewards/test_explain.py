@@ -112,7 +112,7 @@ def test_the_place_of_a_tag_is_told_unless_it_is_missing() -> None:
 def test_any_text_is_explained_on_the_terminal() -> None:
     text = "<think>[0,0,50,50 cup] [1,2</think><answer>red, blue</answer>"
     told = to_terminal(explain(attempt(sample(box(0, 0, 50, 50)), text), REWARD))
-    assert "answer    blue, red (wrong; right: red)" in told
+    assert "answer    blue, red (wrong; true answer: red)" in told
     assert "unclosed box, at character 24: '[1,2</think>" in told
     assert told.index("iou ") < told.index("reward ")
 

@@ -110,7 +110,7 @@ def _cell(drawn: Render, kind: str) -> Image.Image:
 def contact_sheet(
     subjects: list[Subject], looks: list[Look], rows: int, seed: int, size: int
 ) -> Image.Image:
-    """One column per subject and look, ``rows`` scenes each, then a row of masks and depths."""
+    """One column per subject and look, ``rows`` scenes each, then masks and depths of the first."""
     groups = list(product(subjects, looks))
     lines, kinds = [], 0
     for index in range(rows):
@@ -123,10 +123,13 @@ def contact_sheet(
             kinds += 1
         lines.append(_stack(cells, across=True))
     panels = []
-    for subject, look in groups:
-        spec = SceneSpec(seed=seed, index=0, subject=subject, look=look, width=size, height=size)
+    for subject in subjects:  # every look of a scene has the same masks and depth
+        spec = SceneSpec(
+            seed=seed, index=0, subject=subject, look=looks[0], width=size, height=size
+        )
         drawn = render(spec)
-        panels.append(_stack([mask_panel(drawn.instances), depth_panel(drawn.depth)], across=False))
+        shown = [mask_panel(drawn.instances), depth_panel(drawn.depth)]
+        panels += shown if len(looks) > 1 else [_stack(shown, across=False)]
     page = _stack([*lines, _stack(panels, across=True)], across=False)
     framed = Image.new("RGB", (page.width + MARGIN, page.height + MARGIN), PAPER)
     framed.paste(page, (MARGIN, MARGIN))

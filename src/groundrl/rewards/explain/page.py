@@ -31,7 +31,7 @@ def term_table(one: Explanation) -> Table:
         for term in one.terms
     ]
     rows.append(("reward", "", "", f"{one.total:z.3f}", ""))
-    return Table(columns=("term", "weight", "value", "adds", ""), rows=tuple(rows))
+    return Table(columns=("term", "weight", "value", "adds", "why"), rows=tuple(rows))
 
 
 def box_table(one: Explanation) -> Table:
@@ -63,7 +63,7 @@ def answer_line(one: Explanation) -> str:
     """The answer as read, and the right one."""
     right = ", ".join(one.attempt.sample.answers) or "not known"
     verdict = {True: "right", False: "wrong", None: "not judged"}[one.correct]
-    return f"{one.chosen} ({verdict}; right: {right})"
+    return f"{one.chosen} ({verdict}; true answer: {right})"
 
 
 def to_terminal(one: Explanation) -> str:

@@ -32,5 +32,7 @@ class Iou:
         if not true:
             return f"nothing to point at, {len(predicted)} boxes; one is free"
         pairs = match(predicted, [one.box for one in true])
-        total = " + ".join(f"{pair.iou:.2f}" for pair in pairs) or "no box meets a true one"
-        return f"({total}) / {max(len(predicted), len(true))} boxes"
+        count = max(len(predicted), len(true))
+        if not pairs:
+            return f"no box meets a true one: 0 / {count} boxes"
+        return f"({' + '.join(f'{pair.iou:.2f}' for pair in pairs)}) / {count} boxes"
