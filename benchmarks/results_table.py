@@ -30,8 +30,8 @@ def page(folder: Path, runs: list[Run]) -> str:
     seconds = sum(sum(read_metrics(run.folder)[1].values()) for run in runs if run.stages)
     head = (
         f"# Results: {name}\n\n`python train.py -m sweeps={name}`: {len(runs)} jobs, "
-        f"{duration(seconds)} together, each with a warm-up of its own. What is asked, and what to look at: "
-        f"[{name}](../studies/{name}.md)."
+        f"{duration(seconds)} together, each with a warm-up of its own. What is asked, and what to "
+        f"look at: [{name}](../studies/{name}.md)."
     )
     return "\n\n".join([head, *parts]) + "\n"
 

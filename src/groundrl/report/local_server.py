@@ -39,7 +39,8 @@ class LocalServer(ThreadingHTTPServer):
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise
             raise UserError(
-                f"port {port} cannot be used ({error.strerror}): type another one, or 0 for any free one"
+                f"port {port} cannot be used ({error.strerror}): type another one, or 0 for any "
+                "free one"
             ) from error
 
     def handle_error(self, request: Any, client_address: Any) -> None:
