@@ -29,7 +29,7 @@ from groundrl.rollout.base import Sampling
 from groundrl.rollout.sampler import Sampler
 from groundrl.running.launched import runs_alone
 from groundrl.stages.fit import MakeTrainer
-from groundrl.stages.fitting.strategy import STRATEGIES
+from groundrl.stages.fitting.strategy import LIGHTNING_STRATEGIES
 from groundrl.stages.pipeline import Pipeline
 from groundrl.stages.reward_model import check_two_classes
 from groundrl.stages.reward_model_run import RewardModelTraining
@@ -82,8 +82,8 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining | R
 
 
 def make_trainer(node: DictConfig) -> MakeTrainer:
-    """The trainer; several processes work together as ``STRATEGIES`` has it."""
-    strategy = "auto" if runs_alone(node) else STRATEGIES[node.get("strategy", "auto")]
+    """The trainer; several processes work together as ``LIGHTNING_STRATEGIES`` has it."""
+    strategy = "auto" if runs_alone(node) else LIGHTNING_STRATEGIES[node.get("strategy", "auto")]
     return partial(make(node), strategy=strategy)
 
 
