@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
 from groundrl.answers.attempt import ABSENCE_KINDS
@@ -83,8 +84,10 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining | R
 
 def make_trainer(node: DictConfig) -> MakeTrainer:
     """The trainer; several processes work together as ``LIGHTNING_STRATEGIES`` has it."""
-    strategy = "auto" if runs_alone(node) else LIGHTNING_STRATEGIES[node.get("strategy", "auto")]
-    return partial(make(node), strategy=strategy)
+    if runs_alone(node):
+        rank_zero_only.rank = 0  # Lightning reads RANK, which a container may have set
+        return partial(make(node), strategy="auto")
+    return partial(make(node), strategy=LIGHTNING_STRATEGIES[node.get("strategy", "auto")])
 
 
 def check_terms_apply(terms: Mapping[str, RewardTerm], train: SampleSource) -> None:
