@@ -119,6 +119,26 @@ def test_torchrun_starts_the_processes_of_one_run(tmp_path: Path) -> None:
     assert (folder / "adapter" / "adapter_model.safetensors").is_file()
 
 
+@pytest.mark.slow
+def test_one_process_is_the_first_whatever_the_variables_of_its_container_say(
+    tmp_path: Path,
+) -> None:
+    run = [*RUN, "stage.sft.steps=1", "stage.grpo.steps=1", f"output_dir={tmp_path}"]
+    result = subprocess.run(
+        [sys.executable, "train.py", *run],
+        cwd=ROOT,
+        env=ENVIRONMENT | {"RANK": "3", "LOCAL_RANK": "3"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == str(tmp_path)
+    assert "grpo 1/1" in result.stderr
+    assert (tmp_path / "metrics.json").is_file()
+    assert len([*tmp_path.glob("tensorboard/*/events.*")]) == 2
+
+
 def start_in_slurm(rank: int, port: int, *arguments: str) -> subprocess.Popen[str]:
     """One of two processes, with the variables that Slurm sets."""
     slurm = {

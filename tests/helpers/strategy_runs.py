@@ -29,7 +29,7 @@ from groundrl.running.parallel import own_part
 from groundrl.stages.base import Stage
 from groundrl.stages.fit import StagePlan, fit
 from groundrl.stages.fitting.optimization import Optimization
-from groundrl.stages.fitting.strategy import STRATEGIES
+from groundrl.stages.fitting.strategy import LIGHTNING_STRATEGIES
 from groundrl.stages.reward_model import RewardModelModule
 from groundrl.stages.reward_model_run import EncodeGroup
 
@@ -129,7 +129,7 @@ def fit_stage(stage: Stage, run: Run, folder: Path) -> None:
         accelerator="cpu",
         precision="32-true",  # or Lightning would try to convert the samples
         devices=1 if run.strategy == "one" else 2,
-        strategy="auto" if run.strategy == "one" else STRATEGIES[run.strategy],
+        strategy="auto" if run.strategy == "one" else LIGHTNING_STRATEGIES[run.strategy],
     )
     fit("stage", stage, data, plan, make_trainer, folder / run.name)
 

@@ -16,10 +16,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from groundrl.errors import UserError
 from groundrl.launch.exits import exit_with
 from groundrl.launch.main import (
+    how_to_go_on,
     keep_config,
     lock_run,
     report_user_errors,
-    resume_command,
 )
 from groundrl.launch.requeue import requeue_job
 from groundrl.launch.resolved import RESOLVED
@@ -142,7 +142,7 @@ def test_the_command_to_continue_has_the_folder_of_configs(job: DictConfig) -> N
         job.hydra.runtime.config_sources.append(added)
     HydraConfig.instance().set_config(job)
     command = "python train.py --config-dir /lab/conf reward=mine resume=run"
-    assert resume_command(job) == command
+    assert how_to_go_on(job) == f"To go on, type\n  {command}"
 
 
 def test_other_errors_of_the_system_are_bugs(job: DictConfig) -> None:

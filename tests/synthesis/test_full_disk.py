@@ -56,7 +56,7 @@ def test_a_full_disk_gives_one_message(tmp_path: Path, small_disk: Path) -> None
     assert "Traceback" not in full.stderr
     assert full.stderr.count("No space left") == 0
     told = full.stderr.rpartition("no space left on the disk")[2]
-    assert "free some, then type\n  python synthesize.py detector=oracle" in told
+    assert "free some. To go on, type\n  python synthesize.py detector=oracle" in told
     taken.unlink()
     again = subprocess.run([*command, *places], cwd=ROOT, capture_output=True, check=False)
     assert again.returncode == 0

@@ -57,7 +57,8 @@ class HeldOut:
     def __call__(self, policy: Policy, run_dir: Path, name: str) -> dict[str, float]:
         """``<set>/<metric>`` with 95 % intervals; answers go to ``heldout_<name>.jsonl``.
 
-        Processes that train together share the questions.
+        Processes that train together share the questions; the first one rates the answers, so that
+        a judge is asked once.
 
         Metrics: see ``heldout_figures``.
         """
@@ -74,9 +75,9 @@ class HeldOut:
                 for groups in answers_to(
                     source, policy, policy.encode, self.sampler, self.num_workers
                 ):
-                    rewarded = [group[0] for group in self.reward(groups)]
+                    rewarded = [group[0] for group in self.reward(groups)] if is_first() else []
                     answered += rewarded
-                    for one in rewarded if is_first() else ():
+                    for one in rewarded:
                         save_images(one.attempt.sample, run_dir)
                         origin = self._origin(policy, one.attempt)
                         right, scores = is_right(one.attempt), caption_scores(one.attempt)
@@ -84,9 +85,9 @@ class HeldOut:
                         file.write(json.dumps(record.json) + "\n")
                     done += len(groups)
                     line.update(done)
-                figures = heldout_figures(answered)
+                figures = heldout_figures(answered) if is_first() else {}
                 results |= {f"{set_name}/{key}": value for key, value in figures.items()}
-        return results
+        return all_gather(results)[0]
 
     def recorded(self, run_dir: Path, name: str) -> bool:
         """Whether the answers in ``heldout_<name>.jsonl`` are whole; tells what is wrong."""

@@ -23,7 +23,13 @@ from groundrl.launch.resolved import RESOLVED, check_resume, no_run, save_resolv
 from groundrl.launch.resolvers import register_resolvers
 from groundrl.launch.sweeps.grid import jobs_left
 from groundrl.launch.sweeps.parallel_jobs import FINISHED, runs_in_turn
-from groundrl.running.launched import launched, process_number, runs_alone
+from groundrl.running.launched import (
+    how_machines_meet,
+    how_started,
+    launched,
+    process_number,
+    runs_alone,
+)
 from groundrl.running.locks import lock_folder
 from groundrl.running.stopping import Stopped, handle_signals, stop
 
@@ -70,10 +76,12 @@ def processes_of(cfg: DictConfig) -> AbstractContextManager[None]:
     """Inside, the processes of all devices run the script, connected."""
     if runs_alone(cfg.get("trainer", {})):
         return nullcontext()
+    if (meeting := how_machines_meet(cfg.trainer)) is not None:
+        logger.info(meeting)
     from groundrl.launch.training import make_trainer
     from groundrl.stages.processes import connected
 
-    return connected(make_trainer(cfg.trainer), f"To go on, type\n  {resume_command(cfg)}")
+    return connected(make_trainer(cfg.trainer), how_to_go_on(cfg))
 
 
 def run_script(script: str, cfg: DictConfig) -> None:
@@ -106,7 +114,11 @@ def in_multirun() -> bool:
 
 def number_in_run(cfg: DictConfig) -> int:
     """The number of this process among those of its run, from 0."""
-    return 0 if runs_alone(cfg.get("trainer", {})) else process_number()
+    if runs_alone(cfg.get("trainer", {})):
+        return 0
+    from groundrl.running.parallel import rank, world_size
+
+    return rank() if world_size() > 1 else process_number()
 
 
 def lock_run(run_dir: Path, number: int = 0) -> AbstractContextManager[None]:
@@ -131,8 +143,7 @@ def _synthesize(cfg: DictConfig, run_dir: Path) -> None:
         changed = dict.fromkeys(budgets(cfg, spent.budget), f"<more than {spent.budget}>")
     exit_with(
         1,
-        f"{totals.unfinished} images are unfinished: {reason}.\n"
-        f"To go on, type\n  {resume_command(cfg, changed)}",
+        f"{totals.unfinished} images are unfinished: {reason}.\n{how_to_go_on(cfg, changed)}",
     )
 
 
@@ -192,7 +203,7 @@ def report_user_errors(cfg: DictConfig) -> Iterator[None]:
         problem = describe_machine_problem(error, run_directory(cfg))
         if problem is None:
             raise
-        _fail(UserError(f"{problem}, then type\n  {resume_command(cfg)}"), cfg)
+        _fail(UserError(f"{problem}. {how_to_go_on(cfg)}"), cfg)
     except ScriptEnd:
         raise
     except SystemExit as end:
@@ -200,7 +211,7 @@ def report_user_errors(cfg: DictConfig) -> Iterator[None]:
         _fail(
             UserError(
                 f"{last.filename}:{last.lineno} ({last.name}) ended the run by sys.exit({end.code})"
-                f": raise an exception there instead. To go on, type\n  {resume_command(cfg)}"
+                f": raise an exception there instead. {how_to_go_on(cfg)}"
             ),
             cfg,
         )
@@ -214,12 +225,19 @@ def report_user_errors(cfg: DictConfig) -> Iterator[None]:
             lines += [f"{len(left)} jobs are left, this one first: {', '.join(left)}"]
         if cfg.requeue and number != signal.SIGINT:
             lines.append(requeue_job())
-        exit_with(128 + number, "\n".join([*lines, f"To go on, type\n  {resume_command(cfg)}"]))
+        exit_with(128 + number, "\n".join([*lines, how_to_go_on(cfg)]))
 
 
-def resume_command(cfg: DictConfig, changed: Mapping[str, str] | None = None) -> str:
-    """The command that continues this run, or the multirun that it belongs to, with ``changed``
-    values."""
+def how_to_go_on(cfg: DictConfig, changed: Mapping[str, str] | None = None) -> str:
+    """``To go on, type``, and the command that continues this run, or the multirun that it belongs
+    to, with ``changed`` values; what is not known of the command is said in words."""
+    trainer = cfg.get("trainer", {})
+    known, start = resume_command(cfg, changed), how_started(trainer)
+    return f"To go on, type{start.words}\n  {shlex.join([*start.command, *known])}"
+
+
+def resume_command(cfg: DictConfig, changed: Mapping[str, str] | None) -> list[str]:
+    """The script and its options, without the program that starts it."""
     changed = changed or {}
     flags: list[str] = []
     if HydraConfig.get().mode is RunMode.MULTIRUN:
@@ -232,7 +250,7 @@ def resume_command(cfg: DictConfig, changed: Mapping[str, str] | None = None) ->
     dropped = {"resume", "output_dir", *changed}
     kept = [line for line in typed if line.partition("=")[0].lstrip("+") not in dropped]
     new = [f"{key}={value}" for key, value in changed.items()]
-    return shlex.join(["python", sys.argv[0], *flags, *kept, *new, place])
+    return [sys.argv[0], *flags, *kept, *new, place]
 
 
 def speaks(several: bool) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
 from groundrl.answers.attempt import ABSENCE_KINDS
@@ -29,7 +30,7 @@ from groundrl.rollout.base import Sampling
 from groundrl.rollout.sampler import Sampler
 from groundrl.running.launched import runs_alone
 from groundrl.stages.fit import MakeTrainer
-from groundrl.stages.fitting.strategy import STRATEGIES
+from groundrl.stages.fitting.strategy import LIGHTNING_STRATEGIES
 from groundrl.stages.pipeline import Pipeline
 from groundrl.stages.reward_model import check_two_classes
 from groundrl.stages.reward_model_run import RewardModelTraining
@@ -82,9 +83,11 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining | R
 
 
 def make_trainer(node: DictConfig) -> MakeTrainer:
-    """The trainer; several processes work together as ``STRATEGIES`` has it."""
-    strategy = "auto" if runs_alone(node) else STRATEGIES[node.get("strategy", "auto")]
-    return partial(make(node), strategy=strategy)
+    """The trainer; several processes work together as ``LIGHTNING_STRATEGIES`` has it."""
+    if runs_alone(node):
+        rank_zero_only.rank = 0  # Lightning reads RANK, which a container may have set
+        return partial(make(node), strategy="auto")
+    return partial(make(node), strategy=LIGHTNING_STRATEGIES[node.get("strategy", "auto")])
 
 
 def check_terms_apply(terms: Mapping[str, RewardTerm], train: SampleSource) -> None:

@@ -38,12 +38,57 @@ def launched() -> Launched | None:
 
 
 def process_number() -> int:
-    """The rank of this process, from 0, before the processes are connected."""
+    """The rank of this process, from 0, before the processes are connected; of those that
+    Lightning starts that on its machine."""
     found = launched()
-    if found is not None:
-        return found.rank
-    # Of a process that Lightning started.
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")))
+    # Not RANK, which containers set for processes that know nothing of each other.
+    return found.rank if found is not None else int(os.environ.get("LOCAL_RANK", "0"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """How the script of a run is started."""
+
+    command: tuple[str, ...]
+    """Words before the script."""
+    words: str = ""
+    """About what the process does not know of the command, to be read before it."""
+
+
+def how_started(trainer: Mapping[str, Any]) -> Start:
+    """How a run with these options of its trainer was started, in effect."""
+    found = launched()
+    if runs_alone(trainer):
+        return Start(command=("python",))
+    if found is None:
+        machines = trainer.get("num_nodes", 1) != 1
+        words = " on every machine, with NODE_RANK and MASTER_ADDR as before," if machines else ""
+        return Start(command=("python",), words=words)
+    if found.by == "srun":
+        numbers = f"--nodes={found.nodes}", f"--ntasks-per-node={found.per_node}"
+        words = " (with the other options of srun as before)"
+        return Start(command=("srun", *numbers, "python"), words=words)
+    command = ("torchrun", f"--nproc-per-node={found.per_node}")
+    if found.nodes == 1:
+        return Start(command=command)
+    words = " on every machine (with the other options of torchrun as before)"
+    return Start(command=(*command[:1], f"--nnodes={found.nodes}", *command[1:]), words=words)
+
+
+def how_machines_meet(trainer: Mapping[str, Any]) -> str | None:
+    """What a run on several machines waits for, where nothing starts all its processes; None for
+    any other run, and for processes that say nothing."""
+    nodes = trainer.get("num_nodes", 1)
+    if nodes == 1 or launched() is not None or process_number():
+        return None
+    address = os.environ.get("MASTER_ADDR", "not set")
+    port = os.environ.get("MASTER_PORT", "not set")
+    return (
+        f"waiting for the other machines (trainer.num_nodes={nodes}): start this command on each, "
+        f"with NODE_RANK from 0 to {nodes - 1} (here {os.environ.get('NODE_RANK', '0')}), and on "
+        f"all of them MASTER_ADDR (here {address}), the address of the one with NODE_RANK=0, and "
+        f"MASTER_PORT (here {port}), a free port of it; or start it with torchrun or srun"
+    )
 
 
 def runs_alone(trainer: Mapping[str, Any]) -> bool:

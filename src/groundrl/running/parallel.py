@@ -5,16 +5,13 @@ from typing import TypeVar
 from torch import Tensor, distributed
 from torch.distributed.tensor import DTensor
 
-from groundrl.running.launched import process_number
-
 T = TypeVar("T")
 
 
 def rank() -> int:
-    """Number of this process, from 0."""
-    if distributed.is_initialized():
-        return distributed.get_rank()
-    return process_number()
+    """Number of this process, from 0; one that is connected to no other is the first, whatever RANK
+    says."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
 
 
 def world_size() -> int:

@@ -55,11 +55,11 @@ class Distillation(StagePlan):
     def train(self, name: str, run: StageRun) -> None:
         """See ``StagePlan``; the traces stay in the run directory, for a run that goes on."""
         folder = run.run_dir / name
-        # The first process may have written them before another one looks.
+        # The first process decides and reads: others may see an older state of a network folder.
         if not all_gather((folder / TRACES).exists())[0]:
             run.build(partial(self.write_traces, run=run, folder=folder))
-        traces = SampleList(tuple(read_jsonl(folder / TRACES)))
-        StagePlan.train(self, name, replace(run, train=traces))
+        traces = all_gather(tuple(read_jsonl(folder / TRACES)) if is_first() else ())[0]
+        StagePlan.train(self, name, replace(run, train=SampleList(traces)))
 
     def write_traces(self, grammar: Grammar, run: StageRun, folder: Path) -> None:
         """Write the questions with what is to be learned about them (``traces.jsonl``, a data set
@@ -94,7 +94,6 @@ class Distillation(StagePlan):
             folder.mkdir(parents=True, exist_ok=True)
             write_json(folder / "summary.json", {"questions": asked, "learned": len(traces)})
             write_jsonl(traces, folder / TRACES)
-        all_gather(None)  # the others wait for the file
 
 
 def can_be_learned(attempt: Attempt) -> bool:

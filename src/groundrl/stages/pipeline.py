@@ -112,21 +112,27 @@ class Pipeline:
         Returns the text for the terminal: the table of held-out figures and the run directory. Of
         several processes only the first one writes and reports; the text of the others is empty.
         """
-        self._read_metrics()
         if is_first():
+            self._read_metrics()
             self._prepare()
-        all_gather(None)  # the others wait for what it has fetched
-        self._read_metrics()
-        if "start" not in self.metrics or not self.held_out.recorded(self.run_dir, "start"):
+        # A network folder may show other processes something older than it shows the first.
+        self.metrics = all_gather(self.metrics)[0]
+        self.times.know(self.metrics.get("time", {}))
+        if "start" not in self.metrics or not self._recorded("start"):
             self._measure("start")
         for name, plan in self.plans.items():
             if name not in self.metrics:
                 self._train(name, plan)
                 continue
             self.policy.load(self._adapter(name))
-            if not self.held_out.recorded(self.run_dir, name):
+            if not self._recorded(name):
                 self._measure(name)
         return self._finish() if is_first() else ""
+
+    def _recorded(self, name: str) -> bool:
+        """Whether the answers are whole where the first process looks."""
+        found = is_first() and self.held_out.recorded(self.run_dir, name)
+        return all_gather(found)[0]
 
     def _prepare(self) -> None:
         if not self.held_out.sets:

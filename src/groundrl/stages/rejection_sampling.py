@@ -69,13 +69,12 @@ class CaptionChooser:
         data set of its own); where a call was stopped, the next one goes on.
         """
         chosen = folder / "chosen.jsonl"
-        # The first process may have written it before another one looks.
+        # The first process decides and reads: others may see an older state of a network folder.
         if not all_gather(chosen.exists())[0]:
             self.sample(source, indices, folder, make_trainer)
             if is_first():
                 self.write_chosen([source[i] for i in indices], folder)
-            all_gather(None)  # the others wait for the file
-        return tuple(read_jsonl(chosen))
+        return all_gather(tuple(read_jsonl(chosen)) if is_first() else ())[0]
 
     def sample(
         self, source: SampleSource, indices: Sequence[int], folder: Path, make_trainer: MakeTrainer
@@ -83,7 +82,8 @@ class CaptionChooser:
         """Write the candidates of those samples that ``candidates.jsonl`` lacks."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / CANDIDATES
-        known = Counter(row.sample for row in read_candidates(path))
+        rows = read_candidates(path) if is_first() else []
+        known = all_gather(Counter(row.sample for row in rows))[0]
         sampler = self.sampler(self.engine)
         missing = [i for i in indices if known[source[i].id] < sampler.group_size]
         line = ProgressLine(len(indices), folder.name, stream=None if is_first() else StringIO())
@@ -94,9 +94,8 @@ class CaptionChooser:
                 for groups in answers_to(
                     SampleList(tuple(part)), self.policy, self.policy.encode, sampler
                 ):
-                    rewarded = self.reward(groups)
-                    if is_first():
-                        file.writelines(candidate_lines(writer, groups, rewarded))
+                    if is_first():  # it alone rates them: a judge is asked once
+                        file.writelines(candidate_lines(writer, groups, self.reward(groups)))
                         file.flush()
                 line.update(len(indices) - len(missing) + start + len(part))
 

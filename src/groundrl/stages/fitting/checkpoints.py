@@ -56,10 +56,14 @@ class Checkpoints(L.Callback):
         self._save_seconds = 0.0
 
     def find(self) -> Path | None:
-        """The newest checkpoint that is not damaged; None where there is none.
+        """The newest checkpoint that is not damaged, as the first process sees it; None where there
+        is none.
 
         Raises UserError where all are damaged.
         """
+        return all_gather(self._find() if is_first() else None)[0]
+
+    def _find(self) -> Path | None:
         damaged = []
         for path in (self.path, self.previous):
             if not path.exists():
@@ -69,7 +73,7 @@ class Checkpoints(L.Callback):
             except DamagedCheckpointError as error:
                 damaged.append(str(error))
             else:
-                if damaged and is_first():
+                if damaged:
                     logger.warning("%s: going on from %s", damaged[0], path)
                 return path
         if damaged:

@@ -21,12 +21,13 @@ from groundrl.running.parallel import all_gather, own_part, whole_tensor
 
 SUMMED_GRADIENTS: Final = "summed_gradients"
 SHARDED_LAYERS: Final = "sharded_layers"
-STRATEGIES: Final = {
+LIGHTNING_STRATEGIES: Final = {
     "auto": SUMMED_GRADIENTS,
     "ddp": SUMMED_GRADIENTS,
     "fsdp": SHARDED_LAYERS,
 }
-"""``trainer.strategy`` -> the strategy of ``lightning.Trainer`` for several processes."""
+"""``trainer.strategy`` (``config.several_processes.STRATEGIES``) -> the strategy of
+``lightning.Trainer`` for several processes."""
 
 
 class SummedGradients(DDPStrategy):
