@@ -29,9 +29,11 @@ class Case:
 
 
 def report(cases: Iterable[Case], command: str = "", kept: Path | None = None) -> int:
-    """Tell each case as it ends, then print the table. Returns the exit status. ``kept``: a file to
-    which each case is added as it ends, with the command that led to it."""
+    """Tell each case as it ends, then print the table. Returns the exit status. ``kept``: a file
+    that gets each case as it ends, with the command that led to it."""
     start, found = time.monotonic(), list[Case]()
+    if kept is not None:
+        kept.write_text("")
     for case in cases:
         found.append(case)
         if kept is not None:
@@ -61,7 +63,7 @@ def main(
     parser.add_argument("--size", type=int, default=size, help=f"{meaning} (default {size})")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
     parser.add_argument("--only", nargs="+", choices=parts, default=parts, metavar="PART")
-    parser.add_argument("--kept", type=Path, help="a file to which the cases are added, as JSONL")
+    parser.add_argument("--kept", type=Path, help="a file for the cases, as JSONL")
     args = parser.parse_args()
     name = campaign.__module__ if campaign.__module__ != "__main__" else Path(sys.argv[0]).stem
     typed = [*("--size", str(args.size)), *("--seed", str(args.seed)), *("--only", *args.only)]

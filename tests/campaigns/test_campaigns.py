@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from campaigns.cases import read_cases, to_page
 from campaigns.fuzz import GROWTH, Attack, growth_of, shares
 from campaigns.jobs import differences
 from campaigns.mutations import MUTATIONS, draw, mutate
@@ -55,6 +56,23 @@ def test_a_campaign_with_a_failure_or_without_cases_fails(
     assert "a traceback" in table
     assert "2 cases, 1 failed" in table
     assert report([]) == 1
+
+
+def test_the_page_of_cases_holds_what_was_run_and_nothing_else(tmp_path: Path) -> None:
+    report([Case.of("a <obj>|*b*", "none", [])], "kill --size 1", tmp_path / "kill.jsonl")
+    (tmp_path / "tests.xml").write_text(
+        '<testsuites><testsuite><testcase classname="tests.test_a" name="test_it_is_told[x]"/>'
+        '<testcase classname="tests.test_a" name="test_b"><failure message="odd"/></testcase>'
+        '<testcase classname="tests.test_a" name="test_c"><skipped/></testcase></testsuite>'
+        "</testsuites>"
+    )
+    page = to_page(list(read_cases(tmp_path)))
+    assert "3 cases, 1 not as promised." in page
+    assert "| 1 | `python -m campaigns.kill --size 1` | 1 | 0 |" in page
+    assert "| 2 | `make campaign-tests` | 2 | 1 |" in page
+    assert "| 1 | a \\<obj\\>\\|\\*b\\* | none | as expected |" in page
+    assert "| 2 | test\\_a (x) | it is told | as expected |" in page
+    assert "| 2 | test\\_a | b | odd |" in page
 
 
 def test_results_that_differ_are_named() -> None:
