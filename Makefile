@@ -4,6 +4,7 @@ WORKERS ?= 2
 BIN := .venv/bin
 UV := $(BIN)/uv pip
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --no-header --no-annotate
+ATTACKED := refused or damaged or broken or killed or stopped or cut_off or unreadable or is_an_error
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 # Bytecode is kept: without it every process compiles torch and transformers anew.
@@ -28,8 +29,16 @@ coverage: .venv/.tests  ## the same tests, and the lines that none of them runs
 	$(PYTEST) --cov=groundrl --cov-report=term:skip-covered
 
 campaign-%: .venv/.tests  ## kill, fuzz, faults or soak: attacks the project; SIZE=20 ONLY=grpo
+	mkdir -p outputs/campaigns
 	OMP_NUM_THREADS=1 PYTHONPATH=tests:tests/helpers $(BIN)/python -m campaigns.$* \
+		--kept "outputs/campaigns/$(strip $* $(ONLY) $(SIZE)).jsonl" \
 		$(if $(SIZE),--size $(SIZE)) $(if $(ONLY),--only $(ONLY))
+
+campaign-tests: .venv/.tests  ## the tests of refusals, damage and stops, for the table of cases
+	$(PYTEST) -k "$(ATTACKED)" --junitxml=outputs/campaigns/tests.xml
+
+campaign-cases: .venv/.tests  ## docs/robustness_cases.md, from what the campaigns left
+	PYTHONPATH=tests:tests/helpers $(BIN)/python -m campaigns.cases
 
 lint: .venv/.tests  ## ruff, its formatter and pyright
 	$(BIN)/ruff check

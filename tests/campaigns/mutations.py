@@ -1,12 +1,11 @@
-"""Damage to files and texts. A mutation is three plain values, so that hypothesis can draw and
-shrink it: what is done, where (a share of the content), and with which of some odd values."""
+"""Damage to files and texts. A mutation is three plain values: what is done, where (a share of the
+content), and with which of some odd values."""
 
 import json
+import random
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
-
-from hypothesis import strategies as st
 
 Mutation = tuple[str, float, int]
 
@@ -109,17 +108,14 @@ MUTATIONS: Final[dict[str, Callable[[bytes, float, int], bytes]]] = {
     one.__name__: one
     for one in (flip, cut, drop, repeat, insert, replace_token, swap_lines, change_json)
 }
-DRAWN: Final = st.lists(
-    st.tuples(
-        # Structured changes more often: most others end in the parser.
-        st.sampled_from([*MUTATIONS, "change_json", "change_json", "change_json", "replace_token"]),
-        st.floats(0, 1, exclude_max=True),
-        st.integers(0, 10_000),
-    ),
-    min_size=1,
-    max_size=3,
-)
-"""One to three mutations."""
+FURTHER: Final = (*MUTATIONS, "change_json", "change_json", "change_json", "replace_token")
+"""Structured changes more often: most others end in the parser."""
+
+
+def draw(kind: str, draws: random.Random) -> list[Mutation]:
+    """One of this kind, and up to two of any."""
+    kinds = [kind, *draws.choices(FURTHER, k=draws.randrange(3))]
+    return [(one, draws.random(), draws.randrange(10_000)) for one in kinds]
 
 
 def mutate(content: bytes, mutations: list[Mutation]) -> bytes:

@@ -1,6 +1,7 @@
 """Each campaign in small finds nothing, and each could find something."""
 
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.fuzz import GROWTH, Attack, growth_of
+from campaigns.cases import read_cases, to_page
+from campaigns.fuzz import GROWTH, Attack, growth_of, shares
 from campaigns.jobs import differences
-from campaigns.mutations import MUTATIONS, mutate
+from campaigns.mutations import MUTATIONS, draw, mutate
 from campaigns.soak import flat
 from campaigns.table import Case, report
 from groundrl.errors import UserError
@@ -56,6 +58,23 @@ def test_a_campaign_with_a_failure_or_without_cases_fails(
     assert report([]) == 1
 
 
+def test_the_page_of_cases_holds_what_was_run_and_nothing_else(tmp_path: Path) -> None:
+    report([Case.of("a <obj>|*b*", "none", [])], "kill --size 1", tmp_path / "kill.jsonl")
+    (tmp_path / "tests.xml").write_text(
+        '<testsuites><testsuite><testcase classname="tests.test_a" name="test_it_is_told[x]"/>'
+        '<testcase classname="tests.test_a" name="test_b"><failure message="odd"/></testcase>'
+        '<testcase classname="tests.test_a" name="test_c"><skipped/></testcase></testsuite>'
+        "</testsuites>"
+    )
+    page = to_page(list(read_cases(tmp_path)))
+    assert "3 cases, 1 not as promised." in page
+    assert "| 1 | `python -m campaigns.kill --size 1` | 1 | 0 |" in page
+    assert "| 2 | `make campaign-tests` | 2 | 1 |" in page
+    assert "| 1 | a \\<obj\\>\\|\\*b\\* | none | as expected |" in page
+    assert "| 2 | test\\_a (x) | it is told | as expected |" in page
+    assert "| 2 | test\\_a | b | odd |" in page
+
+
 def test_results_that_differ_are_named() -> None:
     expected = dict.fromkeys("abcdef", "1")
     assert differences(expected, dict(expected)) == []
@@ -83,13 +102,26 @@ def test_fuzzing_tells_an_exception_that_is_no_user_error() -> None:
         raise KeyError("boxes")
 
     good, bad = Attack(refuse, ()), Attack(crash, ())
-    good.run(size=5, seed=0)
-    bad.run(size=5, seed=0)
+    good.run("cut", 5, random.Random(0))
+    bad.run("cut", 5, random.Random(0))
     assert (good.tried, good.problems) == (5, [])
-    assert "KeyError" in bad.problems[0]
+    (told,) = bad.problems
+    assert "KeyError" in told
+    assert told.count("(") == 1, "one mutation is enough"
     allowed = Attack(crash, (KeyError,))
-    allowed.run(size=5, seed=0)
+    allowed.run("cut", 5, random.Random(0))
     assert not allowed.problems
+
+
+def test_each_kind_of_damage_comes_first_equally_often() -> None:
+    assert sum(shares(300).values()) == 300
+    assert {*shares(800).values()} == {100}
+    assert [*shares(2)] == [*MUTATIONS][:2]
+    draws = random.Random(0)
+    drawn = [draw("flip", draws) for _ in range(100)]
+    assert {len(one) for one in drawn} == {1, 2, 3}
+    assert {one[0][0] for one in drawn} == {"flip"}
+    assert {kind for one in drawn for kind, _, _ in one[1:]} == {*MUTATIONS}
 
 
 @pytest.mark.slow

@@ -132,3 +132,4 @@ TEXTS: Final = {
         read=lambda text: parse_verdict_answer(text, CAPTION), texts=JSON
     ),
 }
+ALL_TEXTS: Final = tuple(sorted({text for reader in TEXTS.values() for text in reader.texts}))
