@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,7 +133,11 @@ def test_what_a_machine_lacks_is_an_error_with_the_command_that_goes_on(
     assert str(told.value).endswith("python train.py seed=1,2 -m output_dir=grid")
 
 
-def test_the_command_to_continue_has_the_folder_of_configs(job: DictConfig) -> None:
+def test_the_command_to_continue_has_the_folder_of_configs(
+    job: DictConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("run", "checkpoints").mkdir(parents=True)
     OmegaConf.set_readonly(job.hydra, False)
     with open_dict(job):
         job.hydra.mode = "RUN"
@@ -159,3 +164,43 @@ def test_ctrl_c_in_a_multirun_names_the_command_of_the_multirun(
     *_, first, _, _, last = capsys.readouterr().err.splitlines()
     assert first == "interrupted"
     assert last.strip() == "python train.py seed=1,2 -m output_dir=grid"
+
+
+def test_a_run_that_saved_nothing_is_started_again_by_the_same_command(
+    job: DictConfig, tmp_path: Path
+) -> None:
+    OmegaConf.set_readonly(job.hydra, False)
+    with open_dict(job):
+        job.hydra.mode = "RUN"
+        job.hydra.overrides.task = ["seed=1", f"output_dir={tmp_path}"]
+        job.hydra.runtime.output_dir = str(tmp_path)
+    HydraConfig.instance().set_config(job)
+    assert how_to_go_on(job).endswith(f"python train.py seed=1 output_dir={tmp_path}")
+    (tmp_path / "checkpoints").mkdir()
+    assert how_to_go_on(job).endswith(f"python train.py seed=1 resume={tmp_path}")
+
+
+@pytest.mark.slow
+def test_ctrl_c_before_a_run_is_one_line() -> None:
+    lines = (
+        "import os, signal, sys",
+        "from pathlib import Path",
+        "from groundrl.launch import main",
+        "sys.argv = ['train.py']",
+        f"main.check_command_line('train', Path({str(ROOT)!r}))",
+        "os.kill(os.getpid(), signal.SIGINT)",
+    )
+    command = [sys.executable, "-c", "\n".join(lines)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 130
+    assert ended.stderr == "interrupted before the run: type the same command again\n"
+
+
+@pytest.mark.slow
+def test_a_run_that_never_began_leaves_no_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    command = [sys.executable, "train.py", "data=yolo", "data.root=/nope", f"output_dir={folder}"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "/nope" in ended.stderr
+    assert not folder.exists()

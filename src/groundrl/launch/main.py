@@ -1,6 +1,7 @@
 """What the three scripts do: check the command line and the config, build the run, run it."""
 
 import logging
+import os
 import shlex
 import signal
 import sys
@@ -30,7 +31,7 @@ from groundrl.running.launched import (
     process_number,
     runs_alone,
 )
-from groundrl.running.locks import lock_folder
+from groundrl.running.locks import LOCK, lock_folder
 from groundrl.running.stopping import Stopped, handle_signals, stop
 
 FIRST_OUTPUT = {
@@ -43,7 +44,10 @@ logger = logging.getLogger(__name__)
 
 
 def check_command_line(script: str, root: Path) -> None:
-    """Exit with one message when an option does not exist; ``root`` holds ``conf/``."""
+    """Exit with one message when an option does not exist; ``root`` holds ``conf/``. Until ``main``
+    begins, Ctrl-C ends in one line: nothing has been started then, and Hydra would print where it
+    was reading."""
+    signal.signal(signal.SIGINT, _end_before_the_run)
     try:
         register_resolvers(root)
         explain_overrides(sys.argv[1:], root / "conf", script)
@@ -53,8 +57,35 @@ def check_command_line(script: str, root: Path) -> None:
 
 def main(script: str, cfg: DictConfig) -> None:
     """Check the whole config, then build the run that it describes, then run it."""
-    with report_user_errors(cfg):
-        run(script, cfg)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with report_user_errors(cfg):
+            run(script, cfg)
+    finally:
+        with suppress(OSError):  # a folder that Hydra has made and that holds nothing
+            Path(HydraConfig.get().runtime.output_dir).rmdir()
+
+
+def has_begun(run_dir: Path) -> bool:
+    """Whether a run has written anything there that goes on."""
+    return any((run_dir / name).exists() for name in FIRST_OUTPUT.values())
+
+
+@contextmanager
+def unused_folder_removed(cfg: DictConfig, run_dir: Path) -> Iterator[None]:
+    """Afterwards, remove what was saved for a run that has not begun."""
+    try:
+        yield
+    finally:
+        names = {path.name for path in run_dir.iterdir()}
+        if not number_in_run(cfg) and not in_multirun() and names <= {RESOLVED, LOCK}:
+            for name in names:
+                (run_dir / name).unlink()
+
+
+def _end_before_the_run(*_: object) -> NoReturn:
+    os.write(2, b"interrupted before the run: type the same command again\n")
+    os._exit(128 + signal.SIGINT)
 
 
 def run(script: str, cfg: DictConfig) -> None:
@@ -87,7 +118,7 @@ def processes_of(cfg: DictConfig) -> AbstractContextManager[None]:
 def run_script(script: str, cfg: DictConfig) -> None:
     """What ``run`` does in each of its processes."""
     run_dir = shared_directory(cfg)
-    with lock_run(run_dir, number_in_run(cfg)):
+    with lock_run(run_dir, number_in_run(cfg)), unused_folder_removed(cfg, run_dir):
         keep_config(script, cfg, run_dir)
         if in_multirun() and (run_dir / FINISHED).exists():
             logger.info("%s is finished", run_dir)
@@ -237,20 +268,24 @@ def how_to_go_on(cfg: DictConfig, changed: Mapping[str, str] | None = None) -> s
 
 
 def resume_command(cfg: DictConfig, changed: Mapping[str, str] | None) -> list[str]:
-    """The script and its options, without the program that starts it."""
+    """The script and its options, without the program that starts it; those that were typed, where
+    the run has not begun."""
     changed = changed or {}
     flags: list[str] = []
+    dropped = {"resume", "output_dir", *changed}
     if HydraConfig.get().mode is RunMode.MULTIRUN:
-        typed, place = sys.argv[1:], f"output_dir={HydraConfig.get().sweep.dir}"
+        typed, place = sys.argv[1:], [f"output_dir={HydraConfig.get().sweep.dir}"]
     else:
-        typed, place = HydraConfig.get().overrides.task, f"resume={run_directory(cfg)}"
+        typed, run_dir = HydraConfig.get().overrides.task, run_directory(cfg)
+        place = [f"resume={run_dir}"]
+        if not has_begun(run_dir):
+            dropped, place = {*changed}, []
         sources = HydraConfig.get().runtime.config_sources
         added = [source.path for source in sources if source.provider == "command-line"]
         flags = [word for path in added for word in ("--config-dir", path)]
-    dropped = {"resume", "output_dir", *changed}
     kept = [line for line in typed if line.partition("=")[0].lstrip("+") not in dropped]
     new = [f"{key}={value}" for key, value in changed.items()]
-    return [sys.argv[0], *flags, *kept, *new, place]
+    return [sys.argv[0], *flags, *kept, *new, *place]
 
 
 def speaks(several: bool) -> bool:

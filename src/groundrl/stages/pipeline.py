@@ -135,7 +135,11 @@ class Pipeline:
         return all_gather(found)[0]
 
     def _prepare(self) -> None:
-        if not self.held_out.sets:
+        questions = sum(len(samples) for samples in self.held_out.sets.values())
+        stages = ", then ".join(f"{name} ({plan.steps} steps)" for name, plan in self.plans.items())
+        if questions:
+            logger.info("%s; %d held-out questions before and after each", stages, questions)
+        else:
             logger.warning("no held-out set, so the answers are not measured: see data.heldout_*")
         first = next(iter(self.plans))
         if self.warmup is not None and "start" not in self.metrics and self.warmup.folder.is_dir():
