@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from lightning_utilities.core.rank_zero import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
 from groundrl.answers.attempt import ABSENCE_KINDS
@@ -85,7 +85,8 @@ def build_training(cfg: DictConfig, run_dir: Path) -> Pipeline | Pretraining | R
 def make_trainer(node: DictConfig) -> MakeTrainer:
     """The trainer; several processes work together as ``LIGHTNING_STRATEGIES`` has it."""
     if runs_alone(node):
-        rank_zero_only.rank = 0  # Lightning reads RANK, which a container may have set
+        # Lightning reads RANK, which a container may have set.
+        rank_zero_only.rank = 0  # pyright: ignore[reportFunctionMemberAccess]
         return partial(make(node), strategy="auto")
     return partial(make(node), strategy=LIGHTNING_STRATEGIES[node.get("strategy", "auto")])
 
