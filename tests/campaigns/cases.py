@@ -21,8 +21,11 @@ ABOUT = """# Cases of robustness
 
 Every case that was run for [Robustness](robustness.md): what was done, what was expected, what was
 seen. `make campaign-cases` writes this page from what the commands below have left; there is no row
-that was not run. A row of `fuzz` is a reader and a kind of damage, with how often it was tried.
+that was not run. What was not as promised stays as it was seen: [Robustness](robustness.md) says
+what was mended. A row of `fuzz` is a reader and a kind of damage, with how often it came first.
 """
+LONGEST = 180
+"""Characters of a cell."""
 
 
 def read_cases(folder: Path) -> Iterator[tuple[str, Case]]:
@@ -70,8 +73,12 @@ def to_page(cases: list[tuple[str, Case]]) -> str:
 
 
 def plain(text: str) -> str:
-    """A cell that Markdown shows as it is, and no longer than a few lines."""
-    text = "".join(char if char.isprintable() else " " for char in text)[:200]
+    """A cell that Markdown shows as it is: a few lines, without the folders of this machine."""
+    for folder, name in ((sys.prefix, ".venv"), (str(ROOT), ".")):
+        text = text.replace(folder, name)
+    text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 3]} … {text[-2 * LONGEST // 3 :]}"
     for char in r"\`*_{}[]<>#$":
         text = text.replace(char, f"\\{char}")
     return text

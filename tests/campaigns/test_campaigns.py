@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.cases import read_cases, to_page
+from campaigns.cases import plain, read_cases, to_page
 from campaigns.fuzz import GROWTH, Attack, growth_of, shares
 from campaigns.jobs import differences
 from campaigns.mutations import MUTATIONS, draw, mutate
@@ -73,6 +73,13 @@ def test_the_page_of_cases_holds_what_was_run_and_nothing_else(tmp_path: Path) -
     assert "| 1 | a \\<obj\\>\\|\\*b\\* | none | as expected |" in page
     assert "| 2 | test\\_a (x) | it is told | as expected |" in page
     assert "| 2 | test\\_a | b | odd |" in page
+
+
+def test_a_cell_is_short_and_names_no_folder_of_this_machine() -> None:
+    told = plain(f'File "{sys.prefix}/a.py"\n in {ROOT / "src"} ' + "x" * 999 + " KeyError")
+    assert told.startswith('File ".venv/a.py" in ./src')
+    assert told.endswith("KeyError")
+    assert len(told) < 200
 
 
 def test_results_that_differ_are_named() -> None:
