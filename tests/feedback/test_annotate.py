@@ -202,7 +202,7 @@ def test_a_second_command_on_the_same_labels_or_port_is_refused(tmp_path: Path) 
         port = address.rsplit(":", 1)[1].strip("/")
         for options, message in (
             (["annotator=ann", "port=0"], "another page is open"),
-            (["annotator=bea", f"port={port}"], f"port={port} cannot be used"),
+            (["annotator=bea", f"port={port}"], f"port {port} cannot be used"),
         ):
             command = [sys.executable, "-m", "groundrl.feedback.annotate", f"captions={captions}"]
             ended = subprocess.run(

@@ -45,8 +45,7 @@ logger = logging.getLogger(__name__)
 
 def check_command_line(script: str, root: Path) -> None:
     """Exit with one message when an option does not exist; ``root`` holds ``conf/``. Until ``main``
-    begins, Ctrl-C ends in one line: nothing has been started then, and Hydra would print where it
-    was reading."""
+    begins, Ctrl-C ends in one line; Hydra would print where it was reading."""
     signal.signal(signal.SIGINT, _end_before_the_run)
     try:
         register_resolvers(root)
@@ -112,7 +111,7 @@ def processes_of(cfg: DictConfig) -> AbstractContextManager[None]:
     from groundrl.launch.training import make_trainer
     from groundrl.stages.processes import connected
 
-    return connected(make_trainer(cfg.trainer), how_to_go_on(cfg))
+    return connected(make_trainer(cfg.trainer), how_to_go_on(cfg, begun=True))
 
 
 def run_script(script: str, cfg: DictConfig) -> None:
@@ -259,18 +258,19 @@ def report_user_errors(cfg: DictConfig) -> Iterator[None]:
         exit_with(128 + number, "\n".join([*lines, how_to_go_on(cfg)]))
 
 
-def how_to_go_on(cfg: DictConfig, changed: Mapping[str, str] | None = None) -> str:
+def how_to_go_on(
+    cfg: DictConfig, changed: Mapping[str, str] | None = None, begun: bool = False
+) -> str:
     """``To go on, type``, and the command that continues this run, or the multirun that it belongs
-    to, with ``changed`` values; what is not known of the command is said in words."""
-    trainer = cfg.get("trainer", {})
-    known, start = resume_command(cfg, changed), how_started(trainer)
+    to, with ``changed`` values; what is not known of the command is said in words. ``begun``: it
+    will be said of a run that has begun by then."""
+    known, start = resume_command(cfg, changed or {}, begun), how_started(cfg.get("trainer", {}))
     return f"To go on, type{start.words}\n  {shlex.join([*start.command, *known])}"
 
 
-def resume_command(cfg: DictConfig, changed: Mapping[str, str] | None) -> list[str]:
+def resume_command(cfg: DictConfig, changed: Mapping[str, str], begun: bool) -> list[str]:
     """The script and its options, without the program that starts it; those that were typed, where
     the run has not begun."""
-    changed = changed or {}
     flags: list[str] = []
     dropped = {"resume", "output_dir", *changed}
     if HydraConfig.get().mode is RunMode.MULTIRUN:
@@ -278,7 +278,7 @@ def resume_command(cfg: DictConfig, changed: Mapping[str, str] | None) -> list[s
     else:
         typed, run_dir = HydraConfig.get().overrides.task, run_directory(cfg)
         place = [f"resume={run_dir}"]
-        if not has_begun(run_dir):
+        if not (begun or has_begun(run_dir)):
             dropped, place = {*changed}, []
         sources = HydraConfig.get().runtime.config_sources
         added = [source.path for source in sources if source.provider == "command-line"]
