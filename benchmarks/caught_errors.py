@@ -10,7 +10,6 @@ these rates, as the threshold of a real one trades one for the other.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from hydra.utils import instantiate
+from interval_rows import write_intervals
 
 from groundrl.answers.attempt import Attempt, answer_place, read_attempt
 from groundrl.boxes import Frame, ImageSizes
@@ -29,7 +29,8 @@ from groundrl.grammar import get_grammar
 from groundrl.intervals import Interval, bootstrap
 from groundrl.launch.resolved import read_resolved
 from groundrl.records import Completion, RolloutGroup, Sample, SpanScore
-from groundrl.report.tables import Table, number, to_markdown
+from groundrl.report.sweep import format_interval
+from groundrl.report.tables import Table, to_markdown
 from groundrl.rewards.base import Rating
 from groundrl.rewards.terms.noun import Noun
 from groundrl.stages.rejection_sampling import CANDIDATES, Candidate, read_candidates, score_of
@@ -154,19 +155,11 @@ def table(rows: Mapping[str, Mapping[str, Interval]]) -> Table:
             (
                 kind,
                 str(next(iter(row.values())).n),
-                *(
-                    f"{number(row[name].mean)} ± {number(half_width(row[name]))}"
-                    for name in columns
-                ),
+                *(format_interval(row[name]) for name in columns),
             )
             for kind, row in rows.items()
         ),
     )
-
-
-def half_width(value: Interval) -> float:
-    """Of the interval."""
-    return (value.high - value.low) / 2
 
 
 def main() -> None:
@@ -181,12 +174,7 @@ def main() -> None:
         sys.exit(str(error))
     print(to_markdown(table(rows)))
     if options.out is not None:
-        figures = {
-            f"{kind}/{name}": value.figures("mean") | {"n": value.n}
-            for kind, row in rows.items()
-            for name, value in row.items()
-        }
-        options.out.write_text(json.dumps(figures, indent=1) + "\n")
+        write_intervals(options.out, rows)
 
 
 if __name__ == "__main__":

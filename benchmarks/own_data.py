@@ -8,13 +8,13 @@ no image: the most frequent one, or the mean box of the *other* held-out questio
 """
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from interval_rows import write_intervals
 
 from groundrl.answers.record import AnswerRecord, read_record_file
 from groundrl.boxes import Box, Frame, iou
@@ -112,12 +112,7 @@ def main() -> None:
     print(to_markdown(table(rows)))
     print(f"95 % intervals; {duration(sum(seconds.values()))} in all")
     if options.out is not None:
-        figures = {
-            f"{name}/{column}": value.figures("mean") | {"n": value.n}
-            for name, row in rows.items()
-            for column, value in row.items()
-        }
-        options.out.write_text(json.dumps(figures, indent=1) + "\n")
+        write_intervals(options.out, rows)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from groundrl.feedback.load import load_reward_model
 from groundrl.feedback.reward_model import RewardModel
 from groundrl.feedback.world_judge import judge_caption
 from groundrl.intervals import Interval, bootstrap
+from groundrl.report.sweep import format_interval
 from groundrl.report.tables import Table, number, to_markdown
 from groundrl.world.captions.descriptions import describe, plain_caption
 from groundrl.world.captions.errors import CaptionErrors
@@ -94,9 +95,7 @@ def show(figure: Interval | float | None) -> str:
     """A cell."""
     if figure is None:
         return ""
-    if isinstance(figure, float):
-        return number(figure)
-    return f"{number(figure.mean)} ± {number((figure.high - figure.low) / 2)}"
+    return format_interval(figure) if isinstance(figure, Interval) else number(figure)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What benchmarks/caught_errors.py counts, on captions whose errors are known."""
+"""What benchmarks/caught_errors.py and reward_models.py tell of captions whose errors are known."""
 
 import json
 import subprocess
@@ -8,17 +8,24 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from groundrl.boxes import Frame
 from groundrl.data.world_captions import WorldCaptions
+from groundrl.feedback.captions import OUTPUTS
+from groundrl.feedback.load import save_reward_model
+from groundrl.feedback.reward_model import RewardModel
 from groundrl.files import write_json
+from groundrl.policy.adapters.adapter import Adapter
+from groundrl.policy.load import load_policy
+from groundrl.prompts import PromptTemplate
 from groundrl.world.render import build_scene
 from groundrl.world.source import SceneImage
 from groundrl.world.vocabulary import CATEGORIES
 
-PROGRAM = Path(__file__).parents[1] / "benchmarks" / "caught_errors.py"
+FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
-def measure(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(PROGRAM), *map(str, arguments)]
+def measure(*arguments: object, program: str = "caught_errors") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(FOLDER / f"{program}.py"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -70,3 +77,18 @@ def test_a_run_without_sampled_captions_is_refused(tmp_path: Path) -> None:
     result = measure(tmp_path)
     assert result.returncode == 1
     assert "give a run of pipeline=[sft,rejection_sampling]" in result.stderr
+
+
+@pytest.mark.slow
+def test_a_reward_model_is_measured_in_scenes_of_each_subject_and_look(tmp_path: Path) -> None:
+    policy = load_policy("embedded", Frame.PERMILLE, PromptTemplate(), Adapter(kind="lora"))
+    save_reward_model(RewardModel(policy, [0.3] * len(OUTPUTS)), tmp_path / "model")
+    out = tmp_path / "figures.json"
+    measured = measure(tmp_path / "model", "--scenes", 2, "--out", out, program="reward_models")
+    assert measured.returncode == 0, measured.stderr
+    figures = json.loads(out.read_text())
+    for place in ("tabletop, plain", "tabletop, photo", "street, plain", "street, photo"):
+        row = {name: figures[f"{tmp_path / 'model'}/{place}/{name}"] for name in ("any", "least")}
+        assert 0 <= row["least"]["mean"] <= row["any"]["mean"] <= 1
+        # An untrained head says the same of every sentence.
+        assert figures[f"{tmp_path / 'model'}/{place}/AUC of sentences"] == 0.5

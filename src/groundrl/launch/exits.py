@@ -1,5 +1,7 @@
 """How a script ends early: one message and its status."""
 
+import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -17,3 +19,9 @@ def exit_with(status: int, message: str) -> NoReturn:
     if message:
         sys.stderr.write(f"\n{message}\n")
     raise ScriptEnd(status)
+
+
+def end_before_the_run(*_: object) -> NoReturn:
+    """What Ctrl-C does while the command line is read: nothing has been started yet."""
+    os.write(2, b"interrupted before the run: type the same command again\n")
+    os._exit(128 + signal.SIGINT)

@@ -1,7 +1,6 @@
 """What the three scripts do: check the command line and the config, build the run, run it."""
 
 import logging
-import os
 import shlex
 import signal
 import sys
@@ -16,7 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from groundrl.errors import UserError, describe_machine_problem
-from groundrl.launch.exits import ScriptEnd, exit_with
+from groundrl.launch.exits import ScriptEnd, end_before_the_run, exit_with
 from groundrl.launch.logs import configure_logging, silence_libraries
 from groundrl.launch.overrides import explain_overrides
 from groundrl.launch.requeue import requeue_job
@@ -46,7 +45,10 @@ logger = logging.getLogger(__name__)
 def check_command_line(script: str, root: Path) -> None:
     """Exit with one message when an option does not exist; ``root`` holds ``conf/``. Until ``main``
     begins, Ctrl-C ends in one line; Hydra would print where it was reading."""
-    signal.signal(signal.SIGINT, _end_before_the_run)
+    if (
+        signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    ):  # as shells set it for background jobs
+        signal.signal(signal.SIGINT, end_before_the_run)
     try:
         register_resolvers(root)
         explain_overrides(sys.argv[1:], root / "conf", script)
@@ -56,7 +58,8 @@ def check_command_line(script: str, root: Path) -> None:
 
 def main(script: str, cfg: DictConfig) -> None:
     """Check the whole config, then build the run that it describes, then run it."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGINT) is end_before_the_run:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with report_user_errors(cfg):
             run(script, cfg)
@@ -76,15 +79,10 @@ def unused_folder_removed(cfg: DictConfig, run_dir: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        names = {path.name for path in run_dir.iterdir()}
-        if not number_in_run(cfg) and not in_multirun() and names <= {RESOLVED, LOCK}:
-            for name in names:
-                (run_dir / name).unlink()
-
-
-def _end_before_the_run(*_: object) -> NoReturn:
-    os.write(2, b"interrupted before the run: type the same command again\n")
-    os._exit(128 + signal.SIGINT)
+        unused = {path.name for path in run_dir.iterdir()} <= {RESOLVED, LOCK}
+        if unused and not number_in_run(cfg) and not in_multirun():
+            for path in run_dir.iterdir():
+                path.unlink()
 
 
 def run(script: str, cfg: DictConfig) -> None:
@@ -262,8 +260,7 @@ def how_to_go_on(
     cfg: DictConfig, changed: Mapping[str, str] | None = None, begun: bool = False
 ) -> str:
     """``To go on, type``, and the command that continues this run, or the multirun that it belongs
-    to, with ``changed`` values; what is not known of the command is said in words. ``begun``: it
-    will be said of a run that has begun by then."""
+    to, with ``changed`` values; what is not known is said in words. ``begun``: it will have."""
     known, start = resume_command(cfg, changed or {}, begun), how_started(cfg.get("trainer", {}))
     return f"To go on, type{start.words}\n  {shlex.join([*start.command, *known])}"
 
