@@ -23,6 +23,7 @@ from groundrl.policy.adapters.adapter import Adapter
 from groundrl.policy.load import load_policy
 from groundrl.policy.policy import Policy
 from groundrl.prompts import PromptTemplate
+from groundrl.running.full_memory import MemoryLimit
 
 TEXT = "A red cup is near a box.  There are two, e.g. blue!\n\nSchön… 茶碗。\nIs it a bus?"
 HALF = [0.5] * len(OUTPUTS)
@@ -76,7 +77,7 @@ def test_the_head_reads_the_models_own_hidden_states(family: str) -> None:
 @pytest.mark.parametrize("sharing", [True, False])
 def test_many_captions_have_the_scores_of_each_alone(budget: int, sharing: bool) -> None:
     policy = family_policy("qwen3_vl", sharing)
-    model = with_random_head(RewardModel(policy, HALF, tokens_per_forward=budget))
+    model = with_random_head(RewardModel(policy, HALF, memory_limit=MemoryLimit("tokens", budget)))
     captions = [
         CaptionToScore(image=one.image, question=QUESTION, text=text)
         for one in labelled_captions(6, per_scene=2)

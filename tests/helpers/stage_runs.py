@@ -95,6 +95,7 @@ def train(
     samples: Sequence[Sample] | None = None,
     checkpoint_seconds: float = 0.0,
     num_workers: int = 0,
+    name: str = "stage",
 ) -> None:
     """``steps`` steps as ``train.py`` takes them, from the checkpoint in ``run_dir`` if any."""
     silence_libraries()
@@ -113,7 +114,7 @@ def train(
         prompts_per_step=prompts_per_step,
         checkpoint_seconds=checkpoint_seconds,
     )
-    fit("stage", module, data, plan, partial(L.Trainer, accelerator="cpu", devices=1), run_dir)
+    fit(name, module, data, plan, partial(L.Trainer, accelerator="cpu", devices=1), run_dir)
 
 
 def weights(module: torch.nn.Module, learning: bool = True) -> dict[str, torch.Tensor]:
@@ -125,12 +126,12 @@ def weights(module: torch.nn.Module, learning: bool = True) -> dict[str, torch.T
     }
 
 
-def logged(run_dir: Path) -> dict[str, dict[int, float]]:
+def logged(run_dir: Path, name: str = "stage") -> dict[str, dict[int, float]]:
     """Every curve that does not measure time: ``{metric: {step: value}}``."""
-    events = EventAccumulator(str(run_dir / "tensorboard" / "stage"))
+    events = EventAccumulator(str(run_dir / "tensorboard" / name))
     events.Reload()
     return {
-        name: {event.step: event.value for event in events.Scalars(name)}
-        for name in events.Tags()["scalars"]
-        if not name.startswith("time/") and name != "tokens/per_second"
+        tag: {event.step: event.value for event in events.Scalars(tag)}
+        for tag in events.Tags()["scalars"]
+        if not tag.startswith("time/") and tag != "tokens/per_second"
     }

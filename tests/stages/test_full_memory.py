@@ -38,8 +38,8 @@ def trained(
     policy: Policy, make: Callable[[Policy], Stage], run_dir: Path
 ) -> tuple[dict[str, dict[int, float]], dict[str, torch.Tensor]]:
     """Curves and weights after two steps of three prompts."""
-    train(make(policy), run_dir, steps=2)
-    return logged(run_dir), weights(policy)
+    train(make(policy), run_dir, steps=2, name="second")
+    return logged(run_dir, "second"), weights(policy)
 
 
 @pytest.mark.slow
@@ -67,7 +67,7 @@ def test_an_update_in_halves_is_the_update(
     halved = [size for size in tried[first:] if size > room]
     assert halved == sorted(set(halved), reverse=True)  # each too large size is tried once
     assert len(caplog.messages) == 1
-    assert ".module.tokens_per_forward=" in caplog.messages[0]
+    assert "type stage.second.module.tokens_per_forward=" in caplog.messages[0]
     for name, curve in curves.items():
         assert small_curves[name] == pytest.approx(curve, rel=1e-3, abs=1e-5), name
     for name, value in learned.items():
@@ -82,7 +82,11 @@ def test_a_row_that_does_not_fit_names_what_bounds_it(
 ) -> None:
     module = make(make_policy())
     limit(module.policy.vlm.get_decoder(), 10)
-    tokens = r"lower .*sampling\.max_tokens \(now 8\), or " if make is two_epochs else ""
+    tokens = (
+        r"lower stage\.stage\.module\.sampler\.sampling\.max_tokens \(now 8\), or "
+        if make is two_epochs
+        else ""
+    )
     message = (
         rf"2 GiB\), also with the smallest batch: {tokens}lower model\.max_pixels \(now 65536\), "
         r"or type model\.gradient_checkpointing=true, or type model=<a smaller one>, in a new run$"

@@ -42,6 +42,8 @@ TEMPLATE: Final = PromptTemplate()
 the model is asked here."""
 LEAST_SHARE: Final = 1 / 11
 """So that neither errors nor right sentences weigh more than ten times the others."""
+TOKENS_PER_FORWARD: Final = 8192
+"""Where captions are only scored."""
 PROMPTS_AT_ONCE: Final = 64
 """Images in memory while many captions are scored."""
 
@@ -116,16 +118,14 @@ class RewardModel(nn.Module):
         policy: Policy,
         shares: Sequence[float],
         level: Level = "sentence",
-        tokens_per_forward: int = 8192,
+        memory_limit: MemoryLimit | None = None,
     ) -> None:
         """``shares``: of the units of the training captions that have each error of OUTPUTS.
-        ``tokens_per_forward``, padding included, bounds memory and changes no result; it is halved
-        where memory is full."""
+        ``memory_limit``: tokens of a forward pass; None: TOKENS_PER_FORWARD."""
         super().__init__()
         self.policy = policy
         self.level: Level = level
-        option = "stage.reward_model.module.tokens_per_forward"
-        self.memory_limit = MemoryLimit("tokens", tokens_per_forward, option)
+        self.memory_limit = memory_limit or MemoryLimit("tokens", TOKENS_PER_FORWARD)
         width = policy.vlm.config.get_text_config().hidden_size
         self.head = nn.Linear(width, len(OUTPUTS))
         nn.init.zeros_(self.head.weight)
@@ -232,7 +232,7 @@ class RewardModel(nn.Module):
         captions: Sequence[Sequence[ReadCaption]],
         features: Sequence[VisionFeatures | None],
     ) -> list[ForwardPass[CaptionRow]]:
-        """Passes of at most ``tokens_per_forward`` tokens over each prompt's captions."""
+        """Passes within the memory limit over each prompt's captions."""
         rows = [
             CaptionRow(number=number, prompt=prompt, features=own, captions=group)
             for number, (prompt, own, group) in enumerate(

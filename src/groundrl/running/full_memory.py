@@ -70,10 +70,11 @@ class MemoryLimit:
     """The largest batch that is tried: what an option says, and less where memory was full."""
 
     def __init__(self, unit: str, size: int = sys.maxsize, option: str | None = None) -> None:
-        """``unit``: of ``size``, in the plural; ``option``: the one that sets it, as typed."""
+        """``unit``: of ``size``, in the plural."""
         self.size = size
+        self.option = option
+        """The one that sets ``size``, as typed."""
         self._unit = unit
-        self._option = option
         self._did_not_fit = 0
         """A size, until it is told."""
 
@@ -117,7 +118,7 @@ class MemoryLimit:
         """Log that the limit is lower now, if it is not told yet."""
         if not self._did_not_fit:
             return
-        typed = f". To begin with that, type {self._option}={self.size}" if self._option else ""
+        typed = f". To begin with that, type {self.option}={self.size}" if self.option else ""
         logger.warning(
             "out of memory with %d %s at once: going on with at most %d, which changes no result%s",
             *(self._did_not_fit, self._unit, self.size, typed),

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, cast
@@ -18,7 +19,7 @@ from groundrl.errors import UserError
 from groundrl.metrics import check_declared
 from groundrl.policy.policy import Policy
 from groundrl.rollout.lengths import pixel_option
-from groundrl.running.full_memory import explain_full_memory
+from groundrl.running.full_memory import MemoryLimit, explain_full_memory
 from groundrl.running.parallel import all_gather, is_first, whole_tensor
 from groundrl.stages.fitting.passes import PassLosses
 from groundrl.stages.fitting.strategy import (
@@ -56,18 +57,29 @@ class Stage(L.LightningModule):
     kind_order: KindOrder | None = None
     """Chooses among the samples by their kinds; None: they come in their order."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, tokens_per_forward: int = sys.maxsize) -> None:
+        """``tokens_per_forward``: of a forward pass of an update, at most, padding included; for
+        ``memory_limit``, which halves it where memory is full."""
         super().__init__()
         self.policy = policy
+        self.memory_limit = MemoryLimit("tokens", tokens_per_forward)
         self.strict_loading = False  # the frozen base is not in the checkpoint
-        self.name = "stage"
-        """In messages."""
+        self.called("stage")
         self.logged: dict[str, float] = {}
         """Metrics of the last step."""
         self.skipped_steps = 0
         """Optimizer steps left out because the loss or the gradient was not finite."""
         self._step = 0
         self._samples: list[str] = []
+
+    def called(self, name: str) -> None:
+        """Take the name under which the pipeline runs the stage: messages use it."""
+        self.name = name
+        self.memory_limit.option = self.option("tokens_per_forward")
+
+    def option(self, argument: str) -> str:
+        """An argument of the module as it is typed on the command line."""
+        return f"stage.{self.name}.module.{argument}"
 
     def log_step(self, metrics: Mapping[str, float | Tensor], step: int) -> None:
         """Write the metrics of a step; KeyError for names that the class does not declare.
@@ -161,6 +173,8 @@ class Stage(L.LightningModule):
         on = self.policy.gradient_checkpointing
         ways = () if on else ("model.gradient_checkpointing=true",)
         lower = {**lower, **pixel_option(self.policy)}
+        if splits_layers(self._strategy):  # the limit is not halved by itself, see the step
+            lower = {self.option("tokens_per_forward"): self.memory_limit.size, **lower}
         return explain_full_memory(lower, (*ways, "model=<a smaller one>"))
 
     def is_finite(self, loss: Tensor, norm: Tensor, may_skip: int) -> bool:
@@ -189,9 +203,9 @@ class Stage(L.LightningModule):
         named += f" and {more} more" if more > 0 else ""
         return UserError(
             f"{self.name}, step {self._step}: {what}, at learning rate {max(rates):g}, on the "
-            f"samples {named}. The checkpoint from before is kept. Lower optimization.lr of the "
-            "stage and start a new run; where only few steps are so, go on with resume=<run> and "
-            "optimization.max_skipped=0.02 of the stage"
+            f"samples {named}. The checkpoint from before is kept. Lower "
+            f"{self.option('optimization.lr')} and start a new run; where only few steps are so, "
+            f"go on with resume=<run> {self.option('optimization.max_skipped')}=0.02"
         )
 
     def close(self) -> None:

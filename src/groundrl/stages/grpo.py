@@ -251,7 +251,7 @@ class GRPOModule(PolicyGradientStage):
         sampler = self.sampler
         options = {
             **sampler.engine.memory_options(),
-            "stage.grpo.module.sampler.group_size": sampler.group_size,
+            self.option("sampler.group_size"): sampler.group_size,
             **self.completion_length(),
             **pixel_option(self.policy),
         }
@@ -259,4 +259,4 @@ class GRPOModule(PolicyGradientStage):
 
     def completion_length(self) -> dict[str, object]:
         """The option that bounds the tokens of a completion, with its value."""
-        return {"stage.grpo.module.sampler.sampling.max_tokens": self.sampler.sampling.max_tokens}
+        return {self.option("sampler.sampling.max_tokens"): self.sampler.sampling.max_tokens}

@@ -15,7 +15,6 @@ from groundrl.policy.passes import ForwardPass, pack
 from groundrl.policy.policy import Policy
 from groundrl.policy.shared_prefix.scoring import TokenLogprobs
 from groundrl.rollout.sampler import Rollout
-from groundrl.running.full_memory import MemoryLimit
 from groundrl.running.parallel import all_gather, sum_metrics
 from groundrl.stages.base import Stage
 from groundrl.stages.fitting.batches import (
@@ -50,15 +49,13 @@ class PolicyGradientStage(Stage):
         tokens_per_forward: int,
     ) -> None:
         """``temperature``: that of the sampler; the others as in ``GRPOModule``."""
-        super().__init__(policy)
+        super().__init__(policy, tokens_per_forward)
         self.automatic_optimization = False
         self.loss = loss
         self.optimization = optimization
         self.temperature = temperature
         self.num_epochs = num_epochs
         self.num_minibatches = num_minibatches
-        option = "stage.grpo.module.tokens_per_forward"
-        self.memory_limit = MemoryLimit("tokens", tokens_per_forward, option)
         if loss.kl_coef:
             policy.fix_reference()
 

@@ -53,11 +53,11 @@ class RewardModelModule(Stage):
         """``captions``: those that are trained on. ``level``: a score for each sentence, or one
         for the whole caption, read at its end. ``tokens_per_forward``, padding included, bounds
         memory and changes no result; it is halved where memory is full."""
-        super().__init__(policy)
+        super().__init__(policy, tokens_per_forward)
         self.automatic_optimization = False
         self.optimization = optimization
         shares = captions.targets(level).mean(axis=0).tolist()
-        self.reward_model = RewardModel(policy, shares, level, tokens_per_forward)
+        self.reward_model = RewardModel(policy, shares, level, self.memory_limit)
 
     @classmethod
     def config_problems(cls, node: ConfigNode) -> Iterator[str]:

@@ -16,7 +16,6 @@ from groundrl.policy.shared_prefix.layout import Branch, row_length
 from groundrl.policy.vision_store import VisionFeatures
 from groundrl.records import Sample
 from groundrl.rollout.lengths import check_length
-from groundrl.running.full_memory import MemoryLimit
 from groundrl.running.parallel import all_gather, sum_metrics
 from groundrl.stages.base import Stage
 from groundrl.stages.fitting.optimization import Optimization
@@ -62,12 +61,10 @@ class SFTModule(Stage):
     ) -> None:
         """``tokens_per_forward``, padding included, bounds memory and changes no result; it is
         halved where memory is full."""
-        super().__init__(policy)
+        super().__init__(policy, tokens_per_forward)
         self.automatic_optimization = False
         self.grammar = grammar
         self.optimization = optimization
-        option = "stage.sft.module.tokens_per_forward"
-        self.memory_limit = MemoryLimit("tokens", tokens_per_forward, option)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Those of what the adapter leaves trainable."""
