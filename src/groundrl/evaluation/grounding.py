@@ -171,10 +171,12 @@ class GroundingMetrics(Metric):
             "truncated": _proportion(table["truncated"]),
             "tokens": self._mean(table["tokens"], table),
         }
-        summary = {"n": float(n), "boxes_true": float(table["true"].mean())}
+        summary = {"n": float(n)}
         for name, interval in intervals.items():
             if interval is not None:
                 summary |= interval.figures(name)
+            if name == "boxes":  # beside it, in tables
+                summary["boxes_true"] = float(table["true"].mean())
         return summary
 
     def _mean(
