@@ -78,6 +78,37 @@ def test_sigusr1_ends_a_multirun_with_the_jobs_that_are_left(tmp_path: Path) -> 
     assert told.splitlines()[-1].endswith(f"output_dir={tmp_path}")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_between_two_jobs_ends_a_multirun_in_one_message(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    (tmp_path / "signals.py").write_text(
+        "import os\n"
+        "from hydra.experimental.callback import Callback\n"
+        "class AfterJob(Callback):\n"
+        f"    def on_job_end(self, config, job_return, **_): os.kill(os.getpid(), {number:d})\n"
+    )
+    sweep, late = tmp_path / "sweep", "+hydra.callbacks.late._target_=signals.AfterJob"
+    for job in ("acc", "iou"):
+        (sweep / job).mkdir(parents=True)
+    (sweep / "acc" / "metrics.json").write_text("{}")
+    ended = subprocess.run(
+        [sys.executable, "train.py", "-m", "reward=acc,iou", f"output_dir={sweep}", late],
+        cwd=ROOT,
+        env={**ENVIRONMENT, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 128 + number, ended.stderr
+    assert ended.stderr.splitlines()[-4:] == [
+        f"stopped by {number.name} between two jobs",
+        "1 jobs are left, this one first: iou",
+        "To go on, type",
+        f"  python train.py -m reward=acc,iou {late} output_dir={sweep}",
+    ]
+
+
 @pytest.mark.parametrize("script", ["evaluate.py", "synthesize.py"])
 def test_sigterm_ends_the_other_scripts_in_one_message(tmp_path: Path, script: str) -> None:
     chosen = {

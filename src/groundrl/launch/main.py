@@ -58,12 +58,15 @@ def check_command_line(script: str, root: Path) -> None:
 
 def main(script: str, cfg: DictConfig) -> None:
     """Check the whole config, then build the run that it describes, then run it."""
-    if signal.getsignal(signal.SIGINT) is end_before_the_run:
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with report_user_errors(cfg):
             run(script, cfg)
     finally:
+        if before is not end_before_the_run:  # it is that of a multirun, between its jobs
+            signal.signal(signal.SIGINT, before)
         with suppress(OSError):  # a folder that Hydra has made and that holds nothing
             Path(HydraConfig.get().runtime.output_dir).rmdir()
 

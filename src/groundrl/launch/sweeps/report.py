@@ -21,6 +21,7 @@ from groundrl.launch.exits import exit_with
 from groundrl.launch.logs import configure_logging
 from groundrl.launch.make import root_cause
 from groundrl.launch.resolvers import register_resolvers
+from groundrl.launch.sweeps.between_jobs import StopBetweenJobs, typed_again
 from groundrl.launch.sweeps.grid import Grid, parse_options
 from groundrl.launch.sweeps.parallel_jobs import JobLog, SweepProgress, runs_in_turn, take_gpu
 from groundrl.launch.sweeps.study import DECIDED, conclusions_of, published_figures, rankings_of
@@ -86,7 +87,10 @@ class SweepReport(Callback):
                 f"hydra.sweep.subdir='${{run_name:${{hydra:overrides.task}},[{names}]}}'"
             )
         self._progress = SweepProgress([root / job for job in grid.names()])
-        if not runs_in_turn(config.hydra.launcher):
+        if runs_in_turn(config.hydra.launcher):
+            requeue = bool(config.requeue)
+            StopBetweenJobs(root=root, progress=self._progress, requeue=requeue).catch_signals()
+        else:
             self._progress.watch()
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -174,7 +178,6 @@ def next_seed(summary: "SweepSummary", done: Collection[str], max_seeds: int) ->
 
 def run_seed(seed: int, root: Path) -> NoReturn:
     """Run the same command with another seed, in this process: signals and Slurm's job stay its."""
-    dropped = ("seed", "output_dir")
-    words = [word for word in sys.argv if word.partition("=")[0].lstrip("+") not in dropped]
+    words = typed_again({"seed": str(seed), "output_dir": str(root)})
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, *words, f"seed={seed}", f"output_dir={root}"])
+    os.execv(sys.executable, [sys.executable, *words])

@@ -25,7 +25,6 @@ from groundrl.stages.fitting.strategy import trainable
 
 logger = logging.getLogger(__name__)
 
-STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 SAVING_SHARE: Final = 0.01
 """Of the time of a stage: a checkpoint that takes long is written less often."""
 
