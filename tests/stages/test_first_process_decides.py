@@ -24,6 +24,7 @@ from groundrl.rewards.base import RewardSum
 from groundrl.rollout.base import Sampling
 from groundrl.rollout.native import NativeEngine
 from groundrl.rollout.sampler import Sampler
+from groundrl.running.parallel import from_first
 from groundrl.stages.fitting.checkpoints import Checkpoints
 from groundrl.stages.rejection_sampling import CaptionChooser
 
@@ -70,6 +71,7 @@ def work(rank: int, port: int, folder: str) -> None:
         "figures": figures,
         "chosen": [sample.id for sample in chosen],
         "checkpoint": str(Checkpoints(own, 0.0).find()),
+        "folder": from_first(lambda: own.name),
     }
     (Path(folder) / f"{rank}.json").write_text(json.dumps(found))
     torch.distributed.destroy_process_group()
@@ -89,6 +91,7 @@ def test_the_first_of_two_processes_rates_answers_and_decides_what_is_finished(
     assert first["figures"]["tabletop/reward"] == 0.5
     assert first["chosen"] == [samples[0].id]
     assert first["checkpoint"] == "None"
+    assert first["folder"] == "0"
     asked = (tmp_path / "asked_0").read_text().split()
     assert asked == [sample.id for sample in samples]
     assert not (tmp_path / "asked_1").exists()

@@ -35,7 +35,7 @@ from groundrl.rewards.base import RewardedAttempt, RewardSum
 from groundrl.rollout.lengths import pixel_option
 from groundrl.rollout.sampler import Sampler
 from groundrl.running.full_memory import explain_full_memory
-from groundrl.running.parallel import all_gather, is_first, rank, share_of, world_size
+from groundrl.running.parallel import all_gather, from_first, is_first, rank, share_of, world_size
 from groundrl.running.progress import ProgressLine
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class HeldOut:
                     line.update(done)
                 figures = heldout_figures(answered) if is_first() else {}
                 results |= {f"{set_name}/{key}": value for key, value in figures.items()}
-        return all_gather(results)[0]
+        return from_first(lambda: results)
 
     def recorded(self, run_dir: Path, name: str) -> bool:
         """Whether the answers in ``heldout_<name>.jsonl`` are whole; tells what is wrong."""

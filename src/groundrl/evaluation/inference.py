@@ -22,11 +22,11 @@ from groundrl.evaluation.heldout import answers_to
 from groundrl.evaluation.matching import check_distinct
 from groundrl.evaluation.prompting import Prompting, choose_template
 from groundrl.evaluation.recorded import RecordedAnswer
-from groundrl.files import drop_torn_line, whole_lines
+from groundrl.files import drop_torn_line
 from groundrl.policy.policy import Policy
 from groundrl.records import Form, ImageFile, Sample
 from groundrl.rollout.sampler import Sampler
-from groundrl.running.parallel import is_first
+from groundrl.running.parallel import from_first, is_first
 from groundrl.running.progress import ProgressLine
 from groundrl.running.task_runner import LocalRunner, TaskRunner, split_into_tasks
 
@@ -113,7 +113,7 @@ def answer_questions(
         check_distinct(name, found.samples)
     asked = {(name, s.id): s for name, found in questions.items() for s in found.samples}
     path = run_dir / PREDICTIONS
-    finished = _read_finished(path, asked)
+    finished = from_first(lambda: _read_finished(path, asked))
     stream = None if is_first() else StringIO()
     line = ProgressLine(len(asked), "evaluate", stream=stream, first_step=len(finished))
     if len(finished) < len(asked):
@@ -163,7 +163,7 @@ def _read_finished(path: Path, asked: Mapping[Key, Sample]) -> dict[Key, Attempt
     """The answers of an earlier, interrupted run; a torn last line is dropped."""
     if not path.exists():
         return {}
-    whole = drop_torn_line(path) if is_first() else whole_lines(path.read_bytes())
+    whole = drop_torn_line(path)
     problems = Problems(str(path))
     found = [record for _, record in read_records(path, whole, problems)]
     problems.raise_if_any()

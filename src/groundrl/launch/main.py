@@ -190,9 +190,9 @@ def shared_directory(cfg: DictConfig) -> Path:
     own = run_directory(cfg)
     if runs_alone(cfg.get("trainer", {})):
         return own
-    from groundrl.running.parallel import all_gather
+    from groundrl.running.parallel import from_first
 
-    first: Path = all_gather(own)[0]
+    first = from_first(lambda: own)
     if own != first:  # Hydra has made a folder with the time at which this process started
         with suppress(OSError):
             own.rmdir()

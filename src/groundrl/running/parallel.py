@@ -1,6 +1,7 @@
 """The processes of a run, one per device, and how they exchange values."""
 
-from typing import TypeVar
+from collections.abc import Callable
+from typing import TypeVar, cast
 
 from torch import Tensor, distributed
 from torch.distributed.tensor import DTensor
@@ -37,6 +38,12 @@ def all_gather(value: T) -> list[T]:
     values: list[T] = [value] * world_size()
     distributed.all_gather_object(values, value)
     return values
+
+
+def from_first(compute: Callable[[], T]) -> T:
+    """What ``compute`` returns in the first process, which alone calls it: for what is read from
+    the run's folder, of which others may see an older state where it is on a network."""
+    return cast(T, all_gather(compute() if is_first() else None)[0])
 
 
 def sum_metrics(shares: list[dict[str, float]]) -> dict[str, float]:

@@ -21,7 +21,7 @@ from groundrl.grammar.base import Grammar
 from groundrl.policy.policy import Policy
 from groundrl.records import Sample
 from groundrl.rollout.sampler import Sampler
-from groundrl.running.parallel import all_gather, is_first
+from groundrl.running.parallel import from_first, is_first
 from groundrl.running.progress import ProgressLine
 from groundrl.stages.fit import StagePlan, StageRun, on_trainer_device
 
@@ -55,10 +55,9 @@ class Distillation(StagePlan):
     def train(self, name: str, run: StageRun) -> None:
         """See ``StagePlan``; the traces stay in the run directory, for a run that goes on."""
         folder = run.run_dir / name
-        # The first process decides and reads: others may see an older state of a network folder.
-        if not all_gather((folder / TRACES).exists())[0]:
+        if not from_first((folder / TRACES).exists):
             run.build(partial(self.write_traces, run=run, folder=folder))
-        traces = all_gather(tuple(read_jsonl(folder / TRACES)) if is_first() else ())[0]
+        traces = from_first(lambda: tuple(read_jsonl(folder / TRACES)))
         StagePlan.train(self, name, replace(run, train=SampleList(traces)))
 
     def write_traces(self, grammar: Grammar, run: StageRun, folder: Path) -> None:

@@ -23,7 +23,7 @@ from groundrl.policy.policy import Policy
 from groundrl.report.run_report import write_report
 from groundrl.report.tables import before_after_table
 from groundrl.report.tensorboard import log_held_out, log_hparams
-from groundrl.running.parallel import all_gather, is_first
+from groundrl.running.parallel import from_first, is_first
 from groundrl.running.run_time import TIMES, RunTime
 from groundrl.stages.fit import Build, MakeTrainer, StagePlan, StageRun, on_trainer_device
 from groundrl.stages.fitting.frozen_weights import BASE
@@ -115,8 +115,7 @@ class Pipeline:
         if is_first():
             self._read_metrics()
             self._prepare()
-        # A network folder may show other processes something older than it shows the first.
-        self.metrics = all_gather(self.metrics)[0]
+        self.metrics = from_first(lambda: self.metrics)
         self.times.know(self.metrics.get("time", {}))
         if "start" not in self.metrics or not self._recorded("start"):
             self._measure("start")
@@ -131,8 +130,7 @@ class Pipeline:
 
     def _recorded(self, name: str) -> bool:
         """Whether the answers are whole where the first process looks."""
-        found = is_first() and self.held_out.recorded(self.run_dir, name)
-        return all_gather(found)[0]
+        return from_first(lambda: self.held_out.recorded(self.run_dir, name))
 
     def _prepare(self) -> None:
         questions = sum(len(samples) for samples in self.held_out.sets.values())

@@ -36,7 +36,7 @@ from groundrl.rewards.penalties import (
 )
 from groundrl.rollout.base import RolloutEngine
 from groundrl.rollout.sampler import Sampler
-from groundrl.running.parallel import all_gather, is_first
+from groundrl.running.parallel import from_first, is_first
 from groundrl.running.progress import ProgressLine
 from groundrl.stages.fit import MakeTrainer, StagePlan, StageRun, on_trainer_device
 
@@ -69,12 +69,11 @@ class CaptionChooser:
         data set of its own); where a call was stopped, the next one goes on.
         """
         chosen = folder / "chosen.jsonl"
-        # The first process decides and reads: others may see an older state of a network folder.
-        if not all_gather(chosen.exists())[0]:
+        if not from_first(chosen.exists):
             self.sample(source, indices, folder, make_trainer)
             if is_first():
                 self.write_chosen([source[i] for i in indices], folder)
-        return all_gather(tuple(read_jsonl(chosen)) if is_first() else ())[0]
+        return from_first(lambda: tuple(read_jsonl(chosen)))
 
     def sample(
         self, source: SampleSource, indices: Sequence[int], folder: Path, make_trainer: MakeTrainer
@@ -82,8 +81,7 @@ class CaptionChooser:
         """Write the candidates of those samples that ``candidates.jsonl`` lacks."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / CANDIDATES
-        rows = read_candidates(path) if is_first() else []
-        known = all_gather(Counter(row.sample for row in rows))[0]
+        known = from_first(lambda: Counter(row.sample for row in read_candidates(path)))
         sampler = self.sampler(self.engine)
         missing = [i for i in indices if known[source[i].id] < sampler.group_size]
         line = ProgressLine(len(indices), folder.name, stream=None if is_first() else StringIO())

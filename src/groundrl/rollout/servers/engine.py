@@ -30,7 +30,7 @@ from groundrl.rollout.servers.client import CHAT, ServerCheck, VLLMClient
 from groundrl.rollout.servers.connection import ABOUT_KEYS, START_COMMAND, RequestRefused
 from groundrl.rollout.servers.pool import ServerPool, Unanswered
 from groundrl.rollout.vllm import sampling_options
-from groundrl.running.parallel import all_gather
+from groundrl.running.parallel import from_first
 
 
 class VLLMServers(RolloutEngine):
@@ -71,7 +71,7 @@ class VLLMServers(RolloutEngine):
         self.concurrency = concurrency * len(clients)
         """Requests at a time to all servers."""
         self.prefetch: int = prefetch
-        self._publish = AdapterPublisher(Path(adapter_folder), run=all_gather(uuid4().hex)[0])
+        self._publish = AdapterPublisher(Path(adapter_folder), run=from_first(lambda: uuid4().hex))
 
     @classmethod
     def config_problems(cls, node: ConfigNode) -> Iterator[str]:

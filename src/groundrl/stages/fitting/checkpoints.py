@@ -17,8 +17,8 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from groundrl.errors import UserError, is_disk_full
 from groundrl.files import replace_file, sync_folder
-from groundrl.running.parallel import all_gather, is_first, own_part
-from groundrl.running.stopping import Stopped, handle_signals
+from groundrl.running.parallel import all_gather, from_first, is_first, own_part
+from groundrl.running.stopping import STOP_SIGNALS, Stopped, handle_signals
 from groundrl.stages.base import Stage
 from groundrl.stages.fitting.checkpoint_file import DamagedCheckpointError, read_checkpoint
 from groundrl.stages.fitting.strategy import trainable
@@ -60,7 +60,7 @@ class Checkpoints(L.Callback):
 
         Raises UserError where all are damaged.
         """
-        return all_gather(self._find() if is_first() else None)[0]
+        return from_first(self._find)
 
     def _find(self) -> Path | None:
         damaged = []

@@ -8,7 +8,7 @@ import lightning as L
 
 from groundrl.errors import UserError
 from groundrl.files import read_json, write_json
-from groundrl.running.parallel import is_first
+from groundrl.running.parallel import from_first, is_first
 from groundrl.stages.base import Stage
 
 BASE = "checkpoints/base_weights.json"
@@ -40,7 +40,7 @@ class FrozenWeightsCheck(L.Callback):
         """Raises UserError for other weights than those of the checkpoint or the stage before."""
         assert isinstance(pl_module, Stage)
         self._at_start = pl_module.policy.fixed_weights()
-        before = read_json(self.path) if self.path.exists() else {}
+        before = from_first(lambda: read_json(self.path) if self.path.exists() else {})
         changed = changed_weights(self._in_checkpoint, self._at_start)
         changed = changed or changed_weights(before, self._at_start)
         if changed:
