@@ -147,8 +147,7 @@ def test_all_wrong_options_are_reported_at_once(conf: Path) -> None:
         "data has no option 'vrs'; did you mean 'vsr'? (options: vsr)",
         "reward has no option 'iuo'; did you mean 'iou'? (options: acc, iou, iou+acc)",
         "sed=1: there is no key 'sed'; did you mean 'seed'? Type seed=1",
-        "stage.lrr=1: there is no key 'stage.lrr'; did you mean 'stage.lr'? "
-        "Type stage.lr=1, or +stage.lrr=1 to add it",
+        "stage.lrr=1: there is no key 'stage.lrr'; did you mean 'stage.lr'? Type stage.lr=1",
     ]
 
 

@@ -171,12 +171,12 @@ def _explain(line: str, error: Exception, cfg: DictConfig, loader: ConfigLoader)
     above, _, name = path.rpartition(".")
     below = [key for key in known if key.startswith(f"{above}.") and key.endswith(f".{name}")]
     same = (below or [key for key in known if key.endswith(f".{path}")])[:3]
-    same = same or get_close_matches(path, sorted({*known, *loader.list_groups("")}), n=1)
-    if not same:
+    meant = same or get_close_matches(path, sorted({*known, *loader.list_groups("")}), n=1)
+    if not meant:
         return f"{line}: there is no key '{path}'. To add it, type +{line}"
-    near = f"did you mean {' or '.join(map(repr, same))}? Type {line.replace(path, same[0], 1)}"
+    near = f"did you mean {' or '.join(map(repr, meant))}? Type {line.replace(path, meant[0], 1)}"
     # What is added below a class may be an argument of it; elsewhere nothing reads it.
-    add = f", or +{line} to add it" if above and above not in NODES else ""
+    add = f", or +{line} to add it" if same and above and above not in NODES else ""
     return f"{line}: there is no key '{path}'; {near}{add}"
 
 
