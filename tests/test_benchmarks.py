@@ -2,13 +2,13 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from report_files import record, write_answers
+from scripts import run_python
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.tensorboard.writer import SummaryWriter
 
@@ -20,8 +20,7 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
 def run(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(FOLDER / f"{name}.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return run_python(FOLDER / f"{name}.py", *arguments)
 
 
 def program(name: str, *arguments: object, out: Path) -> subprocess.CompletedProcess[str]:

@@ -2,11 +2,11 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
+from scripts import run_python
 
 from groundrl.boxes import Frame
 from groundrl.data.world_captions import WorldCaptions
@@ -25,8 +25,7 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
 def measure(*arguments: object, program: str = "caught_errors") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(FOLDER / f"{program}.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return run_python(FOLDER / f"{program}.py", *arguments)
 
 
 def candidate(sample: str, sentences: list[tuple[str, dict[str, float]]]) -> str:

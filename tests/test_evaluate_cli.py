@@ -1,27 +1,20 @@
 """evaluate.py as a process: a run, its files, its answers again, and mistakes."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from scripts import run_python
 
 from groundrl.report.runs import read_metrics
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parent.parent
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
-
 
 def evaluate(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "evaluate.py", *arguments]
-    return subprocess.run(
-        command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
+    return run_python("evaluate.py", *arguments)
 
 
 def test_a_run_leaves_answers_figures_a_page_and_curves_and_can_be_scored_again(

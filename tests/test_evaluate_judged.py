@@ -1,31 +1,25 @@
 """evaluate.py with a judge: asked over HTTP, held against people, replayed offline, compared."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from chat_server import Body, chat_server, said
 from replies import PLAIN, replies
+from scripts import run_python
 
 from groundrl.answers.record import AnswerOrigin
 from groundrl.evaluation.benchmarks.world import WorldVQA
 from groundrl.evaluation.inference import prediction_line
 from groundrl.records import Sample
 
-ROOT = Path(__file__).parent.parent
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
 NOWHERE = "http://127.0.0.1:9/v1"
 
 
 def evaluate(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "evaluate.py", *arguments, "cache_dir=null"]
-    result = subprocess.run(
-        command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
+    result = run_python("evaluate.py", *arguments, "cache_dir=null")
     assert "Traceback" not in result.stderr
     return result
 

@@ -1,9 +1,6 @@
 """evaluate.py of what train.py made: a run directory, or its adapter alone."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +8,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from scripts import run_python
 
 from groundrl.evaluation.inference import ModelSource
 from groundrl.evaluation.run import Evaluation
@@ -87,14 +85,7 @@ def test_the_saved_config_has_the_values_of_the_run_that_were_used(
 ) -> None:
     folder = tmp_path / "evaluation"
     sizes = ["benchmark=[world_rec]", "benchmark.world_rec.size=1", "cache_dir=null"]
-    done = subprocess.run(
-        [sys.executable, "evaluate.py", *sizes, f"run={trained}", f"output_dir={folder}"],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python("evaluate.py", *sizes, f"run={trained}", f"output_dir={folder}")
     assert done.returncode == 0, done.stderr
     saved = OmegaConf.load(folder / "resolved.yaml")
     assert saved.grammar == "inline_box"

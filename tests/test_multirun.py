@@ -1,14 +1,13 @@
 """A grid of runs from one command: folders, shared warm-ups, failures, the table."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import InstantiationException
+from scripts import run_python
 
 from groundrl.errors import UserError
 from groundrl.launch.make import root_cause
@@ -20,14 +19,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def train(*options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "train.py", *options],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")},
-        capture_output=True,
-        text=True,
-        timeout=500,
-    )
+    return run_python("train.py", *options)
 
 
 @pytest.mark.parametrize(

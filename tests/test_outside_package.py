@@ -1,9 +1,7 @@
 """A package outside the repository adds parts: tests/outside is one, found by ``--config-dir``."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import open_dict
 from PIL import Image
+from scripts import run_python
 
 from groundrl.config.check import check_config
 from groundrl.launch.resolvers import register_resolvers
@@ -33,16 +32,8 @@ OPTIONS = {
 
 
 def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(ROOT / "src"), str(OUTSIDE)])
-    return subprocess.run(
-        [sys.executable, f"{script}.py", "--config-dir", str(OUTSIDE / "conf"), *arguments],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=500,
-    )
+    words = (f"{script}.py", "--config-dir", OUTSIDE / "conf", *arguments)
+    return run_python(*words, PYTHONPATH=str(OUTSIDE))
 
 
 @pytest.mark.slow

@@ -4,8 +4,6 @@ import json
 import re
 import runpy
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from scripts import run_python
 
 from groundrl.config.check import check_config
 from groundrl.convert.__main__ import USAGE as CONVERT
@@ -252,12 +251,11 @@ def test_the_tables_of_a_sweep_become_a_page_of_results(tmp_path: Path) -> None:
     run.mkdir(parents=True)
     stage = {"t/acc": 0.5, "t/acc_low": 0.4, "t/acc_high": 0.6, "t/n": 9}
     write_json(run / "metrics.json", {"grpo": stage, "time": {"train_grpo": 120}})
-    arguments = [str(sweep), "--pages", str(tmp_path), "--out", str(tmp_path / "figures.json")]
-    command = [sys.executable, str(FILL), *arguments]
-    missing = subprocess.run(command, check=False, capture_output=True, text=True)
+    command = [FILL, sweep, "--pages", tmp_path, "--out", tmp_path / "figures.json"]
+    missing = run_python(*command)
     assert "table.md is missing: type the command of the sweep again" in missing.stderr
     report_sweep(sweep, {}, (), width=100)
-    subprocess.run(command, check=True, capture_output=True)
+    assert run_python(*command).returncode == 0
     text = (tmp_path / "losses.md").read_text()
     assert "`python train.py -m sweeps=losses`: 1 jobs, 2 min 00 s together" in text
     assert "| loss=grpo | 1 | 0.500 |" in text

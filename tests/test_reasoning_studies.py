@@ -1,12 +1,10 @@
 """The studies about reasoning, end to end at the size of a toy."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from scripts import run_python
 
 ROOT = Path(__file__).parents[1]
 JOBS = {
@@ -26,14 +24,7 @@ ROWS = {
 def test_a_study_trains_and_measures_alignment_at_every_stage(study: str, tmp_path: Path) -> None:
     places = [f"hydra.sweep.dir={tmp_path}/sweep", f"cache_dir={tmp_path}/cache"]
     chosen = [f"sweeps={study}", *JOBS[study], "seed=0", "debug=tiny"]
-    done = subprocess.run(
-        [sys.executable, "train.py", "-m", *chosen, *places],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")},
-        capture_output=True,
-        text=True,
-        timeout=500,
-    )
+    done = run_python("train.py", "-m", *chosen, *places)
     assert done.returncode == 0, done.stderr
     for row in ROWS[study]:
         metrics = json.loads((tmp_path / "sweep" / row / "seed=0/metrics.json").read_text())

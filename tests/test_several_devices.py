@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from scripts import ROOT, environment
 from strategy_runs import free_port
 from test_evaluate_cli import evaluate
-from test_train_cli import ENVIRONMENT, ROOT, train
+from test_train_cli import train
 
 RUN = [
     *("debug=tiny", "cache_dir=null", "stage.sft.steps=4", "data.heldout_size=5"),
@@ -83,7 +84,7 @@ def test_ctrl_c_stops_both_processes_after_the_same_step(tmp_path: Path) -> None
     process = subprocess.Popen(
         [*command, f"output_dir={tmp_path}"],
         cwd=ROOT,
-        env=ENVIRONMENT,
+        env=environment(),
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -107,7 +108,7 @@ def test_torchrun_starts_the_processes_of_one_run(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, *TORCHRUN, str(ROOT / "train.py"), *run, "trainer.devices=2"],
         cwd=tmp_path,
-        env=ENVIRONMENT,
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,
@@ -127,7 +128,7 @@ def test_one_process_is_the_first_whatever_the_variables_of_its_container_say(
     result = subprocess.run(
         [sys.executable, "train.py", *run],
         cwd=ROOT,
-        env=ENVIRONMENT | {"RANK": "3", "LOCAL_RANK": "3"},
+        env=environment(RANK="3", LOCAL_RANK="3"),
         capture_output=True,
         text=True,
         check=False,
@@ -155,7 +156,7 @@ def start_in_slurm(rank: int, port: int, *arguments: str) -> subprocess.Popen[st
     return subprocess.Popen(
         [sys.executable, "train.py", *RUN, *arguments],
         cwd=ROOT,
-        env=ENVIRONMENT | slurm,
+        env=environment(**slurm),
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_train_cli import ENVIRONMENT, ROOT, TINY
+from scripts import ROOT, environment, run_python
+from test_train_cli import TINY
 
 from groundrl.stages.fitting.checkpoint_file import read_checkpoint
 
@@ -15,13 +16,13 @@ pytestmark = pytest.mark.slow
 
 
 def stop_at(
-    line_start: str, number: signal.Signals, script: str, *arguments: str, **environment: str
+    line_start: str, number: signal.Signals, script: str, *arguments: str, **changed: str
 ) -> tuple[int, str]:
     """Status and the rest of standard error of a script that gets a signal after such a line."""
     process = subprocess.Popen(
         [sys.executable, str(ROOT / script), *arguments],
-        cwd=environment.pop("cwd", ROOT),
-        env=ENVIRONMENT | environment,
+        cwd=changed.pop("cwd", ROOT),
+        env=environment(**changed),
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
@@ -92,14 +93,8 @@ def test_a_signal_between_two_jobs_ends_a_multirun_in_one_message(
     for job in ("acc", "iou"):
         (sweep / job).mkdir(parents=True)
     (sweep / "acc" / "metrics.json").write_text("{}")
-    ended = subprocess.run(
-        [sys.executable, "train.py", "-m", "reward=acc,iou", f"output_dir={sweep}", late],
-        cwd=ROOT,
-        env={**ENVIRONMENT, "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words = ("-m", "reward=acc,iou", f"output_dir={sweep}", late)
+    ended = run_python("train.py", *words, PYTHONPATH=str(tmp_path))
     assert ended.returncode == 128 + number, ended.stderr
     assert ended.stderr.splitlines()[-4:] == [
         f"stopped by {number.name} between two jobs",

@@ -2,11 +2,10 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from test_train_cli import ENVIRONMENT, ROOT
+from scripts import ROOT, run_python
 
 pytestmark = pytest.mark.slow
 
@@ -48,10 +47,7 @@ BEFORE = {
 
 
 def call(folder: Path, script: str, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / script), *options]
-    return subprocess.run(
-        command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
+    return run_python(ROOT / script, *options, folder=folder)
 
 
 @pytest.mark.parametrize("study", JOBS)

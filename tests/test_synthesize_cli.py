@@ -6,30 +6,18 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
+from scripts import ROOT, environment, run_python
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parent.parent
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
 SMALL = ["scenes.size=40", "shard_size=60", "detector=oracle"]
 
 
-def command(*arguments: str, script: str = "synthesize.py") -> list[str]:
-    return [sys.executable, script, *arguments]
-
-
-def synthesize(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments),
-        cwd=ROOT,
-        env=ENVIRONMENT | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+synthesize = partial(run_python, "synthesize.py")
 
 
 def places(folder: Path) -> list[str]:
@@ -62,9 +50,9 @@ def test_a_killed_run_resumes_and_writes_the_same_files(
 ) -> None:
     run = tmp_path / "run"
     process = subprocess.Popen(
-        command(*SMALL, *places(tmp_path), "concurrency=2"),
+        [sys.executable, "synthesize.py", *SMALL, *places(tmp_path), "concurrency=2"],
         cwd=ROOT,
-        env=ENVIRONMENT,
+        env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -141,14 +129,7 @@ def test_workers_on_ray_one_of_them_killed_write_the_same_files(tmp_path: Path) 
 
 def test_the_data_is_trained_on_without_edits(straight: Path, tmp_path: Path) -> None:
     arguments = ["data=synthesized", f"data.root={straight}", "debug=tiny", *places(tmp_path)]
-    result = subprocess.run(
-        command(*arguments, script="train.py"),
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = run_python("train.py", *arguments)
     assert result.returncode == 0, result.stderr
     assert "heldout/acc" in json.loads((tmp_path / "run" / "metrics.json").read_text())["grpo"]
 

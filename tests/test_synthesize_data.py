@@ -1,31 +1,21 @@
 """The two ways in that the README names first: drawn scenes alone, and photographs with boxes."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from scripts import run_python
 
 from groundrl.data.datasets import sample_file
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared/data/coco"
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
 
 
 def synthesized(folder: Path, *arguments: str) -> dict[str, float]:
     """The figures of a run into ``folder``/run."""
     places = [f"output_dir={folder}/run", f"cache_dir={folder}/cache"]
-    result = subprocess.run(
-        [sys.executable, "synthesize.py", *arguments, *places],
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = run_python("synthesize.py", *arguments, *places)
     assert result.returncode == 0, result.stderr
     return json.loads((folder / "run" / "metrics.json").read_text())
 

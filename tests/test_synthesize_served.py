@@ -1,17 +1,15 @@
 """synthesize.py with language models behind HTTP: requests, tokens, cost and budgets."""
 
 import json
-import os
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from chat_server import Body, chat_server
+from scripts import run_python
 
 ROOT = Path(__file__).parent.parent
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
 CHOSEN = ["scenes.size=6", "detector=oracle", "concurrency=2"]
 TEACHER_PRICE = [f"teacher.chat.spending.price.{what}=1000" for what in ("prompt", "completion")]
 VERIFIER_PRICE = [f"verifier.chat.spending.price.{what}=2000" for what in ("prompt", "completion")]
@@ -20,14 +18,7 @@ PER_CAPTION, PER_VERDICT = 0.01, 0.02
 
 
 def synthesize(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "synthesize.py", *arguments],
-        cwd=ROOT,
-        env=ENVIRONMENT | {"OPENAI_API_KEY": "sk-of-nobody"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_python("synthesize.py", *arguments, OPENAI_API_KEY="sk-of-nobody")
 
 
 def is_teacher(body: Body) -> bool:

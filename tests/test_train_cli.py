@@ -1,7 +1,6 @@
 """train.py as a process: typing mistakes, broken data, interrupted runs."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,13 +13,13 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from PIL import Image
+from scripts import ROOT, environment, run_python
 
 from groundrl.errors import UserError
 from groundrl.launch.main import run
 from groundrl.launch.resolved import save_resolved
 from groundrl.launch.resolvers import register_resolvers
 
-ROOT = Path(__file__).parent.parent
 TINY = [
     "debug=tiny",
     "data.heldout_size=2",
@@ -28,15 +27,11 @@ TINY = [
 ]
 NOWHERE = "no/such/model"
 """Loading it would raise another error."""
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
 
 
-def train(*arguments: str, python: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+def train(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the script to its end."""
-    command = [sys.executable, *python, "train.py", *arguments]
-    return subprocess.run(
-        command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
+    return run_python("train.py", *arguments)
 
 
 def assert_one_message(result: subprocess.CompletedProcess[str], *parts: str) -> None:
@@ -64,7 +59,8 @@ def run_in_process(cfg: DictConfig) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job", "reward=acc"]])
 def test_help_and_the_config_come_without_loading_torch(arguments: list[str]) -> None:
-    result = train(*arguments, python=("-X", "importtime"))
+    command = [sys.executable, "-X", "importtime", "train.py", *arguments]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0
     assert "reward" in result.stdout
     imported = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
@@ -200,7 +196,7 @@ def test_ctrl_c_names_the_command_that_goes_on_and_it_does(tmp_path: Path) -> No
     process = subprocess.Popen(
         [sys.executable, "train.py", *arguments],
         cwd=ROOT,
-        env=ENVIRONMENT,
+        env=environment(),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -221,7 +217,13 @@ def test_ctrl_c_names_the_command_that_goes_on_and_it_does(tmp_path: Path) -> No
     command = command.replace("python", sys.executable, 1)
     start = time.perf_counter()
     resumed = subprocess.run(
-        command, shell=True, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False
+        command,
+        shell=True,
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert resumed.returncode == 0, resumed.stderr
     assert time.perf_counter() - start < 300

@@ -1,29 +1,20 @@
 """The studies of domains and of label bias run from one command."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from published_files import vsr
+from scripts import run_python
 
 ROOT = Path(__file__).parents[1]
 
 
 def sweep(name: str, folder: Path, *options: str) -> dict[str, dict[str, dict[str, float]]]:
     """The metrics of every job, by its folder below ``folder``."""
-    done = subprocess.run(
-        [
-            *(sys.executable, "train.py", "-m", f"sweeps={name}", "seed=0", "debug=tiny"),
-            *(f"output_dir={folder}", "cache_dir=null", "data.heldout_size=4", *options),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")},
-        capture_output=True,
-        text=True,
-        timeout=900,
+    done = run_python(
+        *("train.py", "-m", f"sweeps={name}", "seed=0", "debug=tiny"),
+        *(f"output_dir={folder}", "cache_dir=null", "data.heldout_size=4", *options),
     )
     assert done.returncode == 0, done.stderr
     found = sorted(folder.rglob("seed=0/metrics.json"))

@@ -19,8 +19,10 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from scripts import import_libraries
+
 from campaigns.jobs import JOBS, Job, differences, outcome, stage
-from campaigns.processes import run, start, warm_up
+from campaigns.processes import run, start
 from campaigns.servers import SERVERS, ask_servers
 from campaigns.table import Case, main
 
@@ -42,7 +44,7 @@ DAY = 86400
 def campaign(args: Namespace) -> Iterator[Case]:
     """``size`` writes of each command find the disk full; the other faults are met once each."""
     if {*args.only} - {*SERVERS}:
-        warm_up()
+        import_libraries()
     for name in args.only:
         if name in SERVERS:
             yield from ask_servers(name)
@@ -64,7 +66,7 @@ def fill_disk(name: str, job: Job, folder: Path, size: int, draws: random.Random
         "BROKEN_FOLDER": f"{folder}/unharmed",
         "BROKEN_LOG": str(log),
     }
-    status, told = run(job.command(folder / "unharmed"), environment=counted)
+    status, told = run(job.command(folder / "unharmed"), changed=counted)
     if status or not log.exists():
         yield Case(name=name, expected="status 0", seen=f"{status}: {told[-300:]}", failed=True)
         return
@@ -73,7 +75,7 @@ def fill_disk(name: str, job: Job, folder: Path, size: int, draws: random.Random
     for number in chosen(writes, size, draws):
         harmed = folder / str(number)
         broken = {"BROKEN_KIND": "full", "BROKEN_FROM": str(number), "BROKEN_FOLDER": str(harmed)}
-        status, told = run(job.command(harmed), environment=broken)
+        status, told = run(job.command(harmed), changed=broken)
         problems = [] if status == 0 else one_message(status, told, "space left")
         problems += same_when_typed_again(job, harmed, expected)
         place = writes[number - 1].removeprefix(f"{folder}/unharmed/")
@@ -108,12 +110,12 @@ def break_machine(name: str, job: Job, folder: Path) -> Iterator[Case]:
         harmed = folder / "kept"
         broken = {"BROKEN_KIND": "read_only", "BROKEN_FOLDER": str(harmed)}
         harmed.mkdir()
-        status, told = run(job.command(harmed), environment=broken)
+        status, told = run(job.command(harmed), changed=broken)
         yield Case.of(
             "a folder that is read-only", "one message", one_message(status, told, "ead-only")
         )
         run(job.command(harmed))
-        status, told = run(job.command(harmed), environment=broken)
+        status, told = run(job.command(harmed), changed=broken)
         problems = one_message(status, told, "ead-only")
         problems += same_when_typed_again(job, harmed, expected)
         yield Case.of("a finished run in a read-only folder", "one message", problems)
@@ -128,7 +130,7 @@ def break_machine(name: str, job: Job, folder: Path) -> Iterator[Case]:
         for shift in (-DAY, DAY):
             harmed = folder / str(shift)
             broken = {"BROKEN_KIND": "clock", "BROKEN_FROM": "150", "BROKEN_SHIFT": str(shift)}
-            status, told = run(job.command(harmed), environment=broken)
+            status, told = run(job.command(harmed), changed=broken)
             problems = [told[-300:]] if status else differences(expected, outcome(harmed / "run"))
             yield Case.of(f"a clock that jumps by {shift} s", "the unharmed run", problems)
             yield after_a_stop(job, folder / f"stopped {shift}", expected, shift)
@@ -144,7 +146,7 @@ def after_a_stop(job: Job, harmed: Path, expected: Mapping[str, str], shift: int
         os.kill(process.pid, 9)
     process.finish()
     broken = {"BROKEN_KIND": "clock", "BROKEN_FROM": "1", "BROKEN_SHIFT": str(shift)}
-    status, told = run(job.command(harmed), environment=broken)
+    status, told = run(job.command(harmed), changed=broken)
     problems = [told[-300:]] if status else differences(expected, outcome(harmed / "run"))
     return Case.of(f"killed, then a clock {shift} s away", "the unharmed run", problems)
 

@@ -16,8 +16,10 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripts import import_libraries
+
 from campaigns.jobs import JOBS, Job, differences, outcome
-from campaigns.processes import run, start, warm_up
+from campaigns.processes import run, start
 from campaigns.table import Case, main
 
 SIGNALS = {"kill -9": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "Ctrl-C": signal.SIGINT}
@@ -29,7 +31,7 @@ FIRST = 1.5
 
 def campaign(args: Namespace) -> Iterator[Case]:
     """``size`` instants for each command."""
-    warm_up()
+    import_libraries()
     for name in args.only:
         draws = random.Random(f"{args.seed} {name}")
         with tempfile.TemporaryDirectory(prefix="kill-") as place:

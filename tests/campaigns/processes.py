@@ -1,11 +1,8 @@
-"""Processes that run commands. Most are forked from one that has imported the libraries already,
-which saves more than half of their time; ``fresh`` ones are started as a user starts them."""
+"""Processes that run commands and get signals. Most are forked from this one, which has imported
+the libraries; ``fresh`` ones are started as a user starts them."""
 
-import gc
-import importlib
 import os
 import resource
-import runpy
 import signal
 import subprocess
 import sys
@@ -17,25 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).parents[2]
+from scripts import ROOT, environment, run_here
+
 PATIENCE: Final = 900.0
 """Seconds after which a command counts as hanging."""
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 """Of the kernel's accounting, a second."""
-LIBRARIES: Final = (
-    *("groundrl.launch.training", "groundrl.launch.evaluation", "groundrl.launch.synthesis"),
-    *("groundrl.policy.load", "groundrl.stages.grpo", "groundrl.stages.rejection_sampling"),
-    *("groundrl.launch.trained_run", "transformers.models.qwen3_vl.modeling_qwen3_vl"),
-    *("torchvision", "torch._dynamo", "lightning.pytorch", "hydra.main"),
-)
-
-
-def warm_up() -> None:
-    """Import what commands need."""
-    for name in LIBRARIES:
-        importlib.import_module(name)
-    gc.collect()
-    gc.freeze()
 
 
 @dataclass(slots=True)
@@ -83,18 +67,18 @@ class Process:
 
 def start(
     command: Sequence[str],
-    environment: Mapping[str, str] | None = None,
+    changed: Mapping[str, str] | None = None,
     handles: int | None = None,
     fresh: bool = False,
 ) -> Process:
     """A script with its arguments. ``handles``: how many files it may have open."""
     handle, name = tempfile.mkstemp(prefix="told-")
-    settings = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src"), **(environment or {})}
+    settings = environment(**(changed or {}))
     if fresh:
         child = subprocess.Popen(
             [sys.executable, *command],
             cwd=ROOT,
-            env=os.environ | settings,
+            env=settings,
             stdout=handle,
             stderr=handle,
             start_new_session=True,
@@ -125,8 +109,7 @@ def _run(
         resource.setrlimit(resource.RLIMIT_NOFILE, (handles, handles))
     status = 1
     try:
-        sys.argv = [*command]
-        runpy.run_path(command[0], run_name="__main__")
+        run_here(command)
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)

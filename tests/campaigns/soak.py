@@ -13,10 +13,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from scripts import import_libraries
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from campaigns.jobs import stage
-from campaigns.processes import start, warm_up
+from campaigns.processes import start
 from campaigns.table import Case, main
 
 SHARE = {"MB resident": 0.03, "open files": 0.05, "threads": 0.05, "seconds a step": 0.15}
@@ -28,7 +29,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 def campaign(args: Namespace) -> Iterator[Case]:
     """One run."""
-    warm_up()
+    import_libraries()
     steps = f"stage.grpo.steps={args.size}"
     job = stage("grpo", steps, "stage.grpo.checkpoint_seconds=30")
     with tempfile.TemporaryDirectory(prefix="soak-") as place:

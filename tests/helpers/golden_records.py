@@ -1,13 +1,12 @@
 """What fixed seeds give: questions of every kind, benchmark questions, synthesised samples."""
 
 import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from scripts import run_python
 
 from groundrl.data.box_questions import KINDS as BOX_KINDS
 from groundrl.data.box_questions import ask_all
@@ -101,8 +100,8 @@ def detection_lines() -> list[str]:
 
 def run(script: str, *options: str, folder: Path) -> None:
     """One of the three scripts, its output in ``folder``."""
-    command = [sys.executable, script, *options, f"output_dir={folder}", f"cache_dir={folder}/c"]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    done = run_python(script, *options, f"output_dir={folder}", f"cache_dir={folder}/c")
+    assert done.returncode == 0, done.stderr
 
 
 def synthesis_lines() -> list[str]:

@@ -3,10 +3,10 @@
 import gc
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from scripts import run_python
 from synthesis_runs import content, synthesis
 
 from groundrl.errors import UserError, is_disk_full
@@ -47,11 +47,9 @@ def test_a_run_that_finds_the_disk_full_goes_on_to_the_same_files(
 @pytest.mark.slow
 def test_a_full_disk_gives_one_message(tmp_path: Path, small_disk: Path) -> None:
     taken = leave(small_disk, 200)
-    command = [sys.executable, "synthesize.py", "detector=oracle", "scenes.size=40"]
+    command = ["synthesize.py", "detector=oracle", "scenes.size=40"]
     places = [f"output_dir={small_disk}/run", f"cache_dir={tmp_path}/cache"]
-    full = subprocess.run(
-        [*command, *places], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    full = run_python(*command, *places)
     assert full.returncode == 2
     assert "Traceback" not in full.stderr
     assert full.stderr.count("No space left") == 0
