@@ -2,7 +2,6 @@
 
 import gc
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -56,5 +55,5 @@ def test_a_full_disk_gives_one_message(tmp_path: Path, small_disk: Path) -> None
     told = full.stderr.rpartition("no space left on the disk")[2]
     assert "free some. To go on, type\n  python synthesize.py detector=oracle" in told
     taken.unlink()
-    again = subprocess.run([*command, *places], cwd=ROOT, capture_output=True, check=False)
+    again = run_python(*command, *places)
     assert again.returncode == 0
