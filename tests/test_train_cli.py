@@ -236,3 +236,24 @@ def test_ctrl_c_names_the_command_that_goes_on_and_it_does(tmp_path: Path) -> No
         if not line.startswith(("held-out ", "sft ", "grpo "))
     ]
     assert strangers == []
+
+
+@pytest.mark.slow
+def test_grpo_begins_with_the_adapter_of_an_earlier_run(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    done = train(
+        *TINY, "pipeline=[sft]", "stage.sft.module.optimization.lr=0.1", f"output_dir={first}"
+    )
+    assert done.returncode == 0, done.stderr
+    assert_one_message(
+        train(*TINY, f"model.path={first}/adapter", f"output_dir={second}"),
+        f"model.path={first}/adapter is an adapter: type adapter.path={first}/adapter beside",
+    )
+    assert_one_message(
+        train(*TINY, f"adapter.path={first}", f"output_dir={second}"),
+        "is no adapter in PEFT format",
+    )
+    done = train(*TINY, "pipeline=[grpo]", f"adapter.path={first}/adapter", f"output_dir={second}")
+    assert done.returncode == 0, done.stderr
+    before, after = (json.loads((run / "metrics.json").read_text()) for run in (first, second))
+    assert after["start"] == before["sft"] != before["start"]

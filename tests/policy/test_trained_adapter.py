@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -140,3 +141,49 @@ def test_a_folder_without_an_adapter_is_an_error(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"torn")
     with pytest.raises(UserError, match="cannot be read"):
         load_adapter(build("qwen3_vl")[0], str(tmp_path))
+
+
+def begun(folder: Path, **options: Any) -> PeftModel:
+    """A model that begins with the adapter of ``folder``."""
+    chosen: Any = {"path": str(folder), "rank": 2, **options}
+    model = Adapter(**chosen).apply(build("qwen3_vl")[0])
+    assert isinstance(model, PeftModel)
+    return model
+
+
+def test_a_training_begins_with_a_trained_adapter(tmp_path: Path) -> None:
+    expected = trained(tmp_path)
+    config = json.loads((tmp_path / "adapter_config.json").read_text())
+    (tmp_path / "adapter_config.json").write_text(json.dumps({**config, "lora_dropout": 0.1}))
+    model = begun(tmp_path)
+    found = lora_weights(model)
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[key], expected[key]) for key in found)
+    learning = {name for name, one in model.named_parameters() if one.requires_grad}
+    assert learning == {name for name, _ in model.named_parameters() if "lora_" in name}
+    assert not any(isinstance(one, torch.nn.Dropout) and one.p for one in model.modules())
+
+
+@pytest.mark.parametrize(
+    ("options", "typed"),
+    [
+        ({"rank": 16}, r"type adapter\.rank=2 adapter\.alpha=32"),
+        ({"alpha": 4}, r"type adapter\.rank=2 adapter\.alpha=32"),
+        ({"vision": "lora"}, r"has no weights of the tower: type adapter\.vision=frozen"),
+    ],
+)
+def test_an_adapter_of_other_options_is_refused(
+    tmp_path: Path, options: dict[str, Any], typed: str
+) -> None:
+    trained(tmp_path)
+    with pytest.raises(UserError, match=typed):
+        begun(tmp_path, **options)
+
+
+def test_an_adapter_of_the_tower_wants_a_tower_that_learns(tmp_path: Path) -> None:
+    model = Adapter(rank=2, vision="lora").apply(build("qwen3_vl")[0])
+    assert isinstance(model, PeftModel)
+    model.save_pretrained(str(tmp_path))
+    with pytest.raises(UserError, match=r"has weights of the tower: type adapter\.vision=lora"):
+        begun(tmp_path)
+    assert begun(tmp_path, vision="lora").peft_config["default"].peft_type == "LORA"

@@ -36,7 +36,9 @@ def find_warmup(cfg: DictConfig, data: GroundingDataModule) -> Warmup | None:
         return None
     path = str(embedded_model_dir()) if cfg.model.path == "embedded" else cfg.model.path
     code = code_digest(Path(groundrl.__path__[0]), other_sources(cfg))
-    parts = (config_hash(cfg, WARMUP_KEYS), folder_digest(path) or "hub", data_stamp(data), code)
+    parts = [config_hash(cfg, WARMUP_KEYS), folder_digest(path) or "hub", data_stamp(data), code]
+    if (begins := cfg.adapter.get("path")) is not None:
+        parts.append(folder_digest(begins) or "gone")
     return Warmup(folder=Path(cfg.cache_dir) / "warmup" / "-".join(parts))
 
 

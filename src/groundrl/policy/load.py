@@ -23,9 +23,16 @@ from groundrl.prompts import PromptTemplate
 
 
 def loading_problems(node: ConfigNode) -> Iterator[str]:
-    """A path that names no folder; kinds of attention for which something is missing."""
+    """A path that names no folder, or an adapter's; kinds of attention for which something is
+    missing."""
     path = node.options.get("path")
-    if (
+    if isinstance(path, str) and (Path(path) / "adapter_config.json").is_file():
+        if not (Path(path) / "config.json").is_file():
+            yield (
+                f"{node.path}.path={path} is an adapter: type adapter.path={path} beside the "
+                f"{node.path} that it was trained on"
+            )
+    elif (
         isinstance(path, str)
         and path.startswith(("/", "./", "../", "~"))
         and not Path(path).is_dir()

@@ -20,7 +20,7 @@ from transformers import (
 from groundrl.config_node import ConfigNode, too_small
 from groundrl.errors import UserError
 from groundrl.policy.adapters.soft_prompt import add_soft_prompt
-from groundrl.policy.adapters.trained import load_adapter
+from groundrl.policy.adapters.trained import load_adapter, missing_adapter
 from groundrl.policy.family import is_tower, language_model_name
 from groundrl.policy.policy import Policy
 
@@ -44,7 +44,8 @@ class Adapter:
 
     kind: Literal["lora", "qlora", "none", "soft_prompt", "frozen"] = "lora"
     path: str | None = None
-    """Folder of a trained adapter in PEFT format, for ``frozen``."""
+    """Folder of a trained adapter in PEFT format, with which ``frozen`` answers, and with which
+    ``lora`` and ``qlora`` begin: a LoRA of the same rank and alpha."""
     rank: int = 16
     alpha: int = 32
     """The update is scaled by ``alpha / rank``."""
@@ -60,9 +61,14 @@ class Adapter:
     @classmethod
     def config_problems(cls, node: ConfigNode) -> Iterator[str]:
         """A frozen model can be evaluated, not trained; ranks and soft prompts are 1 or more; a
-        tower learns as the language model does."""
+        tower learns as the language model does; a trained adapter is there, and is a LoRA."""
         yield from too_small(node, {"rank": 1, "tokens": 1})
         kind, vision = node.options.get("kind"), node.options.get("vision", "frozen")
+        if isinstance(path := node.options.get("path"), str):
+            if kind in ("none", "soft_prompt"):
+                yield f"{node.path}={kind} begins with no adapter: drop {node.path}.path"
+            elif (missing := missing_adapter(path)) is not None:
+                yield missing
         if kind in VISION_OF and vision not in ("frozen", VISION_OF[kind]):
             fitting = {"lora": "lora", "full": "none"}.get(vision)
             yield (
@@ -97,6 +103,8 @@ class Adapter:
             return add_soft_prompt(vlm, self.tokens)
         if self.kind == "qlora":
             keep_4bit_layout(vlm)
+        if self.path is not None:
+            return self._begin_with(self.path, vlm)
         language_model = language_model_name(vlm)
         if self.kind == "none":
             for name, parameter in vlm.named_parameters():
@@ -125,6 +133,30 @@ class Adapter:
             task_type="CAUSAL_LM",
         )
         return get_peft_model(vlm, config)
+
+    def _begin_with(self, folder: str, vlm: PreTrainedModel) -> PeftModel:
+        """``vlm`` with the trained LoRA of ``folder``, which learns on. Raises UserError where it
+        is another one than the options say."""
+        model = load_adapter(vlm, folder, learns=True)
+        config = model.peft_config["default"]
+        if not isinstance(config, LoraConfig):
+            raise UserError(f"adapter.path={folder} is no LoRA: drop it, or train another adapter")
+        if (config.r, config.lora_alpha) != (self.rank, self.alpha):
+            raise UserError(
+                f"adapter.path={folder} has other sizes: type adapter.rank={config.r} "
+                f"adapter.alpha={config.lora_alpha}"
+            )
+        language_model = language_model_name(vlm)
+        in_tower = any(
+            parameter.requires_grad and is_tower(name, language_model)
+            for name, parameter in vlm.named_parameters()
+        )
+        if in_tower != (self.vision == "lora"):
+            has, vision = ("has", "lora") if in_tower else ("has no", "frozen")
+            raise UserError(
+                f"adapter.path={folder} {has} weights of the tower: type adapter.vision={vision}"
+            )
+        return model
 
 
 def has_adapter(policy: Policy) -> bool:

@@ -16,7 +16,7 @@ from peft import (
     set_peft_model_state_dict,
 )
 from peft.tuners.tuners_utils import check_target_module_exists
-from peft.utils import SAFETENSORS_WEIGHTS_NAME, WEIGHTS_NAME, load_peft_weights
+from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME, WEIGHTS_NAME, load_peft_weights
 from safetensors import SafetensorError
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -43,15 +43,17 @@ SHOWN = 3
 """Names in a message."""
 
 
-def load_adapter(vlm: PreTrainedModel, folder: str) -> PeftModel:
-    """``vlm`` with the trained adapter of ``folder``, frozen.
+def load_adapter(vlm: PreTrainedModel, folder: str, learns: bool = False) -> PeftModel:
+    """``vlm`` with the trained adapter of ``folder``; frozen, unless it ``learns`` on.
 
     Weights that are named by another layout of the model's class are renamed. Raises UserError
     where there is no adapter, and where its weights and the model do not fit each other.
     """
     config, weights = read_adapter(folder)
     where = f"adapter.path={folder} was trained for {config.base_model_name_or_path}"
-    config.inference_mode = True
+    config.inference_mode = not learns
+    if isinstance(config, LoraConfig) and learns:
+        config.lora_dropout = 0.0  # or log-probabilities of rollout and update would differ
     config.base_model_name_or_path = None  # PEFT fills it in, and warns of another folder
     if isinstance(config, PromptTuningConfig):
         return load_soft_prompt(vlm, config, weights, where)
@@ -124,15 +126,22 @@ def load_saved(model: PreTrainedModel | PeftModel, folder: Path) -> None:
         ) from error
 
 
+def missing_adapter(folder: str) -> str | None:
+    """What to tell where the files of an adapter are not there; None where they are."""
+    files = {path.name for path in Path(folder).iterdir()} if Path(folder).is_dir() else set()
+    if CONFIG_NAME in files and files & {SAFETENSORS_WEIGHTS_NAME, WEIGHTS_NAME}:
+        return None
+    return (
+        f"adapter.path={folder} is no adapter in PEFT format: it needs {CONFIG_NAME} and "
+        f"{SAFETENSORS_WEIGHTS_NAME}. Type adapter.path=<run directory>/adapter."
+    )
+
+
 def read_adapter(folder: str) -> tuple[PeftConfig, dict[str, Tensor]]:
     """Config and weights of an adapter in PEFT format. Raises UserError where there is none, or a
     damaged one."""
-    files = {path.name for path in Path(folder).iterdir()} if Path(folder).is_dir() else set()
-    if "adapter_config.json" not in files or not files & {SAFETENSORS_WEIGHTS_NAME, WEIGHTS_NAME}:
-        raise UserError(
-            f"adapter.path={folder} is no adapter in PEFT format: it needs adapter_config.json and "
-            f"{SAFETENSORS_WEIGHTS_NAME}. Type adapter.path=<run directory>/adapter."
-        )
+    if (missing := missing_adapter(folder)) is not None:
+        raise UserError(missing)
     try:
         return PeftConfig.from_pretrained(folder), load_peft_weights(folder, device="cpu")
     except (SafetensorError, TypeError, ValueError) as error:
