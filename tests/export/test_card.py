@@ -31,7 +31,7 @@ DESCRIPTION = ModelDescription(
 CONFIG = {
     "pipeline": ["sft", "grpo"],
     "seed": 3,
-    "adapter": {"kind": "qlora", "rank": 16},
+    "adapter": {"kind": "qlora", "rank": 16, "path": "/home/me/warm_up/adapter"},
     "reward": {"terms": {"iou": {"weight": 1.0}, "acc": {"weight": 0.5}, "own": {"most": 9}}},
     "stage": {
         "sft": {"steps": 40, "prompts_per_step": 8, "module": {"optimization": {"lr": 1e-4}}},
@@ -69,6 +69,8 @@ def test_the_card_says_what_was_trained_on_what_and_how_well(run_dir: Path) -> N
     assert "as stated at https://huggingface.co/Qwen/Qwen2.5-VL-3B-Instruct" in text
     assert "A LoRA adapter (rank 16) for [Qwen/Qwen2.5-VL-3B-Instruct]" in text
     assert "trained on 4-bit weights" in text
+    assert "Training began with the adapter `warm_up/adapter`" in text
+    assert "/home/me" not in text
     assert "| grpo | 80 | 16 | 8 | 1e-05 |" in text
     assert "the sum of iou (weight 1), acc (weight 0.5), own. Seed 3." in text
     assert "| train | photos | train | CC-BY-4.0 | 2 |" in text

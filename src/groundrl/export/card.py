@@ -85,6 +85,9 @@ def _head(config: Mapping[str, Any], description: ModelDescription, form: Form) 
     if kind == "qlora":
         full = "; it is merged into weights of full precision" if form == "merged" else ""
         yield f"The adapter was trained on 4-bit weights of the base{full}.\n"
+    if begun := value_at(config, "adapter.path"):
+        name = "/".join(Path(begun).parts[-2:])
+        yield f"Training began with the adapter `{name}`; what that learned is not listed here.\n"
     yield f"Licence of the base: {state_licence(base)}. Those of the data stand below.\n"
 
 
