@@ -64,7 +64,7 @@ class Stage(L.LightningModule):
         self.policy = policy
         self.memory_limit = MemoryLimit("tokens", tokens_per_forward)
         self.strict_loading = False  # the frozen base is not in the checkpoint
-        self.called("stage")
+        self.take_name("stage")
         self.logged: dict[str, float] = {}
         """Metrics of the last step."""
         self.skipped_steps = 0
@@ -72,7 +72,7 @@ class Stage(L.LightningModule):
         self._step = 0
         self._samples: list[str] = []
 
-    def called(self, name: str) -> None:
+    def take_name(self, name: str) -> None:
         """Take the name under which the pipeline runs the stage: messages use it."""
         self.name = name
         self.memory_limit.option = self.option("tokens_per_forward")

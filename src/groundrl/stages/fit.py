@@ -119,7 +119,7 @@ def fit(
     """
     folder = run_dir / "checkpoints" / name
     checkpoints = Checkpoints(folder, plan.checkpoint_seconds)
-    module.called(name)
+    module.take_name(name)
     trainer = make_trainer(
         max_epochs=1,
         limit_train_batches=plan.steps,
