@@ -15,20 +15,21 @@ STAGES = ("start", "sft", "grpo")
 CARDS = 2
 
 
-def learned(answers: list[StageAnswer]) -> bool:
+def learned(answers: tuple[StageAnswer, ...]) -> bool:
     """Whether only the last of the three answers is right."""
     return [answer.result for answer in answers] == ["wrong", "wrong", "right"]
 
 
-def gain(answers: list[StageAnswer]) -> float:
+def gain(answers: tuple[StageAnswer, ...]) -> float:
     """By how much the boxes are more exact after GRPO than after the warm-up."""
     return (answers[-1].record.iou or 0.0) - (answers[-2].record.iou or 0.0)
 
 
 def main(run: Path, file: Path = FILE) -> None:
     """Draw the cards and write them."""
-    best: dict[str, list[StageAnswer]] = {}
-    for answers in sorted(filter(learned, read_answers(run, STAGES)), key=gain):
+    best: dict[str, tuple[StageAnswer, ...]] = {}
+    asked = zip(*read_answers(run, STAGES), strict=True)
+    for answers in sorted(filter(learned, asked), key=gain):
         best[answers[-1].record.kind] = answers
     rows = sorted(best.values(), key=gain)[-CARDS:]
     answer_sheet(run, rows).save(file, optimize=True)

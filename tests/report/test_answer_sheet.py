@@ -1,10 +1,13 @@
 """The image of recorded answers."""
 
+import runpy
+import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from report_files import record
+from report_files import record, write_answers
+from scripts import ROOT
 
 from groundrl.answers.record import read_record
 from groundrl.errors import UserError
@@ -53,3 +56,22 @@ def test_boxes_are_drawn_without_their_image(run_dir: Path) -> None:
 def test_an_image_outside_the_run_is_refused(run_dir: Path) -> None:
     with pytest.raises(UserError, match="outside"):
         answer_sheet(run_dir, [[answer("grpo", 2, images=["../secret.png"])]])
+
+
+def test_the_picture_of_the_readme_shows_what_only_grpo_answers_rightly(
+    run_dir: Path, tmp_path: Path
+) -> None:
+    draw = runpy.run_path(str(ROOT / "docs/before_after.py"))["main"]
+    kinds = ("color", "color", "count", "depth")
+    for stage, right in (("start", (0, 0, 0, 0)), ("sft", (0, 0, 0, 1)), ("grpo", (1, 1, 0, 1))):
+        rows = [
+            record(number, kind=kind, correct=bool(correct), iou=0.1 * number * correct)
+            for number, (kind, correct) in enumerate(zip(kinds, right, strict=True))
+        ]
+        write_answers(tmp_path / "run" / f"heldout_{stage}.jsonl", rows)
+    shutil.copytree(run_dir / "images", tmp_path / "run" / "images")
+    draw(tmp_path / "run", tmp_path / "one.png")
+    with Image.open(tmp_path / "one.png") as drawn:
+        assert drawn.width == 3 * COLUMN + 4 * GAP + 2 * MARGIN
+        lone = answer_sheet(run_dir, [[answer(stage, 1) for stage in ("start", "sft", "grpo")]])
+        assert abs(drawn.height - lone.height) < 40  # one card: of colours the best, no other kind
