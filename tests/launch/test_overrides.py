@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from hypothesis import given
+from hypothesis import strategies as st
 
 from groundrl.errors import UserError
-from groundrl.launch.overrides import explain_overrides
+from groundrl.launch.overrides import explain_overrides, quote_value
 from groundrl.launch.resolvers import register_resolvers
 
 FILES = {
@@ -264,3 +267,14 @@ def test_no_module_of_a_target_is_imported(conf: Path) -> None:
     (conf / "reward" / "acc.yaml").write_text("_target_: antigravity.fly")
     explain_overrides(["reward=acc"], conf, "train")
     assert "antigravity" not in sys.modules
+
+
+@given(st.from_regex(r"[a-z0-9_./+@:-]+=[a-z0-9_./+@:=-]*", fullmatch=True))
+def test_the_folder_of_a_job_is_typed_as_it_is(path: str) -> None:
+    (read,) = OverridesParser.create().parse_overrides([quote_value(f"run={path}")])
+    assert read.value() == path
+
+
+@pytest.mark.parametrize("words", [*RIGHT, *RIGHT_WITH_FLAGS, "--config-dir=a=b", "x='a=b'", "a=b"])
+def test_other_words_stay_as_they_are(words: str) -> None:
+    assert [quote_value(word) for word in words.split()] == words.split()

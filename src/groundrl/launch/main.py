@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from groundrl.errors import UserError, describe_machine_problem
 from groundrl.launch.exits import ScriptEnd, end_before_the_run, exit_with
 from groundrl.launch.logs import configure_logging, silence_libraries
-from groundrl.launch.overrides import explain_overrides
+from groundrl.launch.overrides import explain_overrides, quote_value
 from groundrl.launch.requeue import requeue_job
 from groundrl.launch.resolved import RESOLVED, check_resume, no_run, save_resolved
 from groundrl.launch.resolvers import register_resolvers
@@ -51,6 +51,7 @@ def check_command_line(script: str, root: Path) -> None:
         signal.signal(signal.SIGINT, end_before_the_run)
     try:
         register_resolvers(root)
+        sys.argv[1:] = map(quote_value, sys.argv[1:])
         explain_overrides(sys.argv[1:], root / "conf", script)
     except UserError as error:
         exit_with(2, str(error) if speaks(script != "synthesize") else "")

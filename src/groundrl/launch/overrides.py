@@ -4,6 +4,7 @@ Composes the config with Hydra's public interface, imports no target, and costs 
 options.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -31,6 +32,15 @@ from groundrl.launch.trusted import sweep_problems
 
 VERSION_BASE = "1.3"
 """Of Hydra's behaviour; ``hydra.main`` of the scripts takes the same."""
+
+PLAIN_WITH_EQUALS = re.compile(r"([^-=][^=]*)=([^\s,'\"\[\](){}$\\=]*=[^\s,'\"\[\](){}$\\]*)")
+"""``run=sweep/seed=0``: a value, such as the folder of a job, that Hydra reads only in quotes."""
+
+
+def quote_value(word: str) -> str:
+    """A word of the command line as Hydra reads it: ``run="sweep/seed=0"``."""
+    found = PLAIN_WITH_EQUALS.fullmatch(word)
+    return f'{found[1]}="{found[2]}"' if found else word
 
 
 def explain_overrides(argv: Sequence[str], config_dir: Path, config_name: str) -> None:

@@ -14,7 +14,7 @@ from groundrl.data.datasets import SampleSource
 from groundrl.errors import UserError
 from groundrl.grammar.base import Grammar
 from groundrl.launch.make import make
-from groundrl.launch.overrides import explain_overrides, open_configs
+from groundrl.launch.overrides import explain_overrides, open_configs, quote_value
 from groundrl.launch.resolvers import register_resolvers
 from groundrl.rewards.base import RewardSum
 
@@ -29,7 +29,9 @@ def command_line(module: str, description: str) -> ArgumentParser:
         description=description,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="see conf/")
+    parser.add_argument(
+        "overrides", nargs="*", type=quote_value, metavar="key=value", help="see conf/"
+    )
     parser.add_argument("--config-dir", "-cd", help="a folder with options of your own")
     return parser
 
