@@ -121,11 +121,13 @@ def estimate(metrics: Metrics, name: str) -> str:
 
 
 def metric_names(results: Sequence[Metrics]) -> list[str]:
-    """Every metric of any of the results once, in order; without bounds and counts."""
+    """Every metric of any of the results once, in order, those of a set together; without bounds
+    and counts."""
     seen = dict.fromkeys(name for metrics in results for name in metrics)
+    sets = list(dict.fromkeys(name.partition("/")[0] for name in seen))
     return [
         name
-        for name in seen
+        for name in sorted(seen, key=lambda name: sets.index(name.partition("/")[0]))
         if not name.endswith("/n")
         and not any(name.endswith(b) and name.removesuffix(b) in seen for b in BOUNDS)
     ]
