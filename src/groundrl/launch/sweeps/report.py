@@ -88,7 +88,7 @@ class SweepReport(Callback):
             )
         self._progress = SweepProgress([root / job for job in grid.names()])
         if runs_in_turn(config.hydra.launcher):
-            requeue = bool(config.requeue)
+            requeue = bool(config.get("requeue"))
             StopBetweenJobs(root=root, progress=self._progress, requeue=requeue).catch_signals()
         else:
             self._progress.watch()
