@@ -74,6 +74,18 @@ def one_job(words: list[str]) -> list[str]:
     ]
 
 
+def with_adapter(words: list[str], adapter: str) -> list[str]:
+    return [adapter if word.startswith("adapter.path=") else word for word in words]
+
+
+@pytest.fixture
+def adapter(tmp_path: Path) -> str:
+    """What stands for the adapter of a page: the check looks at the names of its files."""
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        (tmp_path / name).touch()
+    return f"adapter.path={tmp_path}"
+
+
 @pytest.fixture
 def _hydra() -> Iterator[None]:
     register_resolvers(ROOT)
@@ -87,16 +99,19 @@ def test_the_pages_show_many_commands() -> None:
 
 @pytest.mark.usefixtures("_hydra")
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
-def test_a_training_command_of_the_pages_passes_the_check(words: list[str]) -> None:
+def test_a_training_command_of_the_pages_passes_the_check(words: list[str], adapter: str) -> None:
     # A line for a GPU machine is read on one without.
-    overrides = [*one_job(words), "trainer.accelerator=cpu"]
+    overrides = [*with_adapter(one_job(words), adapter), "trainer.accelerator=cpu"]
     check_config(compose("train", overrides, return_hydra_config=True))
 
 
 @pytest.mark.usefixtures("_hydra")
 @pytest.mark.parametrize("words", commands(EVALUATE), ids=" ".join)
-def test_an_evaluation_command_of_the_pages_passes_the_check(words: list[str]) -> None:
-    check_config(compose("evaluate", [*words, "trainer.accelerator=cpu"], return_hydra_config=True))
+def test_an_evaluation_command_of_the_pages_passes_the_check(
+    words: list[str], adapter: str
+) -> None:
+    overrides = [*with_adapter(words, adapter), "trainer.accelerator=cpu"]
+    check_config(compose("evaluate", overrides, return_hydra_config=True))
 
 
 @pytest.mark.usefixtures("_hydra")

@@ -16,12 +16,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from groundrl.errors import UserError
 from groundrl.launch.exits import exit_with
-from groundrl.launch.main import (
-    how_to_go_on,
-    keep_config,
-    lock_run,
-    report_user_errors,
-)
+from groundrl.launch.going_on import how_to_go_on
+from groundrl.launch.main import keep_config, lock_run, report_user_errors
 from groundrl.launch.requeue import requeue_job
 from groundrl.launch.resolved import RESOLVED
 from groundrl.launch.resolvers import register_resolvers

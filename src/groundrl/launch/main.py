@@ -1,11 +1,10 @@
 """What the three scripts do: check the command line and the config, build the run, run it."""
 
 import logging
-import shlex
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import NoReturn
@@ -16,16 +15,16 @@ from omegaconf import DictConfig
 
 from groundrl.errors import UserError, describe_machine_problem
 from groundrl.launch.exits import ScriptEnd, end_before_the_run, exit_with
+from groundrl.launch.going_on import FIRST_OUTPUT, how_to_go_on, run_directory
 from groundrl.launch.logs import configure_logging, silence_libraries
 from groundrl.launch.overrides import explain_overrides, quote_value
 from groundrl.launch.requeue import requeue_job
-from groundrl.launch.resolved import RESOLVED, check_resume, no_run, save_resolved
+from groundrl.launch.resolved import RESOLVED, check_resume, save_resolved
 from groundrl.launch.resolvers import register_resolvers
 from groundrl.launch.sweeps.grid import jobs_left
 from groundrl.launch.sweeps.parallel_jobs import FINISHED, runs_in_turn
 from groundrl.running.launched import (
     how_machines_meet,
-    how_started,
     launched,
     process_number,
     runs_alone,
@@ -33,12 +32,6 @@ from groundrl.running.launched import (
 from groundrl.running.locks import LOCK, lock_folder
 from groundrl.running.stopping import Stopped, handle_signals, stop
 
-FIRST_OUTPUT = {
-    "train": "checkpoints",
-    "evaluate": "predictions.jsonl",
-    "synthesize": ".synthesis",
-}
-"""Script -> what a run directory holds as soon as a run in it has started."""
 logger = logging.getLogger(__name__)
 
 
@@ -70,11 +63,6 @@ def main(script: str, cfg: DictConfig) -> None:
             signal.signal(signal.SIGINT, before)
         with suppress(OSError):  # a folder that Hydra has made and that holds nothing
             Path(HydraConfig.get().runtime.output_dir).rmdir()
-
-
-def has_begun(run_dir: Path) -> bool:
-    """Whether a run has written anything there that goes on."""
-    return any((run_dir / name).exists() for name in FIRST_OUTPUT.values())
 
 
 @contextmanager
@@ -179,13 +167,6 @@ def _synthesize(cfg: DictConfig, run_dir: Path) -> None:
     )
 
 
-def run_directory(cfg: DictConfig) -> Path:
-    """The folder of the run. Raises UserError where ``resume=`` names none."""
-    if cfg.resume and not (Path(cfg.resume) / RESOLVED).is_file():
-        raise UserError(no_run(cfg.resume))
-    return Path(cfg.resume or HydraConfig.get().runtime.output_dir)
-
-
 def shared_directory(cfg: DictConfig) -> Path:
     """The folder of the run: in each of its processes that of the first one."""
     own = run_directory(cfg)
@@ -258,35 +239,6 @@ def report_user_errors(cfg: DictConfig) -> Iterator[None]:
         if cfg.requeue and number != signal.SIGINT:
             lines.append(requeue_job())
         exit_with(128 + number, "\n".join([*lines, how_to_go_on(cfg)]))
-
-
-def how_to_go_on(
-    cfg: DictConfig, changed: Mapping[str, str] | None = None, begun: bool = False
-) -> str:
-    """``To go on, type``, and the command that continues this run, or the multirun that it belongs
-    to, with ``changed`` values; what is not known is said in words. ``begun``: it will have."""
-    known, start = resume_command(cfg, changed or {}, begun), how_started(cfg.get("trainer", {}))
-    return f"To go on, type{start.words}\n  {shlex.join([*start.command, *known])}"
-
-
-def resume_command(cfg: DictConfig, changed: Mapping[str, str], begun: bool) -> list[str]:
-    """The script and its options, without the program that starts it; those that were typed, where
-    the run has not begun."""
-    flags: list[str] = []
-    dropped = {"resume", "output_dir", *changed}
-    if HydraConfig.get().mode is RunMode.MULTIRUN:
-        typed, place = sys.argv[1:], [f"output_dir={HydraConfig.get().sweep.dir}"]
-    else:
-        typed, run_dir = HydraConfig.get().overrides.task, run_directory(cfg)
-        place = [f"resume={run_dir}"]
-        if not (begun or has_begun(run_dir)):
-            dropped, place = {*changed}, []
-        sources = HydraConfig.get().runtime.config_sources
-        added = [source.path for source in sources if source.provider == "command-line"]
-        flags = [word for path in added for word in ("--config-dir", path)]
-    kept = [line for line in typed if line.partition("=")[0].lstrip("+") not in dropped]
-    new = [f"{key}={value}" for key, value in changed.items()]
-    return [sys.argv[0], *flags, *kept, *new, *place]
 
 
 def speaks(several: bool) -> bool:
